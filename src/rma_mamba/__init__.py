@@ -1,0 +1,94 @@
+"""Liver segmentation in CT and MR with a reverse Mamba attention network (arXiv:2502.18232).
+
+    import rma_mamba
+
+    result = rma_mamba.segment("scan.nii.gz")
+    rma_mamba.write_mask(result.mask, "liver.nii.gz")
+
+Every public name is loaded on first use, so that the import itself costs neither torch nor numpy.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rma_mamba.errors import (
+        BackendError,
+        ConfigError,
+        GridError,
+        RmaMambaError,
+        ScanError,
+        WeightsError,
+    )
+    from rma_mamba.inference import Segmentation, Segmenter, segment
+    from rma_mamba.models import create_model, list_models, load_weights
+    from rma_mamba.reporting import measure
+    from rma_mamba.scans import read_scan, write_mask
+    from rma_mamba.slicing import SliceRecipe
+    from rma_mamba.volume import Geometry, Mask, Volume
+
+    __version__: str
+
+__all__ = [
+    "BackendError",
+    "ConfigError",
+    "Geometry",
+    "GridError",
+    "Mask",
+    "RmaMambaError",
+    "ScanError",
+    "Segmentation",
+    "Segmenter",
+    "SliceRecipe",
+    "Volume",
+    "WeightsError",
+    "__version__",
+    "create_model",
+    "list_models",
+    "load_weights",
+    "measure",
+    "read_scan",
+    "segment",
+    "write_mask",
+]
+
+_HOMES = {
+    "BackendError": "errors",
+    "ConfigError": "errors",
+    "Geometry": "volume",
+    "GridError": "errors",
+    "Mask": "volume",
+    "RmaMambaError": "errors",
+    "ScanError": "errors",
+    "Segmentation": "inference",
+    "Segmenter": "inference",
+    "SliceRecipe": "slicing",
+    "Volume": "volume",
+    "WeightsError": "errors",
+    "create_model": "models",
+    "list_models": "models",
+    "load_weights": "models",
+    "measure": "reporting",
+    "read_scan": "scans",
+    "segment": "inference",
+    "write_mask": "scans",
+}
+
+# Hidden from type checkers: they shall see the names above and no others.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        import importlib
+        import importlib.metadata
+
+        if name == "__version__":
+            value = importlib.metadata.version("rma-mamba")
+        elif name in _HOMES:
+            value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,5 @@
+"""`python -m rma_mamba.cli` is the command `rma-mamba`."""
+
+from rma_mamba.cli.app import main
+
+main()

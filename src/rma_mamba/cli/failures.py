@@ -1,0 +1,60 @@
+"""From an exception to one line on stderr and an exit code.
+
+    0    done
+    1    a fault of this program
+    2    wrong usage, setting or recipe
+    4    a scan or a geometry cannot be used
+    5    weights are missing or damaged
+    6    out of memory
+    7    a device or an operator backend cannot run
+    130  interrupted
+
+Only the errors of this package show their own text.
+"""
+
+from __future__ import annotations
+
+import traceback
+
+import typer
+
+from rma_mamba.errors import RmaMambaError
+
+OUT_OF_MEMORY = 6
+
+
+def report(error: BaseException, *, verbose: bool) -> int:
+    """Print `error` as one line on stderr (after its traceback if `verbose`); its exit code."""
+    if verbose:
+        traceback.print_exception(error)
+    message, code = _describe(error)
+    typer.echo(f"rma-mamba: error: {' '.join(message.split())}", err=True)
+    return code
+
+
+def _describe(error: BaseException) -> tuple[str, int]:
+    if _ran_out_of_memory(error):
+        return (
+            "the memory is not enough for this scan. Use --batch-size 1, a smaller model, "
+            "or a machine with more memory.",
+            OUT_OF_MEMORY,
+        )
+    if isinstance(error, RmaMambaError):
+        return str(error), error.exit_code
+    # The text of a foreign exception may hold a path or a patient's name: only its type is shown.
+    return (
+        f"unexpected {type(error).__name__}; this is a fault of the program. "
+        "Run the command again with --verbose to see where it happened.",
+        RmaMambaError.exit_code,
+    )
+
+
+def _ran_out_of_memory(error: BaseException | None) -> bool:
+    if error is None or isinstance(error, MemoryError):
+        return error is not None
+    # torch says it in two ways; it is not imported here just to learn that it was not in use
+    if isinstance(error, RuntimeError) and (
+        type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
+    ):
+        return True
+    return _ran_out_of_memory(error.__cause__)

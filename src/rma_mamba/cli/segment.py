@@ -1,0 +1,79 @@
+"""`rma-mamba segment`: from a scan to a mask."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rma_mamba.cli.console import Console
+
+
+class ModalityName(StrEnum):
+    """The modalities that can be given."""
+
+    CT = "CT"
+    MR = "MR"
+
+
+def segment(
+    scan: Annotated[
+        Path, typer.Option("--input", "-i", help="A NIfTI file, or a folder of one DICOM series.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="The mask (.nii, .nii.gz), or a folder for <case>/liver.nii.gz."
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A model's name or a weights file.")
+    ] = "default",
+    modality: Annotated[
+        ModalityName | None,
+        typer.Option(case_sensitive=False, help="Told from the scan if not given."),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", "-d", help="auto, cpu, cuda or cuda:N.")
+    ] = "auto",
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Slices at a time; chosen by itself if not given.")
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", "-p", help="Also write a picture (PNG).")
+    ] = False,
+    statistics: Annotated[
+        bool, typer.Option("--statistics", "-s", help="Also write volume and extent (JSON).")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say more; show where an error happened.")
+    ] = False,
+) -> None:
+    """Segment the liver in a CT or MR scan and write its mask on the scan's own grid."""
+    from rma_mamba.cli import outputs
+    from rma_mamba.reporting import measure
+    from rma_mamba.scans import read_scan
+
+    console = Console(quiet, verbose)
+    started = time.monotonic()
+    files = outputs.plan(scan, out, preview=preview, statistics=statistics)
+    volume = read_scan(scan)
+    console.detail(f"scan: {volume.geometry.shape} voxels, {volume.geometry.orientation}")
+
+    # Only now torch: a wrong path or a damaged scan is told at once.
+    from rma_mamba.inference import Segmenter
+
+    segmenter = Segmenter.load(model, device=device, batch_size=batch_size)
+    with console.progress("Segmenting") as progress:
+        result = segmenter(volume, modality=modality and modality.value, progress=progress)
+    found = measure(result.mask)
+    outputs.write(files, volume, result, found, model=model)
+    console.warn((*result.warnings, *found.warnings))
+    console.note(f"Liver: {found.volume_ml:.0f} mL ({result.modality})")
+    console.detail(f"time: {time.monotonic() - started:.1f} s")

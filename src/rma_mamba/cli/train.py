@@ -1,0 +1,29 @@
+"""`rma-mamba train`: from a recipe to weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A TOML file: data, network, loss and schedule.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Override one setting, as training.lr=1e-4."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint of the same run.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show where an error happened.")
+    ] = False,
+) -> None:
+    """Train a network as a recipe says; logs and checkpoints go where the recipe says."""
+    from rma_mamba.training import train as run_recipe
+
+    run_recipe(recipe, settings or [], resume)

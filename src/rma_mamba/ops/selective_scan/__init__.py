@@ -1,0 +1,203 @@
+"""The selective scan (Mamba's S6) over sequences and, in four directions, over maps (VMamba's SS2D).
+
+| letter | meaning | in the paper arXiv:2312.00752 |
+|---|---|---|
+| u | input | x |
+| delta | step size before bias and softplus | Δ |
+| A | decay rate, negative | A |
+| B, C | how the input enters the state, how the state leaves it | B, C |
+| D | skip | D |
+
+A backend is a module with two pure functions, `forward` and `backward`; autograd is wired here, once, as a
+`torch.library` custom operator, so that `torch.compile` and export see it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rma_mamba.errors import ConfigError
+from rma_mamba.ops.backends import BACKENDS, choose_backend
+
+__all__ = ["scan_2d", "selective_scan"]
+
+
+def scan_2d(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None = None,
+    delta_bias: Tensor | None = None,
+    *,
+    delta_softplus: bool = True,
+    backend: str | None = None,
+) -> Tensor:
+    """Selective scans over a channels-last map in one to four directions, added.
+
+    Direction 0 walks along rows, 1 along columns, 2 and 3 are 0 and 1 backwards (arXiv:2401.10166, SS2D).
+
+    Args:
+        u: Input (batch, height, width, channel).
+        delta: Step sizes (direction, batch, height, width, channel), any real number if softplus.
+        A: Decay rates (direction, channel, state).
+        B: Input gates (batch, height, width, direction, state).
+        C: Output gates, as B.
+        D: Skip (direction, channel), or None for no skip.
+        delta_bias: Added to delta (direction, channel), or None.
+        delta_softplus: Whether softplus is applied to delta + bias.
+        backend: Name of a backend; None: `RMA_MAMBA_BACKEND`, else the fastest for the device.
+
+    Returns:
+        y (batch, height, width, channel) in u's type. The state is float32 (float64 for float64).
+
+    Raises:
+        ConfigError: Shapes do not fit together.
+        BackendError: The backend asked for cannot run.
+    """
+    _check(u, delta, A, B, C, D, delta_bias)
+    D = A.new_zeros(A.shape[:2]) if D is None else D
+    delta_bias = A.new_zeros(A.shape[:2]) if delta_bias is None else delta_bias
+    chosen = choose_backend(backend, u.device.type, str(u.dtype).removeprefix("torch."))
+    y: Tensor = _scan(u, delta, A, B, C, D, delta_bias, delta_softplus, chosen.name)
+    return y
+
+
+def selective_scan(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None = None,
+    delta_bias: Tensor | None = None,
+    *,
+    delta_softplus: bool = False,
+    backend: str | None = None,
+) -> Tensor:
+    """Selective scan over sequences: h[t] = exp(Δ[t]A)·h[t-1] + Δ[t]B[t]u[t]; y[t] = C[t]·h[t] + D·u[t].
+
+    Args:
+        u: Input (batch, channel, length).
+        delta: Step sizes, as u.
+        A: Decay rates (channel, state).
+        B: Input gates (batch, state, length).
+        C: Output gates, as B.
+        D: Skip (channel), or None for no skip.
+        delta_bias: Added to delta (channel), or None.
+        delta_softplus: Whether softplus is applied to delta + bias.
+        backend: As for `scan_2d`.
+
+    Returns:
+        y (batch, channel, length) in u's type.
+
+    Raises:
+        ConfigError: Shapes do not fit together.
+        BackendError: The backend asked for cannot run.
+    """
+    if u.ndim != 3 or B.ndim != 3 or C.ndim != 3 or delta.ndim != 3:
+        found = f"u, delta, B, C have {u.ndim}, {delta.ndim}, {B.ndim}, {C.ndim} axes"
+        raise ConfigError(f"{found}; expected three each. Pass (batch, channel, length) tensors.")
+    y = scan_2d(
+        u.mT[:, None],
+        delta.mT[None, :, None],
+        A[None],
+        B.mT[:, None, :, None],
+        C.mT[:, None, :, None],
+        None if D is None else D[None],
+        None if delta_bias is None else delta_bias[None],
+        delta_softplus=delta_softplus,
+        backend=backend,
+    )
+    return y[:, 0].mT
+
+
+def _check(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, bias: Tensor | None
+) -> None:
+    if u.ndim != 4 or A.ndim != 3 or not 1 <= A.shape[0] <= 4 or u.numel() == 0:
+        found = f"u has shape {tuple(u.shape)} and A {tuple(A.shape)}"
+        raise ConfigError(
+            f"{found}; expected (batch, height, width, channel), none of them 0, and "
+            "(direction, channel, state) with one to four directions. Reshape the inputs."
+        )
+    directions, channels, states = A.shape
+    gates = (*u.shape[:3], directions, states)
+    expected = {
+        "A": (A, (directions, u.shape[3], states)),
+        "delta": (delta, (directions, *u.shape)),
+        "B": (B, gates),
+        "C": (C, gates),
+        "D": (D, (directions, channels)),
+        "delta_bias": (bias, (directions, channels)),
+    }
+    for name, (tensor, shape) in expected.items():
+        if tensor is not None and tuple(tensor.shape) != shape:
+            found = f"{name} has shape {tuple(tensor.shape)}; expected {shape}"
+            raise ConfigError(f"{found} beside u of {tuple(u.shape)}. Reshape {name}.")
+
+
+def _module(backend: str) -> ModuleType:
+    name = next(each.module for each in BACKENDS if each.name == backend)
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+@torch.library.custom_op("rma_mamba::scan_2d", mutates_args=())
+def _scan(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    softplus: bool,
+    backend: str,
+) -> Tensor:
+    y: Tensor = _module(backend).forward(u, delta, A, B, C, D, bias, softplus)
+    return y
+
+
+@torch.library.custom_op("rma_mamba::scan_2d_backward", mutates_args=())
+def _scan_backward(
+    grad_y: Tensor,
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    softplus: bool,
+    backend: str,
+) -> list[Tensor]:
+    return list(_module(backend).backward(grad_y, u, delta, A, B, C, D, bias, softplus))
+
+
+@_scan.register_fake
+def _(u: Tensor, *rest: Any) -> Tensor:
+    return torch.empty_like(u, memory_format=torch.contiguous_format)
+
+
+@_scan_backward.register_fake
+def _(grad_y: Tensor, *inputs: Any) -> list[Tensor]:
+    return [torch.empty_like(x, memory_format=torch.contiguous_format) for x in inputs[:7]]
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[:7])
+    ctx.softplus, ctx.backend = inputs[7:]
+
+
+def _differentiate(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
+    grads = _scan_backward(grad_y, *ctx.saved_tensors, ctx.softplus, ctx.backend)
+    return (*grads, None, None)
+
+
+_scan.register_autograd(_differentiate, setup_context=_keep)

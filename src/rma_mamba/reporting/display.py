@@ -1,0 +1,116 @@
+"""Grey planes of a scan with the liver's contour: what a radiologist's screen would show.
+
+Planes are cut from the canonical array (foot to head, front to back, right to left), so that every
+picture is in radiological display (the patient's right on the left) whatever the file's axis order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageChops, ImageFilter
+
+from rma_mamba.volume import Mask, Volume
+
+LIVER_RGB = (221, 130, 101)  # the colour of "liver" in the DICOM and 3D Slicer terminologies
+ABDOMEN_WINDOW_HU = (-160.0, 240.0)
+
+Plane = npt.NDArray[Any]  # [row, column]
+Box = tuple[slice, slice]  # rows, columns
+
+_FINER = 3  # contours are drawn this much finer and then reduced: smooth edges
+_BODY = 24  # of 255: brighter than the air around the patient
+_TABLE_PX = 5  # nothing thinner than this is the patient
+_SHARE = 0.05  # of a row or column that has to be patient
+_MARGIN_MM = 12.0
+_FILL = 0.13  # opacity of the tint inside the contour
+
+
+@dataclass(frozen=True, eq=False)
+class Screen:
+    """A scan and its mask in canonical order, with the window in which the scan is shown."""
+
+    volume: Volume
+    mask: Mask
+
+    @cached_property
+    def values(self) -> npt.NDArray[Any]:
+        """Intensities [foot to head, front to back, right to left]; a view."""
+        return self.volume.geometry.canonical.apply(self.volume.values)
+
+    @cached_property
+    def labels(self) -> npt.NDArray[Any]:
+        """Labels in the order of `values`; a view."""
+        return self.volume.geometry.canonical.apply(self.mask.labels) > 0
+
+    @cached_property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Voxel size in the order of `values`, in mm."""
+        geometry = self.volume.geometry
+        up, back, left = (geometry.spacing_mm[axis] for axis in geometry.canonical.permutation)
+        return up, back, left
+
+    @cached_property
+    def window(self) -> tuple[float, float]:
+        """The intensities shown as black and white: an abdomen window in HU, else percentiles."""
+        steps = tuple(slice(None, None, max(1, size // 128)) for size in self.values.shape)
+        sample = self.values[steps].astype(np.float64)
+        sample = sample[np.isfinite(sample)]
+        if not sample.size:
+            return 0.0, 1.0
+        # A CT that was stored as grey values rather than HU is shown by its percentiles, like MR.
+        if self.volume.modality != "MR" and sample.min() < ABDOMEN_WINDOW_HU[0]:
+            return ABDOMEN_WINDOW_HU
+        body = sample[sample > sample.mean() / 2]
+        low = float(np.percentile(sample, 1))
+        high = float(np.percentile(body if body.size else sample, 99.5))
+        return low, max(high, low + 1e-6)
+
+    def grey(self, plane: Plane) -> npt.NDArray[np.uint8]:
+        """Intensities to grey values 0..255 in the window."""
+        low, high = self.window
+        shown = (np.nan_to_num(plane.astype(np.float64), nan=low) - low) / (high - low)
+        return np.asarray(np.clip(shown, 0, 1) * 255, dtype=np.uint8)
+
+    @cached_property
+    def body(self) -> Box:
+        """Rows and columns of an axial plane that hold the patient, with a margin; else all."""
+        planes = self.values[:: max(1, len(self.values) // 24)]
+        brightest = np.max([self.grey(plane) for plane in planes], axis=0)
+        bright = Image.fromarray((brightest > _BODY).astype(np.uint8))
+        # The minimum over a neighbourhood leaves the body and takes the table, wires and noise away.
+        found = np.asarray(bright.filter(ImageFilter.MinFilter(_TABLE_PX))) > 0
+        found |= self.labels.any(axis=0)
+        _, row_mm, column_mm = self.spacing_mm
+        return (
+            _extent(found.mean(axis=1) > _SHARE, _MARGIN_MM / row_mm),
+            _extent(found.mean(axis=0) > _SHARE, _MARGIN_MM / column_mm),
+        )
+
+
+def picture(grey: npt.NDArray[np.uint8], labels: Plane, size: tuple[int, int]) -> Image.Image:
+    """A grey plane, resampled to `size` (width, height) in pixels, with the liver outlined."""
+    fine = (size[0] * _FINER, size[1] * _FINER)
+    base = Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC).convert("RGB")
+    inside = Image.fromarray(labels.astype(np.uint8) * 255).resize(fine, Image.Resampling.BILINEAR)
+    inside = inside.point([0] * 128 + [255] * 128)
+    line = ImageChops.subtract(
+        inside.filter(ImageFilter.MaxFilter(_FINER)),
+        inside.filter(ImageFilter.MinFilter(2 * _FINER + 1)),
+    )
+    colour = Image.new("RGB", size, LIVER_RGB)
+    tint = inside.reduce(_FINER).point([round(_FILL * level) for level in range(256)])
+    return Image.composite(colour, Image.composite(colour, base, tint), line.reduce(_FINER))
+
+
+def _extent(found: npt.NDArray[np.bool_], margin: float) -> slice:
+    """From the first to the last True, wider by `margin` on both sides; everything if none is."""
+    where = np.flatnonzero(found)
+    if not where.size:
+        return slice(0, len(found))
+    wider = round(margin)
+    return slice(max(0, int(where[0]) - wider), min(len(found), int(where[-1]) + 1 + wider))

@@ -1,0 +1,71 @@
+"""Measurements of a mask: how large the liver is, and whether the scan shows all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rma_mamba.volume import Mask
+
+Face = Literal["inferior", "superior", "anterior", "posterior", "right", "left"]
+
+# The first and the last plane of each canonical axis (foot to head, front to back, right to left).
+_FACES: tuple[tuple[Face, Face], ...] = (
+    ("inferior", "superior"),
+    ("anterior", "posterior"),
+    ("right", "left"),
+)
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What `measure` found.
+
+    Args:
+        volume_ml: Voxel-count volume in millilitres; 0.0 if the mask is empty.
+        extent_mm: Size of the bounding box from right to left, front to back and foot to head, along
+            the scan's own axes nearest to these directions, in mm; zeros if the mask is empty.
+        touches_border: The faces of the scan that the liver reaches. If there are any, part of the
+            liver may lie outside, and `volume_ml` is a lower bound.
+    """
+
+    volume_ml: float
+    extent_mm: tuple[float, float, float]
+    touches_border: tuple[Face, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the volume has to know, one sentence each."""
+        if self.volume_ml == 0:
+            return ("No liver was found in the scan.",)
+        if self.touches_border:
+            faces = ", ".join(self.touches_border)
+            return (
+                f"The liver reaches the edge of the scan ({faces}): "
+                "part of it may lie outside, and the volume is a lower bound.",
+            )
+        return ()
+
+
+def measure(mask: Mask) -> Measurements:
+    """Volume, extent and border contact of a mask's labels > 0.
+
+    Works on any grid, oblique ones included; an empty mask measures zero and touches nothing.
+    """
+    order = mask.geometry.canonical
+    labels = order.apply(mask.labels) > 0
+    spacing_mm = [mask.geometry.spacing_mm[axis] for axis in order.permutation]
+    extent_mm: list[float] = []
+    touched: list[Face] = []
+    in_plane = np.any(labels, axis=0)
+    occupied = (np.any(labels, axis=(1, 2)), np.any(in_plane, axis=1), np.any(in_plane, axis=0))
+    for planes, size_mm, (first, last) in zip(occupied, spacing_mm, _FACES, strict=True):
+        filled = np.flatnonzero(planes)
+        extent_mm.append(float(filled[-1] - filled[0] + 1) * size_mm if filled.size else 0.0)
+        touched += [face for face, edge in ((first, 0), (last, -1)) if planes[edge]]
+    foot_to_head, front_to_back, right_to_left = extent_mm
+    return Measurements(
+        mask.volume_ml, (right_to_left, front_to_back, foot_to_head), tuple(touched)
+    )

@@ -1,0 +1,213 @@
+"""One picture of a segmentation: axial slices through the liver and a coronal view, as a PNG file.
+
+It needs no screen and no graphics library but Pillow, and shows nothing that names the patient.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from rma_mamba.errors import ConfigError, GridError
+from rma_mamba.reporting.display import LIVER_RGB, Plane, Screen, picture
+from rma_mamba.reporting.files import replace_file
+from rma_mamba.reporting.measure import measure
+from rma_mamba.volume import Mask, Volume
+
+AXIAL_SLICES = 12
+_COLUMNS = 4
+_TILE_PX = 250  # longer side of an axial tile
+_GAP_PX = 8
+_EDGE_PX = 24
+_HEAD_PX = 58
+_FOOT_PX = 26
+_BACKGROUND, _INK, _FAINT = (16, 17, 20), (236, 236, 238), (142, 146, 154)
+
+
+def write_preview(volume: Volume, mask: Mask, path: str | os.PathLike[str]) -> None:
+    """Write a PNG with up to 12 axial slices through the liver and the coronal plane with most of it.
+
+    Radiological display, physical proportions; the liver's contour is drawn in RGB 221,130,101. CT is
+    shown from -160 to 240 HU, MR by its percentiles. The file appears complete or not at all.
+
+    Args:
+        volume: The scan; `volume.modality` chooses the window (None: told from the values).
+        mask: Its mask; it may be empty.
+        path: Where to write; ends in .png.
+
+    Raises:
+        ConfigError: The path does not end in .png.
+        GridError: The mask is not on the scan's grid.
+        ScanError: The file cannot be written.
+    """
+    out = Path(path)
+    if out.suffix.lower() != ".png":
+        raise ConfigError(
+            f"the preview's path ends in '{out.suffix}'; expected .png. Give a path ending in .png."
+        )
+    content = io.BytesIO()
+    render_preview(volume, mask).save(content, format="PNG")
+    replace_file(out, content.getvalue())
+
+
+def render_preview(volume: Volume, mask: Mask) -> Image.Image:
+    """The picture that `write_preview` writes, RGB.
+
+    Raises:
+        GridError: The mask is not on the scan's grid.
+    """
+    if not volume.geometry.matches(mask.geometry):
+        raise GridError(
+            f"the mask's grid {mask.geometry.shape} is not the scan's {volume.geometry.shape}; "
+            "expected one grid. Pass the scan from which the mask was made."
+        )
+    screen = Screen(volume, mask)
+    tiles = [_axial_tile(screen, index) for index in _slices_to_show(screen)]
+    width, height = tiles[0].size
+    columns = min(_COLUMNS, len(tiles))
+    rows = -(-len(tiles) // columns)
+    grid_width = columns * (width + _GAP_PX)
+    grid_height = max(rows * (height + _GAP_PX) - _GAP_PX, _TILE_PX)
+    coronal = _coronal_tile(screen, (round(1.7 * _TILE_PX), grid_height))
+
+    page = Image.new(
+        "RGB",
+        (2 * _EDGE_PX + grid_width + coronal.width, _HEAD_PX + grid_height + _FOOT_PX + _EDGE_PX),
+        _BACKGROUND,
+    )
+    for number, tile in enumerate(tiles):
+        row, column = divmod(number, columns)
+        corner = (_EDGE_PX + column * (width + _GAP_PX), _HEAD_PX + row * (height + _GAP_PX))
+        page.paste(tile, corner)
+    page.paste(coronal, (_EDGE_PX + grid_width, _HEAD_PX))
+    _write_title(page, screen)
+    return page
+
+
+def _slices_to_show(screen: Screen) -> list[int]:
+    """Up to 12 slice numbers from head to foot, evenly through the liver and a little beyond."""
+    last = len(screen.labels) - 1
+    filled = np.flatnonzero(screen.labels.any(axis=(1, 2)))
+    low, high = (int(filled[0]), int(filled[-1])) if filled.size else (0, last)
+    context = max(1, round(0.06 * (high - low)))
+    low, high = max(0, low - context), min(last, high + context)
+    count = min(AXIAL_SLICES, high - low + 1)
+    return [int(index) for index in np.linspace(high, low, count).round()]
+
+
+def _axial_tile(screen: Screen, index: int) -> Image.Image:
+    rows, columns = screen.body
+    _, row_mm, column_mm = screen.spacing_mm
+    plane, labels = screen.values[index, rows, columns], screen.labels[index, rows, columns]
+    tile = _tile(screen, plane, labels, (row_mm, column_mm), (_TILE_PX, _TILE_PX))
+    _write_directions(tile, left="R", right="L", top="A", bottom="P")
+    middle = (index, screen.values.shape[1] // 2, screen.values.shape[2] // 2)
+    draw = ImageDraw.Draw(tile)
+    _write(draw, (7, 11), _height(screen, middle), 12)
+    return tile
+
+
+def _coronal_tile(screen: Screen, limit: tuple[int, int]) -> Image.Image:
+    per_plane = screen.labels.sum(axis=(0, 2))
+    middle = int(per_plane.argmax()) if per_plane.any() else len(per_plane) // 2
+    up_mm, _, column_mm = screen.spacing_mm
+    columns = screen.body[1]
+    # Rows of the picture run from head to foot.
+    plane = screen.values[::-1, middle, columns]
+    labels = screen.labels[::-1, middle, columns]
+    tile = _tile(screen, plane, labels, (up_mm, column_mm), limit)
+    _write_directions(tile, left="R", right="L", top="S", bottom="I")
+    px_per_mm = tile.width / (plane.shape[1] * column_mm)
+    _draw_scale(tile, px_per_mm)
+    return tile
+
+
+def _tile(
+    screen: Screen,
+    plane: Plane,
+    labels: Plane,
+    spacing_mm: tuple[float, float],
+    limit: tuple[int, int],
+) -> Image.Image:
+    """A plane as large as fits into `limit` (width, height) px in physical proportions."""
+    height_mm, width_mm = plane.shape[0] * spacing_mm[0], plane.shape[1] * spacing_mm[1]
+    px_per_mm = min(limit[0] / width_mm, limit[1] / height_mm)
+    size = (max(1, round(width_mm * px_per_mm)), max(1, round(height_mm * px_per_mm)))
+    return picture(screen.grey(plane), labels, size)
+
+
+def _height(screen: Screen, voxel: tuple[int, int, int]) -> str:
+    """Where a canonical voxel lies along the patient, as "S 45 mm" above or "I 45 mm" below zero."""
+    geometry = screen.volume.geometry
+    order = geometry.canonical
+    index = [0, 0, 0]
+    for position, axis, flip in zip(voxel, order.permutation, order.flips, strict=True):
+        index[axis] = geometry.shape[axis] - 1 - position if flip else position
+    up_mm = round(float(geometry.affine[2, :3] @ index + geometry.affine[2, 3]))
+    return f"{'S' if up_mm >= 0 else 'I'} {abs(up_mm)} mm"
+
+
+def _write_directions(tile: Image.Image, *, left: str, right: str, top: str, bottom: str) -> None:
+    width, height = tile.size
+    places = (
+        (left, (6, height // 2), "lm"),
+        (right, (width - 6, height // 2), "rm"),
+        (top, (width // 2, 4), "mt"),
+        (bottom, (width // 2, height - 4), "mb"),
+    )
+    draw = ImageDraw.Draw(tile)
+    for letter, corner, anchor in places:
+        _write(draw, corner, letter, 13, anchor=anchor)
+
+
+def _draw_scale(tile: Image.Image, px_per_mm: float) -> None:
+    length = round(50 * px_per_mm)
+    right, bottom = tile.width - 10, tile.height - 12
+    draw = ImageDraw.Draw(tile)
+    draw.line((right - length, bottom, right, bottom), fill=_INK, width=2)
+    _write(draw, (right - length // 2, bottom - 4), "5 cm", 12, anchor="mb")
+
+
+def _write_title(page: Image.Image, screen: Screen) -> None:
+    draw = ImageDraw.Draw(page)
+    found = measure(screen.mask)
+    title = f"Liver {found.volume_ml:,.0f} mL" if found.volume_ml else "No liver found"
+    draw.rectangle((_EDGE_PX, 21, _EDGE_PX + 12, 40), fill=LIVER_RGB)
+    _write(draw, (_EDGE_PX + 22, 30), title, 24)
+    if found.touches_border:
+        after = _EDGE_PX + 40 + round(draw.textlength(title, font=_font(24)))
+        faces = ", ".join(found.touches_border)
+        _write(draw, (after, 31), f"reaches the edge of the scan: {faces}", 14, ink=LIVER_RGB)
+    geometry = screen.volume.geometry
+    grid = " x ".join(str(size) for size in geometry.shape)
+    spacing = " x ".join(f"{size:.2f}" for size in geometry.spacing_mm)
+    facts = [screen.volume.modality or "", f"{grid} voxels", f"{spacing} mm"]
+    line = "   ".join(fact for fact in facts if fact)
+    _write(draw, (page.width - _EDGE_PX, 31), line, 14, anchor="rm", ink=_FAINT)
+    note = "rma-mamba: research software, not a medical device"
+    _write(draw, (_EDGE_PX, page.height - 18), note, 12, ink=_FAINT)
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    corner: tuple[int, int],
+    text: str,
+    size: int,
+    *,
+    anchor: str = "lm",
+    ink: tuple[int, int, int] = _INK,
+) -> None:
+    """Text with a dark rim, legible on any grey."""
+    draw.text(
+        corner, text, ink, _font(size), anchor=anchor, stroke_width=2, stroke_fill=_BACKGROUND
+    )
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

@@ -1,0 +1,81 @@
+"""Scan files in, mask files out. A scan's kind is told from its content, not from its name alone.
+
+>>> volume = read_scan("patient7/")  # a folder of one DICOM series, or a NIfTI file
+>>> write_mask(mask, "liver.nii.gz")
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.volume import Mask, Volume
+
+__all__ = ["read_scan", "write_mask"]
+
+MASK_SUFFIXES = (".nii", ".nii.gz")
+
+
+def read_scan(path: str | os.PathLike[str]) -> Volume:
+    """Read one 3-D scan with its geometry in mm (RAS+).
+
+    Args:
+        path: A NIfTI file (NIfTI-1 or -2, plain or gzip, or either file of a .hdr/.img pair), or a
+            folder that holds the files of one DICOM series of CT or MR slices.
+
+    Returns:
+        Intensities [i, j, k] as int16, uint8 or float32 (HU for DICOM CT); what was repaired or is
+        doubtful stands in `Volume.warnings`.
+
+    Raises:
+        ScanError: The path is missing or unreadable, or holds no complete, regular 3-D volume.
+        GridError: The scan's geometry is impossible.
+    """
+    # The libraries behind the readers load on first use: `import rma_mamba.scans` stays quick.
+    scan = Path(path)
+    try:
+        if scan.is_dir():
+            from rma_mamba.scans import dicom
+
+            return dicom.read(scan)
+        if not scan.exists():
+            raise ScanError(
+                "there is nothing at the scan's path; expected a NIfTI file or a DICOM folder. "
+                "Check the path for typing errors."
+            )
+        from rma_mamba.scans import nifti
+
+        return nifti.read(scan)
+    except OSError as error:
+        raise ScanError(
+            f"the scan cannot be opened ({error.strerror or 'input/output error'}); "
+            "expected a readable file or folder. Check its path and permissions."
+        ) from error
+
+
+def write_mask(mask: Mask, path: str | os.PathLike[str]) -> None:
+    """Write a mask as NIfTI on its scan's own grid: uint8 {0, 1}; equal masks give equal bytes.
+
+    A mask of a NIfTI scan keeps affine, sform and qform codes, pixdim and units bit for bit; any other
+    gets its affine with both codes 1 (scanner). The file appears complete or not at all; missing
+    parent folders are made.
+
+    Args:
+        mask: The mask, with the header of the scan that it belongs to.
+        path: Where to write; ends in .nii or .nii.gz.
+
+    Raises:
+        ConfigError: The path ends in anything else.
+        GridError: The mask's grid is not that of its scan's header.
+        ScanError: The file cannot be written.
+    """
+    out = Path(path)
+    if not out.name.lower().endswith(MASK_SUFFIXES):
+        raise ConfigError(
+            "the mask's path ends in neither .nii nor .nii.gz; expected one of them. "
+            "Give an output path with one of these endings."
+        )
+    from rma_mamba.scans import nifti
+
+    nifti.write(mask, out)

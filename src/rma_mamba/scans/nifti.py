@@ -1,0 +1,228 @@
+"""NIfTI-1 and NIfTI-2 files; the only place where nibabel is imported.
+
+nibabel knows the layout of the headers; what a header claims is checked here before it is believed.
+Source: the NIfTI-1 and NIfTI-2 standards (nifti1.h, nifti2.h).
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import nibabel as nib
+import numpy as np
+
+from rma_mamba.errors import GridError, ScanError
+from rma_mamba.scans.atomic import atomic_write
+from rma_mamba.scans.checks import check_size, doubts
+from rma_mamba.scans.lean import lean_values
+from rma_mamba.scans.nifti_grid import GridHeader, fresh_grid, locate
+from rma_mamba.scans.stream import largest_content, open_stream, read_exactly, skip, too_short
+from rma_mamba.volume import Mask, Volume
+
+# sizeof_hdr, the first field, tells version and byte order; the magic word lies at different places.
+_HEADERS: dict[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
+_MAGIC_AT = {348: 344, 540: 4}
+_SINGLE, _PAIR = (b"n+1\0", b"n+2\0"), (b"ni1\0", b"ni2\0")
+
+# Data types by their NIfTI code; complex, colour, 1-bit and 128-bit values are no scan.
+_DTYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1"}
+_DTYPES |= {512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
+_REFUSED = {1: "1-bit", 32: "complex64", 128: "RGB colour", 1536: "float128"}
+_REFUSED |= {1792: "complex128", 2048: "complex256", 2304: "RGBA colour"}
+
+# Header extensions before the image take some kilobytes; a gzip stream of zeros must not be walked through.
+_MAX_OFFSET = 2**26
+
+_INTENT_LABEL = 1002
+
+# What else people hand in: first bytes, what they are, and what to do about it.
+_CONVERT = "Convert it to .nii.gz or give the DICOM folder."
+_STRANGERS = (
+    (b"NRRD", "an NRRD file", _CONVERT),
+    (b"ObjectType", "a MetaImage file", _CONVERT),
+    (b"PK\x03\x04", "a zip archive", "Unpack it and give the folder of one series."),
+    (b"\x89PNG", "a PNG picture", "Give the whole scan, not a picture of it."),
+    (b"\xff\xd8\xff", "a JPEG picture", "Give the whole scan, not a picture of it."),
+)
+
+
+# A header may hold any bits, signalling NaN included: they are judged, not warned about.
+@np.errstate(invalid="ignore", over="ignore")
+def read(path: Path) -> Volume:
+    """Read a NIfTI file: plain or gzip, any byte order, single or a pair of .hdr and .img.
+
+    Raises:
+        ScanError: The file is no NIfTI, is cut off, or holds no single 3-D volume of real numbers.
+        GridError: The header's geometry is impossible.
+    """
+    header_path, image_path = _files(path)
+    with ExitStack() as files:
+        stream = files.enter_context(open_stream(header_path))
+        header = _parse(stream)
+        shape, dtype = _shape(header), _dtype(header)
+        grid = GridHeader.of(header, shape)
+        geometry, warnings = locate(grid)
+        position = int(header["sizeof_hdr"])
+        if header["magic"].item().startswith(b"ni"):
+            if image_path == header_path:
+                raise _half_a_pair()
+            stream, position = files.enter_context(open_stream(image_path)), 0
+        offset = _offset(header, position)
+        size = math.prod(shape) * dtype.itemsize
+        if offset + size > largest_content(image_path):
+            raise too_short(size)
+        skip(stream, offset - position)
+        raw = read_exactly(stream, size)
+        stream.read(1)  # reaches the end of a gzip stream, where its checksum is compared
+    voxels = raw.view(dtype).reshape(shape, order="F")
+    values, repairs = lean_values(voxels, *_scaling(header))
+    return Volume(values, geometry, None, grid, (*warnings, *repairs, *doubts(values, geometry)))
+
+
+@np.errstate(invalid="ignore", over="ignore")
+def write(mask: Mask, path: Path) -> None:
+    """Write a mask on the grid of its scan's header; without one, on its own geometry.
+
+    Raises:
+        GridError: Header and geometry of the mask are not one grid.
+        ScanError: The file cannot be written.
+    """
+    grid = mask.header if isinstance(mask.header, GridHeader) else fresh_grid(mask.geometry)
+    if not locate(grid)[0].matches(mask.geometry):
+        raise GridError(
+            "the mask's grid is not the grid of its scan's header; expected the same one. "
+            "Bring the mask back to the scan's grid before it is written."
+        )
+    header = _HEADERS[grid.sizeof_hdr](endianness="<")
+    header.set_data_shape(grid.shape)
+    header.set_data_dtype(np.uint8)
+    for name, value in grid.fields.items():
+        header[name] = value
+    header["intent_code"] = _INTENT_LABEL
+    header["scl_slope"], header["scl_inter"] = 1, 0
+    header["vox_offset"] = grid.sizeof_hdr + 4
+    labels = np.asfortranarray(mask.labels != 0).view(np.uint8)
+    with ExitStack() as files:
+        file = files.enter_context(atomic_write(path))
+        if path.name.lower().endswith(".gz"):
+            # Neither name nor time in the gzip header: equal masks give equal bytes.
+            packed = files.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
+            file = cast("BinaryIO", packed)
+        file.write(header.binaryblock + bytes(4))  # four zero bytes: no extensions follow
+        file.write(labels.T.data)
+
+
+def _files(path: Path) -> tuple[Path, Path]:
+    """The files of header and image: one and the same, or the two files of a .hdr/.img pair."""
+    end = path.suffix
+    if end.lower() not in (".hdr", ".img"):
+        return path, path
+    header, image = (
+        path.with_suffix(name.upper() if end.isupper() else name) for name in (".hdr", ".img")
+    )
+    if not header.exists() or not image.exists():
+        raise _half_a_pair()
+    return header, image
+
+
+def _half_a_pair() -> ScanError:
+    return ScanError(
+        "the file is one half of a .hdr/.img pair; expected the other half beside it. "
+        "Put both files, with these endings, into one folder, or convert the pair to .nii.gz."
+    )
+
+
+def _parse(stream: BinaryIO) -> Any:
+    """The header as it stands, in its own byte order, unchecked but for its size and magic word."""
+    block = stream.read(348)
+    orders = {"<": "little", ">": "big"}
+    for endianness, order in orders.items():
+        size = int.from_bytes(block[:4], order)  # type: ignore[arg-type]
+        if size not in _HEADERS:
+            continue
+        block += stream.read(size - len(block))
+        if len(block) < size:
+            raise ScanError(
+                f"the NIfTI header ends after {len(block)} bytes; expected {size}. "
+                "The file is cut off: copy or download the scan again."
+            )
+        if block[_MAGIC_AT[size] :][:4] in _SINGLE + _PAIR:
+            return _HEADERS[size](block, endianness=endianness, check=False)
+    what, advice = _describe(block)
+    raise ScanError(f"the file is {what}; expected a NIfTI scan or a DICOM folder. {advice}")
+
+
+def _describe(block: bytes) -> tuple[str, str]:
+    """What a file that is no NIfTI seems to be, and what to do about it."""
+    if not block:
+        return "empty (0 bytes)", "Copy or download the scan again."
+    if block[128:132] == b"DICM":
+        return "one DICOM file", "Give the folder that holds the whole series."
+    for magic, what, advice in _STRANGERS:
+        if block.startswith(magic):
+            return what, advice
+    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in block):
+        return "a text file", "Give the scan itself."
+    if int.from_bytes(block[:4], "little") == 348 or int.from_bytes(block[:4], "big") == 348:
+        return "an ANALYZE header or a damaged NIfTI header (no magic word)", _CONVERT
+    return "of an unknown kind", "Give a NIfTI scan or a DICOM folder, or copy the file again."
+
+
+def _shape(header: Any) -> tuple[int, int, int]:
+    count, *lengths = (int(length) for length in header["dim"])
+    if not 1 <= count <= 7 or min(lengths[:count]) < 1:
+        raise ScanError(
+            f"the NIfTI header claims {count} dimensions {lengths[: max(0, min(count, 7))]}; "
+            "expected three positive ones. The header is damaged: export the scan again."
+        )
+    volumes = math.prod(lengths[3:count])
+    if count < 3 or volumes > 1:
+        found = "is one 2-D image" if count < 3 else f"holds {volumes} volumes"
+        raise ScanError(
+            f"the file {found}; expected one 3-D volume. "
+            "Export one phase, echo or b-value as a volume of its own."
+        )
+    i, j, k = lengths[:3]
+    check_size((i, j, k))
+    return i, j, k
+
+
+def _dtype(header: Any) -> np.dtype[Any]:
+    code = int(header["datatype"])
+    if code not in _DTYPES:
+        raise ScanError(
+            f"the voxels are of type {_REFUSED.get(code, f'code {code}')}; expected real numbers of "
+            "8 to 64 bits. Convert the scan to int16 or float32."
+        )
+    dtype: np.dtype[Any] = np.dtype(header.endianness + _DTYPES[code])
+    return dtype
+
+
+def _offset(header: Any, position: int) -> int:
+    """Where the image starts in its file; at least `position`, the end of what precedes it."""
+    offset = float(header["vox_offset"])
+    # Zero in a single file is an old way to say: right after the header and its four bytes.
+    start = position + 4 if offset == 0 and position else offset
+    if not position <= start <= _MAX_OFFSET:
+        raise ScanError(
+            f"the header says that the image starts at byte {offset:g}; expected {position} to "
+            f"{_MAX_OFFSET}. The header is damaged: export the scan again."
+        )
+    return int(start)
+
+
+def _scaling(header: Any) -> tuple[float, float]:
+    """Slope and intercept; a slope of 0, or none that is a number, means that nothing is scaled."""
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if slope == 0 or not math.isfinite(slope):
+        return 1.0, 0.0
+    if not math.isfinite(intercept):
+        raise ScanError(
+            f"the header scales values by {slope:g} and adds {intercept}; expected two numbers. "
+            "Repair scl_slope and scl_inter in the header."
+        )
+    return slope, intercept

@@ -1,0 +1,200 @@
+"""The way from a scan's axial slices to the network's canvas, and its exact inverse.
+
+Positions are those of pixel centres, in millimetres from the centre of the slice, on both grids: going
+there and back moves nothing, whatever the two pixel sizes are.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.errors import GridError
+from rma_mamba.slicing.recipe import SliceRecipe
+from rma_mamba.volume import Geometry
+
+Maps = npt.NDArray[np.float32]
+
+_STRIDE = 32  # the coarsest stride of the networks: a canvas is a multiple of it
+_LARGEST_CANVAS = (
+    2048  # pixels; a wider field is a header in wrong units, and would fill the memory
+)
+
+
+@dataclass(frozen=True, eq=False)
+class AxisResampler:
+    """Linear resampling along one axis, as a few weighted source pixels (taps) per target pixel.
+
+    Args:
+        index: Source pixels, int [tap, target].
+        weight: Their weights, float32 [tap, target]; each column sums to 1.
+    """
+
+    index: npt.NDArray[np.intp]
+    weight: npt.NDArray[np.float32]
+
+    @classmethod
+    def between(
+        cls, pixels: int, spacing_mm: float, new_pixels: int, new_spacing_mm: float
+    ) -> AxisResampler:
+        """From one centred row of pixels to another; beyond the ends the end pixel goes on."""
+        ratio = new_spacing_mm / spacing_mm
+        centres = (np.arange(new_pixels) - (new_pixels - 1) / 2) * ratio + (pixels - 1) / 2
+        # rounding noise of an oblique affine must not turn the identity into an interpolation
+        centres = np.round(centres, 6)
+        # a tent as wide as the coarser pixel: interpolates when magnifying, averages when shrinking
+        reach = max(1.0, ratio)
+        first = np.floor(centres - reach).astype(np.intp)
+        index = first + np.arange(math.ceil(2 * reach) + 2)[:, None]
+        weight = np.maximum(0, 1 - np.abs(index - centres) / reach)
+        used = weight.any(axis=1)
+        index, weight = np.clip(index[used], 0, pixels - 1), weight[used]
+        return cls(index, (weight / weight.sum(axis=0)).astype(np.float32))
+
+    def rows(self, maps: Maps) -> Maps:
+        """Resample the last axis but one of float32 [..., height, width]."""
+        resampled = maps[..., self.index[0], :] * self.weight[0][:, None]
+        for index, weight in zip(self.index[1:], self.weight[1:], strict=True):
+            resampled += maps[..., index, :] * weight[:, None]
+        return resampled
+
+    def columns(self, maps: Maps) -> Maps:
+        """Resample the last axis of float32 [..., height, width]."""
+        resampled = np.take(maps, self.index[0], axis=-1) * self.weight[0]
+        for index, weight in zip(self.index[1:], self.weight[1:], strict=True):
+            resampled += np.take(maps, index, axis=-1) * weight
+        return resampled
+
+
+@dataclass(frozen=True, eq=False)
+class SlicePlan:
+    """Where the pixels of a scan's axial slices lie on the network's canvas.
+
+    Args:
+        geometry: The scan's grid.
+        recipe: Pixel size and canvas that the network wants.
+
+    Raises:
+        GridError: The field of view would need a canvas of more than 2048 pixels.
+    """
+
+    geometry: Geometry
+    recipe: SliceRecipe
+
+    def __post_init__(self) -> None:
+        if max(self.canvas) > _LARGEST_CANVAS:
+            field_mm = tuple(
+                round(size * mm) for size, mm in zip(self.shape, self._from_mm, strict=True)
+            )
+            raise GridError(
+                f"the axial field of view is {field_mm[0]} x {field_mm[1]} mm, which needs a canvas of "
+                f"{max(self.canvas)} pixels; expected at most {_LARGEST_CANVAS}. "
+                "Check the voxel size in the scan's header, or choose a larger spacing_mm."
+            )
+
+    @cached_property
+    def slices(self) -> int:
+        """Number of axial slices."""
+        return self.geometry.shape[self.geometry.canonical.permutation[0]]
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of a slice of the scan, in its own pixels."""
+        _, row, column = self.geometry.canonical.permutation
+        return self.geometry.shape[row], self.geometry.shape[column]
+
+    @cached_property
+    def spacing_mm(self) -> float:
+        """Pixel size on the canvas."""
+        if self.recipe.spacing_mm is not None:
+            return self.recipe.spacing_mm
+        longest_mm = max(size * mm for size, mm in zip(self.shape, self._from_mm, strict=True))
+        return longest_mm / self.recipe.size
+
+    @cached_property
+    def field(self) -> tuple[int, int]:
+        """Height and width of the slice in pixels of the canvas, before padding."""
+        height, width = (
+            # a thousandth of a pixel more is rounding, not another pixel
+            max(1, math.ceil(size * mm / self.spacing_mm - 1e-3))
+            for size, mm in zip(self.shape, self._from_mm, strict=True)
+        )
+        return height, width
+
+    @cached_property
+    def canvas(self) -> tuple[int, int]:
+        """Height and width of what the network sees: `size`, or the next multiple of 32 that holds it."""
+        height, width = (
+            max(self.recipe.size, -(-side // _STRIDE) * _STRIDE) for side in self.field
+        )
+        return height, width
+
+    def to_canvas(self, slices: npt.NDArray[Any]) -> Maps:
+        """Slices of the scan [slice, row, column] to float32 [slice, height, width] on the canvas."""
+        self._check(slices, self.shape)
+        rows, columns = self._there
+        resampled = columns.columns(rows.rows(slices.astype(np.float32, copy=False)))
+        canvas = np.zeros((len(slices), *self.canvas), np.float32)
+        canvas[:, *self._window] = resampled
+        return canvas
+
+    def from_canvas(self, maps: npt.NDArray[Any]) -> Maps:
+        """Maps on the canvas [slice, height, width] to float32 [slice, row, column] on the scan's pixels."""
+        self._check(maps, self.canvas)
+        rows, columns = self._back
+        inside = maps[:, *self._window].astype(np.float32, copy=False)
+        return columns.columns(rows.rows(inside))
+
+    def to_labels(self, logits: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Logits [slice, 1, height, width] on the canvas to labels 0 or 1, uint8 [slice, row, column].
+
+        Probabilities, not labels, are resampled: the border is found between the pixels of the canvas.
+        """
+        if logits.ndim != 4 or logits.shape[1] != 1:
+            raise GridError(
+                f"the logits have shape {logits.shape}; expected [slice, 1, height, width]. "
+                "Pass the network's finest map."
+            )
+        probabilities = 0.5 + 0.5 * np.tanh(0.5 * logits[:, 0].astype(np.float32, copy=False))
+        return (self.from_canvas(probabilities) > self.recipe.threshold).astype(np.uint8)
+
+    @cached_property
+    def _from_mm(self) -> tuple[float, float]:
+        _, row, column = self.geometry.canonical.permutation
+        return self.geometry.spacing_mm[row], self.geometry.spacing_mm[column]
+
+    @cached_property
+    def _window(self) -> tuple[slice, slice]:
+        top, left = (
+            (whole - part) // 2 for whole, part in zip(self.canvas, self.field, strict=True)
+        )
+        return slice(top, top + self.field[0]), slice(left, left + self.field[1])
+
+    @cached_property
+    def _there(self) -> tuple[AxisResampler, AxisResampler]:
+        rows, columns = (
+            AxisResampler.between(size, mm, field, self.spacing_mm)
+            for size, mm, field in zip(self.shape, self._from_mm, self.field, strict=True)
+        )
+        return rows, columns
+
+    @cached_property
+    def _back(self) -> tuple[AxisResampler, AxisResampler]:
+        rows, columns = (
+            AxisResampler.between(field, self.spacing_mm, size, mm)
+            for size, mm, field in zip(self.shape, self._from_mm, self.field, strict=True)
+        )
+        return rows, columns
+
+    @staticmethod
+    def _check(maps: npt.NDArray[Any], expected: tuple[int, int]) -> None:
+        if maps.ndim != 3 or maps.shape[1:] != expected:
+            raise GridError(
+                f"the slices have shape {maps.shape}; expected [slice, {expected[0]}, {expected[1]}]. "
+                "Make the plan from the geometry and the recipe of the same scan."
+            )

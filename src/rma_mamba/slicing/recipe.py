@@ -1,0 +1,48 @@
+"""What the network is shown of a scan, as one frozen setting that travels with the weights."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class SliceRecipe(BaseModel):
+    """How a scan becomes slices, and logits become its mask."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    size: int = Field(default=256, ge=32, multiple_of=32)
+    """Side of the smallest canvas in pixels; a multiple of 32. A larger field of view gets a larger canvas."""
+
+    spacing_mm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 1.5
+    """In-plane pixel size that the network sees. None: the longer side of the field of view is fitted to
+    `size`, as in the paper; physical proportions are kept."""
+
+    neighbours: bool = False
+    """False: the three channels hold the slice itself three times (the paper). True: the slice below, the
+    slice and the slice above (2.5-D); at the ends of the scan the edge slice repeats itself."""
+
+    ct_window_hu: tuple[Finite, Finite] = (-160.0, 240.0)
+    """Hounsfield units that become 0 and 1 in CT."""
+
+    mr_percentiles: tuple[Finite, Finite] = (0.5, 99.5)
+    """Percentiles that become 0 (of all voxels) and 1 (of the voxels inside the body) in MR."""
+
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    """Probability above which a voxel of the scan is liver."""
+
+    @model_validator(mode="after")
+    def _ranges_ascend(self) -> Self:
+        if not self.ct_window_hu[0] < self.ct_window_hu[1]:
+            raise ValueError(
+                f"ct_window_hu is {self.ct_window_hu}; expected a lower, then a higher HU"
+            )
+        low, high = self.mr_percentiles
+        if not 0 <= low < high <= 100:
+            raise ValueError(
+                f"mr_percentiles are {self.mr_percentiles}; expected 0 <= low < high <= 100"
+            )
+        return self

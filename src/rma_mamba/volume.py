@@ -1,0 +1,200 @@
+"""A scan and its mask as arrays with a geometry in millimetres (RAS+ world axes, NIfTI's convention).
+
+Nothing here reads files or imports torch. `Geometry` answers the only geometric questions that the
+package asks: how large is a voxel, which way do the axes run, and how are they brought into the one
+orientation in which the network sees every scan.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.errors import GridError
+
+Affine = npt.NDArray[np.float64]
+Modality = Literal["CT", "MR"]
+
+# World axis (0 right, 1 anterior, 2 superior) and its two directions, in RAS+.
+_AXIS_CODES = (("L", "R"), ("P", "A"), ("I", "S"))
+
+
+@dataclass(frozen=True)
+class AxisOrder:
+    """How a voxel array is brought into canonical order: permute its axes, then flip some of them.
+
+    Args:
+        permutation: For each canonical axis (S, P, L) the voxel axis that runs along it.
+        flips: For each canonical axis, whether it runs the other way in the voxel array.
+    """
+
+    permutation: tuple[int, int, int]
+    flips: tuple[bool, bool, bool]
+
+    def apply(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """View of `array` (i, j, k) in canonical order (slice up, row to the back, column to the left)."""
+        flip = tuple(slice(None, None, -1) if reverse else slice(None) for reverse in self.flips)
+        return array.transpose(self.permutation)[flip]
+
+    def undo(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """View of a canonical array in the voxel order (i, j, k): the exact inverse of `apply`."""
+        flip = tuple(slice(None, None, -1) if reverse else slice(None) for reverse in self.flips)
+        return array[flip].transpose(np.argsort(self.permutation))
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Where the voxels of a grid lie in the patient.
+
+    Args:
+        shape: Number of voxels along i, j, k.
+        affine: 4x4 matrix from voxel index (i, j, k, 1) to RAS+ millimetres, float64.
+
+    Raises:
+        GridError: The affine is not 4x4, not finite or singular, or a dimension is not positive.
+    """
+
+    shape: tuple[int, int, int]
+    affine: Affine
+
+    def __post_init__(self) -> None:
+        affine = np.array(self.affine, dtype=np.float64)
+        if affine.shape != (4, 4) or not np.isfinite(affine).all():
+            raise GridError(
+                "the affine is not a 4x4 matrix of finite numbers; "
+                "expected voxel-to-millimetre coordinates. Repair the scan's header."
+            )
+        if len(self.shape) != 3 or min(self.shape) < 1:
+            raise GridError(
+                f"the grid has shape {tuple(self.shape)}; expected three positive dimensions. "
+                "Give one 3-D volume."
+            )
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            sizes = np.linalg.norm(affine[:3, :3], axis=0)
+            flatness = abs(np.linalg.det(affine[:3, :3] / sizes))
+        if not (0 < math.prod(sizes.tolist()) < math.inf and flatness > 1e-6):
+            raise GridError(
+                f"the voxel axes span no volume (spacing {sizes.round(4).tolist()} mm); "
+                "expected three independent axes. Repair the scan's header."
+            )
+        affine.setflags(write=False)
+        object.__setattr__(self, "affine", affine)
+        object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))
+
+    @cached_property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Voxel size along i, j, k, in mm."""
+        # hypot of sorted magnitudes: the same number whatever the order and sign of the axes
+        columns = np.sort(np.abs(self.affine[:3, :3]), axis=0)
+        i, j, k = (math.hypot(*columns[:, axis]) for axis in range(3))
+        return i, j, k
+
+    @property
+    def voxel_volume_ml(self) -> float:
+        """Volume of one voxel in millilitres (exact for oblique and sheared grids alike)."""
+        return abs(float(np.linalg.det(self.affine[:3, :3]))) / 1000
+
+    @cached_property
+    def _world_axes(self) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+        """For each world axis R, A, S: the voxel axis nearest to it, and whether it runs the other way."""
+        columns = self.affine[:3, :3]
+        directions = columns / np.linalg.norm(columns, axis=0)
+
+        # Oblique by exactly 45 degrees is a tie: rounding makes it one, and the axes themselves settle
+        # it, by products that know neither their sign nor the order in which they are stored.
+        def closeness(order: tuple[int, ...]) -> tuple[float, ...]:
+            along = [abs(directions[world, voxel]) for world, voxel in enumerate(order)]
+            lines = [directions[:, voxel] for voxel in order]
+            slopes = [line[a] * line[b] for line in lines for a, b in ((0, 1), (0, 2), (1, 2))]
+            criteria = (sum(along), *reversed(along), *slopes)
+            return tuple(round(float(value), 9) for value in criteria)
+
+        best = max(itertools.permutations(range(3)), key=closeness)
+        reverse = tuple(bool(directions[world, voxel] < 0) for world, voxel in enumerate(best))
+        return best, reverse  # type: ignore[return-value]
+
+    @property
+    def orientation(self) -> str:
+        """Three letters: where i, j, k run to, to the nearest world axis ("RAS", "LPS", ...)."""
+        voxel_axes, reverse = self._world_axes
+        letters = [""] * 3
+        for world, voxel in enumerate(voxel_axes):
+            letters[voxel] = _AXIS_CODES[world][0 if reverse[world] else 1]
+        return "".join(letters)
+
+    @property
+    def canonical(self) -> AxisOrder:
+        """The axis order in which the network sees every scan: axial slices from foot to head, each with
+        rows running to the back and columns to the patient's left (radiological display).
+        """
+        (r, a, s), (r_back, a_back, s_back) = self._world_axes
+        return AxisOrder((s, a, r), (s_back, not a_back, not r_back))
+
+    def matches(self, other: Geometry, tolerance_mm: float = 1e-3) -> bool:
+        """Whether two grids are one: same shape, and no corner further apart than `tolerance_mm`."""
+        if self.shape != other.shape:
+            return False
+        corners = np.array(list(itertools.product(*((0, size - 1) for size in self.shape))))
+        apart = (
+            corners @ (self.affine - other.affine)[:3, :3].T + (self.affine - other.affine)[:3, 3]
+        )
+        return bool(np.abs(apart).max() <= tolerance_mm)
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A scan: intensities with a geometry.
+
+    Args:
+        values: Intensities (i, j, k); HU for CT. Any real type.
+        geometry: The grid.
+        modality: "CT" or "MR" where the file says so, else None.
+        header: The reader's own header; the writer keeps from it what a mask inherits.
+        warnings: What the reader repaired or doubts, one sentence each, without patient data.
+    """
+
+    values: npt.NDArray[Any] = field(repr=False)
+    geometry: Geometry
+    modality: Modality | None = None
+    header: Any = field(default=None, repr=False)
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_shape(self.values, self.geometry)
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """A segmentation on its scan's own grid.
+
+    Args:
+        labels: uint8 (i, j, k), 1 where the liver is, else 0.
+        geometry: The scan's grid, bit for bit.
+        header: The scan's header, for the writer.
+    """
+
+    labels: npt.NDArray[np.uint8] = field(repr=False)
+    geometry: Geometry
+    header: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        _check_shape(self.labels, self.geometry)
+
+    @property
+    def volume_ml(self) -> float:
+        """Voxel-count volume of labels > 0 in millilitres (Cavalieri's principle); 0.0 if empty."""
+        return int(np.count_nonzero(self.labels)) * self.geometry.voxel_volume_ml
+
+
+def _check_shape(array: npt.NDArray[Any], geometry: Geometry) -> None:
+    if array.shape != geometry.shape:
+        raise GridError(
+            f"the array has shape {array.shape}, its geometry {geometry.shape}; expected one shape. "
+            "Build the geometry from the array's own shape."
+        )

@@ -1,0 +1,89 @@
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from rma_mamba.cli.app import run
+from rma_mamba.volume import Mask, Volume
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Result:
+    """What the command uses of a segmentation."""
+
+    mask: Mask
+    modality: str = "MR"
+    warnings: tuple[str, ...] = ()
+
+
+class FakeSegmenter:
+    """Finds the voxels brighter than 500; what it was asked for stands in its attributes."""
+
+    failure: BaseException | None = None
+    warnings: tuple[str, ...] = ()
+    loaded: dict[str, object] | None = None
+    modality: str | None = None
+
+    @classmethod
+    def load(cls, model="default", *, device="auto", batch_size=None) -> "FakeSegmenter":
+        cls.loaded = {"model": model, "device": device, "batch_size": batch_size}
+        return cls()
+
+    def __call__(self, scan: Volume, *, modality=None, progress=None) -> Result:
+        type(self).modality = modality
+        progress(1, 2)
+        if self.failure is not None:
+            raise self.failure
+        progress(2, 2)
+        labels = (scan.values > 500).astype(np.uint8)
+        return Result(Mask(labels, scan.geometry, scan.header), modality or "MR", self.warnings)
+
+
+@pytest.fixture
+def segmenter(monkeypatch: pytest.MonkeyPatch) -> type[FakeSegmenter]:
+    """A segmenter without network in place of the real one."""
+
+    class Segmenter(FakeSegmenter):
+        pass
+
+    module = ModuleType("rma_mamba.inference")
+    module.Segmenter = Segmenter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "rma_mamba.inference", module)
+    return Segmenter
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
+    """Run a command line in this process."""
+
+    def call(*arguments: str | Path) -> Finished:
+        capfd.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return Finished(code, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """An MR-like NIfTI file of 24x20x8 voxels whose bright box measures 3.2 mL."""
+    values = np.full((24, 20, 8), 100, dtype=np.int16)
+    values[8:16, 6:11, 2:6] = 1000
+    path = tmp_path / "in" / "case_7.nii.gz"
+    path.parent.mkdir()
+    nib.save(nib.Nifti1Image(values, np.diag([2.0, 2.0, 5.0, 1.0])), path)
+    return path

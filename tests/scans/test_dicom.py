@@ -1,0 +1,607 @@
+"""A folder of one DICOM series becomes one volume in HU, or one clear line says why it does not."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom import Dataset, FileMetaDataset, uid
+from pydicom.encaps import encapsulate
+
+from rma_mamba.errors import GridError, RmaMambaError, ScanError
+from rma_mamba.scans import read_scan, write_mask
+from rma_mamba.volume import Mask
+
+ROWS, COLUMNS, SLICES = 5, 4, 6
+AXIAL = (1.0, 0, 0, 0, 1, 0)
+CORONAL = (1.0, 0, 0, 0, 0, -1)
+SAGITTAL = (0, 1.0, 0, 0, 0, -1)
+NAME = "Doe^John"
+SERIES = "1.2.826.0.1.3680043.8.498.1"
+
+Edit = Callable[[list[Dataset]], None]
+
+
+def stored(slices: int = SLICES) -> np.ndarray[Any, Any]:
+    """Stored values [slice, row, column], all different."""
+    return np.arange(slices * ROWS * COLUMNS).reshape(slices, ROWS, COLUMNS)
+
+
+def series(
+    *,
+    slices: int = SLICES,
+    directions: Any = AXIAL,
+    spacing: Any = (1.5, 0.75),
+    step_mm: float = 2.5,
+    origin: Any = (-120.0, -80, 40),
+) -> list[Dataset]:
+    """A CT series in the order of its positions along the normal."""
+    normal = np.cross(directions[:3], directions[3:])
+    return [
+        ct_slice(stored(slices)[k], np.array(origin) + k * step_mm * normal, directions, spacing, k)
+        for k in range(slices)
+    ]
+
+
+def ct_slice(pixels: Any, position: Any, directions: Any, spacing: Any, number: int) -> Dataset:
+    data = Dataset()
+    data.SOPClassUID = uid.CTImageStorage
+    data.SOPInstanceUID = f"{SERIES}.{number}"
+    data.SeriesInstanceUID = SERIES
+    data.PatientName, data.PatientID = NAME, "4711"
+    data.Modality = "CT"
+    data.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    data.ImagePositionPatient = [float(f"{value:.10g}") for value in position]
+    data.ImageOrientationPatient = [float(f"{value:.10g}") for value in directions]
+    data.PixelSpacing = list(spacing)
+    data.SliceThickness = 3.0
+    data.RescaleSlope, data.RescaleIntercept = 1, -1024
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.Rows, data.Columns = pixels.shape
+    data.BitsAllocated, data.BitsStored, data.HighBit = 16, 12, 11
+    data.PixelRepresentation = 0
+    data.PixelData = pixels.astype("<u2").tobytes()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    return data
+
+
+def save(folder: Path, slices: list[Dataset], *, shuffled: bool = True) -> Path:
+    """One file a slice; their names do not follow their positions."""
+    folder.mkdir(exist_ok=True)
+    order = np.random.default_rng(0).permutation(len(slices)) if shuffled else range(len(slices))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tests write invalid elements on purpose
+        for name, k in enumerate(order):
+            slices[k].save_as(
+                folder / f"IM{name:04}",
+                implicit_vr=False,
+                little_endian=True,
+                enforce_file_format=True,
+            )
+    return folder
+
+
+def edited(edit: Edit, **settings: Any) -> list[Dataset]:
+    slices = series(**settings)
+    edit(slices)
+    return slices
+
+
+def assign(keyword: str, value: Any, which: slice = slice(None)) -> Edit:
+    def edit(slices: list[Dataset]) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for data in slices[which]:
+                setattr(data, keyword, value)
+
+    return edit
+
+
+def remove(keyword: str, which: slice = slice(None)) -> Edit:
+    def edit(slices: list[Dataset]) -> None:
+        for data in slices[which]:
+            delattr(data, keyword)
+
+    return edit
+
+
+def lps_of(data: Dataset, row: int, column: int) -> Any:
+    """Where a pixel lies, by the formula of DICOM PS3.3 C.7.6.2.1.1."""
+    along_row, along_column = np.array(data.ImageOrientationPatient, float).reshape(2, 3)
+    between_rows, between_columns = map(float, data.PixelSpacing)
+    start = np.array(data.ImagePositionPatient, float)
+    return start + along_row * between_columns * column + along_column * between_rows * row
+
+
+def assert_every_voxel_in_its_place(volume: Any, slices: list[Dataset]) -> None:
+    """Each pixel of each slice is found in the volume at its own position, with its own HU."""
+    to_voxel = np.linalg.inv(volume.geometry.affine)
+    assert volume.values.size == len(slices) * ROWS * COLUMNS
+    for data in slices:
+        pixels = np.frombuffer(data.PixelData, "<u2").reshape(ROWS, COLUMNS)
+        for (row, column), value in np.ndenumerate(pixels):
+            ras = lps_of(data, row, column) * [-1, -1, 1]
+            voxel = to_voxel[:3, :3] @ ras + to_voxel[:3, 3]
+            index = tuple(round(number) for number in voxel)
+            np.testing.assert_allclose(voxel, index, rtol=0, atol=1e-5)
+            assert volume.values[index] == int(value) - 1024
+
+
+# --- geometry and values -------------------------------------------------------------------------
+
+
+def test_an_axial_series_has_its_columns_rows_and_slices_along_i_j_k(tmp_path: Path) -> None:
+    volume = read_scan(save(tmp_path, series()))
+    expected = np.diag([-0.75, -1.5, 2.5, 1])
+    expected[:3, 3] = [120, 80, 40]
+    assert np.array_equal(volume.geometry.affine, expected)
+    assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
+    assert volume.values.dtype == np.int16
+    assert (volume.modality, volume.warnings, volume.header) == ("CT", (), None)
+
+
+@pytest.mark.parametrize(
+    ("directions", "letters"),
+    [(AXIAL, "LPS"), (CORONAL, "LIP"), (SAGITTAL, "PIR"), ((-1, 0, 0, 0, 1, 0), "RPI")],
+)
+def test_axial_coronal_and_sagittal_series_keep_every_voxel(
+    tmp_path: Path, directions: Any, letters: str
+) -> None:
+    slices = series(directions=directions)
+    volume = read_scan(save(tmp_path, slices))
+    assert_every_voxel_in_its_place(volume, slices)
+    # R, L and so on, by the right-hand rule: the third axis is the cross product of the others
+    third = np.cross(directions[:3], directions[3:]) * [-1, -1, 1]
+    assert volume.geometry.orientation[:2] == letters[:2]
+    assert volume.geometry.affine[:3, 2] @ third > 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    angles=st.tuples(*[st.floats(-3, 3)] * 3),
+    spacing=st.tuples(*[st.sampled_from([0.5, 0.9765625, 1.7])] * 2),
+    step_mm=st.floats(0.6, 8),
+)
+def test_oblique_series_keep_every_voxel(
+    tmp_path_factory: pytest.TempPathFactory, angles: Any, spacing: Any, step_mm: float
+) -> None:
+    turn = nib.eulerangles.euler2mat(*angles)
+    slices = series(directions=(*turn[:, 0], *turn[:, 1]), spacing=spacing, step_mm=step_mm)
+    volume = read_scan(save(tmp_path_factory.mktemp("oblique"), slices))
+    assert_every_voxel_in_its_place(volume, slices)
+
+
+def test_the_place_check_can_fail(tmp_path: Path) -> None:
+    slices = series()
+    volume = read_scan(save(tmp_path, slices))
+    slices[2].ImagePositionPatient[1] += 0.01
+    with pytest.raises(AssertionError):
+        assert_every_voxel_in_its_place(volume, slices)
+
+
+def test_the_mask_of_a_series_lies_on_its_grid(tmp_path: Path) -> None:
+    volume = read_scan(save(tmp_path / "series", series(directions=CORONAL)))
+    labels = (volume.values > -1000).astype(np.uint8)
+    write_mask(Mask(labels, volume.geometry, volume.header), tmp_path / "mask.nii.gz")
+    mask = nib.load(tmp_path / "mask.nii.gz")
+    assert (int(mask.header["sform_code"]), int(mask.header["qform_code"])) == (1, 1)
+    assert np.array_equal(mask.affine, volume.geometry.affine)
+    assert np.array_equal(np.asarray(mask.dataobj), labels)
+
+
+def test_each_slice_is_rescaled_by_its_own_numbers(tmp_path: Path) -> None:
+    slices = series()
+    for k, data in enumerate(slices):
+        data.RescaleSlope, data.RescaleIntercept = k + 1, -10 * k
+    volume = read_scan(save(tmp_path, slices))
+    expected = stored() * np.arange(1, 7)[:, None, None] - 10 * np.arange(6)[:, None, None]
+    assert np.array_equal(volume.values, expected.transpose(2, 1, 0))
+    slices[3].RescaleSlope = 0.5
+    volume = read_scan(save(tmp_path, slices))
+    assert volume.values.dtype == np.float32
+    assert np.array_equal(volume.values[:, :, 3], stored()[3].T * 0.5 - 30)
+
+
+def test_values_that_need_more_than_16_bits_are_kept(tmp_path: Path) -> None:
+    slices = series()
+    for data in slices:
+        data.BitsStored, data.HighBit, data.RescaleIntercept = 16, 15, 0
+        data.PixelData = np.full((ROWS, COLUMNS), 65535, "<u2").tobytes()
+    volume = read_scan(save(tmp_path, slices))
+    assert (volume.values == 65535).all()
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_monochrome1_is_inverted_with_a_warning(tmp_path: Path, signed: bool) -> None:
+    slices = series()
+    top = -1 if signed else 4095
+    for data, pixels in zip(slices, stored(), strict=True):
+        data.PhotometricInterpretation, data.PixelRepresentation = "MONOCHROME1", int(signed)
+        data.PixelData = (top - pixels).astype("<i2").tobytes()
+    volume = read_scan(save(tmp_path, slices))
+    assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
+    assert any("inverted" in line for line in volume.warnings)
+
+
+def test_mr_without_rescale_is_read_as_stored(tmp_path: Path) -> None:
+    slices = series()
+    for data in slices:
+        data.Modality, data.SOPClassUID = "MR", uid.MRImageStorage
+        del data.RescaleSlope, data.RescaleIntercept
+    volume = read_scan(save(tmp_path, slices))
+    assert (volume.modality, volume.warnings) == ("MR", ())
+    assert np.array_equal(volume.values, stored().transpose(2, 1, 0))
+
+
+def test_ct_without_rescale_is_read_with_a_warning(tmp_path: Path) -> None:
+    volume = read_scan(save(tmp_path, edited(remove("RescaleIntercept"))))
+    assert any("may not be HU" in line for line in volume.warnings)
+
+
+def test_modality_is_told_from_the_class_where_it_is_missing(tmp_path: Path) -> None:
+    slices = edited(remove("Modality"))
+    assert read_scan(save(tmp_path, slices)).modality == "CT"
+    for data in slices:
+        del data.SOPClassUID
+        data.file_meta.MediaStorageSOPClassUID = uid.CTImageStorage
+    folder = tmp_path / "unnamed"
+    folder.mkdir()
+    for k, data in enumerate(slices):
+        data.save_as(folder / f"{k}.dcm", enforce_file_format=False)
+    assert read_scan(folder).modality is None
+
+
+def test_a_single_slice_takes_its_thickness_as_step(tmp_path: Path) -> None:
+    assert read_scan(save(tmp_path, series(slices=1))).geometry.spacing_mm == (0.75, 1.5, 3)
+    slices = edited(assign("SpacingBetweenSlices", 3.3), slices=1)
+    assert read_scan(save(tmp_path, slices)).geometry.spacing_mm == (0.75, 1.5, 3.3)
+
+
+@pytest.mark.parametrize("jitter_mm", [0.01, 0.04])
+def test_small_jitter_of_positions_is_accepted(tmp_path: Path, jitter_mm: float) -> None:
+    slices = series()
+    slices[2].ImagePositionPatient[2] += jitter_mm
+    assert read_scan(save(tmp_path, slices)).geometry.spacing_mm == (0.75, 1.5, 2.5)
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def test_other_files_and_folders_are_passed_over(tmp_path: Path) -> None:
+    folder = save(tmp_path / "series", series())
+    (folder / "notes.txt").write_text("10-20 mm\n" * 50)
+    (folder / "empty").write_bytes(b"")
+    (folder / "noise.bin").write_bytes(b"\x08\x00" + bytes(range(256)) * 20)
+    (folder / "subfolder").mkdir()
+    (folder / "dangling").symlink_to(folder / "nowhere")
+    volume = read_scan(folder)
+    assert volume.geometry.shape == (COLUMNS, ROWS, SLICES)
+    assert volume.warnings == ()
+
+
+@pytest.mark.parametrize("syntax", [uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian])
+def test_files_without_preamble_are_read(tmp_path: Path, syntax: Any) -> None:
+    tmp_path.joinpath("series").mkdir()
+    for k, data in enumerate(series()):
+        del data.file_meta
+        data.save_as(
+            tmp_path / "series" / f"{k}",
+            implicit_vr=syntax.is_implicit_VR,
+            little_endian=True,
+            enforce_file_format=False,
+        )
+    head = (tmp_path / "series" / "0").read_bytes()[:132]
+    assert not head.endswith(b"DICM")
+    volume = read_scan(tmp_path / "series")
+    assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
+
+
+def test_big_endian_files_are_read(tmp_path: Path) -> None:
+    slices = series()
+    tmp_path.joinpath("series").mkdir()
+    for k, data in enumerate(slices):
+        pixels = stored()[k].astype(">u2").tobytes()
+        data.PixelData = pixels
+        data["PixelData"].VR = "OW"
+        data.file_meta.TransferSyntaxUID = uid.ExplicitVRBigEndian
+        data.save_as(tmp_path / "series" / f"{k}", enforce_file_format=True)
+    volume = read_scan(tmp_path / "series")
+    assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
+
+
+def test_rle_compressed_slices_are_read(tmp_path: Path) -> None:
+    slices = series()
+    for data in slices:
+        data.compress(uid.RLELossless, generate_instance_uid=False)
+    volume = read_scan(save(tmp_path, slices))
+    assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
+
+
+def beside(kind: str) -> Dataset:
+    """A DICOM object of another kind, as it lies beside a series."""
+    data = series(slices=1)[0]
+    data.SeriesInstanceUID, data.SOPInstanceUID = f"{SERIES}.9", f"{SERIES}.9.1"
+    if kind == "localizer":
+        data.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+        data.ImageOrientationPatient = list(CORONAL)
+    elif kind == "screenshot":
+        data.SOPClassUID = uid.SecondaryCaptureImageStorage
+        del data.ImagePositionPatient, data.ImageOrientationPatient
+    elif kind == "segmentation":
+        data.SOPClassUID, data.Modality, data.NumberOfFrames = uid.SegmentationStorage, "SEG", 2
+        data.PixelData = data.PixelData * 2
+        del data.ImagePositionPatient, data.ImageOrientationPatient
+    elif kind == "report":
+        data.SOPClassUID, data.Modality = uid.BasicTextSRStorage, "SR"
+        del data.Rows, data.Columns, data.PixelData, data.PixelSpacing
+    elif kind == "dose":
+        data.SOPClassUID, data.Modality = uid.RTDoseStorage, "RTDOSE"
+    return data
+
+
+@pytest.mark.parametrize("kind", ["localizer", "screenshot", "segmentation", "report", "dose"])
+def test_what_lies_beside_a_series_is_passed_over_with_a_warning(tmp_path: Path, kind: str) -> None:
+    folder = save(tmp_path, [*series(), beside(kind)])
+    volume = read_scan(folder)
+    assert volume.geometry.shape == (COLUMNS, ROWS, SLICES)
+    assert volume.warnings == (
+        "1 DICOM file was passed over that are no slices (localizers, reports, masks).",
+    )
+
+
+def test_a_folder_with_nothing_but_such_files_is_refused(tmp_path: Path) -> None:
+    folder = save(tmp_path, [beside("segmentation"), beside("report"), beside("report")])
+    with pytest.raises(ScanError, match="3 other DICOM files: 1 SEG, 2 SR"):
+        read_scan(folder)
+
+
+def test_exact_copies_are_passed_over_with_a_warning(tmp_path: Path) -> None:
+    folder = save(tmp_path, series())
+    shutil.copy(folder / "IM0001", folder / "IM0001 (copy)")
+    volume = read_scan(folder)
+    assert volume.geometry.shape == (COLUMNS, ROWS, SLICES)
+    assert volume.warnings == ("1 exact copies of slices were passed over.",)
+
+
+def test_a_dicomdir_is_no_slice(tmp_path: Path) -> None:
+    directory = Dataset()
+    directory.file_meta = FileMetaDataset()
+    directory.file_meta.MediaStorageSOPClassUID = uid.MediaStorageDirectoryStorage
+    directory.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    directory.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    directory.FileSetID = "DISC"
+    directory.DirectoryRecordSequence = []
+    directory.save_as(tmp_path / "DICOMDIR", enforce_file_format=True)
+    (tmp_path / "IMAGES").mkdir()
+    with pytest.raises(ScanError, match="subfolders"):
+        read_scan(tmp_path)
+    assert read_scan(save(tmp_path, series())).warnings == ()
+
+
+def test_pydicoms_remarks_do_not_reach_the_user(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    slices = series()
+    for data in slices:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data.SpecificCharacterSet = "ISO_NONSENSE"
+            data.PatientBirthDate = "not a date"
+            data.PixelData = data.PixelData + b"\0\0\0\0"
+    folder = save(tmp_path, slices)
+    (folder / "noise").write_bytes(b"\x08\x00" + bytes(200))
+    caplog.clear()
+    capfd.readouterr()
+    level = logging.getLogger("pydicom").level
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        read_scan(folder)
+    assert (caught, caplog.records, *capfd.readouterr()) == ([], [], "", "")
+    assert logging.getLogger("pydicom").level == level
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+
+def shift(index: int, axis: int, by_mm: float) -> Edit:
+    def edit(slices: list[Dataset]) -> None:
+        slices[index].ImagePositionPatient[axis] += by_mm
+
+    return edit
+
+
+def drop(*indices: int) -> Edit:
+    def edit(slices: list[Dataset]) -> None:
+        for index in sorted(indices, reverse=True):
+            del slices[index]
+
+    return edit
+
+
+def tilt(slices: list[Dataset]) -> None:
+    """What a gantry tilted by 15 degrees leaves: axial directions, positions that slide."""
+    for k, data in enumerate(slices):
+        data.ImagePositionPatient[1] += k * 2.5 * np.tan(np.radians(15))
+
+
+def encode_as(syntax: str) -> Edit:
+    def edit(slices: list[Dataset]) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for data in slices:
+                data.file_meta.TransferSyntaxUID = syntax
+
+    return edit
+
+
+def compress_unknown(slices: list[Dataset]) -> None:
+    for data in slices:
+        data.PixelData = encapsulate([data.PixelData])
+        data["PixelData"].is_undefined_length = True
+        data.file_meta.TransferSyntaxUID = uid.MPEG2MPML
+
+
+def break_rle(slices: list[Dataset]) -> None:
+    slices[0].compress(uid.RLELossless, generate_instance_uid=False)
+    slices[0].PixelData = encapsulate([b"\xff" * 64])
+
+
+def shorten(slices: list[Dataset]) -> None:
+    slices[2].PixelData = slices[2].PixelData[:-6]
+
+
+def resize(slices: list[Dataset]) -> None:
+    slices[1].Rows, slices[1].Columns = COLUMNS, ROWS
+
+
+def double(slices: list[Dataset]) -> None:
+    """Two echoes of each slice under one series."""
+    for k, data in enumerate(series()):
+        data.SOPInstanceUID = f"{SERIES}.{100 + k}"
+        slices.append(data)
+
+
+BAD: dict[str, tuple[Edit, type[RmaMambaError], str]] = {
+    "two series": (assign("SeriesInstanceUID", "1.2.3", slice(3)), ScanError, "2 series"),
+    "two modalities": (assign("Modality", "PT", slice(1)), ScanError, "1 PT"),
+    "PET": (assign("Modality", "PT"), ScanError, "another kind"),
+    "enhanced": (assign("NumberOfFrames", 3), ScanError, "multi-frame"),
+    "colour": (assign("SamplesPerPixel", 3), ScanError, "colour"),
+    "one position missing": (remove("ImagePositionPatient", slice(1)), ScanError, "1 of 6"),
+    "position missing": (remove("ImagePositionPatient"), ScanError, "ImagePositionPatient"),
+    "orientation missing": (remove("ImageOrientationPatient"), ScanError, "ImageOrientation"),
+    "spacing missing": (remove("PixelSpacing"), ScanError, "PixelSpacing"),
+    "spacing empty": (assign("PixelSpacing", None), ScanError, "PixelSpacing"),
+    "position beyond reason": (
+        assign("ImagePositionPatient", [1e300, -1e300, 1e300], slice(1)),
+        ScanError,
+        "ImagePosition",
+    ),
+    "position not a number": (
+        assign("ImagePositionPatient", [float("nan"), 0.0, 0.0], slice(1)),
+        ScanError,
+        "ImagePosition",
+    ),
+    "position short": (assign("ImagePositionPatient", [1.0, 2.0]), ScanError, "ImagePosition"),
+    "spacing zero": (assign("PixelSpacing", [0.0, 1.0]), GridError, "PixelSpacing"),
+    "spacing negative": (assign("PixelSpacing", [1.0, -1.0]), GridError, "PixelSpacing"),
+    "directions not unit": (
+        assign("ImageOrientationPatient", [2.0, 0, 0, 0, 1, 0]),
+        GridError,
+        "perpendicular unit",
+    ),
+    "directions skewed": (
+        assign("ImageOrientationPatient", [1.0, 0, 0, 0.6, 0.8, 0]),
+        GridError,
+        "perpendicular unit",
+    ),
+    "orientations": (
+        assign("ImageOrientationPatient", list(CORONAL), slice(2)),
+        ScanError,
+        "2 orientations",
+    ),
+    "spacings": (assign("PixelSpacing", [1.5, 1.5], slice(2)), ScanError, "2 pixel spacings"),
+    "sizes": (resize, ScanError, "4 x 5, 5 x 4"),
+    "duplicate positions": (double, ScanError, "6 of 12 slices"),
+    "one shared position": (shift(2, 2, -2.5), ScanError, "1 of 6 slices"),
+    "a gap": (drop(3), ScanError, "about 1 slice of the series seem missing"),
+    "a gap of two": (drop(2, 3), ScanError, "about 2 slices"),
+    "two gaps": (drop(1, 4), ScanError, "about 2 slices"),
+    "three left, one missing": (drop(0, 1, 4), ScanError, "about 1 slice"),
+    "uneven by 0.2 mm": (shift(2, 2, 0.2), ScanError, "unevenly"),
+    "tilt": (tilt, ScanError, "gantry tilt of about 15.0 degrees"),
+    "one slice aside": (shift(2, 0, 5.0), ScanError, "sideways"),
+    "slope zero": (assign("RescaleSlope", 0), ScanError, "RescaleSlope"),
+    "unknown encoding": (compress_unknown, ScanError, "MPEG2"),
+    "private encoding": (
+        encode_as("1.2.3.4"),
+        ScanError,
+        "1.2.3.4",
+    ),
+    "damaged name of an encoding": (
+        encode_as("1.2\n.Doe"),
+        ScanError,
+        "an unknown encoding",
+    ),
+    "damaged modality": (assign("Modality", "DOE\nJOHN"), ScanError, "6 unnamed"),
+    "damaged RLE": (break_rle, ScanError, "RLE"),
+    "pixels short": (shorten, ScanError, "cut off"),
+    "pixels missing": (remove("PixelData", slice(2)), ScanError, "missing"),
+    "localizers only": (
+        assign("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]),
+        ScanError,
+        "no slices of a scan",
+    ),
+}
+
+
+@pytest.mark.parametrize(("edit", "kind", "words"), BAD.values(), ids=BAD.keys())
+def test_a_bad_series_gets_one_line_that_says_what_to_do(
+    tmp_path: Path, edit: Edit, kind: type[RmaMambaError], words: str
+) -> None:
+    folder = save(tmp_path / "series", edited(edit))
+    with pytest.raises(kind) as caught:
+        read_scan(folder)
+    message = str(caught.value)
+    assert words in message
+    assert "\n" not in message
+    assert "expected" in message
+    for secret in (str(tmp_path), "Doe", "4711", SERIES):
+        assert secret not in message
+
+
+def test_a_single_slice_without_thickness_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScanError, match="single slice without SliceThickness"):
+        read_scan(save(tmp_path, edited(remove("SliceThickness"), slices=1)))
+
+
+def test_an_empty_folder_and_one_without_dicom_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScanError, match="the folder is empty"):
+        read_scan(tmp_path)
+    (tmp_path / "notes.txt").write_text("no scan here\n")
+    with pytest.raises(ScanError, match="no DICOM images"):
+        read_scan(tmp_path)
+
+
+@pytest.mark.parametrize("keep", [140, 200, 700])
+def test_a_file_cut_off_within_its_header_is_not_taken_for_the_end_of_the_series(
+    tmp_path: Path, keep: int
+) -> None:
+    folder = save(tmp_path, series(), shuffled=False)
+    last = folder / f"IM{SLICES - 1:04}"
+    last.write_bytes(last.read_bytes()[:keep])
+    with pytest.raises(ScanError, match="expected"):
+        read_scan(folder)
+
+
+def test_every_cut_of_a_slice_is_a_typed_error(tmp_path: Path) -> None:
+    folder = save(tmp_path, series(slices=2), shuffled=False)
+    content = (folder / "IM0001").read_bytes()
+    for keep in range(132, len(content), 3):
+        (folder / "IM0001").write_bytes(content[:keep])
+        with pytest.raises(RmaMambaError):
+            read_scan(folder)
+
+
+@settings(max_examples=60, deadline=None)
+@given(position=st.integers(132, 900), byte=st.integers(0, 255))
+def test_no_damaged_byte_ends_in_an_untyped_error(
+    tmp_path_factory: pytest.TempPathFactory, position: int, byte: int
+) -> None:
+    folder = save(tmp_path_factory.mktemp("damaged"), series(slices=2), shuffled=False)
+    content = bytearray((folder / "IM0001").read_bytes())
+    content[min(position, len(content) - 1)] = byte
+    (folder / "IM0001").write_bytes(content)
+    with contextlib.suppress(RmaMambaError):
+        read_scan(folder)
