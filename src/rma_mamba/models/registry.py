@@ -1,0 +1,28 @@
+"""The names of the networks, the settings behind each name, and their sizes. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+ENCODERS: Final[dict[str, dict[str, Any]]] = {
+    "vmamba-t": {"width": 96, "depths": (2, 2, 5, 2), "drop_path": 0.2},
+    "vmamba-s": {"width": 96, "depths": (2, 2, 15, 2), "drop_path": 0.3},
+    "vmamba-b": {"width": 128, "depths": (2, 2, 15, 2), "drop_path": 0.6},
+}
+
+NETWORKS: Final[dict[str, dict[str, Any]]] = {
+    "rma-mamba-t": {**ENCODERS["vmamba-t"], "extra_blocks": 0},
+    "rma-mamba-s": {**ENCODERS["vmamba-s"], "extra_blocks": 1},
+    # ours: the same blocks at a third of the width, for laptops; the embedded weights are of this one
+    "rma-mamba-n": {"width": 32, "depths": (2, 2, 5, 2), "drop_path": 0.1, "extra_blocks": 0},
+}
+
+# Of each network as its name alone makes it; a test counts them.
+PARAMETERS: Final[dict[str, int]] = {
+    "rma-mamba-n": 3_556_932,
+    "rma-mamba-t": 30_133_828,
+    "rma-mamba-s": 59_861_668,
+    "vmamba-t": 29_938_176,
+    "vmamba-s": 49_380_096,
+    "vmamba-b": 87_534_592,
+}

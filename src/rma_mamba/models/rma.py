@@ -1,0 +1,36 @@
+"""Reverse Mamba attention (RMA, arXiv:2502.18232, section II-B)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from rma_mamba.models.layers import ConvNorm, resize
+from rma_mamba.shapes import Features, Logits
+
+
+class ReverseAttention(nn.Module):
+    """Look again where the coarser map says «not liver», and correct it.
+
+    Args:
+        width: Channels of the feature map.
+        make_blocks: Makes what the features pass on both sides of the attention: state-space blocks
+            (RMA), or nothing (RA, of the paper's ablation).
+    """
+
+    def __init__(self, width: int, make_blocks: Callable[[int], nn.Module]) -> None:
+        super().__init__()
+        self.st_block1 = make_blocks(width)
+        self.st_block2 = make_blocks(width)
+        self.ra_conv1 = ConvNorm(width, width, 3)
+        self.ra_conv2 = ConvNorm(width, width, 3)
+        self.ra_conv3 = nn.Conv2d(width, 1, 1)
+
+    def forward(self, x: Features, coarse: Logits) -> Logits:
+        """The coarser logits, brought to the size of x and corrected."""
+        coarse = resize(coarse, (x.shape[-2], x.shape[-1]))
+        unexplained = self.ra_conv1(self.st_block1(x) * (1 - coarse.sigmoid()))
+        refined = self.ra_conv2(self.st_block2(unexplained) + x)
+        out: Logits = self.ra_conv3(refined) + coarse
+        return out

@@ -1,0 +1,104 @@
+"""The visual state-space block of VMamba (arXiv:2401.10166), on maps [slice, height, width, channel].
+
+| name | meaning | in VMamba's weights |
+|---|---|---|
+| rank | width of the step sizes before their projection | R, dt_rank |
+| states | size of the state of one channel | N, d_state |
+| inner | channels inside the block, twice the block's width | D, d_inner |
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rma_mamba.models.layers import DropPath
+from rma_mamba.ops import scan_2d
+
+DIRECTIONS: Final = 4
+_STEP_RANGE = (1e-3, 0.1)  # of softplus(bias) at the start, log-uniform
+_STEP_FLOOR = 1e-4
+
+
+class SS2D(nn.Module):
+    """Selective scan of a map along its rows and columns, forwards and backwards (section 4.2)."""
+
+    def __init__(self, width: int, states: int = 1) -> None:
+        super().__init__()
+        inner, rank = 2 * width, math.ceil(width / 16)
+        self.states, self.rank = states, rank
+        self.in_proj = nn.Linear(width, inner, bias=False)
+        self.conv2d = nn.Conv2d(inner, inner, 3, padding=1, groups=inner, bias=False)
+        self.x_proj_weight = nn.Parameter(torch.empty(DIRECTIONS, rank + 2 * states, inner))
+        self.dt_projs_weight = nn.Parameter(torch.empty(DIRECTIONS, inner, rank))
+        self.dt_projs_bias = nn.Parameter(torch.empty(DIRECTIONS, inner))
+        self.A_logs = nn.Parameter(torch.empty(DIRECTIONS * inner, states))
+        self.Ds = nn.Parameter(torch.ones(DIRECTIONS * inner))
+        self.out_norm = nn.LayerNorm(inner)
+        self.out_proj = nn.Linear(inner, width, bias=False)
+        self._start()
+
+    @torch.no_grad()
+    def _start(self) -> None:
+        self.x_proj_weight.uniform_(-1, 1).div_(math.sqrt(self.x_proj_weight.shape[-1]))
+        self.dt_projs_weight.uniform_(-1, 1).div_(math.sqrt(self.rank))
+        low, high = (math.log(step) for step in _STEP_RANGE)
+        steps = self.dt_projs_bias.uniform_(low, high).exp_().clamp_(min=_STEP_FLOOR)
+        steps.add_(torch.log(-torch.expm1(-steps)))  # the inverse of softplus
+        self.A_logs.copy_(torch.arange(1, self.states + 1).log())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[slice, height, width, channel] to the same shape."""
+        u = self.conv2d(self.in_proj(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        u = functional.silu(u).contiguous()
+        out: Tensor = self.out_proj(self.out_norm(self._scan(u)))
+        return out
+
+    def _scan(self, u: Tensor) -> Tensor:
+        inner = u.shape[-1]
+        # The projections are pointwise: made before the scan order is applied, they need no reordered
+        # copies of the map, and the four directions share one matrix product.
+        projected = functional.linear(u, self.x_proj_weight.flatten(0, 1))
+        projected = projected.unflatten(-1, (DIRECTIONS, -1))
+        step, B, C = projected.split([self.rank, self.states, self.states], dim=-1)
+        step = step.flatten(0, 2).transpose(0, 1)  # [direction, position, rank]
+        delta = torch.bmm(step, self.dt_projs_weight.mT).unflatten(1, u.shape[:3])
+        A = -torch.exp(self.A_logs.float()).unflatten(0, (DIRECTIONS, inner))
+        D = self.Ds.float().unflatten(0, (DIRECTIONS, inner))
+        return scan_2d(u, delta, A, B, C, D, self.dt_projs_bias.float())
+
+
+class MLP(nn.Module):
+    """Two pointwise layers with a hidden width of four times the block's."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, 4 * width)
+        self.fc2 = nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., channel] to the same shape."""
+        out: Tensor = self.fc2(functional.gelu(self.fc1(x)))
+        return out
+
+
+class VSSBlock(nn.Module):
+    """x + SS2D(norm(x)), then x + MLP(norm(x)), with stochastic depth."""
+
+    def __init__(self, width: int, drop_path: float, states: int = 1) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.op = SS2D(width, states)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = MLP(width)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[slice, height, width, channel] to the same shape."""
+        x = x + self.drop_path(self.op(self.norm(x)))
+        out: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
+        return out
