@@ -1,0 +1,178 @@
+"""Random changes of training slices: MONAI's transforms, and three of our own for diseased livers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from monai.data.meta_obj import set_track_meta
+from monai.transforms import (
+    Compose,
+    MapTransform,
+    RandAdjustContrastd,
+    RandAffined,
+    RandBiasFieldd,
+    RandCoarseDropoutd,
+    RandFlipd,
+    RandGaussianNoised,
+    RandGaussianSmoothd,
+    RandHistogramShiftd,
+    Randomizable,
+    RandRotated,
+    RandScaleIntensityd,
+    RandShiftIntensityd,
+    RandSimulateLowResolutiond,
+    ResizeWithPadOrCropd,
+)
+from torch import Tensor
+from torch.nn import functional
+
+from rma_mamba.datasets.config import AugmentConfig
+from rma_mamba.datasets.slices import Sample
+
+_IMAGE = ("image",)
+_BOTH = ("image", "label")
+_MIDDLE = 1  # of the three channels: the slice that is segmented
+
+
+class RandLiverContrast(Randomizable, MapTransform):  # type: ignore[misc]
+    """Make the liver darker or brighter: iron darkens it in MR, fat in CT, contrast agents do both.
+
+    Its grey values are scaled by a factor between 0.3 and 1.8, with a soft border.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__(_BOTH)
+        self.probability = probability
+
+    def __call__(self, data: Sample) -> Sample:
+        """A sample with "image" in [0, 1] and "label"."""
+        if self.R.random() >= self.probability:
+            return data
+        factor = math.exp(self.R.uniform(math.log(0.3), math.log(1.8)))
+        soft = _blurred(data["label"], 2)
+        return {**data, "image": data["image"] * (1 + (factor - 1) * soft)}
+
+
+class RandLesions(Randomizable, MapTransform):  # type: ignore[misc]
+    """Blobs of another brightness inside the liver: tumours, cysts, nodules."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__(_BOTH)
+        self.probability = probability
+
+    def __call__(self, data: Sample) -> Sample:
+        """A sample with "image" in [0, 1] and "label"."""
+        inside = data["label"][_MIDDLE].nonzero()
+        if self.R.random() >= self.probability or len(inside) == 0:
+            return data
+        height, width = data["label"].shape[-2:]
+        rows, columns = torch.arange(height)[:, None], torch.arange(width)
+        shift = torch.zeros(1, height, width)
+        for _ in range(self.R.randint(1, 7)):
+            row, column = inside[self.R.randint(len(inside))].tolist()
+            radius = math.exp(self.R.uniform(math.log(2), math.log(16)))
+            tall, wide = radius * self.R.uniform(0.7, 1.4, 2)
+            distance = ((rows - row) / tall) ** 2 + ((columns - column) / wide) ** 2
+            shift = torch.where(distance < 1, self.R.uniform(-0.4, 0.4), shift)
+        return {**data, "image": data["image"] + _blurred(shift, 1) * data["label"]}
+
+
+class RandInversion(Randomizable, MapTransform):  # type: ignore[misc]
+    """Exchange dark and bright where the image is not black."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__(_IMAGE)
+        self.probability = probability
+
+    def __call__(self, data: Sample) -> Sample:
+        """A sample with "image" in [0, 1]."""
+        if self.R.random() >= self.probability:
+            return data
+        image = data["image"].clamp(0, 1)
+        return {**data, "image": (1 - image) * (image / 0.1).clamp(max=1)}
+
+
+class Finish(MapTransform):  # type: ignore[misc]
+    """Grey values back into [0, 1], the middle slice's label back to 0 and 1, plain contiguous tensors."""
+
+    def __init__(self) -> None:
+        super().__init__(_BOTH)
+
+    def __call__(self, data: Sample) -> Sample:
+        """A sample with "image" and "label"."""
+        image = torch.as_tensor(data["image"]).float().nan_to_num(0).clamp(0, 1).contiguous()
+        label = torch.as_tensor(data["label"])[_MIDDLE : _MIDDLE + 1]
+        return {"image": image, "label": (label > 0.5).float()}
+
+
+def training_transform(config: AugmentConfig, crop: int) -> Any:
+    """The random changes of a recipe; every sample leaves with a side of `crop` pixels."""
+    set_track_meta(False)  # nothing here reads a header; without it a sample takes half the time
+    return Compose([*_disease(config), *_spatial(config, crop), *_grey_values(config), Finish()])
+
+
+def validation_transform(side: int) -> Any:
+    """Only bring a sample to a side of `side` pixels, by padding or cropping around its middle."""
+    set_track_meta(False)
+    return Compose([ResizeWithPadOrCropd(_BOTH, (side, side)), Finish()])
+
+
+def _disease(config: AugmentConfig) -> list[Any]:
+    return [
+        RandLiverContrast(config.liver_contrast),
+        RandLesions(config.lesions),
+        RandInversion(config.inversion),
+    ]
+
+
+def _spatial(config: AugmentConfig, crop: int) -> list[Any]:
+    angle = math.radians(config.rotation_degrees)
+    affine = RandAffined(
+        _BOTH,
+        prob=config.spatial,
+        rotate_range=angle,
+        scale_range=[
+            (1 / config.scale[1] - 1, 1 / config.scale[0] - 1)
+        ],  # of the sampling grid: the inverse of the magnification
+        shear_range=(config.shear, config.shear),
+        translate_range=(config.shift * crop, config.shift * crop),
+        padding_mode="zeros",
+        cache_grid=True,
+        spatial_size=(crop, crop),
+    )
+    return [
+        affine if config.spatial else ResizeWithPadOrCropd(_BOTH, (crop, crop)),
+        RandRotated(_BOTH, prob=config.rotation, range_x=angle, padding_mode="zeros"),
+        RandFlipd(_BOTH, prob=config.horizontal_flip, spatial_axis=1),
+        RandFlipd(_BOTH, prob=config.vertical_flip, spatial_axis=0),
+    ]
+
+
+def _grey_values(config: AugmentConfig) -> list[Any]:
+    return [
+        RandHistogramShiftd(_IMAGE, prob=config.histogram, num_control_points=(4, 8)),
+        RandAdjustContrastd(_IMAGE, prob=config.gamma, gamma=(0.6, 1.7)),
+        RandScaleIntensityd(_IMAGE, prob=config.window, factors=0.35),
+        RandShiftIntensityd(_IMAGE, prob=config.window / 2, offsets=0.12),
+        RandBiasFieldd(_IMAGE, prob=config.bias_field, coeff_range=(0.0, 0.25)),
+        RandSimulateLowResolutiond(
+            _IMAGE, prob=config.low_resolution, zoom_range=(0.5, 0.9), upsample_mode="bilinear"
+        ),
+        RandGaussianSmoothd(_IMAGE, prob=config.blur, sigma_x=(0.3, 1.1), sigma_y=(0.3, 1.1)),
+        RandGaussianNoised(_IMAGE, prob=config.noise, std=0.07),
+        RandCoarseDropoutd(
+            _IMAGE,
+            holes=1,
+            max_holes=10,
+            spatial_size=4,
+            max_spatial_size=32,
+            fill_value=0,
+            prob=config.cut_outs,
+        ),
+    ]
+
+
+def _blurred(mask: Tensor, radius: int) -> Tensor:
+    return functional.avg_pool2d(mask[None], 2 * radius + 1, stride=1, padding=radius)[0]

@@ -1,0 +1,213 @@
+"""Cases: the slices of one patient as the network sees them, with their labels, in memory as 8 bits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from rma_mamba.datasets.config import DataConfig, Side, SourceConfig, normalised
+#from rma_mamba.datasets.phantom import CONTRASTS, make_phantom
+from rma_mamba.errors import ConfigError, GridError, ScanError
+from rma_mamba.scans import read_scan
+from rma_mamba.slicing import IntensityScale, SlicePlan, SliceRecipe
+from rma_mamba.volume import Geometry, Volume
+
+Grey = npt.NDArray[np.uint8]
+
+_EIGHT_BITS = IntensityScale(0, 255)
+_PICTURES = (".png", ".jpg", ".jpeg")
+_VOLUMES = (".nii", ".nii.gz")
+_MASK_THRESHOLD = 63  # of 8-bit masks: 127 or 255 is liver; JPG masks ring around 0
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Slices of one patient.
+
+    Args:
+        source: Name of the source.
+        patient: Number inside its cohort.
+        images: uint8 [slice, height, width] on the network's canvas, from foot to head if ordered.
+        labels: 1 where the liver is, same shape.
+        ordered: Whether slices lie on top of each other.
+        mirrored_at_random: Whether left and right are unknown.
+        weight: Of the source.
+    """
+
+    source: str
+    patient: str
+    images: Grey
+    labels: Grey
+    ordered: bool
+    mirrored_at_random: bool = False
+    weight: float = 1.0
+
+
+def read_cases(config: DataConfig, side: Side) -> list[Case]:
+    """All cases of one side of the split, every source in the order of its file names.
+
+    Raises:
+        ConfigError: A folder is missing or holds no image, or a file name does not match.
+        ScanError: A file cannot be read.
+        GridError: An image and its label are on different grids.
+    """
+    return [case for source in config.sources for case in _source_cases(config, source, side)]
+
+
+def phantom_cases(config: DataConfig) -> list[Case]:
+    """The synthetic abdomens of a recipe, with contrasts in turn."""
+    cases = []
+    for seed in range(config.phantoms.count):
+        # seeds from 1000 on: the small ones belong to the demonstration
+        contrast = CONTRASTS[seed % len(CONTRASTS)]
+        phantom = make_phantom(1000 + seed, contrast=contrast, randomise=True)
+        images, labels = to_grey(phantom.volume, phantom.mask.labels, config.recipe)
+        weight = config.phantoms.weight
+        cases.append(Case("phantom", str(seed), images, labels, ordered=True, weight=weight))
+    return cases
+
+
+def case_files(config: DataConfig, source: SourceConfig, side: Side) -> dict[str, list[Path]]:
+    """Image files of the patients on one side, by patient."""
+    folder = Path(config.root) / source.images
+    endings = _VOLUMES if source.kind == "volumes" else _PICTURES
+    files = sorted(path for path in folder.glob(source.files) if path.name.endswith(endings))
+    if not files:
+        raise ConfigError(
+            f"source {source.name}: found no {' or '.join(endings)} file like '{source.files}' in "
+            f"{source.images}; expected images there. Set data.root to the folder it lies in."
+        )
+    patients: dict[str, list[Path]] = {}
+    for path in files:
+        match = re.fullmatch(source.patient, path.name)
+        if match is None:
+            raise ConfigError(
+                f"source {source.name}: a file name does not match the pattern of its patient; "
+                f"expected '{source.patient}' to match every name. Change 'patient' or 'files'."
+            )
+        patient = normalised(match[1])
+        if config.side(source, patient) == side:
+            patients.setdefault(patient, []).append(path)
+    return patients
+
+
+def label_file(config: DataConfig, source: SourceConfig, image: Path) -> Path:
+    """The label that belongs to an image file.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    folder = Path(config.root) / source.labels
+    stem = image.name.split(".")[0]
+    for candidate in (folder / image.name, *sorted(folder.glob(f"{stem}.*"))):
+        if candidate.is_file():
+            return candidate
+    raise ConfigError(
+        f"source {source.name}: an image has no label of the same name in {source.labels}; "
+        "expected one each. Remove the image or add the label."
+    )
+
+
+def read_volume(
+    config: DataConfig, source: SourceConfig, image: Path
+) -> tuple[Volume, npt.NDArray[np.uint8]]:
+    """A volume, and its labels on the same grid: 1 where the liver is.
+
+    Raises:
+        GridError: The label lies on another grid.
+    """
+    volume, label = read_scan(image), read_scan(label_file(config, source, image))
+    if not label.geometry.matches(volume.geometry, tolerance_mm=0.1):
+        raise GridError(
+            f"source {source.name}: a label of shape {label.geometry.shape} lies on another grid than "
+            f"its image of shape {volume.geometry.shape}; expected one grid. Resample the label."
+        )
+    volume = Volume(volume.values, volume.geometry, source.modality or volume.modality)
+    return volume, np.isin(label.values, source.liver).astype(np.uint8)
+
+
+def read_slice(
+    config: DataConfig, source: SourceConfig, image: Path
+) -> tuple[Volume, npt.NDArray[np.uint8]]:
+    """A picture as a volume of one slice, and its labels.
+
+    Raises:
+        GridError: The label has another size.
+        ScanError: A file cannot be read.
+    """
+    grey = np.rot90(read_picture(image), source.quarter_turns)
+    label = np.rot90(read_picture(label_file(config, source, image)), source.quarter_turns)
+    if grey.shape != label.shape:
+        raise GridError(
+            f"source {source.name}: a slice of {grey.shape} pixels has a mask of {label.shape}; "
+            "expected one size. Repair the pair."
+        )
+    affine = np.diag([-source.pixel_mm, -source.pixel_mm, 1.0, 1.0])  # to the left, to the back
+    values = grey.T[:, :, None]
+    labels = (label > _MASK_THRESHOLD).astype(np.uint8).T[:, :, None]
+    return Volume(values, Geometry(values.shape, affine)), labels
+
+
+def read_picture(path: Path) -> Grey:
+    """A PNG or JPG file as 8-bit grey values [row, column].
+
+    Raises:
+        ScanError: The file cannot be read.
+    """
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("L"))
+    except (OSError, ValueError):
+        raise ScanError(
+            f"{path.name} cannot be read as a picture; expected PNG or JPG. Get the file again."
+        ) from None
+
+
+def to_grey(
+    volume: Volume,
+    labels: npt.NDArray[Any],
+    recipe: SliceRecipe,
+    scale: IntensityScale | None = None,
+) -> tuple[Grey, Grey]:
+    """All slices of a labelled volume on the network's canvas, in 8 bits."""
+    scale = scale or IntensityScale.of_volume(volume, recipe)
+    plan, order = SlicePlan(volume.geometry, recipe), volume.geometry.canonical
+    images = plan.to_canvas(scale.apply(order.apply(volume.values)))
+    masks = plan.to_canvas(order.apply(labels))
+    return np.rint(images * 255).astype(np.uint8), (masks > 0.5).astype(np.uint8)
+
+
+def _source_cases(config: DataConfig, source: SourceConfig, side: Side) -> Iterator[Case]:
+    for patient, files in case_files(config, source, side).items():
+        pairs = [_on_canvas(config, source, path) for path in files]
+        images, labels = (_stacked([pair[part] for pair in pairs]) for part in (0, 1))
+        ordered = source.ordered or (source.kind == "volumes" and len(files) == 1)
+        yield Case(
+            source.name, patient, images, labels, ordered, source.mirrored_at_random, source.weight
+        )
+
+
+def _on_canvas(config: DataConfig, source: SourceConfig, path: Path) -> tuple[Grey, Grey]:
+    if source.kind == "volumes":
+        return to_grey(*read_volume(config, source, path), config.recipe)
+    return to_grey(*read_slice(config, source, path), config.recipe, _EIGHT_BITS)
+
+
+def _stacked(slices: list[Grey]) -> Grey:
+    """Slices of different canvases in one array, each in its middle."""
+    height, width = (max(each.shape[axis] for each in slices) for axis in (1, 2))
+    stack = np.zeros((sum(map(len, slices)), height, width), np.uint8)
+    done = 0
+    for each in slices:
+        top, left = (height - each.shape[1]) // 2, (width - each.shape[2]) // 2
+        area = slice(top, top + each.shape[1]), slice(left, left + each.shape[2])
+        stack[done : done + len(each), *area] = each
+        done += len(each)
+    return stack

@@ -1,0 +1,214 @@
+"""What a recipe says about data: where it lies, who is on which side of the split, how it is changed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rma_mamba.slicing import SliceRecipe
+from rma_mamba.volume import Modality
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Side = Literal["train", "valid", "test"]
+
+
+class Settings(BaseModel):
+    """Base of everything that a recipe configures: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class SourceConfig(Settings):
+    """One folder of images and the folder of their labels."""
+
+    name: str = Field(min_length=1)
+    """Shown in tables."""
+
+    kind: Literal["volumes", "slices"]
+    """volumes: one NIfTI file a patient; slices: PNG or JPG files, one axial slice each."""
+
+    images: str
+    """Folder of the images, below the data's root."""
+
+    labels: str
+    """Folder of the labels: files of the same names (slices: of the same names up to the ending)."""
+
+    files: str = "*"
+    """Pattern that the names of the image files match."""
+
+    patient: str = r"(.+?)(\.nii)?(\.gz)?"
+    """Regular expression over the whole file name; its first group is the patient's number. Leading
+    zeros do not count."""
+
+    cohort: str
+    """Sources of one cohort share their patients and the split of these."""
+
+    liver: tuple[int, ...] = (1,)
+    """Label values that are liver (volumes)."""
+
+    modality: Modality | None = None
+    """None: told from the values. Slices are 8-bit grey values, and need none."""
+
+    pixel_mm: Positive = 1.5
+    """Pixel size of slices, which carry none."""
+
+    quarter_turns: int = Field(default=0, ge=0, le=3)
+    """Counter-clockwise quarter turns that bring a slice upright, the liver on the left of the picture."""
+
+    ordered: bool = False
+    """Slices of one patient, sorted by name, lie on top of each other, so that they have neighbours."""
+
+    mirrored_at_random: bool = False
+    """Whether left and right are unknown: then both are shown in training."""
+
+    weight: Positive = 1.0
+    """Share of an epoch's slices, relative to the other sources."""
+
+
+class SplitConfig(Settings):
+    """Patients of a cohort that are not trained on."""
+
+    valid: tuple[str, ...] = ()
+    """Patients that decide when to stop and which epoch is the best."""
+
+    test: tuple[str, ...] = ()
+    """Patients that are only ever scored."""
+
+    @model_validator(mode="after")
+    def _nobody_on_two_sides(self) -> Self:
+        both = {normalised(each) for each in self.valid} & {normalised(each) for each in self.test}
+        if both:
+            raise ValueError(f"patients {sorted(both)} are on both sides; expected one")
+        return self
+
+    def side(self, patient: str) -> Side:
+        """On which side a patient is."""
+        if patient in {normalised(each) for each in self.valid}:
+            return "valid"
+        return "test" if patient in {normalised(each) for each in self.test} else "train"
+
+
+class PhantomConfig(Settings):
+    """Synthetic abdomens among the training data."""
+
+    count: int = Field(default=0, ge=0)
+    """How many; they are made anew, with the same seeds, for every training."""
+
+    weight: Positive = 0.3
+    """Share of an epoch's slices, as for the sources."""
+
+
+class AugmentConfig(Settings):
+    """Random changes of a training slice; each with its probability. The defaults change nothing."""
+
+    rotation_degrees: float = Field(default=0, ge=0, le=180)
+    """Largest rotation to either side."""
+
+    scale: tuple[Positive, Positive] = (1.0, 1.0)
+    """Smallest and largest magnification."""
+
+    shear: float = Field(default=0, ge=0, le=1)
+    """Largest shear."""
+
+    shift: float = Field(default=0, ge=0, le=1)
+    """Largest shift, as a share of the crop's side."""
+
+    spatial: Probability = 0
+    """Probability of rotation, scale, shear and shift together, in one interpolation."""
+
+    rotation: Probability = 0
+    """Probability of a rotation alone (the paper: 0.3)."""
+
+    horizontal_flip: Probability = 0
+    """Probability (the paper: 0.3). Mirrors the patient."""
+
+    vertical_flip: Probability = 0
+    """Probability (the paper: 0.3)."""
+
+    cut_outs: Probability = 0
+    """Probability of up to ten black squares of at most 32 pixels (the paper's code: 0.3)."""
+
+    liver_contrast: Probability = 0
+    """Probability that the liver becomes far darker or brighter (iron, fat, contrast agent)."""
+
+    lesions: Probability = 0
+    """Probability of blobs of another brightness inside the liver."""
+
+    inversion: Probability = 0
+    """Probability that dark and bright are exchanged."""
+
+    histogram: Probability = 0
+    """Probability of a random monotone curve over the grey values."""
+
+    gamma: Probability = 0
+    """Probability of a gamma between 0.6 and 1.7."""
+
+    window: Probability = 0
+    """Probability of another window: contrast and brightness."""
+
+    bias_field: Probability = 0
+    """Probability of a smooth change of brightness, as of an MR coil."""
+
+    noise: Probability = 0
+    """Probability of Gaussian noise."""
+
+    blur: Probability = 0
+    """Probability of Gaussian blur."""
+
+    low_resolution: Probability = 0
+    """Probability of a coarser image, resampled."""
+
+    single_slice: Probability = 0
+    """Probability that a slice's neighbours are replaced by itself, in a 2.5-D network."""
+
+
+class DataConfig(Settings):
+    """The data of a training."""
+
+    root: str = "data"
+    """Folder that the sources lie in; relative to where the command runs."""
+
+    recipe: SliceRecipe = SliceRecipe()
+    """What the network is shown; it travels with the weights."""
+
+    sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    """Where images and labels lie."""
+
+    splits: dict[str, SplitConfig] = {}
+    """By cohort; patients that no split names are trained on."""
+
+    phantoms: PhantomConfig = PhantomConfig()
+    """Synthetic abdomens that are trained on beside the sources."""
+
+    augment: AugmentConfig = AugmentConfig()
+    """Random changes in training."""
+
+    crop: int = Field(default=256, ge=32, multiple_of=32)
+    """Side of a training slice in pixels."""
+
+    slices_per_epoch: int | None = Field(default=None, ge=1)
+    """Drawn evenly over sources, then patients, then slices. None: every slice once."""
+
+    validation_slices: int | None = Field(default=None, ge=1)
+    """At most so many slices are validated on, evenly spaced; None: all."""
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        names = [source.name for source in self.sources]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two sources have one name; expected different names: {names}")
+        lost = set(self.splits) - {source.cohort for source in self.sources}
+        if lost:
+            raise ValueError(f"splits of unknown cohorts {sorted(lost)}; no source has them")
+        return self
+
+    def side(self, source: SourceConfig, patient: str) -> Side:
+        """On which side a patient of a source is."""
+        return self.splits.get(source.cohort, SplitConfig()).side(patient)
+
+
+def normalised(patient: str) -> str:
+    """A patient's number without leading zeros."""
+    return patient.lstrip("0") or "0"
