@@ -44,3 +44,9 @@ def atomic_write(path: Path, what: str) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, content: bytes, what: str) -> None:
+    """Write `content` to `path` in one step; arguments and errors as of `atomic_write`."""
+    with atomic_write(path, what) as file:
+        file.write(content)

@@ -9,6 +9,7 @@ import typer
 
 from rma_mamba.cli import failures
 from rma_mamba.cli.demo import demo
+from rma_mamba.cli.evaluate import evaluate
 from rma_mamba.cli.info import info
 from rma_mamba.cli.segment import segment
 from rma_mamba.cli.train import train
@@ -50,6 +51,7 @@ def options(
 
 app.command()(segment)
 app.command()(train)
+app.command()(evaluate)
 app.command()(info)
 app.command()(demo)
 

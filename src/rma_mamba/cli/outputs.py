@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.reporting import Measurements, replace_file, write_preview
+from rma_mamba.files import replace_file
+from rma_mamba.reporting import Measurements, write_preview
 from rma_mamba.scans import MASK_SUFFIXES, write_mask
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _statistics(result: Segmentation, found: Measurements, model: str) -> dict[s
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    replace_file(path, (json.dumps(content, indent=2) + "\n").encode())
+    replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), "statistics")
 
 
 def _without(suffixes: tuple[str, ...], name: str) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from rma_mamba.datasets.phantom import make_phantom
-from rma_mamba.reporting import replace_file, write_preview
+from rma_mamba.files import replace_file
+from rma_mamba.reporting import write_preview
 from rma_mamba.scans import read_scan, write_mask
 
 if TYPE_CHECKING:
@@ -57,4 +58,4 @@ def write_scan(volume: Volume, path: Path) -> None:
     header[344:348] = b"n+1\0"
     values = np.rint(volume.values).astype("<i2").tobytes(order="F")
     # Fast compression, and no time stamp: equal phantoms give equal files.
-    replace_file(path, gzip.compress(bytes(header) + values, compresslevel=3, mtime=0))
+    replace_file(path, gzip.compress(bytes(header) + values, compresslevel=3, mtime=0), "scan")

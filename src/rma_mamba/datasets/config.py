@@ -74,7 +74,7 @@ class SplitConfig(Settings):
     """Patients that decide when to stop and which epoch is the best."""
 
     test: tuple[str, ...] = ()
-    """Patients that are only ever scored."""
+    """Patients that are only ever scored; "*" stands for all others."""
 
     @model_validator(mode="after")
     def _nobody_on_two_sides(self) -> Self:
@@ -87,7 +87,8 @@ class SplitConfig(Settings):
         """On which side a patient is."""
         if patient in {normalised(each) for each in self.valid}:
             return "valid"
-        return "test" if patient in {normalised(each) for each in self.test} else "train"
+        tested = {normalised(each) for each in self.test}
+        return "test" if patient in tested or "*" in tested else "train"
 
 
 class PhantomConfig(Settings):

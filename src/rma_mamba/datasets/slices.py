@@ -53,7 +53,7 @@ class SliceDataset(Dataset[Sample]):
         channels = np.full(3, number)
         single = self.single_slice > 0 and float(torch.rand(())) < self.single_slice
         if self.neighbours and case.ordered and not single:
-            channels = np.clip(channels + (-1, 0, 1), 0, len(case.images) - 1)
+            channels = np.clip(np.arange(number - 1, number + 2), 0, len(case.images) - 1)
         image = torch.from_numpy(case.images[channels]).float() / 255
         label = torch.from_numpy(case.labels[channels]).float()
         if self.mirror and case.mirrored_at_random and float(torch.rand(())) < 0.5:

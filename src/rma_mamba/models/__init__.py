@@ -49,8 +49,7 @@ def create_model(name: str, **settings: Any) -> nn.Module:
         config = RMAMambaConfig(**{**NETWORKS[name], **settings})
     except pydantic.ValidationError as error:
         raise _wrong_setting(name, error) from None
-    model = RMAMamba(config)
-    return model
+    return RMAMamba(config)
 
 
 def _wrong_setting(name: str, error: pydantic.ValidationError) -> ConfigError:

@@ -44,6 +44,11 @@ class Stage(nn.Module):
         if not last:
             self.downsample = nn.Sequential(_ToFirst(), *_halve(width, 2 * width))
 
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """[slice, height, width, channel] to what is tapped, and to what the next stage is given."""
+        x = self.blocks(x)
+        return x, self.downsample(x)
+
 
 class VMamba(nn.Module):
     """Four feature maps of an image; each leaves through a LayerNorm of its own.
@@ -82,9 +87,8 @@ class VMamba(nn.Module):
         x = self.patch_embed(images)
         maps = []
         for level, stage in enumerate(self.layers):
-            x = stage.blocks(x)
-            maps.append(self.get_submodule(f"outnorm{level}")(x).permute(0, 3, 1, 2))
-            x = stage.downsample(x)
+            tapped, x = stage(x)
+            maps.append(self.get_submodule(f"outnorm{level}")(tapped).permute(0, 3, 1, 2))
         return maps
 
     def forward(self, images: Images) -> list[Features]:

@@ -59,16 +59,16 @@ class SS2D(nn.Module):
         return out
 
     def _scan(self, u: Tensor) -> Tensor:
-        inner = u.shape[-1]
+        batch, height, width, inner = u.shape
         # The projections are pointwise: made before the scan order is applied, they need no reordered
         # copies of the map, and the four directions share one matrix product.
         projected = functional.linear(u, self.x_proj_weight.flatten(0, 1))
-        projected = projected.unflatten(-1, (DIRECTIONS, -1))
+        projected = projected.view(batch, height, width, DIRECTIONS, -1)
         step, B, C = projected.split([self.rank, self.states, self.states], dim=-1)
         step = step.flatten(0, 2).transpose(0, 1)  # [direction, position, rank]
-        delta = torch.bmm(step, self.dt_projs_weight.mT).unflatten(1, u.shape[:3])
-        A = -torch.exp(self.A_logs.float()).unflatten(0, (DIRECTIONS, inner))
-        D = self.Ds.float().unflatten(0, (DIRECTIONS, inner))
+        delta = torch.bmm(step, self.dt_projs_weight.mT).view(DIRECTIONS, *u.shape)
+        A = -torch.exp(self.A_logs.float()).view(DIRECTIONS, inner, -1)
+        D = self.Ds.float().view(DIRECTIONS, inner)
         return scan_2d(u, delta, A, B, C, D, self.dt_projs_bias.float())
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from rma_mamba.errors import ConfigError, GridError
+from rma_mamba.files import replace_file
 from rma_mamba.reporting.display import LIVER_RGB, Plane, Screen, picture
-from rma_mamba.reporting.files import replace_file
 from rma_mamba.reporting.measure import measure
 from rma_mamba.volume import Mask, Volume
 
@@ -52,7 +52,7 @@ def write_preview(volume: Volume, mask: Mask, path: str | os.PathLike[str]) -> N
         )
     content = io.BytesIO()
     render_preview(volume, mask).save(content, format="PNG")
-    replace_file(out, content.getvalue())
+    replace_file(out, content.getvalue(), "preview")
 
 
 def render_preview(volume: Volume, mask: Mask) -> Image.Image:

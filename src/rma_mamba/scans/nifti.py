@@ -16,7 +16,7 @@ import nibabel as nib
 import numpy as np
 
 from rma_mamba.errors import GridError, ScanError
-from rma_mamba.scans.atomic import atomic_write
+from rma_mamba.files import atomic_write
 from rma_mamba.scans.checks import check_size, doubts
 from rma_mamba.scans.lean import lean_values
 from rma_mamba.scans.nifti_grid import GridHeader, fresh_grid, locate
@@ -107,7 +107,7 @@ def write(mask: Mask, path: Path) -> None:
     header["vox_offset"] = grid.sizeof_hdr + 4
     labels = np.asfortranarray(mask.labels != 0).view(np.uint8)
     with ExitStack() as files:
-        file = files.enter_context(atomic_write(path))
+        file = files.enter_context(atomic_write(path, "mask"))
         if path.name.lower().endswith(".gz"):
             # Neither name nor time in the gzip header: equal masks give equal bytes.
             packed = files.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))

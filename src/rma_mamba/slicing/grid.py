@@ -58,14 +58,14 @@ class AxisResampler:
 
     def rows(self, maps: Maps) -> Maps:
         """Resample the last axis but one of float32 [..., height, width]."""
-        resampled = maps[..., self.index[0], :] * self.weight[0][:, None]
+        resampled: Maps = maps[..., self.index[0], :] * self.weight[0][:, None]
         for index, weight in zip(self.index[1:], self.weight[1:], strict=True):
             resampled += maps[..., index, :] * weight[:, None]
         return resampled
 
     def columns(self, maps: Maps) -> Maps:
         """Resample the last axis of float32 [..., height, width]."""
-        resampled = np.take(maps, self.index[0], axis=-1) * self.weight[0]
+        resampled: Maps = np.take(maps, self.index[0], axis=-1) * self.weight[0]
         for index, weight in zip(self.index[1:], self.weight[1:], strict=True):
             resampled += np.take(maps, index, axis=-1) * weight
         return resampled

@@ -51,7 +51,8 @@ class IntensityScale:
         scaled -= self.low
         scaled /= self.high - self.low
         np.nan_to_num(scaled, copy=False, nan=0.0)
-        return np.clip(scaled, 0, 1, dtype=scaled.dtype).astype(np.float32, copy=False)
+        unit: npt.NDArray[np.float32] = np.clip(scaled, 0, 1).astype(np.float32, copy=False)
+        return unit
 
 
 def detect_modality(values: Values) -> Modality:

@@ -1,6 +1,6 @@
 """Training of networks, from a recipe to a weights file.
 
-    train("recipe.toml", ["training.lr=1e-4"])
+train("recipe.toml", ["training.lr=1e-4"])
 """
 
 from rma_mamba.training.config import Recipe, load_recipe, shipped_recipes

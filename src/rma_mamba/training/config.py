@@ -36,7 +36,7 @@ class ModelConfig(Settings):
     name: str = "rma-mamba-t"
     """One of `rma-mamba info`'s models."""
 
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default={})
     """Changes to what the name stands for."""
 
     weights: str | None = None
@@ -114,7 +114,9 @@ class Recipe(Settings):
 def shipped_recipes() -> list[str]:
     """Names of the recipes inside the package."""
     folder = files("rma_mamba.training") / "recipes"
-    return sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
+    return sorted(
+        each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml")
+    )
 
 
 def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -177,7 +179,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
 
 def _explained(error: pydantic.ValidationError) -> ConfigError:
     first = error.errors()[0]
-    where = [part for part in first["loc"]]
+    where = list(first["loc"])
     setting = ".".join(str(part) for part in where)
     if first["type"] == "extra_forbidden":
         known = list(_model_at(where[:-1]).model_fields)
@@ -187,7 +189,9 @@ def _explained(error: pydantic.ValidationError) -> ConfigError:
             f"the recipe has an unknown setting '{setting}'; expected one of {', '.join(known)}. {hint}"
         )
     value = json.dumps(first["input"], default=str)
-    found = f"is {value}" if len(value) < 80 and first["type"] != "missing" else "is wrong or missing"
+    found = (
+        f"is {value}" if len(value) < 80 and first["type"] != "missing" else "is wrong or missing"
+    )
     return ConfigError(
         f"the recipe's setting '{setting}' {found}; expected: {first['msg']}. Change it."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import lightning
 import torch
 from torch.utils.data import DataLoader, WeightedRandomSampler
@@ -75,5 +77,6 @@ def _seed_transforms(worker: int) -> None:
     """MONAI's transforms keep a random state of their own, which every worker would share."""
     info = torch.utils.data.get_worker_info()
     if info is not None:
-        info.dataset.transform.set_random_state(seed=info.seed % 2**32)
+        dataset: Any = info.dataset
+        dataset.transform.set_random_state(seed=info.seed % 2**32)
         torch.set_num_threads(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import torch
@@ -52,7 +52,8 @@ class SegmentationModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Dice over all validation pixels together: slices without liver count by what is wrongly found."""
-        counts = self.all_gather(self._counts.to(self.device, torch.float32)).reshape(-1, 3).sum(0)
+        everywhere = cast(Tensor, self.all_gather(self._counts.to(self.device, torch.float32)))
+        counts = everywhere.reshape(-1, 3).sum(0)
         dice = (2 * counts[0] / (counts[1] + counts[2]).clamp(min=1)).float()
         self.log("val_dice", dice, prog_bar=True)
 

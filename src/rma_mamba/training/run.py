@@ -18,10 +18,9 @@ from lightning.pytorch.callbacks import (
     ModelCheckpoint,
 )
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from torch import nn
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.files import atomic_write
+from rma_mamba.files import replace_file
 from rma_mamba.models import create_model, load_weights
 from rma_mamba.models.weights import encode_checkpoint
 from rma_mamba.training.config import Recipe, TrainingConfig, load_recipe
@@ -29,7 +28,7 @@ from rma_mamba.training.data import SliceData
 from rma_mamba.training.module import SegmentationModule
 
 WEIGHTS_FILE = "weights.safetensors"
-_BETTER = {"monitor": "val_dice", "mode": "max"}
+_WATCHED, _BETTER = "val_dice", "max"
 
 
 def train(
@@ -65,12 +64,13 @@ def train(
     data = SliceData(settings.data, settings.training)
     module = SegmentationModule(model, settings.training)
     trainer = _trainer(settings, folder, quiet)
-    with atomic_write(folder / "recipe.json", "recipe") as file:
-        file.write(settings.model_dump_json(indent=2).encode())
+    replace_file(folder / "recipe.json", settings.model_dump_json(indent=2).encode(), "recipe")
     with warnings.catch_warnings():
         # validation is one process on purpose, and short epochs are no fault
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings("ignore", ".*number of training batches.*smaller than the logging.*")
+        warnings.filterwarnings(
+            "ignore", ".*number of training batches.*smaller than the logging.*"
+        )
         warnings.filterwarnings("ignore", ".*lr_scheduler.step.*before.*optimizer.step.*")
         trainer.fit(module, data, ckpt_path=last)
     return _export(settings, folder, trainer)
@@ -120,12 +120,17 @@ def _precision(training: TrainingConfig) -> Literal["32-true", "bf16-mixed"]:
 def _callbacks(training: TrainingConfig, folder: Path) -> list[Callback]:
     callbacks: list[Callback] = [
         ModelCheckpoint(
-            folder / "checkpoints", "best", save_last=True, enable_version_counter=False, **_BETTER
+            folder / "checkpoints",
+            "best",
+            monitor=_WATCHED,
+            mode=_BETTER,
+            save_last=True,
+            enable_version_counter=False,
         ),
         LearningRateMonitor(),
     ]
     if training.patience is not None:
-        callbacks.append(EarlyStopping(patience=training.patience, **_BETTER))
+        callbacks.append(EarlyStopping(_WATCHED, patience=training.patience, mode=_BETTER))
     if training.average_weights is not None:
         callbacks.append(EMAWeightAveraging(decay=training.average_weights))
     return callbacks
@@ -138,15 +143,12 @@ def _export(settings: Recipe, folder: Path, trainer: lightning.Trainer) -> Path:
         best = folder / "checkpoints" / "best.ckpt"
         state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
         content = encode_checkpoint(
-            nn.modules.utils.consume_prefix_in_state_dict_if_present(state, "model.") or state,
+            {name.removeprefix("model."): tensor for name, tensor in state.items()},
             model=settings.model.name,
             settings=settings.model.settings,
             recipe=settings.data.recipe.model_dump(mode="json"),
             dtype=torch.float16,
         )
-        with atomic_write(path, "weights file") as file:
-            file.write(content)
+        replace_file(path, content, "weights file")
     trainer.strategy.barrier()
     return path
-
-

@@ -3,7 +3,8 @@
 What makes it fast: channels are the SIMD lanes (the arrays are channels-last), a task is one image and one block
 of channels whose recurrent state stays in cache, the four directions are walked by index over the same
 array, and exp and log1p are polynomials with bit-level scaling, because LLVM does not vectorise calls to libm.
-The backward pass keeps one state every `SEGMENT` steps and recomputes those between.
+The backward pass keeps all states of up to `CHUNK` steps; of longer maps it keeps one state every so many
+steps and recomputes those between.
 
 Tasks run on a thread pool of this module (kernels release the GIL), so no threading layer has to be installed
 and any number of Python threads may call at once.
@@ -26,7 +27,7 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 BLOCK = 64  # channels of a task: four AVX-512 registers; a smaller last block is allowed
-SEGMENT = 64  # steps between two kept states
+CHUNK = 4096  # kept states of a channel in the backward pass: its steps are walked once if they fit
 
 f4 = np.float32
 i4 = np.int32
@@ -141,7 +142,26 @@ def _forward_task(u, delta, A, B, C, D, bias, softplus, height, width, task, y):
 
 @nb.njit(fastmath=True, nogil=True, cache=True, error_model="numpy")
 def _backward_task(
-    gy, u, delta, A, B, C, D, bias, softplus, height, width, task, gu, gdelta, gA, gB, gC, gD, gbias
+    gy,
+    u,
+    delta,
+    A,
+    B,
+    C,
+    D,
+    bias,
+    softplus,
+    height,
+    width,
+    chunk,
+    task,
+    gu,
+    gdelta,
+    gA,
+    gB,
+    gC,
+    gD,
+    gbias,
 ):
     """Gradients of one image and one block of channels.
 
@@ -153,11 +173,11 @@ def _backward_task(
     b, block = task // blocks, task % blocks
     first = block * BLOCK
     size = min(BLOCK, channels - first)
-    segments = (length + SEGMENT - 1) // SEGMENT
+    segments = (length + chunk - 1) // chunk
     kept = np.empty((segments, states, BLOCK), f4)
-    h = np.empty((SEGMENT + 1, states, BLOCK), f4)
-    gain = np.empty((SEGMENT, states, BLOCK), f4)
-    step = np.empty((SEGMENT, BLOCK), f4)
+    h = np.empty((chunk + 1, states, BLOCK), f4)
+    gain = np.empty((chunk, states, BLOCK), f4)
+    step = np.empty((chunk, BLOCK), f4)
     carry = np.empty((states, BLOCK), f4)
     pull_u = np.empty(BLOCK, f4)
     pull_step = np.empty(BLOCK, f4)
@@ -170,7 +190,7 @@ def _backward_task(
         running = h[0]
         running[:] = f4(0)
         kept[0] = running
-        for t in range((segments - 1) * SEGMENT):
+        for t in range((segments - 1) * chunk):
             p = _position(k, t, height, width)
             u_p = u[b, p, first : first + size]
             d_p = delta[k, b, p, first : first + size]
@@ -187,12 +207,12 @@ def _backward_task(
                 h_n = running[n]
                 for j in range(size):
                     h_n[j] = _exp(s[j] * A_n[j]) * h_n[j] + gate_in * s[j] * u_p[j]
-            if (t + 1) % SEGMENT == 0:
-                kept[(t + 1) // SEGMENT] = running
+            if (t + 1) % chunk == 0:
+                kept[(t + 1) // chunk] = running
         carry[:] = f4(0)
         for segment in range(segments - 1, -1, -1):
-            start = segment * SEGMENT
-            steps = min(SEGMENT, length - start)
+            start = segment * chunk
+            steps = min(chunk, length - start)
             h[0] = kept[segment]
             for i in range(steps):
                 p = _position(k, start + i, height, width)
@@ -347,6 +367,7 @@ def backward(
     batch, height, width, channels = u.shape
     directions, states, length = A.shape[0], A.shape[2], height * width
     blocks = -(-channels // BLOCK)
+    chunk = max(1, CHUNK // states)
     arrays = _arrays(u, delta, A, B, C, D, bias)
     gy = _array(grad_y, (batch, length, channels))
     gu = torch.empty(batch, length, channels)
@@ -356,7 +377,7 @@ def backward(
     gD, gbias = (torch.zeros(batch, directions, channels) for _ in range(2))
     outputs = [each.numpy() for each in (gu, gdelta, gA, gB, gC, gD, gbias)]
     _pool.map(
-        lambda task: _backward_task(gy, *arrays, softplus, height, width, task, *outputs),
+        lambda task: _backward_task(gy, *arrays, softplus, height, width, chunk, task, *outputs),
         batch * blocks,
     )
     grads = (gu, gdelta, gA.sum(0).mT, gB.sum(0), gC.sum(0), gD.sum(0), gbias.sum(0))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from rma_mamba.errors import ScanError
+from rma_mamba.files import atomic_write
 from rma_mamba.scans import write_mask
-from rma_mamba.scans.atomic import atomic_write
 from rma_mamba.volume import Geometry, Mask
 
 MASK = Mask(np.ones((3, 4, 5), np.uint8), Geometry((3, 4, 5), np.eye(4)))
@@ -20,7 +20,7 @@ MASK = Mask(np.ones((3, 4, 5), np.uint8), Geometry((3, 4, 5), np.eye(4)))
 def test_a_complete_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with atomic_write(path) as file:
+    with atomic_write(path, "mask") as file:
         file.write(b"new")
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new"
@@ -28,7 +28,7 @@ def test_a_complete_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
 
 
 def write_half(path: Path, failure: type[BaseException]) -> None:
-    with atomic_write(path) as file:
+    with atomic_write(path, "mask") as file:
         file.write(b"half")
         raise failure
 
@@ -66,7 +66,10 @@ def test_a_device_without_space_is_a_scan_error(
 ) -> None:
     usual = Path.open
     monkeypatch.setattr(Path, "open", lambda path, mode: usual(Path("/dev/full"), "wb"))
-    with pytest.raises(ScanError, match="cannot be written"), atomic_write(tmp_path / "f") as file:
+    with (
+        pytest.raises(ScanError, match="cannot be written"),
+        atomic_write(tmp_path / "f", "mask") as file,
+    ):
         file.write(b"x" * 100_000)
     assert list(tmp_path.iterdir()) == []
 

@@ -1,0 +1,48 @@
+"""`rma-mamba evaluate`: Dice of every patient on one side of a recipe's split."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from rma_mamba.cli.console import Console
+
+
+class SideName(StrEnum):
+    """The sides of a split that can be scored."""
+
+    valid = "valid"
+    test = "test"
+
+
+def evaluate(
+    recipe: Annotated[str, typer.Argument(help="A TOML file, or the name of a shipped recipe.")],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A model's name or a weights file.")
+    ] = "default",
+    side: Annotated[SideName, typer.Option(help="Side of the split.")] = SideName.test,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of the recipe."),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but the tables and errors.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show where an error happened.")
+    ] = False,
+) -> None:
+    """Score a network on a recipe's test patients, one by one; prints Markdown tables."""
+    from rma_mamba.evaluation import score_patients, to_markdown
+    from rma_mamba.inference import Segmenter
+    from rma_mamba.training import load_recipe
+
+    console = Console(quiet, verbose)
+    data = load_recipe(recipe, settings or []).data
+    scores = []
+    for score in score_patients(Segmenter.load(model), data, side.value):
+        console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")
+        scores.append(score)
+    typer.echo(to_markdown(scores))

@@ -1,0 +1,5 @@
+"""How far a mask agrees with a reference."""
+
+from rma_mamba.metrics.overlap import dice
+
+__all__ = ["dice"]
