@@ -72,7 +72,7 @@ class VMamba(nn.Module):
         self.patch_embed = nn.Sequential(
             *_halve(3, width // 2), _ToFirst(), nn.GELU(), *_halve(width // 2, width)
         )
-        drop_paths = torch.linspace(0, drop_path, sum(depths)).tolist()
+        drop_paths = torch.linspace(0, drop_path, sum(depths), device="cpu").tolist()
         self.layers = nn.ModuleList()
         for level, depth in enumerate(depths):
             first = sum(depths[:level])

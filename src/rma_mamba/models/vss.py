@@ -64,7 +64,7 @@ class SS2D(nn.Module):
         # copies of the map, and the four directions share one matrix product.
         projected = functional.linear(u, self.x_proj_weight.flatten(0, 1))
         projected = projected.view(batch, height, width, DIRECTIONS, -1)
-        step, B, C = projected.split([self.rank, self.states, self.states], dim=-1)
+        step, B, C = torch.split(projected, [self.rank, self.states, self.states], dim=-1)
         step = step.flatten(0, 2).transpose(0, 1)  # [direction, position, rank]
         delta = torch.bmm(step, self.dt_projs_weight.mT).view(DIRECTIONS, *u.shape)
         A = -torch.exp(self.A_logs.float()).view(DIRECTIONS, inner, -1)

@@ -1,0 +1,60 @@
+"""Names and sizes: the table of the paper, exactly."""
+
+import pytest
+from torch import nn
+
+from rma_mamba.errors import ConfigError
+from rma_mamba.models import create_model, list_models
+from rma_mamba.models.registry import PARAMETERS
+
+
+def count(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_a_name_makes_the_network_of_the_stated_size(name: str) -> None:
+    assert count(create_model(name)) == PARAMETERS[name]
+
+
+def test_the_compact_network_has_at_most_four_million_parameters() -> None:
+    assert PARAMETERS["rma-mamba-n"] <= 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("depths", "extra_blocks", "attention", "parameters"),
+    [
+        ((2, 2, 5, 2), 0, "ra", 30_040_324),
+        ((2, 2, 15, 2), 0, "ra", 49_482_244),
+        ((2, 2, 15, 2), 0, "rma", 49_575_748),
+        ((2, 2, 15, 2), 1, "ra", 59_768_164),
+        ((2, 2, 5, 2), 0, "rma", 30_133_828),
+        ((2, 2, 15, 2), 1, "rma", 59_861_668),
+    ],
+)
+def test_all_six_rows_of_the_ablation_exist(
+    depths: tuple[int, ...], extra_blocks: int, attention: str, parameters: int
+) -> None:
+    settings = {"depths": depths, "extra_blocks": extra_blocks, "attention": attention}
+    assert count(create_model("rma-mamba-t", **settings)) == parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("rma-mamba-x", {}, "Did you mean 'rma-mamba-"),
+        ("unet", {}, "expected one of rma-mamba-n"),
+        ("rma-mamba-n", {"atention": "ra"}, "Did you mean 'attention'"),
+        ("rma-mamba-n", {"attention": "none"}, "'attention' of rma-mamba-n is 'none'"),
+        ("rma-mamba-n", {"width": 33}, "'width' of rma-mamba-n is 33"),
+        ("rma-mamba-n", {"depths": (2, 2, 2)}, "depths"),
+        ("vmamba-t", {"depth": (1, 1, 1, 1)}, "Did you mean 'depths'"),
+    ],
+)
+def test_a_wrong_name_or_setting_is_one_line(
+    name: str, settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        create_model(name, **settings)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,104 @@
+"""The network computes what the released one computes, for images of any size."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from deterministic import filled, image
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from rma_mamba.errors import ConfigError
+from rma_mamba.models import create_model
+from rma_mamba.training.losses import segmentation_loss
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "rma_mamba_t.npz"
+TOLERANCE = 1e-4  # on logits of size 1 to 10, float32, other order of summation
+
+
+@pytest.fixture(scope="module")
+def tiny() -> nn.Module:
+    torch.manual_seed(0)
+    return create_model("rma-mamba-n", width=8, depths=(1, 1, 1, 1), decoder_width=8).eval()
+
+
+@torch.inference_mode()
+def test_the_released_network_and_this_one_compute_the_same() -> None:
+    golden = np.load(GOLDEN)
+    model = filled(create_model("rma-mamba-t"))
+    maps = model.maps(image(7))
+    steps = {"a4": 1, "a3": 1, "a2": 1, "a1": 2}
+    for (name, step), logits in zip(steps.items(), maps, strict=True):
+        np.testing.assert_allclose(logits[..., ::step, ::step], golden[name], atol=TOLERANCE)
+    prediction = model(image(7))[-1]
+    np.testing.assert_allclose(prediction[..., ::8, ::8], golden["prediction"], atol=TOLERANCE)
+    means = [each.mean((2, 3)) for each in model.encoder.features(image(7))]
+    for level, mean in enumerate(means, start=1):
+        np.testing.assert_allclose(mean, golden[f"f{level}_mean"], atol=TOLERANCE)
+    with pytest.raises(AssertionError):
+        np.testing.assert_allclose(maps[0] + 1e-3, golden["a4"], atol=TOLERANCE)
+
+
+@torch.inference_mode()
+def test_the_loss_is_the_papers() -> None:
+    maps = filled(create_model("rma-mamba-t"))(image(7))
+    label = (image(8, (1, 1, 256, 256)) > 0.5).float()
+    assert float(segmentation_loss(maps, label)) == pytest.approx(
+        float(np.load(GOLDEN)["loss"]), abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("rma-mamba-t", "17ac53c93934e06139dfe3b30b074be23ecc64e26eb6c076a2dde924f3c1e022"),
+        ("rma-mamba-s", "2170a23926719559a690a80eb07147ee43ea126256f3fc736b1e002313e84a2a"),
+    ],
+)
+def test_parameters_are_named_as_in_the_released_networks(name: str, digest: str) -> None:
+    with torch.device("meta"):
+        state = create_model(name).state_dict()
+    names = sorted((key, list(tensor.shape)) for key, tensor in state.items())
+    assert hashlib.sha256(json.dumps(names).encode()).hexdigest() == digest
+
+
+@given(height=st.integers(32, 75), width=st.integers(32, 75), batch=st.integers(1, 2))
+@settings(max_examples=8, deadline=None)
+@torch.inference_mode()
+def test_any_size_from_32_gives_four_maps_at_that_size(
+    tiny: nn.Module, height: int, width: int, batch: int
+) -> None:
+    maps = tiny(torch.rand(batch, 3, height, width))
+    assert [each.shape for each in maps] == [(batch, 1, height, width)] * 4
+    assert all(torch.isfinite(each).all() for each in maps)
+
+
+@torch.inference_mode()
+def test_padding_is_the_images_own_edge(tiny: nn.Module) -> None:
+    images = torch.rand(1, 3, 40, 50)
+    by_hand = nn.functional.pad(images, (0, 14, 0, 24), mode="replicate")
+    torch.testing.assert_close(tiny(images)[-1], tiny(by_hand)[-1][..., :40, :50])
+
+
+@torch.inference_mode()
+def test_slices_of_a_batch_do_not_see_each_other(tiny: nn.Module) -> None:
+    images = torch.rand(3, 3, 64, 64)
+    together, alone = tiny(images)[-1], torch.cat([tiny(each[None])[-1] for each in images])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_every_parameter_is_trained(tiny: nn.Module) -> None:
+    model = create_model("rma-mamba-n", width=8, depths=(1, 1, 1, 1), extra_blocks=1, drop_path=0)
+    sum(each.square().mean() for each in model(torch.rand(2, 3, 64, 64))).backward()
+    without = [name for name, each in model.named_parameters() if each.grad is None]
+    assert without == []
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 31, 64), (1, 1, 64, 64), (3, 64, 64)])
+def test_images_of_another_shape_are_refused(tiny: nn.Module, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match="expected \\[slice, 3, height, width\\]"):
+        tiny(torch.rand(shape))

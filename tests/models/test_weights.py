@@ -1,0 +1,172 @@
+"""Weights of three kinds load, and a file that does not fit changes nothing."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from rma_mamba.errors import WeightsError
+from rma_mamba.models import create_model, load_weights
+from rma_mamba.models.weights import encode_checkpoint, read_checkpoint
+
+TINY = {"width": 8, "depths": (1, 1, 1, 1), "decoder_width": 8}
+OLD_NAMES = {
+    "patch_embed.0.": "patch_embed.proj.",
+    ".norm.": ".ln_1.",
+    ".op.": ".self_attention.",
+    "classifier.head.": "head.",
+}
+
+
+def network() -> nn.Module:
+    return create_model("rma-mamba-n", **TINY)
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def imagenet_state(model: nn.Module) -> dict[str, Tensor]:
+    """What a VMamba classifier's file holds: no output norms, but a classifier."""
+    state = {
+        name: tensor + 1
+        for name, tensor in model.encoder.state_dict().items()
+        if not name.startswith("outnorm")
+    }
+    return {
+        **state,
+        "classifier.norm.weight": torch.ones(64),
+        "classifier.head.bias": torch.ones(9),
+    }
+
+
+def test_a_released_checkpoint_goes_into_the_whole_network(tmp_path: Path) -> None:
+    source, target = network(), network()
+    torch.save(source.state_dict(), tmp_path / "released.pth")
+    assert not same(source.state_dict(), target.state_dict())
+    load_weights(target, tmp_path / "released.pth")
+    assert same(source.state_dict(), target.state_dict())
+
+
+@pytest.mark.parametrize("key", ["model", "model_ema"])
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("channel_first", [False, True])
+def test_an_imagenet_checkpoint_goes_into_the_encoder(
+    tmp_path: Path, key: str, old: bool, channel_first: bool
+) -> None:
+    model = network()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state = imagenet_state(model)
+    expected = {f"encoder.{name}": tensor for name, tensor in state.items()}
+    if channel_first:
+        linear = ("in_proj.weight", "out_proj.weight", "fc1.weight", "fc2.weight")
+        state = {n: x[..., None, None] if n.endswith(linear) else x for n, x in state.items()}
+    for new, former in OLD_NAMES.items() if old else ():
+        state = {
+            name if name.startswith("classifier.norm") else name.replace(new, former): tensor
+            for name, tensor in state.items()
+        }
+    torch.save({key: state, "epoch": 262}, tmp_path / "imagenet.pth")
+    load_weights(model, tmp_path / "imagenet.pth")
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, expected.get(name, before[name])), name
+
+
+def test_our_own_file_tells_how_to_build_its_network(tmp_path: Path) -> None:
+    model = network()
+    recipe = {"size": 192, "spacing_mm": 2.0}
+    path = tmp_path / "own.safetensors"
+    path.write_bytes(
+        encode_checkpoint(model.state_dict(), model="rma-mamba-n", settings=TINY, recipe=recipe)
+    )
+    checkpoint = read_checkpoint(path)
+    assert (checkpoint.model, checkpoint.recipe) == ("rma-mamba-n", recipe)
+    twin = create_model(checkpoint.model, **checkpoint.settings)
+    load_weights(twin, path)
+    assert same(twin.state_dict(), model.state_dict())
+
+
+def test_half_precision_halves_the_file_and_loads_into_single(tmp_path: Path) -> None:
+    model = network()
+    state = model.state_dict()
+    content = encode_checkpoint(state, model="m", settings={}, recipe={}, dtype=torch.float16)
+    assert len(content) < 0.7 * len(encode_checkpoint(state, model="m", settings={}, recipe={}))
+    (tmp_path / "half.safetensors").write_bytes(content)
+    load_weights(model, tmp_path / "half.safetensors")
+    assert {x.dtype for x in model.parameters()} == {torch.float32}
+
+
+def refuse(model: nn.Module, path: Path, message: str) -> None:
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(WeightsError, match=message) as caught:
+        load_weights(model, path)
+    assert "\n" not in str(caught.value)
+    assert same(before, model.state_dict())
+
+
+def test_missing_unexpected_and_misshapen_names_are_listed(tmp_path: Path) -> None:
+    state = network().state_dict()
+    state["odd.name"] = state.pop("out_conv1.bias")
+    state["out_conv1.weight"] = torch.zeros(1, 9, 1, 1)
+    torch.save(state, tmp_path / "odd.pth")
+    refuse(
+        network(),
+        tmp_path / "odd.pth",
+        r"missing: out_conv1.bias; unexpected: odd.name; of another shape: "
+        r"out_conv1.weight \[1, 9, 1, 1\], not \[1, 8, 1, 1\]",
+    )
+
+
+def test_the_weights_of_another_size_are_refused(tmp_path: Path) -> None:
+    torch.save(create_model("rma-mamba-n", width=16).state_dict(), tmp_path / "wide.pth")
+    refuse(network(), tmp_path / "wide.pth", "and [0-9]+ more")
+
+
+@pytest.mark.parametrize("name", ["lost.pth", "lost.safetensors"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    refuse(network(), tmp_path / name, f"there is no weights file {name}")
+
+
+@pytest.mark.parametrize("name", ["broken.pth", "broken.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"not weights at all", bytes(200)])
+def test_a_damaged_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    refuse(network(), tmp_path / name, "damaged or no weights file")
+
+
+def test_a_truncated_file_of_ours_is_refused(tmp_path: Path) -> None:
+    content = encode_checkpoint(network().state_dict(), model="m", settings={}, recipe={})
+    (tmp_path / "cut.safetensors").write_bytes(content[:-100])
+    refuse(network(), tmp_path / "cut.safetensors", "damaged")
+
+
+def test_a_changed_number_is_found_by_the_digest(tmp_path: Path) -> None:
+    content = encode_checkpoint(network().state_dict(), model="m", settings={}, recipe={})
+    (tmp_path / "own.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(WeightsError, match="damaged"):
+        read_checkpoint(tmp_path / "own.safetensors")
+
+
+class Harmful:
+    """Its pickle would run code."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (print, ("harm",))
+
+
+def test_a_pickle_with_code_is_never_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"model": Harmful()}, tmp_path / "harm.pth")
+    refuse(network(), tmp_path / "harm.pth", "damaged")
+    assert capsys.readouterr().out == ""
+
+
+def test_foreign_safetensors_are_loaded_but_not_described(tmp_path: Path) -> None:
+    model, path = network(), tmp_path / "foreign.safetensors"
+    save_file({name: tensor + 1 for name, tensor in model.state_dict().items()}, path)
+    with pytest.raises(WeightsError, match="without this package's description"):
+        read_checkpoint(path)
+    load_weights(model, path)
