@@ -150,18 +150,21 @@ class SlicePlan:
         inside = maps[:, *self._window].astype(np.float32, copy=False)
         return columns.columns(rows.rows(inside))
 
-    def to_labels(self, logits: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        """Logits [slice, 1, height, width] on the canvas to labels 0 or 1, uint8 [slice, row, column].
-
-        Probabilities, not labels, are resampled: the border is found between the pixels of the canvas.
-        """
+    def to_probabilities(self, logits: npt.NDArray[Any]) -> Maps:
+        """Logits [slice, 1, height, width] on the canvas to probabilities [slice, row, column]."""
         if logits.ndim != 4 or logits.shape[1] != 1:
             raise GridError(
                 f"the logits have shape {logits.shape}; expected [slice, 1, height, width]. "
                 "Pass the network's finest map."
             )
-        probabilities = 0.5 + 0.5 * np.tanh(0.5 * logits[:, 0].astype(np.float32, copy=False))
-        return (self.from_canvas(probabilities) > self.recipe.threshold).astype(np.uint8)
+        return self.from_canvas(0.5 + 0.5 * np.tanh(0.5 * logits[:, 0].astype(np.float32)))
+
+    def to_labels(self, logits: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Logits [slice, 1, height, width] on the canvas to labels 0 or 1, uint8 [slice, row, column].
+
+        Probabilities, not labels, are resampled: the border is found between the pixels of the canvas.
+        """
+        return (self.to_probabilities(logits) > self.recipe.threshold).astype(np.uint8)
 
     @cached_property
     def _from_mm(self) -> tuple[float, float]:

@@ -1,0 +1,68 @@
+"""Whatever a caller has as a scan, as a `Volume`.
+
+nibabel and SimpleITK images are known by their attributes: neither library is imported for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.errors import ScanError
+from rma_mamba.scans import read_scan
+from rma_mamba.volume import Geometry, Volume
+
+# A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its 4x4 affine (RAS+ mm).
+Scan = Any
+
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def as_volume(scan: Scan) -> Volume:
+    """The volume behind a scan in any of the forms above.
+
+    Raises:
+        ScanError: It is none of these, or holds no 3-D volume of real numbers.
+        GridError: Its geometry is impossible.
+    """
+    if isinstance(scan, Volume):
+        return scan
+    if isinstance(scan, str | os.PathLike):
+        return read_scan(Path(scan))
+    if hasattr(scan, "dataobj") and hasattr(scan, "affine"):  # nibabel
+        return _volume(np.asanyarray(scan.dataobj), scan.affine)
+    if hasattr(scan, "GetDirection") and hasattr(scan, "GetOrigin"):  # SimpleITK
+        return _volume(*_from_itk(scan))
+    if isinstance(scan, tuple | list) and len(scan) == 2:
+        return _volume(np.asanyarray(scan[0]), np.asarray(scan[1], np.float64))
+    raise ScanError(
+        f"the scan is a {type(scan).__name__}; expected a path, a Volume, a nibabel or SimpleITK image, "
+        "or an array with its affine. Convert it to one of these."
+    )
+
+
+def _volume(values: npt.NDArray[Any], affine: npt.NDArray[Any]) -> Volume:
+    if values.ndim != 3 or values.dtype.kind not in "biuf":
+        raise ScanError(
+            f"the scan is an array of shape {values.shape} and type {values.dtype}; expected three axes "
+            "and real numbers. Give one 3-D volume."
+        )
+    return Volume(values, Geometry(values.shape, affine))
+
+
+def _from_itk(image: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    if image.GetDimension() != 3:
+        raise ScanError(
+            f"the SimpleITK image has {image.GetDimension()} axes; expected three. Give one 3-D volume."
+        )
+    to_array = sys.modules[type(image).__module__.partition(".")[0]].GetArrayViewFromImage
+    affine = np.eye(4)
+    directions = np.reshape(image.GetDirection(), (3, 3))
+    affine[:3, :3] = directions * np.asarray(image.GetSpacing())
+    affine[:3, 3] = image.GetOrigin()
+    return to_array(image).transpose(), _LPS_TO_RAS @ affine

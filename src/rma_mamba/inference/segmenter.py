@@ -1,0 +1,184 @@
+"""A network with its recipe and its device: scans in, masks out, a few slices at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pydantic
+import torch
+from torch import nn
+
+from rma_mamba.errors import ConfigError, WeightsError
+from rma_mamba.inference.device import choose_device
+from rma_mamba.inference.given import Scan, as_volume
+from rma_mamba.inference.postprocess import remove_islands
+from rma_mamba.models import create_model, list_models
+from rma_mamba.models.weights import Checkpoint, read_checkpoint
+from rma_mamba.reporting import measure
+from rma_mamba.slicing import SliceRecipe, SliceStack, detect_modality
+from rma_mamba.volume import Mask, Modality
+
+Progress = Callable[[int, int], None]  # slices done, slices in all
+
+DEFAULT = "default"
+ISLAND_SHARE = 0.1  # of the largest component; smaller ones are not liver
+
+_PIXELS_AT_A_TIME = 600_000  # 16 slices of 192 x 192; more is not faster on a CPU
+_MOST_SLICES = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What was found in a scan.
+
+    Args:
+        mask: The liver, on the scan's own grid.
+        modality: "CT" or "MR", as given, as the scan says, or as told from its values.
+        warnings: What the reader repaired or doubts and what the mask shows, one sentence each.
+        probabilities: float32 (i, j, k) on the scan's grid, before islands were removed; or None.
+    """
+
+    mask: Mask
+    modality: Modality
+    warnings: tuple[str, ...] = ()
+    probabilities: npt.NDArray[np.float32] | None = field(default=None, repr=False)
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume of the liver in millilitres; 0.0 if none was found."""
+        return self.mask.volume_ml
+
+
+class Segmenter:
+    """A trained network, ready for any number of scans.
+
+    Args:
+        model: Images [slice, 3, height, width] to a list of logits, finest last.
+        recipe: What the network is shown.
+        device: Where it runs.
+        batch_size: Slices at a time; None: so many that memory stays modest.
+        island_share: Components smaller than this share of the largest are removed; 0 keeps all.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        recipe: SliceRecipe,
+        *,
+        device: str = "cpu",
+        batch_size: int | None = None,
+        island_share: float = ISLAND_SHARE,
+    ) -> None:
+        self.device = choose_device(device)
+        self.model = model.eval().to(self.device)
+        self.recipe = recipe
+        self.batch_size = batch_size
+        self.island_share = island_share
+
+    @classmethod
+    def load(
+        cls, model: str | Path = DEFAULT, *, device: str = "auto", batch_size: int | None = None
+    ) -> Segmenter:
+        """A segmenter with trained weights.
+
+        Args:
+            model: "default", the embedded network, or a weights file made by `rma-mamba train`.
+            device: auto, cpu, cuda or cuda:N.
+            batch_size: Slices at a time; None: chosen for the scan.
+
+        Raises:
+            WeightsError: The weights are missing or damaged.
+            BackendError: The device cannot be used.
+        """
+        chosen = choose_device(device)
+        checkpoint = _embedded() if str(model) == DEFAULT else _from_file(str(model))
+        try:
+            recipe = SliceRecipe.model_validate(checkpoint.recipe)
+            network = create_model(checkpoint.model, **checkpoint.settings)
+            network.load_state_dict(checkpoint.state)
+        except (pydantic.ValidationError, ConfigError, RuntimeError):
+            raise WeightsError(
+                f"the weights of a '{checkpoint.model}' do not fit the network of this version; "
+                "expected weights made by it. Train again or use the version that made them."
+            ) from None
+        return cls(network, recipe, device=str(chosen), batch_size=batch_size)
+
+    def __call__(
+        self,
+        scan: Scan,
+        *,
+        modality: Modality | None = None,
+        progress: Progress | None = None,
+        keep_probabilities: bool = False,
+    ) -> Segmentation:
+        """Segment the liver.
+
+        Args:
+            scan: A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its affine.
+            modality: None: what the scan says, else told from its values.
+            progress: Called with (slices done, slices in all).
+            keep_probabilities: Also keep the probabilities: four bytes a voxel.
+
+        Raises:
+            ScanError: The scan cannot be read, or is no 3-D volume.
+            GridError: Its geometry is impossible, or its field of view far too wide.
+        """
+        volume = as_volume(scan)
+        known = modality or volume.modality or detect_modality(volume.values)
+        volume = replace(volume, modality=known)
+        labels = np.zeros(volume.geometry.shape, np.uint8)
+        probabilities = np.zeros(labels.shape, np.float32) if keep_probabilities else None
+        self._fill(SliceStack(volume, self.recipe), labels, probabilities, progress)
+        remove_islands(labels, self.island_share)
+        mask = Mask(labels, volume.geometry, volume.header)
+        warnings = dict.fromkeys((*volume.warnings, *measure(mask).warnings))
+        return Segmentation(mask, known, tuple(warnings), probabilities)
+
+    def logits(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The network's finest map, float32 [slice, 1, height, width], of slices on the canvas."""
+        with torch.inference_mode():
+            maps: list[Any] = self.model(torch.from_numpy(images).to(self.device))
+            found: npt.NDArray[np.float32] = maps[-1].float().cpu().numpy()
+        return found
+
+    def _fill(
+        self,
+        stack: SliceStack,
+        labels: npt.NDArray[np.uint8],
+        probabilities: npt.NDArray[np.float32] | None,
+        progress: Progress | None,
+    ) -> None:
+        # views in canonical order: what is written here lands on the scan's own grid
+        order = stack.volume.geometry.canonical
+        slices = order.apply(labels)
+        likely = None if probabilities is None else order.apply(probabilities)
+        height, width = stack.plan.canvas
+        size = self.batch_size or max(1, min(_MOST_SLICES, _PIXELS_AT_A_TIME // (height * width)))
+        for start in range(0, len(stack), size):
+            part = slice(start, min(start + size, len(stack)))
+            logits = self.logits(stack[part])
+            slices[part] = stack.plan.to_labels(logits)
+            if likely is not None:
+                likely[part] = stack.plan.to_probabilities(logits)
+            if progress is not None:
+                progress(part.stop, len(stack))
+
+
+def _embedded() -> Checkpoint:
+    with as_file(files("rma_mamba") / "weights" / f"{DEFAULT}.safetensors") as path:
+        return read_checkpoint(path)
+
+
+def _from_file(model: str) -> Checkpoint:
+    if model in list_models():
+        raise WeightsError(
+            f"'{model}' is a network without embedded weights; expected 'default' or a weights file. "
+            "Train it, and give the path of its weights.safetensors."
+        )
+    return read_checkpoint(model)
