@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from rma_mamba.cli.console import Console
-
-
-class SideName(StrEnum):
-    """The sides of a split that can be scored."""
-
-    valid = "valid"
-    test = "test"
 
 
 def evaluate(
@@ -22,7 +14,7 @@ def evaluate(
     model: Annotated[
         str, typer.Option("--model", "-m", help="A model's name or a weights file.")
     ] = "default",
-    side: Annotated[SideName, typer.Option(help="Side of the split.")] = SideName.test,
+    side: Annotated[Literal["valid", "test"], typer.Option(help="Side of the split.")] = "test",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of the recipe."),
@@ -42,7 +34,7 @@ def evaluate(
     console = Console(quiet, verbose)
     data = load_recipe(recipe, settings or []).data
     scores = []
-    for score in score_patients(Segmenter.load(model), data, side.value):
+    for score in score_patients(Segmenter.load(model), data, side):
         console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")
         scores.append(score)
     typer.echo(to_markdown(scores))

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from rma_mamba.cli.console import Console
-
-
-class ModalityName(StrEnum):
-    """The modalities that can be given."""
-
-    CT = "CT"
-    MR = "MR"
 
 
 def segment(
@@ -33,7 +25,7 @@ def segment(
         str, typer.Option("--model", "-m", help="A model's name or a weights file.")
     ] = "default",
     modality: Annotated[
-        ModalityName | None,
+        Literal["CT", "MR"] | None,
         typer.Option(case_sensitive=False, help="Told from the scan if not given."),
     ] = None,
     device: Annotated[
@@ -71,7 +63,7 @@ def segment(
 
     segmenter = Segmenter.load(model, device=device, batch_size=batch_size)
     with console.progress("Segmenting") as progress:
-        result = segmenter(volume, modality=modality and modality.value, progress=progress)
+        result = segmenter(volume, modality=modality, progress=progress)
     found = measure(result.mask)
     outputs.write(files, volume, result, found, model=model)
     console.warn((*result.warnings, *found.warnings))

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from rma_mamba.datasets.config import DataConfig, Side, SourceConfig, normalised
-
 from rma_mamba.datasets.phantom import CONTRASTS, make_phantom
 from rma_mamba.errors import ConfigError, GridError, ScanError
 from rma_mamba.scans import read_scan

@@ -73,8 +73,9 @@ class _Build:
         if not randomise:
             scale = random.uniform(0.96, 1.06)
             wide, deep = 163 * scale, 112 * scale * random.uniform(0.96, 1.04)
-            fat, sizes = random.uniform(12, 20), random.uniform(0.96, 1.04, 3)
-            return cls(wide, deep, fat, *sizes.tolist(), random.uniform(-6, 6), 0, 0)
+            liver, lobe, spleen = random.uniform(0.96, 1.04, 3).tolist()
+            fat, lift = random.uniform(12, 20), random.uniform(-6, 6)
+            return cls(wide, deep, fat, liver, lobe, spleen, lift, 0, 0)
         scale = random.uniform(0.85, 1.15)
         wide, deep = 163 * scale, 112 * scale * random.uniform(0.9, 1.15)
         return cls(
@@ -147,7 +148,8 @@ class _Canvas:
             (c * y - s * x) / radii[1],
             (self.z - centre[2]) / radii[2],
         )
-        field: Grid = sum((np.abs(part) ** power for part in parts), np.float32(0))
+        x, y, z = (np.abs(part) ** power for part in parts)
+        field: Grid = x + y + z
         return field
 
     def column(
@@ -175,7 +177,8 @@ def _wobble(
     )
     zoom = [n / c for n, c in zip(shape, coarse.shape, strict=True)]
     smooth = ndimage.zoom(coarse.astype(np.float32), zoom, order=2, mode="nearest", grid_mode=True)
-    return np.float32(3.5) * smooth[: shape[0], : shape[1], : shape[2]]
+    wobble: Grid = np.float32(3.5) * smooth[: shape[0], : shape[1], : shape[2]]
+    return wobble
 
 
 def _trunk(canvas: _Canvas, random: np.random.Generator) -> None:

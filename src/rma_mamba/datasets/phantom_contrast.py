@@ -58,7 +58,8 @@ def render(
     else:
         values *= _coil(shape, random, 0.35 if randomise else 0.15)
         values = np.hypot(values + noise[0], noise[1])  # Rician
-    return np.rint(values).astype(np.int16)
+    grey: npt.NDArray[np.int16] = np.rint(values).astype(np.int16)
+    return grey
 
 
 def _means(contrast: str, random: np.random.Generator, randomise: bool) -> npt.NDArray[np.float32]:
@@ -87,4 +88,5 @@ def _coil(
     x, y, z = np.meshgrid(*(np.linspace(-1, 1, size) for size in shape), indexing="ij", sparse=True)
     slopes = random.uniform(-strength, strength, 5)
     field = slopes[0] * x + slopes[1] * y + slopes[2] * z + slopes[3] * x * y + slopes[4] * x**2
-    return np.exp(field).astype(np.float32)
+    factor: npt.NDArray[np.float32] = np.exp(field).astype(np.float32)
+    return factor

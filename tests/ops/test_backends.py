@@ -1,0 +1,53 @@
+"""Which backend runs, and what is said when one cannot."""
+
+import pytest
+
+from rma_mamba.errors import BackendError
+from rma_mamba.ops.backends import (
+    BACKENDS,
+    ENVIRONMENT_VARIABLE,
+    Backend,
+    available_backends,
+    choose_backend,
+)
+
+
+def test_an_argument_goes_before_the_environment_and_that_before_the_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+    assert choose_backend(None, "cpu", "float32").name == "numba"
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "reference")
+    assert choose_backend(None, "cpu", "float32").name == "reference"
+    assert choose_backend("numba", "cpu", "float32").name == "numba"
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "")
+    assert choose_backend(None, "cpu", "float32").name == "numba"
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype"), [("cuda", "float32"), ("cpu", "float64"), ("mps", "bfloat16")]
+)
+def test_where_nothing_faster_runs_the_reference_does(
+    monkeypatch: pytest.MonkeyPatch, device: str, dtype: str
+) -> None:
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+    assert choose_backend(None, device, dtype).name == "reference"
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "reason"),
+    [("triton9", "cpu", "does not exist"), ("numba", "cuda", "runs on cpu")],
+)
+def test_a_backend_that_cannot_run_is_one_line_with_all_backends(
+    name: str, device: str, reason: str
+) -> None:
+    with pytest.raises(BackendError, match=reason) as caught:
+        choose_backend(name, device, "float32")
+    assert all(each.name in str(caught.value) for each in BACKENDS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_package_is_said() -> None:
+    lacking = Backend("quick", "quick", "cpu", ("numpy", "no_such_package"), ("float32",))
+    assert lacking.lacks() == ("no_such_package",)
+    assert available_backends() == {"numba": "", "reference": ""}

@@ -1,0 +1,189 @@
+"""Every backend computes the equation, forwards and backwards, for any size."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from inputs import Size, assert_close, scan_inputs, sizes
+from torch import Tensor
+
+from rma_mamba.errors import BackendError, ConfigError
+from rma_mamba.ops import scan_2d, selective_scan
+from rma_mamba.ops.selective_scan import numba_cpu
+
+CONFIGURED = settings(max_examples=25, deadline=None)
+NUMBA = numba_cpu.BLOCK
+
+
+def run(inputs: list[Tensor], backend: str, softplus: bool = True) -> tuple[Tensor, list[Tensor]]:
+    """Output, and gradients of a random weighting of it."""
+    leaves = [each.clone().requires_grad_() for each in inputs]
+    y = scan_2d(*leaves, delta_softplus=softplus, backend=backend)
+    weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(9)).bfloat16()
+    grads = torch.autograd.grad((y * weights.to(y.dtype)).sum(), leaves)
+    return y.detach(), list(grads)
+
+
+@given(size=sizes(), seed=st.integers(0, 99), softplus=st.booleans())
+@example(size=Size(1, 1, 1, 1, 1, 4), seed=0, softplus=True)
+@example(size=Size(2, 1, 129, NUMBA - 1, 1, 4), seed=1, softplus=True)
+@example(size=Size(1, 65, 1, NUMBA, 2, 4), seed=2, softplus=True)
+@example(size=Size(1, 8, 8, NUMBA + 1, 1, 4), seed=3, softplus=False)
+@example(size=Size(1, 7, 9, 2 * NUMBA + 3, 1, 2), seed=4, softplus=True)
+@CONFIGURED
+def test_numba_computes_the_equation(size: Size, seed: int, softplus: bool) -> None:
+    inputs = scan_inputs(size, seed)
+    if not softplus:  # step sizes have to be positive then
+        inputs[1], inputs[6] = inputs[1].abs() * 0.2, inputs[6].abs() * 0.2
+    expected, expected_grads = run(inputs, "reference", softplus)
+    got, grads = run(inputs, "numba", softplus)
+    assert_close(got, expected)
+    for each, other in zip(grads, expected_grads, strict=True):
+        assert_close(each, other)
+
+
+def test_the_comparison_can_fail() -> None:
+    expected, _ = run(scan_inputs(Size(1, 4, 4, 3, 1, 4)), "reference")
+    with pytest.raises(AssertionError):
+        assert_close(1.001 * expected, expected)
+    with pytest.raises(AssertionError):
+        assert_close(torch.full_like(expected, torch.nan), expected)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 64])
+def test_the_backward_pass_is_the_same_however_its_steps_are_cut(
+    monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    inputs = scan_inputs(Size(2, 9, 15, 5, 2, 4))
+    _, whole = run(inputs, "numba")
+    monkeypatch.setattr(numba_cpu, "CHUNK", chunk)
+    _, cut = run(inputs, "numba")
+    for each, other in zip(cut, whole, strict=True):
+        assert_close(each, other)
+
+
+def test_the_number_of_threads_does_not_change_a_bit() -> None:
+    inputs = scan_inputs(Size(3, 6, 5, NUMBA + 9, 1, 4))
+    threads = torch.get_num_threads()
+    results = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            results.append(run(inputs, "numba"))
+    finally:
+        torch.set_num_threads(threads)
+    (one, one_grads), (two, two_grads) = results
+    assert torch.equal(one, two)
+    assert all(torch.equal(a, b) for a, b in zip(one_grads, two_grads, strict=True))
+
+
+@pytest.mark.parametrize("size", [Size(1, 1, 1, 1, 1, 1), Size(2, 2, 3, 2, 2, 4)])
+@pytest.mark.parametrize("softplus", [True, False])
+def test_the_references_gradients_are_those_of_its_differences(size: Size, softplus: bool) -> None:
+    inputs = [each.requires_grad_() for each in scan_inputs(size, dtype=torch.float64)]
+    assert torch.autograd.gradcheck(
+        lambda *args: scan_2d(*args, delta_softplus=softplus, backend="reference"), inputs
+    )
+
+
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_bfloat16_comes_in_and_goes_out_with_a_float32_state(backend: str) -> None:
+    inputs = scan_inputs(Size(2, 8, 9, 6, 1, 4))
+    rounded = [each.bfloat16() for each in inputs]
+    expected, expected_grads = run([each.float() for each in rounded], "reference")
+    got, grads = run(rounded, backend)
+    assert {each.dtype for each in (got, *grads)} == {torch.bfloat16}
+    assert_close(got, expected, torch.bfloat16)
+    for each, other in zip(grads, expected_grads, strict=True):
+        assert_close(each, other, torch.bfloat16)
+
+
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_the_layout_in_memory_does_not_matter(backend: str) -> None:
+    inputs = scan_inputs(Size(2, 5, 4, 6, 2, 4))
+    strided = [each.mT.contiguous().mT for each in inputs]
+    assert not strided[0].is_contiguous()
+    assert_close(run(strided, backend)[0], run(inputs, backend)[0])
+
+
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_the_four_directions_are_flips_and_transpositions_of_one(backend: str) -> None:
+    size = Size(2, 5, 7, 4, 1, 4)
+    u, delta, A, B, C, D, bias = scan_inputs(size)
+
+    def turned(x: Tensor, k: int) -> Tensor:
+        x = x.transpose(1, 2) if k % 2 else x
+        return x.flip(1, 2) if k >= 2 else x
+
+    total = torch.zeros_like(u)
+    for k in range(4):
+        one = scan_2d(
+            turned(u, k),
+            turned(delta[k], k)[None],
+            A[k : k + 1],
+            turned(B[..., k : k + 1, :], k),
+            turned(C[..., k : k + 1, :], k),
+            D[k : k + 1],
+            bias[k : k + 1],
+            backend=backend,
+        )
+        one = one.flip(1, 2) if k >= 2 else one
+        total += one.transpose(1, 2) if k % 2 else one
+    assert_close(scan_2d(u, delta, A, B, C, D, bias, backend=backend), total)
+
+
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+@given(length=st.integers(1, 140), channels=st.integers(1, 70), states=st.integers(1, 4))
+@settings(max_examples=8, deadline=None)
+def test_sequences_follow_the_recurrence(
+    backend: str, length: int, channels: int, states: int
+) -> None:
+    random = np.random.default_rng(length)
+    u, step = random.normal(size=(2, 1, channels, length))
+    step = 0.2 * np.abs(step)
+    A = -random.uniform(0.2, 1.5, (channels, states))
+    B, C = random.normal(size=(2, 1, states, length))
+    D = random.normal(size=channels)
+    h, y = np.zeros((1, channels, states)), np.empty((1, channels, length))
+    for t in range(length):
+        h = np.exp(step[:, :, t, None] * A) * h
+        h += step[:, :, t, None] * B[:, None, :, t] * u[:, :, t, None]
+        y[:, :, t] = (h * C[:, None, :, t]).sum(-1) + D * u[:, :, t]
+    inputs = [torch.from_numpy(each).float() for each in (u, step, A, B, C, D)]
+    assert_close(selective_scan(*inputs, backend=backend), torch.from_numpy(y))
+
+
+def test_skip_and_bias_can_be_left_out() -> None:
+    u, delta, A, B, C, D, bias = scan_inputs(Size(1, 3, 3, 2, 1, 4))
+    bare = scan_2d(u, delta, A, B, C)
+    assert_close(bare, scan_2d(u, delta, A, B, C, 0 * D, 0 * bias))
+
+
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_the_operator_is_one_that_torch_can_compile(backend: str) -> None:
+    inputs = [each.requires_grad_() for each in scan_inputs(Size(1, 3, 4, 5, 1, 4))]
+    torch.library.opcheck(
+        torch.ops.rma_mamba.scan_2d.default,
+        (*inputs, True, backend),
+        test_utils=("test_schema", "test_autograd_registration", "test_faketensor"),
+    )
+
+
+def test_a_wrong_shape_is_named() -> None:
+    u, delta, A, B, C, D, bias = scan_inputs(Size(1, 3, 4, 5, 1, 4))
+    with pytest.raises(
+        ConfigError, match=r"B has shape \(1, 3, 4, 3, 1\); expected \(1, 3, 4, 4, 1\)"
+    ):
+        scan_2d(u, delta, A, B[..., :3, :], C, D, bias)
+    with pytest.raises(ConfigError, match="none of them 0"):
+        scan_2d(u[:0], delta[:, :0], A, B[:0], C[:0], D, bias)
+    with pytest.raises(ConfigError, match="expected three each"):
+        selective_scan(u, delta, A, B, C)
+
+
+def test_numba_refuses_double_precision_and_says_what_there_is() -> None:
+    inputs = scan_inputs(Size(1, 2, 2, 2, 1, 4), dtype=torch.float64)
+    with pytest.raises(BackendError, match=r"numba: ready; reference: ready"):
+        scan_2d(*inputs, backend="numba")
+    assert scan_2d(*inputs).dtype == torch.float64
