@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from deterministic import filled, image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from deterministic import filled, image
 from rma_mamba.errors import ConfigError
 from rma_mamba.models import create_model
 from rma_mamba.training.losses import segmentation_loss

@@ -1,13 +1,9 @@
-"""Makes `inputs` importable beside the tests, and unwritten outputs visible."""
+"""Makes unwritten outputs visible."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)

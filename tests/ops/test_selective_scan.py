@@ -5,12 +5,12 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from inputs import Size, assert_close, scan_inputs, sizes
 from torch import Tensor
 
 from rma_mamba.errors import BackendError, ConfigError
 from rma_mamba.ops import scan_2d, selective_scan
 from rma_mamba.ops.selective_scan import numba_cpu
+from scan_inputs import Size, assert_close, scan_inputs, sizes
 
 CONFIGURED = settings(max_examples=25, deadline=None)
 NUMBA = numba_cpu.BLOCK

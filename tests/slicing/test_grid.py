@@ -1,0 +1,68 @@
+"""Physical proportions, the size of the canvas, and the way there and back."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rma_mamba.errors import GridError
+from rma_mamba.slicing import SlicePlan, SliceRecipe
+from rma_mamba.volume import Geometry
+
+
+def plan(shape: tuple[int, int], pixel_mm: tuple[float, float], recipe: SliceRecipe) -> SlicePlan:
+    affine = np.diag([-pixel_mm[1], -pixel_mm[0], 5.0, 1.0])
+    return SlicePlan(Geometry((shape[1], shape[0], 2), affine), recipe)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 600), st.integers(1, 600)),
+    pixel_mm=st.tuples(st.floats(0.4, 3), st.floats(0.4, 3)),
+    spacing_mm=st.one_of(st.none(), st.floats(1, 3)),
+)
+def test_the_canvas_holds_the_whole_field_and_is_a_multiple_of_32(
+    shape: tuple[int, int], pixel_mm: tuple[float, float], spacing_mm: float | None
+) -> None:
+    made = plan(shape, pixel_mm, SliceRecipe(size=96, spacing_mm=spacing_mm))
+    for side, field, pixels, mm in zip(made.canvas, made.field, shape, pixel_mm, strict=True):
+        assert side % 32 == 0
+        assert side >= max(96, field)
+        assert field * made.spacing_mm >= pixels * mm * (1 - 1e-2) - 1e-2 * made.spacing_mm
+    if spacing_mm is None:
+        assert made.canvas == (96, 96)
+        assert max(made.field) == 96
+
+
+def test_a_round_body_in_oblong_pixels_is_round_on_the_canvas() -> None:
+    rows, columns = np.meshgrid(np.arange(90), np.arange(60), indexing="ij")
+    body = ((rows - 44.5) * 1.0) ** 2 + ((columns - 29.5) * 1.5) ** 2 < 30**2
+    made = plan((90, 60), (1.0, 1.5), SliceRecipe(size=64, spacing_mm=2.0))
+    seen = made.to_canvas(body[None])[0] > 0.5
+    assert abs(int(seen.any(1).sum()) - int(seen.any(0).sum())) <= 1
+    assert seen.any(1).sum() == pytest.approx(30, abs=1)
+
+
+def test_equal_pixels_are_copied_not_interpolated() -> None:
+    made = plan((40, 50), (2.0, 2.0), SliceRecipe(size=64, spacing_mm=2.0))
+    slices = np.random.default_rng(0).random((2, 40, 50)).astype(np.float32)
+    assert np.array_equal(made.to_canvas(slices)[:, 12:52, 7:57], slices)
+    assert np.array_equal(made.from_canvas(made.to_canvas(slices)), slices)
+
+
+def test_shrinking_averages_instead_of_skipping_pixels() -> None:
+    stripes = np.tile(np.array([0.0, 1.0], np.float32), 60)[None, None].repeat(120, axis=1)
+    made = plan((120, 120), (0.5, 0.5), SliceRecipe(size=32, spacing_mm=2.0))
+    inner = made.to_canvas(stripes)[0, 4:26, 4:26]
+    assert np.all(np.abs(inner - 0.5) < 0.05)
+
+
+def test_a_giant_field_of_view_is_refused_before_memory_is_asked_for() -> None:
+    with pytest.raises(GridError, match=r"canvas of [0-9]+ pixels; expected at most 2048"):
+        plan((512, 512), (700.0, 700.0), SliceRecipe())
+
+
+def test_slices_of_another_grid_are_refused() -> None:
+    made = plan((40, 50), (2.0, 2.0), SliceRecipe(size=64, spacing_mm=2.0))
+    for call in (made.to_canvas, made.from_canvas):
+        with pytest.raises(GridError, match="expected \\[slice, "):
+            call(np.zeros((2, 41, 50), np.float32))

@@ -1,0 +1,30 @@
+"""The setting that travels with the weights."""
+
+import pydantic
+import pytest
+
+from rma_mamba.slicing import SliceRecipe
+
+
+def test_a_recipe_comes_back_from_json_as_it_was() -> None:
+    recipe = SliceRecipe(size=192, spacing_mm=None, neighbours=True, threshold=0.4)
+    assert SliceRecipe.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size": 100},
+        {"size": 0},
+        {"spacing_mm": 0},
+        {"spacing_mm": float("nan")},
+        {"ct_window_hu": (240, -160)},
+        {"mr_percentiles": (99, 1)},
+        {"mr_percentiles": (0, 101)},
+        {"threshold": 1},
+        {"spacing": 2.0},
+    ],
+)
+def test_a_wrong_recipe_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        SliceRecipe(**wrong)
