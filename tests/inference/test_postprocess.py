@@ -1,0 +1,42 @@
+"""The liver is one organ: islands go, whatever the order of the axes."""
+
+import numpy as np
+import pytest
+
+from rma_mamba.inference.postprocess import remove_islands
+
+
+def drawn() -> np.ndarray:
+    labels = np.zeros((30, 20, 10), np.uint8)
+    labels[2:12, 2:12, 2:8] = 1  # 600 voxels
+    labels[20:24, 4:9, 3:8] = 1  # 100 voxels: a lobe apart
+    labels[27, 15:18, 4] = 1  # 3 voxels
+    labels[12, 12, 8] = 1  # touches the largest by a corner
+    return labels
+
+
+def test_small_islands_go_and_a_lobe_stays() -> None:
+    labels = drawn()
+    remove_islands(labels, 0.1)
+    assert labels.sum() == 701
+    remove_islands(labels, 0.5)
+    assert labels.sum() == 601
+    assert labels[12, 12, 8] == 1
+
+
+def test_nothing_is_removed_at_share_zero_or_from_an_empty_mask() -> None:
+    labels = drawn()
+    remove_islands(labels, 0)
+    assert np.array_equal(labels, drawn())
+    empty = np.zeros((4, 4, 4), np.uint8)
+    remove_islands(empty, 0.1)
+    assert not empty.any()
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_the_order_of_the_axes_does_not_matter_even_for_ties(axes: tuple[int, ...]) -> None:
+    labels = np.zeros((20, 9, 9), np.uint8)
+    labels[1:4, 1:4, 1:4] = labels[10:13, 5:8, 2:5] = 1
+    turned = labels.transpose(axes)[::-1].copy()
+    remove_islands(turned, 1)
+    assert np.array_equal(turned, labels.transpose(axes)[::-1])

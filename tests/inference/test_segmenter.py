@@ -1,0 +1,204 @@
+"""From a scan to its mask: the same for any axis order, batch size and form of the scan."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import rma_mamba
+from orders import ORDERS, back, reordered
+from rma_mamba.errors import BackendError, ScanError, WeightsError
+from rma_mamba.inference import Segmenter
+from rma_mamba.models import create_model
+from rma_mamba.models.weights import encode_checkpoint
+from rma_mamba.slicing import SlicePlan, SliceRecipe, to_mask, to_slices
+from rma_mamba.volume import Geometry, Volume
+from tiny import RECIPE, SETTINGS, shift, tiny_network, tiny_weights
+
+AFFINE = np.array([[2.1, 0.3, 0, -20], [-0.3, 2.3, 0.2, 5], [0, -0.2, 6, 1], [0, 0, 0, 1.0]])
+
+
+def scan(shape: tuple[int, int, int] = (26, 22, 7), modality: str | None = "MR") -> Volume:
+    values = np.random.default_rng(3).integers(0, 900, shape).astype(np.int16)
+    return Volume(values, Geometry(shape, AFFINE), modality)
+
+
+def network(above: float = 0) -> nn.Module:
+    """A network that finds liver in half of the scan, or in less."""
+    model, recipe = tiny_network(), SliceRecipe(**RECIPE)
+    logits = Segmenter(model, recipe).logits(to_slices(scan(), recipe))
+    half = float(np.median(SlicePlan(scan().geometry, recipe).from_canvas(logits[:, 0])))
+    shift(model, -half - above)
+    return model
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return Segmenter(network(), SliceRecipe(**RECIPE))
+
+
+@given(order=st.sampled_from(ORDERS))
+@settings(max_examples=48)
+def test_a_scan_in_any_axis_order_gives_the_same_mask_in_world_space(
+    segmenter: Segmenter, order: tuple[tuple[int, ...], tuple[int, ...]]
+) -> None:
+    volume = scan()
+    expected = segmenter(volume).mask
+    assert 0 < expected.labels.sum() < expected.labels.size
+    twin = reordered(volume, order)
+    mask = segmenter(twin).mask
+    assert np.array_equal(back(mask.labels, order), expected.labels)
+    assert np.array_equal(mask.geometry.affine, twin.geometry.affine)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 50])
+def test_streaming_gives_what_all_slices_at_once_give(batch_size: int) -> None:
+    recipe = SliceRecipe(**RECIPE)
+    segmenter = Segmenter(network(), recipe, batch_size=batch_size, island_share=0)
+    volume = scan()
+    whole = to_mask(segmenter.logits(to_slices(volume, recipe)), recipe, volume)
+    found = segmenter(volume).mask
+    assert np.count_nonzero(found.labels != whole.labels) <= 2  # sums in another order
+
+
+def test_probabilities_lie_on_the_scans_grid_and_agree_with_the_mask() -> None:
+    segmenter = Segmenter(network(), SliceRecipe(**RECIPE), island_share=0)
+    result = segmenter(scan(), keep_probabilities=True)
+    assert result.probabilities is not None
+    assert np.array_equal(result.probabilities > 0.5, result.mask.labels > 0)
+    assert segmenter(scan()).probabilities is None
+
+
+def test_progress_ends_with_all_slices() -> None:
+    segmenter = Segmenter(network(), SliceRecipe(**RECIPE), batch_size=3)
+    seen: list[tuple[int, int]] = []
+    segmenter(scan(), progress=lambda *step: seen.append(step))
+    assert seen == [(3, 7), (6, 7), (7, 7)]
+
+
+def test_the_modality_is_given_or_the_scans_or_told(segmenter: Segmenter) -> None:
+    assert segmenter(scan(modality="CT")).modality == "CT"
+    assert segmenter(scan(modality=None)).modality == "MR"
+    assert segmenter(scan(), modality="CT").modality == "CT"
+
+
+def test_warnings_of_the_reader_and_of_the_mask_are_passed_on(segmenter: Segmenter) -> None:
+    volume = scan()
+    warned = Volume(volume.values, volume.geometry, "MR", warnings=("Something was repaired.",))
+    assert segmenter(warned).warnings[0] == "Something was repaired."
+    empty = Segmenter(network(above=1e4), SliceRecipe(**RECIPE))
+    assert empty(volume).warnings == ("No liver was found in the scan.",)
+    assert empty(volume).volume_ml == 0
+
+
+class ItkLike:
+    """What is used of a SimpleITK image."""
+
+    def __init__(self, values: np.ndarray, affine: np.ndarray) -> None:
+        self.values, self.affine = values, np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+
+    def GetDimension(self) -> int:  # noqa: N802
+        return self.values.ndim
+
+    def GetSpacing(self) -> tuple[float, ...]:  # noqa: N802
+        return tuple(np.linalg.norm(self.affine[:3, :3], axis=0))
+
+    def GetDirection(self) -> tuple[float, ...]:  # noqa: N802
+        return tuple((self.affine[:3, :3] / self.GetSpacing()).ravel())
+
+    def GetOrigin(self) -> tuple[float, ...]:  # noqa: N802
+        return tuple(self.affine[:3, 3])
+
+
+def GetArrayViewFromImage(image: ItkLike) -> np.ndarray:  # noqa: N802
+    """As SimpleITK's: axes z, y, x."""
+    return image.values.transpose()
+
+
+def test_every_form_of_a_scan_gives_the_same_mask(
+    segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, ItkLike.__module__.partition(".")[0], sys.modules[__name__])
+    volume = scan()
+    image = nib.Nifti1Image(volume.values, AFFINE)
+    nib.save(image, tmp_path / "scan.nii.gz")
+    expected = segmenter(volume, modality="MR").mask.labels
+    forms = [
+        tmp_path / "scan.nii.gz",
+        str(tmp_path / "scan.nii.gz"),
+        image,
+        ItkLike(volume.values, AFFINE),
+        (volume.values, AFFINE),
+    ]
+    for form in forms:
+        found = segmenter(form, modality="MR").mask
+        assert np.array_equal(found.labels, expected)
+        np.testing.assert_allclose(found.geometry.affine, AFFINE, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        42,
+        np.zeros((3, 3, 3)),
+        (np.zeros((3, 3)), np.eye(4)),
+        (np.zeros((3, 3, 3), complex), np.eye(4)),
+        (np.zeros((3, 3, 3, 2)), np.eye(4)),
+    ],
+)
+def test_what_is_no_scan_is_one_line(segmenter: Segmenter, wrong: object) -> None:
+    with pytest.raises(ScanError, match="expected") as caught:
+        segmenter(wrong)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_weights_file_makes_the_segmenter_that_it_was_trained_as(
+    segmenter: Segmenter, tmp_path: Path
+) -> None:
+    loaded = Segmenter.load(tiny_weights(tmp_path / "tiny.safetensors"), device="cpu")
+    assert loaded.recipe == segmenter.recipe
+    images = to_slices(scan(), loaded.recipe)
+    expected = Segmenter(tiny_network(), loaded.recipe).logits(images)
+    np.testing.assert_array_equal(loaded.logits(images), expected)
+
+
+def test_the_embedded_network_is_there_and_fits() -> None:
+    segmenter = Segmenter.load()
+    assert rma_mamba.segment(scan()).mask.labels.shape == scan().values.shape
+    assert sum(each.numel() for each in segmenter.model.parameters()) <= 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("rma-mamba-t", "without embedded weights"),
+        ("nowhere.safetensors", "there is no weights file nowhere.safetensors"),
+        ("defualt", "there is no weights file"),
+    ],
+)
+def test_missing_weights_are_one_line(model: str, message: str) -> None:
+    with pytest.raises(WeightsError, match=message):
+        Segmenter.load(model)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"model": "rma-mamba-x"}, {"settings": {"width": 16}}, {"recipe": {"size": 33}}]
+)
+def test_weights_of_another_version_are_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+    described = {"model": "rma-mamba-n", "settings": SETTINGS, "recipe": RECIPE, **changes}
+    state = create_model("rma-mamba-n", **SETTINGS).state_dict()
+    (tmp_path / "odd.safetensors").write_bytes(encode_checkpoint(state, **described))
+    with pytest.raises(WeightsError, match="do not fit the network of this version"):
+        Segmenter.load(tmp_path / "odd.safetensors")
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "tpu", "gpu", ""])
+def test_a_device_that_is_not_there_is_one_line(device: str) -> None:
+    with pytest.raises(BackendError, match="expected one of auto, cpu"):
+        Segmenter.load(device=device)
