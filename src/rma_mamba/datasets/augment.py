@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from monai.data.meta_obj import set_track_meta
 from monai.transforms import (
+    Affine,
     Compose,
     MapTransform,
     RandAdjustContrastd,
-    RandAffined,
     RandBiasFieldd,
     RandCoarseDropoutd,
     RandFlipd,
@@ -94,6 +94,44 @@ class RandInversion(Randomizable, MapTransform):  # type: ignore[misc]
         return {**data, "image": (1 - image) * (image / 0.1).clamp(max=1)}
 
 
+class RandPatientAffine(Randomizable, MapTransform):  # type: ignore[misc]
+    """Rotate, magnify, shear and shift in one interpolation, and crop or pad to a square.
+
+    Unlike MONAI's own it magnifies both axes alike, as a patient is larger or smaller; a little of
+    it is drawn for each axis.
+    """
+
+    def __init__(self, config: AugmentConfig, crop: int) -> None:
+        super().__init__(_BOTH)
+        self.config, self.crop = config, crop
+        self.only_crop = ResizeWithPadOrCropd(_BOTH, (crop, crop))
+
+    def __call__(self, data: Sample) -> Sample:
+        """A sample of any size."""
+        config = self.config
+        if self.R.random() >= config.spatial:
+            cropped: Sample = self.only_crop(data)
+            return cropped
+        angle = math.radians(config.rotation_degrees)
+        low, high = (math.log(factor) for factor in config.scale)
+        scale = math.exp(self.R.uniform(low, high))
+        aspect = math.exp(self.R.uniform(low, high) / 4)
+        shift = config.shift * self.crop
+        transform = Affine(
+            rotate_params=self.R.uniform(-angle, angle),
+            shear_params=self.R.uniform(-config.shear, config.shear, 2).tolist(),
+            translate_params=self.R.uniform(-shift, shift, 2).tolist(),
+            scale_params=[
+                1 / (scale * aspect),
+                aspect / scale,
+            ],  # of the grid that samples the image
+            spatial_size=(self.crop, self.crop),
+            padding_mode="zeros",
+            image_only=True,
+        )
+        return {key: transform(data[key]) for key in _BOTH}
+
+
 class Finish(MapTransform):  # type: ignore[misc]
     """Grey values back into [0, 1], the middle slice's label back to 0 and 1, plain contiguous tensors."""
 
@@ -129,21 +167,8 @@ def _disease(config: AugmentConfig) -> list[Any]:
 
 def _spatial(config: AugmentConfig, crop: int) -> list[Any]:
     angle = math.radians(config.rotation_degrees)
-    affine = RandAffined(
-        _BOTH,
-        prob=config.spatial,
-        rotate_range=angle,
-        scale_range=[
-            (1 / config.scale[1] - 1, 1 / config.scale[0] - 1)
-        ],  # of the sampling grid: the inverse of the magnification
-        shear_range=(config.shear, config.shear),
-        translate_range=(config.shift * crop, config.shift * crop),
-        padding_mode="zeros",
-        cache_grid=True,
-        spatial_size=(crop, crop),
-    )
     return [
-        affine if config.spatial else ResizeWithPadOrCropd(_BOTH, (crop, crop)),
+        RandPatientAffine(config, crop),
         RandRotated(_BOTH, prob=config.rotation, range_x=angle, padding_mode="zeros"),
         RandFlipd(_BOTH, prob=config.horizontal_flip, spatial_axis=1),
         RandFlipd(_BOTH, prob=config.vertical_flip, spatial_axis=0),

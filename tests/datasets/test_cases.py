@@ -1,0 +1,105 @@
+"""Cases: split by patient, upright, on the network's canvas."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pydantic
+import pytest
+from PIL import Image
+
+from rma_mamba.datasets.cases import phantom_cases, read_cases, read_slice, read_volume
+from rma_mamba.datasets.config import DataConfig
+from rma_mamba.errors import ConfigError, GridError, ScanError
+
+
+def patients(config: DataConfig, side: str) -> list[tuple[str, str]]:
+    return [(case.source, case.patient) for case in read_cases(config, side)]  # type: ignore[arg-type]
+
+
+def test_every_patient_is_on_one_side(config: DataConfig) -> None:
+    assert patients(config, "train") == [("volumes", "1"), ("slices", "3"), ("slices", "10")]
+    assert patients(config, "valid") == [("volumes", "2"), ("slices", "4")]
+    assert patients(config, "test") == [("slices", "11")]
+
+
+def test_a_star_puts_all_others_into_the_test(config: DataConfig) -> None:
+    splits = {"a": {"test": ["*"]}, "b": {"valid": ["3"], "test": ["*"]}}
+    config = DataConfig.model_validate({**config.model_dump(), "splits": splits})
+    assert patients(config, "train") == []
+    assert patients(config, "valid") == [("slices", "3")]
+    assert len(patients(config, "test")) == 5
+
+
+def test_a_patient_on_two_sides_is_refused(config: DataConfig) -> None:
+    splits = {"a": {"valid": ["01"], "test": ["1"]}}
+    with pytest.raises(pydantic.ValidationError, match="on both sides"):
+        DataConfig.model_validate({**config.model_dump(), "splits": splits})
+
+
+def test_a_split_of_an_unknown_cohort_is_refused(config: DataConfig) -> None:
+    with pytest.raises(pydantic.ValidationError, match="unknown cohorts"):
+        DataConfig.model_validate({**config.model_dump(), "splits": {"c": {}}})
+
+
+def test_volumes_and_slices_come_upright_onto_the_canvas(config: DataConfig) -> None:
+    volume, slices = read_cases(config, "valid")
+    assert volume.images.shape == volume.labels.shape == (5, 32, 32)
+    assert volume.ordered
+    assert not slices.ordered
+    assert volume.labels.any(axis=(1, 2)).tolist() == [False, True, True, True, False]
+    for case in (volume, slices):
+        liver = case.labels > 0
+        assert case.images[liver].mean() > case.images[~liver].mean() + 50
+        assert np.argwhere(liver)[:, 2].mean() < 16  # the patient's right is on the left
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_quarter_turns_bring_a_slice_upright(config: DataConfig, folder: Path, turns: int) -> None:
+    source = config.sources[1]
+    path = folder / "slices" / "images" / "p003_z1.png"
+    expected, labels = read_slice(config, source, path)
+    for each in (path, folder / "slices" / "masks" / path.name):
+        Image.fromarray(np.rot90(np.asarray(Image.open(each)), -turns)).save(each)
+    turned = source.model_copy(update={"quarter_turns": turns})
+    volume, turned_labels = read_slice(config, turned, path)
+    assert np.array_equal(volume.values, expected.values)
+    assert np.array_equal(turned_labels, labels)
+
+
+def test_phantoms_are_cases_too(config: DataConfig) -> None:
+    config = DataConfig.model_validate({**config.model_dump(), "phantoms": {"count": 1}})
+    (case,) = phantom_cases(config)
+    assert case.labels.any()
+    assert case.ordered
+
+
+def test_a_missing_folder_is_one_line(config: DataConfig) -> None:
+    lost = config.model_copy(update={"root": "nowhere"})
+    with pytest.raises(ConfigError, match=r"source volumes: found no \.nii"):
+        read_cases(lost, "train")
+
+
+def test_an_image_without_label_is_named_by_its_source(config: DataConfig, folder: Path) -> None:
+    (folder / "slices" / "masks" / "p003_z0.png").unlink()
+    with pytest.raises(ConfigError, match="source slices: an image has no label"):
+        read_cases(config, "train")
+
+
+def test_a_name_without_patient_is_refused(config: DataConfig, folder: Path) -> None:
+    (folder / "slices" / "images" / "other.png").write_bytes(b"")
+    with pytest.raises(ConfigError, match="does not match the pattern"):
+        read_cases(config, "train")
+
+
+def test_a_label_on_another_grid_is_refused(config: DataConfig, folder: Path) -> None:
+    path = folder / "volumes" / "labels" / "case_01.nii.gz"
+    nib.save(nib.Nifti1Image(np.zeros((30, 28, 5), np.uint8), np.diag([4.0, 4, 9, 1])), path)
+    with pytest.raises(GridError, match="lies on another grid"):
+        read_volume(config, config.sources[0], folder / "volumes" / "images" / path.name)
+
+
+def test_a_damaged_picture_is_refused(config: DataConfig, folder: Path) -> None:
+    (folder / "slices" / "images" / "p003_z0.png").write_bytes(b"no picture")
+    with pytest.raises(ScanError, match="cannot be read as a picture"):
+        read_cases(config, "train")

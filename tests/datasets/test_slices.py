@@ -1,0 +1,60 @@
+"""Slices as samples: neighbours, mirroring, and an even draw over sources."""
+
+import numpy as np
+import pytest
+import torch
+
+from rma_mamba.datasets.cases import Case
+from rma_mamba.datasets.slices import Sample, SliceDataset, thinned
+
+
+def case(source: str = "a", slices: int = 4, *, ordered: bool = True, weight: float = 1.0) -> Case:
+    images = np.arange(slices, dtype=np.uint8)[:, None, None] + np.zeros((1, 8, 8), np.uint8)
+    labels = (images > 1).astype(np.uint8)
+    labels[:, :, 4:] = 0
+    return Case(source, "1", images, labels, ordered, mirrored_at_random=True, weight=weight)
+
+
+def same(sample: Sample) -> Sample:
+    return sample
+
+
+def grey(sample: Sample) -> list[int]:
+    return [round(value * 255) for value in sample["image"][:, 0, 0].tolist()]
+
+
+def test_channels_are_neighbours_only_where_slices_are_ordered() -> None:
+    dataset = SliceDataset([case()], neighbours=True, transform=same)
+    assert [grey(dataset[i]) for i in range(4)] == [[0, 0, 1], [0, 1, 2], [1, 2, 3], [2, 3, 3]]
+    loose = SliceDataset([case(ordered=False)], neighbours=True, transform=same)
+    assert grey(loose[2]) == [2, 2, 2]
+    alone = SliceDataset([case()], neighbours=False, transform=same)
+    assert grey(alone[2]) == [2, 2, 2]
+
+
+def test_neighbours_are_replaced_at_random() -> None:
+    torch.manual_seed(0)
+    dataset = SliceDataset([case()], neighbours=True, transform=same, single_slice=0.5)
+    seen = {tuple(grey(dataset[1])) for _ in range(30)}
+    assert seen == {(0, 1, 2), (1, 1, 1)}
+
+
+def test_image_and_label_are_mirrored_together() -> None:
+    torch.manual_seed(0)
+    dataset = SliceDataset([case()], neighbours=False, transform=same, mirror=True)
+    sides = {bool(dataset[2]["label"][1, 0, 0]) for _ in range(30)}
+    assert sides == {True, False}
+
+
+def test_an_epoch_is_drawn_evenly_over_sources_then_patients() -> None:
+    cases = [case("a", 100), case("a", 2), case("b", 10, weight=3.0)]
+    weights = np.array(SliceDataset(cases, neighbours=False, transform=same).weights())
+    assert weights[:100].sum() == pytest.approx(0.5)
+    assert weights[100:102].sum() == pytest.approx(0.5)
+    assert weights[102:].sum() == pytest.approx(3.0)
+
+
+def test_thinning_keeps_evenly_spaced_samples() -> None:
+    dataset = SliceDataset([case(slices=9)], neighbours=False, transform=same)
+    assert [grey(each)[0] for each in thinned(dataset, 3)] == [0, 4, 8]
+    assert thinned(dataset, 20) is dataset
