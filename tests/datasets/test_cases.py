@@ -37,6 +37,20 @@ def test_a_patient_on_two_sides_is_refused(config: DataConfig) -> None:
         DataConfig.model_validate({**config.model_dump(), "splits": splits})
 
 
+def test_folders_for_each_side_may_not_share_a_patient(config: DataConfig) -> None:
+    sources = [
+        {**config.sources[1].model_dump(), "side": side, "name": side, "files": f"p0*_z{number}*"}
+        for number, side in enumerate(("train", "valid"))
+    ]
+    config = DataConfig.model_validate({**config.model_dump(), "sources": sources, "splits": {}})
+    with pytest.raises(ConfigError, match="on two sides of the split"):
+        read_cases(config, "train")
+    apart = [{**sources[0], "files": "p003*"}, {**sources[1], "files": "p004*"}]
+    config = DataConfig.model_validate({**config.model_dump(), "sources": apart})
+    assert patients(config, "train") == [("train", "3")]
+    assert patients(config, "valid") == [("valid", "4")]
+
+
 def test_a_split_of_an_unknown_cohort_is_refused(config: DataConfig) -> None:
     with pytest.raises(pydantic.ValidationError, match="unknown cohorts"):
         DataConfig.model_validate({**config.model_dump(), "splits": {"c": {}}})

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +58,26 @@ def read_cases(config: DataConfig, side: Side) -> list[Case]:
         ScanError: A file cannot be read.
         GridError: An image and its label are on different grids.
     """
+    check_split(config)
     return [case for source in config.sources for case in _source_cases(config, source, side)]
+
+
+def check_split(config: DataConfig) -> None:
+    """See that no patient of a cohort is on two sides.
+
+    Raises:
+        ConfigError: One is.
+    """
+    sides: dict[tuple[str, str], Side] = {}
+    for source in config.sources:
+        for side in get_args(Side):
+            for patient in case_files(config, source, side):
+                if sides.setdefault((source.cohort, patient), side) != side:
+                    raise ConfigError(
+                        f"a patient of cohort {source.cohort} is on two sides of the split "
+                        f"({sides[source.cohort, patient]} and {side}); expected one. Move all scans "
+                        "of a patient to one side."
+                    )
 
 
 def phantom_cases(config: DataConfig) -> list[Case]:

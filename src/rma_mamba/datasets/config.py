@@ -45,6 +45,10 @@ class SourceConfig(Settings):
     cohort: str
     """Sources of one cohort share their patients and the split of these."""
 
+    side: Side | None = None
+    """Side of the split of all its patients, where a dataset has a folder for each; None: as the
+    cohort's split says."""
+
     liver: tuple[int, ...] = (1,)
     """Label values that are liver (volumes)."""
 
@@ -207,7 +211,7 @@ class DataConfig(Settings):
 
     def side(self, source: SourceConfig, patient: str) -> Side:
         """On which side a patient of a source is."""
-        return self.splits.get(source.cohort, SplitConfig()).side(patient)
+        return source.side or self.splits.get(source.cohort, SplitConfig()).side(patient)
 
 
 def normalised(patient: str) -> str:

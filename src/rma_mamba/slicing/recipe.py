@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -19,7 +19,7 @@ class SliceRecipe(BaseModel):
 
     spacing_mm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 1.5
     """In-plane pixel size that the network sees. None: the longer side of the field of view is fitted to
-    `size`, as in the paper; physical proportions are kept."""
+    `size`, as in the paper; physical proportions are kept. "fit" stands for None, which TOML does not have."""
 
     neighbours: bool = False
     """False: the three channels hold the slice itself three times (the paper). True: the slice below, the
@@ -33,6 +33,11 @@ class SliceRecipe(BaseModel):
 
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """Probability above which a voxel of the scan is liver."""
+
+    @field_validator("spacing_mm", mode="before")
+    @classmethod
+    def _fit_is_none(cls, value: object) -> object:
+        return None if value == "fit" else value
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:

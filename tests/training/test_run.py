@@ -1,0 +1,116 @@
+"""A real training on a small folder: it learns, leaves its files, and goes on where it stopped."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from folders import folder_config, write_folder
+from rma_mamba.errors import ConfigError
+from rma_mamba.inference import Segmenter
+from rma_mamba.models import create_model
+from rma_mamba.models.weights import read_checkpoint
+from rma_mamba.training import load_recipe, train
+from rma_mamba.training.data import SliceData
+from rma_mamba.training.module import SegmentationModule
+from tiny import SETTINGS
+
+# Lightning says these of its own code and of short epochs.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+
+
+@pytest.fixture
+def overrides(tmp_path: Path) -> list[str]:
+    """A recipe of a few seconds, as settings on top of a file."""
+    folder = write_folder(tmp_path / "data")
+    config = folder_config(folder).model_dump_json()
+    (tmp_path / "recipe.toml").write_text("[data]\n")
+    settings = {
+        "run.folder": f"'{tmp_path / 'run'}'",
+        "model.name": "'rma-mamba-n'",
+        "model.settings": "{width = 8, depths = [1, 1, 1, 1], decoder_width = 8}",
+        "training.epochs": "2",
+        "training.batch_size": "4",
+        "training.lr": "3e-3",
+        "training.workers": "0",
+        "training.accelerator": "'cpu'",
+        "training.average_weights": "0.5",
+        "data.slices_per_epoch": "24",
+    }
+    for key, value in json.loads(config).items():
+        if value is not None:
+            settings.setdefault(f"data.{key}", as_toml(value))
+    return [f"{key}={value}" for key, value in settings.items()]
+
+
+def as_toml(value: object) -> str:
+    """A JSON value as TOML, which writes tables in another way and has no null."""
+    if isinstance(value, dict):
+        items = (f"{key} = {as_toml(each)}" for key, each in value.items() if each is not None)
+        return "{" + ", ".join(items) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(as_toml, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def metrics(folder: Path) -> list[str]:
+    return [path.read_text() for path in sorted(folder.glob("metrics/version_*/metrics.csv"))]
+
+
+def test_a_training_leaves_weights_logs_and_checkpoints_and_can_go_on(
+    tmp_path: Path, overrides: list[str]
+) -> None:
+    recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
+    weights = train(recipe, overrides, quiet=True)
+    assert weights == run / "weights.safetensors"
+    checkpoint = read_checkpoint(weights)
+    assert checkpoint.model == "rma-mamba-n"
+    assert checkpoint.settings == {**SETTINGS, "depths": [1, 1, 1, 1]}
+    assert checkpoint.recipe["spacing_mm"] == 4.0
+    assert {x.dtype for x in checkpoint.state.values() if x.is_floating_point()} == {torch.float16}
+    for name in ("best.ckpt", "last.ckpt"):
+        assert (run / "checkpoints" / name).exists()
+    assert list(run.glob("tensorboard/*/events*"))
+    assert "val_dice" in metrics(run)[0]
+    values = np.zeros((12, 12, 3), np.int16)
+    assert Segmenter.load(weights)((values, np.eye(4))).mask.labels.shape == (12, 12, 3)
+
+    with pytest.raises(ConfigError, match="already holds a training"):
+        train(recipe, overrides, quiet=True)
+    train(recipe, [*overrides, "training.epochs=3"], resume=True, quiet=True)
+    first, second = metrics(run)
+    assert first.splitlines()[-1].startswith("1,")
+    assert [line.split(",")[0] for line in second.splitlines()[1:] if line[0] != ","] == ["2", "2"]
+
+
+def test_steps_make_the_loss_smaller(tmp_path: Path, overrides: list[str]) -> None:
+    recipe = load_recipe(tmp_path / "recipe.toml", overrides)
+    torch.manual_seed(0)
+    data = SliceData(recipe.data, recipe.training)
+    data.setup("fit")
+    module = SegmentationModule(create_model("rma-mamba-n", **SETTINGS), recipe.training)
+    optimizer = torch.optim.Adam(module.parameters(), 3e-3)
+    module.log = lambda *_, **__: None  # type: ignore[method-assign]
+    batch = next(iter(data.train_dataloader()))
+    losses = []
+    for _ in range(12):
+        loss = module.training_step(batch, 0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss))
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_training_that_cannot_start_leaves_nothing(tmp_path: Path, overrides: list[str]) -> None:
+    with pytest.raises(ConfigError):
+        train(tmp_path / "recipe.toml", [*overrides, "model.name='rma-mamba-x'"], quiet=True)
+    assert not (tmp_path / "run").exists()
