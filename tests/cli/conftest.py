@@ -10,6 +10,7 @@ import pytest
 
 from rma_mamba.cli.app import run
 from rma_mamba.volume import Mask, Volume
+from tiny import tiny_weights
 
 
 @dataclass(frozen=True)
@@ -87,3 +88,9 @@ def scan(tmp_path: Path) -> Path:
     path.parent.mkdir()
     nib.save(nib.Nifti1Image(values, np.diag([2.0, 2.0, 5.0, 1.0])), path)
     return path
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """Weights of a small real network."""
+    return tiny_weights(tmp_path / "tiny.safetensors")

@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+
+from folders import folder_config, write_folder
+from rma_mamba.datasets.config import DataConfig
+from rma_mamba.training.config import Recipe
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataConfig:
+    """A small folder of data in place of the shipped recipe's."""
+    config = folder_config(write_folder(tmp_path))
+    monkeypatch.setattr("rma_mamba.training.load_recipe", lambda *_: Recipe(data=config))
+    return config
+
+
+@pytest.mark.parametrize(("side", "patients"), [("valid", ["2", "4"]), ("test", ["11"])])
+def test_every_patient_of_a_side_gets_a_row(command, tiny, data, side, patients) -> None:
+    done = command("evaluate", "default", "--model", tiny, "--side", side)
+    assert done.code == 0, done.err
+    rows = [line.split("|") for line in done.out.split("\n\n")[0].splitlines()[2:]]
+    assert [row[2].strip() for row in rows] == patients
+    assert done.err.count("Dice") == len(patients)
+
+
+def test_a_missing_folder_is_one_line(command, tiny) -> None:
+    done = command("evaluate", "default", "--model", tiny, "--set", "data.root=nowhere")
+    assert done.code == 2
+    assert done.err.startswith("rma-mamba: error: source MR T2: found no")
+    assert done.out == ""

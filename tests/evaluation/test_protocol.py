@@ -1,0 +1,63 @@
+"""Scores patient by patient, in tables that show the worst."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from folders import folder_config, write_folder
+from rma_mamba.evaluation import PatientScore, score_patients, to_markdown
+from rma_mamba.inference import Segmentation
+from rma_mamba.volume import Mask, Volume
+
+
+class Bright:
+    """Finds what is bright, and `extra` columns at the edge of every slice."""
+
+    def __init__(self, threshold: float, extra: int = 0) -> None:
+        self.threshold, self.extra = threshold, extra
+
+    def __call__(self, volume: Volume, *, modality: str | None = None) -> Segmentation:
+        labels = (volume.values > self.threshold).astype(np.uint8)
+        labels[: self.extra] = 1
+        return Segmentation(Mask(labels, volume.geometry), "MR")
+
+
+def scores(tmp_path: Path, segmenter: Bright, side: str) -> list[PatientScore]:
+    config = folder_config(write_folder(tmp_path))
+    return list(score_patients(segmenter, config, side))  # type: ignore[arg-type]
+
+
+def test_a_perfect_mask_scores_one_and_its_volumes_agree(tmp_path: Path) -> None:
+    volume, slices = scores(tmp_path, Bright(400), "valid")
+    assert (volume.source, volume.patient, volume.dice, volume.scored) == ("volumes", "2", 1.0, 1)
+    assert volume.reference_ml == volume.found_ml == pytest.approx(8 * 12 * 3 * 4 * 4 * 8 / 1000)
+    assert volume.false_ml == 0
+    assert slices.dice == 0  # the slices' liver is darker than that
+    assert slices.scored == 1  # of two slices one has liver
+
+
+def test_what_is_found_where_there_is_none_is_counted(tmp_path: Path) -> None:
+    volume, _ = scores(tmp_path, Bright(400, extra=2), "valid")
+    assert volume.false_ml == pytest.approx(2 * (2 * 28) * 4 * 4 * 8 / 1000)
+    assert volume.dice < 1
+    (slices,) = scores(tmp_path / "again", Bright(100, extra=1), "test")
+    assert slices.false_ml == 1
+    assert math.isnan(slices.found_ml)
+
+
+def test_the_table_has_a_row_for_each_patient_and_names_the_worst() -> None:
+    nan = float("nan")
+    table = to_markdown(
+        [
+            PatientScore("MR", "5", 0.95, 1, 1500.0, 1480.0, 0.0),
+            PatientScore("MR", "20", 0.85, 1, 900.0, 1100.0, 12.5),
+            PatientScore("CT", "7", 0.9, 3, nan, nan, 1.0),
+            PatientScore("CT", "8", nan, 0, nan, nan, 0.0),
+        ]
+    )
+    assert "| MR | 20 | 0.850 | 1 | 900 | 1100 | 12.5 mL |" in table
+    assert "| CT | 8 | - | 0 | - | - | 0 slices |" in table
+    assert "| MR | 2 | 0.900 | 0.900 | 0.850 (20) |" in table
+    assert "| CT | 1 | 0.900 | 0.900 | 0.900 (7) |" in table
