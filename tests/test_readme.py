@@ -28,7 +28,7 @@ def blocks(language: str) -> list[str]:
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one synthetic scan, scan.nii.gz."""
     phantom = pytest.importorskip("rma_mamba.datasets.phantom")
-    from rma_mamba.cli.trial import write_scan
+    from rma_mamba.scans import write_scan
 
     folder = tmp_path_factory.mktemp("scans")
     write_scan(phantom.make_phantom(SEED, contrast="mr_t2").volume, folder / "scan.nii.gz")

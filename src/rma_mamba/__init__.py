@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation, Segmenter, segment
     from rma_mamba.models import create_model, list_models, load_weights
     from rma_mamba.reporting import measure
-    from rma_mamba.scans import read_scan, write_mask
+    from rma_mamba.scans import read_scan, write_mask, write_scan
     from rma_mamba.slicing import SliceRecipe
     from rma_mamba.volume import Geometry, Mask, Volume
 
@@ -49,6 +49,7 @@ __all__ = [
     "read_scan",
     "segment",
     "write_mask",
+    "write_scan",
 ]
 
 _HOMES = {
@@ -71,6 +72,7 @@ _HOMES = {
     "read_scan": "scans",
     "segment": "inference",
     "write_mask": "scans",
+    "write_scan": "scans",
 }
 
 # Hidden from type checkers: they shall see the names above and no others.

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rma_mamba.errors import ConfigError, GridError, RmaMambaError, ScanError
-from rma_mamba.scans import nifti, read_scan, stream, write_mask
+from rma_mamba.scans import nifti, read_scan, stream, write_mask, write_scan
 from rma_mamba.scans.checks import MAX_VOXELS
 from rma_mamba.volume import Geometry, Mask, Volume
 
@@ -571,3 +571,18 @@ def test_importing_the_readers_loads_no_reader_library() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_a_scan_that_is_written_comes_back(tmp_path: Path, dtype: type) -> None:
+    values = np.random.default_rng(0).integers(0, 200, (5, 4, 3)).astype(dtype)
+    affine = np.array([[0, -2, 0.1, 5], [1.5, 0, 0, -3], [0, 0.1, 4, 9], [0, 0, 0, 1.0]])
+    volume = Volume(values, Geometry(values.shape, affine))
+    write_scan(volume, tmp_path / "one.nii.gz")
+    write_scan(volume, tmp_path / "two.nii.gz")
+    again = read_scan(tmp_path / "one.nii.gz")
+    assert np.array_equal(again.values, values)
+    assert again.geometry.matches(volume.geometry, 1e-4)
+    assert (tmp_path / "one.nii.gz").read_bytes() == (tmp_path / "two.nii.gz").read_bytes()
+    with pytest.raises(ConfigError, match="the scan's path ends in neither"):
+        write_scan(volume, tmp_path / "scan.mha")

@@ -19,6 +19,10 @@ def evaluate(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of the recipe."),
     ] = None,
+    neighbours: Annotated[
+        bool | None,
+        typer.Option(help="Show the network a slice's neighbours, or not; as it was trained."),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but the tables and errors.")
     ] = False,
@@ -33,8 +37,11 @@ def evaluate(
 
     console = Console(quiet, verbose)
     data = load_recipe(recipe, settings or []).data
+    segmenter = Segmenter.load(model)
+    if neighbours is not None:
+        segmenter.recipe = segmenter.recipe.model_copy(update={"neighbours": neighbours})
     scores = []
-    for score in score_patients(Segmenter.load(model), data, side):
+    for score in score_patients(segmenter, data, side):
         console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")
         scores.append(score)
     typer.echo(to_markdown(scores))

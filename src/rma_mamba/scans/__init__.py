@@ -12,7 +12,7 @@ from pathlib import Path
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.volume import Mask, Volume
 
-__all__ = ["read_scan", "write_mask"]
+__all__ = ["read_scan", "write_mask", "write_scan"]
 
 MASK_SUFFIXES = (".nii", ".nii.gz")
 
@@ -70,12 +70,34 @@ def write_mask(mask: Mask, path: str | os.PathLike[str]) -> None:
         GridError: The mask's grid is not that of its scan's header.
         ScanError: The file cannot be written.
     """
-    out = Path(path)
-    if not out.name.lower().endswith(MASK_SUFFIXES):
-        raise ConfigError(
-            "the mask's path ends in neither .nii nor .nii.gz; expected one of them. "
-            "Give an output path with one of these endings."
-        )
+    out = _checked(path, "mask")
     from rma_mamba.scans import nifti
 
     nifti.write(mask, out)
+
+
+def write_scan(volume: Volume, path: str | os.PathLike[str]) -> None:
+    """Write a scan as NIfTI on its own geometry, in the type of its values; equal scans give equal bytes.
+
+    Args:
+        volume: uint8, int16 or float32 values.
+        path: Where to write; ends in .nii or .nii.gz.
+
+    Raises:
+        ConfigError: The path ends in anything else.
+        ScanError: The file cannot be written.
+    """
+    out = _checked(path, "scan")
+    from rma_mamba.scans import nifti
+
+    nifti.write_volume(volume, out)
+
+
+def _checked(path: str | os.PathLike[str], what: str) -> Path:
+    out = Path(path)
+    if not out.name.lower().endswith(MASK_SUFFIXES):
+        raise ConfigError(
+            f"the {what}'s path ends in neither .nii nor .nii.gz; expected one of them. "
+            "Give an output path with one of these endings."
+        )
+    return out

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
 
 from rma_mamba.errors import GridError, ScanError
 from rma_mamba.files import atomic_write
@@ -97,23 +98,39 @@ def write(mask: Mask, path: Path) -> None:
             "the mask's grid is not the grid of its scan's header; expected the same one. "
             "Bring the mask back to the scan's grid before it is written."
         )
+    labels = (mask.labels != 0).view(np.uint8)
+    _write(labels, grid, path, intent=_INTENT_LABEL, what="mask")
+
+
+def write_volume(volume: Volume, path: Path) -> None:
+    """Write a scan on its own geometry, in the type of its values (uint8, int16 or float32).
+
+    Raises:
+        ScanError: The file cannot be written.
+    """
+    _write(volume.values, fresh_grid(volume.geometry), path, intent=0, what="scan")
+
+
+def _write(
+    values: npt.NDArray[Any], grid: GridHeader, path: Path, *, intent: int, what: str
+) -> None:
     header = _HEADERS[grid.sizeof_hdr](endianness="<")
     header.set_data_shape(grid.shape)
-    header.set_data_dtype(np.uint8)
+    header.set_data_dtype(values.dtype)
     for name, value in grid.fields.items():
         header[name] = value
-    header["intent_code"] = _INTENT_LABEL
+    header["intent_code"] = intent
     header["scl_slope"], header["scl_inter"] = 1, 0
     header["vox_offset"] = grid.sizeof_hdr + 4
-    labels = np.asfortranarray(mask.labels != 0).view(np.uint8)
+    values = np.asfortranarray(values, values.dtype.newbyteorder("<"))
     with ExitStack() as files:
-        file = files.enter_context(atomic_write(path, "mask"))
+        file = files.enter_context(atomic_write(path, what))
         if path.name.lower().endswith(".gz"):
-            # Neither name nor time in the gzip header: equal masks give equal bytes.
+            # Neither name nor time in the gzip header: equal voxels give equal bytes.
             packed = files.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
             file = cast("BinaryIO", packed)
         file.write(header.binaryblock + bytes(4))  # four zero bytes: no extensions follow
-        file.write(labels.T.data)
+        file.write(values.T.data)
 
 
 def _files(path: Path) -> tuple[Path, Path]:
