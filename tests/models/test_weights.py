@@ -74,6 +74,14 @@ def test_an_imagenet_checkpoint_goes_into_the_encoder(
         assert torch.equal(tensor, expected.get(name, before[name])), name
 
 
+def test_a_training_checkpoint_loads_as_it_is(tmp_path: Path) -> None:
+    source, target = network(), network()
+    state = {f"model.{name}": tensor for name, tensor in source.state_dict().items()}
+    torch.save({"state_dict": state, "epoch": 3}, tmp_path / "best.ckpt")
+    load_weights(target, tmp_path / "best.ckpt")
+    assert same(source.state_dict(), target.state_dict())
+
+
 def test_our_own_file_tells_how_to_build_its_network(tmp_path: Path) -> None:
     model = network()
     recipe = {"size": 192, "spacing_mm": 2.0}

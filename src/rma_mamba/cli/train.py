@@ -9,7 +9,12 @@ import typer
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A TOML file: data, network, loss and schedule.")],
+    recipe: Annotated[
+        Path,
+        typer.Argument(
+            help="A TOML file, or the name of a shipped recipe: default, paper-t, paper-s."
+        ),
+    ],
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -26,4 +31,5 @@ def train(
     """Train a network as a recipe says; logs and checkpoints go where the recipe says."""
     from rma_mamba.training import train as run_recipe
 
-    run_recipe(recipe, settings or [], resume)
+    weights = run_recipe(recipe, settings or [], resume)
+    typer.echo(f"Weights: {weights}", err=True)

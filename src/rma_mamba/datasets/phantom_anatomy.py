@@ -289,7 +289,7 @@ def _kidneys(canvas: _Canvas, random: np.random.Generator) -> None:
 
 def _bowel(canvas: _Canvas, random: np.random.Generator) -> None:
     free = canvas.cavity & (canvas.tissue == Tissue.FAT) & (canvas.z < 10)
-    for _ in range(42):
+    for _ in range(75):
         centre = (random.uniform(-115, 110), random.uniform(-25, 75), random.uniform(-125, -25))
         radii = (random.uniform(12, 28), random.uniform(11, 19), random.uniform(12, 28))
         loop = canvas.ellipsoid(centre, radii, tilt=random.uniform(0, 180))

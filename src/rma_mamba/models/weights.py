@@ -29,7 +29,7 @@ _NAMES_SHOWN = 5
 
 # Names of older VMamba files, and parts that only a classifier has. Applied in this order.
 _RENAMED: Final = (
-    (r"^module\.", ""),
+    (r"^(module|model)\.", ""),  # of wrapped networks, and of training checkpoints
     (r"^patch_embed\.proj\.", "patch_embed.0."),
     (r"^patch_embed\.norm\.", "patch_embed.2."),
     (r"\.ln_1\.", ".norm."),

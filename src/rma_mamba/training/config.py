@@ -20,9 +20,6 @@ from rma_mamba.errors import ConfigError
 class RunConfig(Settings):
     """Where a training leaves its files."""
 
-    name: str = "run"
-    """Shown in logs."""
-
     folder: str = "runs/run"
     """Logs, checkpoints and the final weights; a training that is resumed finds its checkpoint here."""
 
@@ -99,7 +96,7 @@ class Recipe(Settings):
     """A whole training."""
 
     run: RunConfig = RunConfig()
-    """Name, folder and seed."""
+    """Folder and seed."""
 
     model: ModelConfig = ModelConfig()
     """The network."""

@@ -28,6 +28,13 @@ from rma_mamba.training.data import SliceData
 from rma_mamba.training.module import SegmentationModule
 
 WEIGHTS_FILE = "weights.safetensors"
+# What Lightning says of its own code, and of choices that are meant.
+_NO_NEWS = (
+    r".*isinstance\(treespec, LeafSpec\).*",
+    ".*does not have many workers.*",
+    ".*number of training batches.*smaller than the logging.*",
+    ".*lr_scheduler.step.*before.*optimizer.step.*",
+)
 _WATCHED, _BETTER = "val_dice", "max"
 
 
@@ -66,12 +73,8 @@ def train(
     trainer = _trainer(settings, folder, quiet)
     replace_file(folder / "recipe.json", settings.model_dump_json(indent=2).encode(), "recipe")
     with warnings.catch_warnings():
-        # validation is one process on purpose, and short epochs are no fault
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings(
-            "ignore", ".*number of training batches.*smaller than the logging.*"
-        )
-        warnings.filterwarnings("ignore", ".*lr_scheduler.step.*before.*optimizer.step.*")
+        for message in _NO_NEWS:
+            warnings.filterwarnings("ignore", message)
         trainer.fit(module, data, ckpt_path=last)
     return _export(settings, folder, trainer)
 
