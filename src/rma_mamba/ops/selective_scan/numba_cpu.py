@@ -49,6 +49,37 @@ def _as_int(typing_context: Any, x: Any) -> Any:
     return types.int32(types.float32), generate
 
 
+@intrinsic
+def _wide(typing_context: Any, x: Any) -> Any:
+    """float32 of a float32, or of the bits of a bfloat16."""
+
+    def from_float(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return args[0]
+
+    def from_bits(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = builder.zext(args[0], ir.IntType(32))
+        return builder.bitcast(builder.shl(word, ir.IntType(32)(16)), ir.FloatType())
+
+    return types.float32(x), from_float if x == types.float32 else from_bits
+
+
+@intrinsic
+def _narrow(typing_context: Any, x: Any, like: Any) -> Any:
+    """x as it is stored beside `like`: a float32, or the bits of the nearest bfloat16 (ties to even)."""
+
+    def to_float(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return args[0]
+
+    def to_bits(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = ir.IntType(32)
+        bits = builder.bitcast(args[0], word)
+        odd = builder.and_(builder.lshr(bits, word(16)), word(1))
+        rounded = builder.add(builder.add(bits, word(0x7FFF)), odd)
+        return builder.trunc(builder.lshr(rounded, word(16)), ir.IntType(16))
+
+    return like(types.float32, like), to_float if like == types.float32 else to_bits
+
+
 @nb.njit(fastmath=True, inline="always")
 def _exp(x):
     """e**x to 2 ulp, for x clipped to the range of float32 (Cephes' polynomial)."""
@@ -107,6 +138,7 @@ def _forward_task(u, delta, A, B, C, D, bias, softplus, height, width, task, y):
     step = np.empty(BLOCK, f4)
     inflow = np.empty(BLOCK, f4)
     out = np.empty(BLOCK, f4)
+    x = np.empty(BLOCK, f4)
     for k in range(directions):
         h[:] = f4(0)
         bias_k = bias[k, first : first + size]
@@ -116,17 +148,17 @@ def _forward_task(u, delta, A, B, C, D, bias, softplus, height, width, task, y):
             u_p = u[b, p, first : first + size]
             d_p = delta[k, b, p, first : first + size]
             y_p = y[b, p, first : first + size]
+            for j in range(size):
+                x[j] = _wide(u_p[j])
+                step[j] = _wide(d_p[j]) + bias_k[j]
             if softplus:
                 for j in range(size):
-                    step[j] = _softplus(d_p[j] + bias_k[j])
-            else:
-                for j in range(size):
-                    step[j] = d_p[j] + bias_k[j]
+                    step[j] = _softplus(step[j])
             for j in range(size):
-                inflow[j] = step[j] * u_p[j]
-                out[j] = skip_k[j] * u_p[j]
+                inflow[j] = step[j] * x[j]
+                out[j] = skip_k[j] * x[j]
             for n in range(states):
-                gate_in, gate_out = B[b, p, k, n], C[b, p, k, n]
+                gate_in, gate_out = _wide(B[b, p, k, n]), _wide(C[b, p, k, n])
                 A_n = A[k, n, first : first + size]
                 h_n = h[n]
                 for j in range(size):
@@ -181,6 +213,8 @@ def _backward_task(
     carry = np.empty((states, BLOCK), f4)
     pull_u = np.empty(BLOCK, f4)
     pull_step = np.empty(BLOCK, f4)
+    x = np.empty(BLOCK, f4)
+    g = np.empty(BLOCK, f4)
     for k in range(directions):
         bias_k = bias[k, first : first + size]
         skip_k = D[k, first : first + size]
@@ -195,18 +229,18 @@ def _backward_task(
             u_p = u[b, p, first : first + size]
             d_p = delta[k, b, p, first : first + size]
             s = step[0]
+            for j in range(size):
+                x[j] = _wide(u_p[j])
+                s[j] = _wide(d_p[j]) + bias_k[j]
             if softplus:
                 for j in range(size):
-                    s[j] = _softplus(d_p[j] + bias_k[j])
-            else:
-                for j in range(size):
-                    s[j] = d_p[j] + bias_k[j]
+                    s[j] = _softplus(s[j])
             for n in range(states):
-                gate_in = B[b, p, k, n]
+                gate_in = _wide(B[b, p, k, n])
                 A_n = A[k, n, first : first + size]
                 h_n = running[n]
                 for j in range(size):
-                    h_n[j] = _exp(s[j] * A_n[j]) * h_n[j] + gate_in * s[j] * u_p[j]
+                    h_n[j] = _exp(s[j] * A_n[j]) * h_n[j] + gate_in * s[j] * x[j]
             if (t + 1) % chunk == 0:
                 kept[(t + 1) // chunk] = running
         carry[:] = f4(0)
@@ -219,19 +253,19 @@ def _backward_task(
                 u_p = u[b, p, first : first + size]
                 d_p = delta[k, b, p, first : first + size]
                 s = step[i]
+                for j in range(size):
+                    x[j] = _wide(u_p[j])
+                    s[j] = _wide(d_p[j]) + bias_k[j]
                 if softplus:
                     for j in range(size):
-                        s[j] = _softplus(d_p[j] + bias_k[j])
-                else:
-                    for j in range(size):
-                        s[j] = d_p[j] + bias_k[j]
+                        s[j] = _softplus(s[j])
                 for n in range(states):
-                    gate_in = B[b, p, k, n]
+                    gate_in = _wide(B[b, p, k, n])
                     A_n = A[k, n, first : first + size]
                     before, after, a = h[i, n], h[i + 1, n], gain[i, n]
                     for j in range(size):
                         a[j] = _exp(s[j] * A_n[j])
-                        after[j] = a[j] * before[j] + gate_in * s[j] * u_p[j]
+                        after[j] = a[j] * before[j] + gate_in * s[j] * x[j]
             for i in range(steps - 1, -1, -1):
                 p = _position(k, start + i, height, width)
                 u_p = u[b, p, first : first + size]
@@ -240,19 +274,21 @@ def _backward_task(
                 gd_p = gdelta[k, b, p, first : first + size]
                 s = step[i]
                 for j in range(size):
+                    x[j] = _wide(u_p[j])
+                    g[j] = _wide(gy_p[j])
                     pull_u[j] = f4(0)
                     pull_step[j] = f4(0)
                 for n in range(states):
-                    gate_in, gate_out = B[b, p, k, n], C[b, p, k, n]
+                    gate_in, gate_out = _wide(B[b, p, k, n]), _wide(C[b, p, k, n])
                     A_n = A[k, n, first : first + size]
                     gA_n = gA[b, k, n, first : first + size]
                     before, after, a, c = h[i, n], h[i + 1, n], gain[i, n], carry[n]
                     sum_B = f4(0)
                     sum_C = f4(0)
                     for j in range(size):
-                        gh = c[j] + gate_out * gy_p[j]
-                        sum_C += gy_p[j] * after[j]
-                        sum_B += gh * s[j] * u_p[j]
+                        gh = c[j] + gate_out * g[j]
+                        sum_C += g[j] * after[j]
+                        sum_B += gh * s[j] * x[j]
                         c[j] = gh * a[j]
                         through = c[j] * before[j]
                         gA_n[j] += through * s[j]
@@ -262,11 +298,11 @@ def _backward_task(
                     gC[block, b, p, k, n] = sum_C
                 for j in range(size):
                     slope = f4(1) - _exp(-s[j]) if softplus else f4(1)
-                    gd = (pull_step[j] + pull_u[j] * u_p[j]) * slope
-                    gd_p[j] = gd
+                    gd = (pull_step[j] + pull_u[j] * x[j]) * slope
+                    gd_p[j] = _narrow(gd, gd_p[j])
                     gbias_k[j] += gd
-                    gD_k[j] += gy_p[j] * u_p[j]
-                    into_u = pull_u[j] * s[j] + skip_k[j] * gy_p[j]
+                    gD_k[j] += g[j] * x[j]
+                    into_u = pull_u[j] * s[j] + skip_k[j] * g[j]
                     gu_p[j] = into_u if k == 0 else gu_p[j] + into_u
 
 
@@ -309,9 +345,17 @@ class _Pool:
 _pool = _Pool()
 
 
-def _array(tensor: Tensor, shape: tuple[int, ...]) -> Any:
-    """Contiguous float32 NumPy view (or copy, for other types and layouts) of a tensor."""
-    return tensor.detach().to(torch.float32).contiguous().view(shape).numpy()
+def _array(tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Any:
+    """Contiguous NumPy view (or copy, for other types and layouts) of a tensor; bfloat16 as its bits."""
+    plain = tensor.detach().to(dtype).contiguous().view(shape)
+    if dtype == torch.bfloat16:
+        return plain.view(torch.int16).numpy().view(np.uint16)
+    return plain.numpy()
+
+
+def _kept_type(u: Tensor) -> torch.dtype:
+    """What the large arrays are read and written as: bfloat16 as it comes, all else as float32."""
+    return torch.bfloat16 if u.dtype == torch.bfloat16 else torch.float32
 
 
 def _arrays(
@@ -319,12 +363,13 @@ def _arrays(
 ) -> list[Any]:
     batch, height, width, channels = u.shape
     directions, states, length = A.shape[0], A.shape[2], height * width
+    dtype = _kept_type(u)
     return [
-        _array(u, (batch, length, channels)),
-        _array(delta, (directions, batch, length, channels)),
+        _array(u, (batch, length, channels), dtype),
+        _array(delta, (directions, batch, length, channels), dtype),
         _array(A.transpose(1, 2), (directions, states, channels)),
-        _array(B, (batch, length, directions, states)),
-        _array(C, (batch, length, directions, states)),
+        _array(B, (batch, length, directions, states), dtype),
+        _array(C, (batch, length, directions, states), dtype),
         _array(D, (directions, channels)),
         _array(bias, (directions, channels)),
     ]
@@ -369,13 +414,14 @@ def backward(
     blocks = -(-channels // BLOCK)
     chunk = max(1, CHUNK // states)
     arrays = _arrays(u, delta, A, B, C, D, bias)
-    gy = _array(grad_y, (batch, length, channels))
+    dtype = _kept_type(u)
+    gy = _array(grad_y, (batch, length, channels), dtype)
     gu = torch.empty(batch, length, channels)
-    gdelta = torch.empty(directions, batch, length, channels)
+    gdelta = torch.empty(directions, batch, length, channels, dtype=dtype)
     gA = torch.zeros(batch, directions, states, channels)
     gB, gC = (torch.empty(blocks, batch, length, directions, states) for _ in range(2))
     gD, gbias = (torch.zeros(batch, directions, channels) for _ in range(2))
-    outputs = [each.numpy() for each in (gu, gdelta, gA, gB, gC, gD, gbias)]
+    outputs = [_array(each, each.shape, each.dtype) for each in (gu, gdelta, gA, gB, gC, gD, gbias)]
     _pool.map(
         lambda task: _backward_task(gy, *arrays, softplus, height, width, chunk, task, *outputs),
         batch * blocks,
