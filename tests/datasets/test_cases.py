@@ -81,19 +81,42 @@ def test_quarter_turns_bring_a_slice_upright(config: DataConfig, folder: Path, t
     assert np.array_equal(turned_labels, labels)
 
 
-def test_a_slice_mirrored_by_its_publisher_is_mirrored_back(
-    config: DataConfig, folder: Path
+@pytest.mark.parametrize("kind", ["0 and 255", "floats"])
+def test_other_ways_to_write_a_label_are_understood(
+    config: DataConfig, folder: Path, kind: str
 ) -> None:
-    source = config.sources[1]
-    path = folder / "slices" / "images" / "p003_z1.png"
-    expected, labels = read_slice(config, source, path)
-    for each in (path, folder / "slices" / "masks" / path.name):
-        Image.fromarray(np.asarray(Image.open(each))[:, ::-1]).save(each)
-    volume, found = read_slice(config, source, path)
-    assert np.array_equal(volume.values, expected.values)
-    assert np.array_equal(found, labels)
-    kept = source.model_copy(update={"mirrored_at_random": False})
-    assert not np.array_equal(read_slice(config, kept, path)[1], labels)
+    path = folder / "volumes" / "labels" / "case_01.nii.gz"
+    image = folder / "volumes" / "images" / path.name
+    _, expected = read_volume(config, config.sources[0], image)
+    values = expected * np.uint8(255) if kind == "0 and 255" else expected * np.float32(5.9999995)
+    nib.save(nib.Nifti1Image(values, nib.load(path).affine), path)
+    _, labels = read_volume(config, config.sources[0], image)
+    assert labels.any()
+    assert np.array_equal(labels, expected)
+
+
+def test_masks_of_0_and_1_are_understood(config: DataConfig, folder: Path) -> None:
+    source, image = config.sources[1], folder / "slices" / "images" / "p003_z1.png"
+    _, expected = read_slice(config, source, image)
+    path = folder / "slices" / "masks" / image.name
+    Image.fromarray((np.asarray(Image.open(path)) > 0).astype(np.uint8)).save(path)
+    assert expected.any()
+    assert np.array_equal(read_slice(config, source, image)[1], expected)
+
+
+def test_labels_between_whole_numbers_are_refused(config: DataConfig, folder: Path) -> None:
+    path = folder / "volumes" / "labels" / "case_01.nii.gz"
+    values = np.full((30, 28, 5), 0.5, np.float32)
+    nib.save(nib.Nifti1Image(values, nib.load(path).affine), path)
+    with pytest.raises(ConfigError, match="between whole numbers"):
+        read_volume(config, config.sources[0], folder / "volumes" / "images" / path.name)
+
+
+def test_a_source_without_any_liver_is_refused(config: DataConfig) -> None:
+    wrong = [config.sources[0].model_copy(update={"liver": (3,)}), config.sources[1]]
+    config = config.model_copy(update={"sources": tuple(wrong)})
+    with pytest.raises(ConfigError, match=r"source volumes: no label on the train side .*value 3"):
+        read_cases(config, "train")
 
 
 def test_phantoms_are_cases_too(config: DataConfig) -> None:

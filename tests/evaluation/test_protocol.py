@@ -51,13 +51,15 @@ def test_the_table_has_a_row_for_each_patient_and_names_the_worst() -> None:
     nan = float("nan")
     table = to_markdown(
         [
-            PatientScore("MR", "5", 0.95, 1, 1500.0, 1480.0, 0.0),
-            PatientScore("MR", "20", 0.85, 1, 900.0, 1100.0, 12.5),
-            PatientScore("CT", "7", 0.9, 3, nan, nan, 1.0),
-            PatientScore("CT", "8", nan, 0, nan, nan, 0.0),
+            PatientScore("MR", "5", 0.95, 1, 1500.0, 1480.0, 0.0, "MR"),
+            PatientScore("MR", "20", 0.85, 1, 900.0, 1100.0, 12.5, "MR"),
+            PatientScore("CT 1", "7", 0.9, 3, nan, nan, 1.0, "CT"),
+            PatientScore("CT 2", "7", 0.5, 1, nan, nan, 0.0, "CT"),
+            PatientScore("CT 2", "9", 0.6, 1, nan, nan, 0.0, "CT"),
+            PatientScore("CT 2", "8", nan, 0, nan, nan, 0.0, "CT"),
         ]
     )
     assert "| MR | 20 | 0.850 | 1 | 900 | 1100 | 12.5 mL |" in table
-    assert "| CT | 8 | - | 0 | - | - | 0 slices |" in table
+    assert "| CT 2 | 8 | - | 0 | - | - | 0 slices |" in table
     assert "| MR | 2 | 0.900 | 0.900 | 0.850 (20) |" in table
-    assert "| CT | 1 | 0.900 | 0.900 | 0.900 (7) |" in table
+    assert "| CT | 2 | 0.700 | 0.760 | 0.600 (9) |" in table

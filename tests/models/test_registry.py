@@ -49,6 +49,8 @@ def test_all_six_rows_of_the_ablation_exist(
         ("rma-mamba-n", {"width": 33}, "'width' of rma-mamba-n is 33"),
         ("rma-mamba-n", {"depths": (2, 2, 2)}, "depths"),
         ("vmamba-t", {"depth": (1, 1, 1, 1)}, "Did you mean 'depths'"),
+        ("vmamba-t", {"depths": (1, 1, 1)}, "depths"),
+        ("vmamba-t", {"states": 0}, "'states' of vmamba-t is 0"),
     ],
 )
 def test_a_wrong_name_or_setting_is_one_line(

@@ -36,7 +36,7 @@ def test_the_released_network_and_this_one_compute_the_same() -> None:
         np.testing.assert_allclose(logits[..., ::step, ::step], golden[name], atol=TOLERANCE)
     prediction = model(image(7))[-1]
     np.testing.assert_allclose(prediction[..., ::8, ::8], golden["prediction"], atol=TOLERANCE)
-    means = [each.mean((2, 3)) for each in model.encoder.features(image(7))]
+    means = [each.mean((2, 3)) for each in model.encoder(image(7))]
     for level, mean in enumerate(means, start=1):
         np.testing.assert_allclose(mean, golden[f"f{level}_mean"], atol=TOLERANCE)
     with pytest.raises(AssertionError):
@@ -69,12 +69,21 @@ def test_parameters_are_named_as_in_the_released_networks(name: str, digest: str
 @given(height=st.integers(32, 75), width=st.integers(32, 75), batch=st.integers(1, 2))
 @settings(max_examples=8, deadline=None)
 @torch.inference_mode()
-def test_any_size_from_32_gives_four_maps_at_that_size(
+def test_any_size_from_32_gives_maps_at_that_size(
     tiny: nn.Module, height: int, width: int, batch: int
 ) -> None:
     maps = tiny(torch.rand(batch, 3, height, width))
-    assert [each.shape for each in maps] == [(batch, 1, height, width)] * 4
+    assert [each.shape for each in maps] == [(batch, 1, height, width)] * 5
     assert all(torch.isfinite(each).all() for each in maps)
+
+
+@pytest.mark.parametrize(("half_width", "steps"), [(0, (32, 16, 8, 4)), (6, (32, 16, 8, 4, 2))])
+@torch.inference_mode()
+def test_maps_go_from_coarse_to_fine(half_width: int, steps: tuple[int, ...]) -> None:
+    model = create_model("rma-mamba-n", width=8, depths=(1, 1, 1, 1), half_width=half_width).eval()
+    sides = [tuple(each.shape[-2:]) for each in model.maps(torch.rand(1, 3, 64, 96))]
+    assert sides == [(64 // step, 96 // step) for step in steps]
+    assert len(model(torch.rand(1, 3, 64, 96))) == len(steps)
 
 
 @torch.inference_mode()

@@ -100,6 +100,27 @@ def test_bfloat16_comes_in_and_goes_out_with_a_float32_state(backend: str) -> No
 
 
 @pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_a_long_walk_in_bfloat16_loses_nothing_on_the_way(backend: str) -> None:
+    inputs = [each.bfloat16() for each in scan_inputs(Size(1, 1, 600, 3, 1, 1))]
+    inputs[1] -= 4  # small steps: a state that gathers hundreds of small terms
+    expected, expected_grads = run([each.float() for each in inputs], "reference")
+    got, grads = run(inputs, backend)
+    assert_close(got, expected, torch.bfloat16)
+    for each, other in zip(grads, expected_grads, strict=True):
+        assert_close(each, other, torch.bfloat16)
+
+
+@pytest.mark.parametrize("shift", [-4.0, -10.0, -17.0, -30.0])
+def test_the_smallest_steps_have_gradients_too(shift: float) -> None:
+    inputs = scan_inputs(Size(1, 4, 5, 6, 1, 4))
+    inputs[1] += shift
+    _, expected = run(inputs, "reference")
+    _, grads = run(inputs, "numba")
+    for each, other in zip(grads, expected, strict=True):  # relative, however small they are
+        assert_close(each / other.abs().max(), other / other.abs().max())
+
+
+@pytest.mark.parametrize("backend", ["numba", "reference"])
 def test_the_layout_in_memory_does_not_matter(backend: str) -> None:
     inputs = scan_inputs(Size(2, 5, 4, 6, 2, 4))
     strided = [each.mT.contiguous().mT for each in inputs]
@@ -178,8 +199,26 @@ def test_a_wrong_shape_is_named() -> None:
         scan_2d(u, delta, A, B[..., :3, :], C, D, bias)
     with pytest.raises(ConfigError, match="none of them 0"):
         scan_2d(u[:0], delta[:, :0], A, B[:0], C[:0], D, bias)
+    with pytest.raises(ConfigError, match="none of them 0"):
+        scan_2d(u, delta, A[..., :0], B[..., :0], C[..., :0], D, bias)
+    with pytest.raises(ConfigError, match=r"u is torch\.int64; expected real numbers"):
+        scan_2d(u.long(), delta, A, B, C, D, bias)
     with pytest.raises(ConfigError, match="expected three each"):
         selective_scan(u, delta, A, B, C)
+
+
+def test_without_a_place_for_compiled_code_it_is_compiled_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = numba_cpu.nb.njit
+
+    def njit(cache: bool = False, **options: object) -> object:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return made(**options)
+
+    monkeypatch.setattr(numba_cpu.nb, "njit", njit)
+    assert numba_cpu._kernel(lambda x: x + 1)(2) == 3
 
 
 def test_numba_refuses_double_precision_and_says_what_there_is() -> None:

@@ -427,13 +427,11 @@ def test_a_bad_file_gets_one_line_that_says_what_to_do(
     tmp_path: Path, name: str, make: Callable[[], bytes], kind: type[RmaMambaError], words: str
 ) -> None:
     path = save(tmp_path, make(), name)
-    start = time.perf_counter()
     with pytest.raises(kind) as caught:
         read_scan(path)
     message = str(caught.value)
     assert words in message
     assert_helpful(message)
-    assert time.perf_counter() - start < 2
     assert str(tmp_path) not in message
     assert "Doe" not in message
 

@@ -1,6 +1,10 @@
 """A real training on a small folder: it learns, leaves its files, and goes on where it stopped."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +118,53 @@ def test_a_training_that_cannot_start_leaves_nothing(tmp_path: Path, overrides: 
     with pytest.raises(ConfigError):
         train(tmp_path / "recipe.toml", [*overrides, "model.name='rma-mamba-x'"], quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_resumed_is_the_last_epoch_not_the_best(
+    tmp_path: Path, overrides: list[str]
+) -> None:
+    recipe, last = tmp_path / "recipe.toml", tmp_path / "run" / "checkpoints" / "last.ckpt"
+    # without learning no epoch is better than the first
+    still = ["training.lr=1e-30", "training.epochs=3", "training.average_weights=0.999"]
+    train(recipe, [*overrides, *still], quiet=True)
+    assert torch.load(last, weights_only=True)["epoch"] == 2
+    last.write_bytes(last.read_bytes()[:1000])
+    with pytest.raises(ConfigError, match=r"last\.ckpt cannot be read"):
+        train(recipe, [*overrides, *still], resume=True, quiet=True)
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, overrides: list[str]) -> None:
+    with pytest.raises(ConfigError, match="the loss became"):
+        train(
+            tmp_path / "recipe.toml",
+            [*overrides, "training.lr=1e30", "training.epochs=5"],
+            quiet=True,
+        )
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+def test_a_seed_makes_the_same_weights(tmp_path: Path, overrides: list[str]) -> None:
+    rotated = [*overrides, "data.augment.spatial=1.0", "data.augment.rotation_degrees=30"]
+    states = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        changed = [*rotated, f"run.folder='{tmp_path / name}'", f"run.seed={seed}"]
+        weights = train(tmp_path / "recipe.toml", [*changed, "training.epochs=1"], quiet=True)
+        states.append(read_checkpoint(weights).state["out_conv1.weight"])
+    assert torch.equal(states[0], states[1])
+    assert not torch.equal(states[0], states[2])
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_training_leaves_with_the_shells_code(
+    tmp_path: Path, overrides: list[str], signum: int
+) -> None:
+    endless = [*overrides, "training.epochs=100000"]
+    settings = [word for setting in endless for word in ("--set", setting)]
+    command = [sys.executable, "-m", "rma_mamba.cli", "train", str(tmp_path / "recipe.toml")]
+    with subprocess.Popen([*command, *settings], stderr=subprocess.DEVNULL) as training:
+        last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+        while not last.exists() and training.poll() is None:
+            time.sleep(0.1)
+        training.send_signal(signum)
+        assert training.wait(60) == 128 + signum
+    assert not (tmp_path / "run" / "weights.safetensors").exists()

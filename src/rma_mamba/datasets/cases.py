@@ -25,6 +25,7 @@ _EIGHT_BITS = IntensityScale(0, 255)
 _PICTURES = (".png", ".jpg", ".jpeg")
 _VOLUMES = (".nii", ".nii.gz")
 _MASK_THRESHOLD = 63  # of 8-bit masks: 127 or 255 is liver; JPG masks ring around 0
+_ROUNDING = 1e-3  # of whole numbers in labels that were stored as floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class Case:
         images: uint8 [slice, height, width] on the network's canvas, from foot to head if ordered.
         labels: 1 where the liver is, same shape.
         ordered: Whether slices lie on top of each other.
+        mirrored_at_random: Whether left and right are unknown.
         weight: Of the source.
     """
 
@@ -45,6 +47,7 @@ class Case:
     images: Grey
     labels: Grey
     ordered: bool
+    mirrored_at_random: bool = False
     weight: float = 1.0
 
 
@@ -52,12 +55,22 @@ def read_cases(config: DataConfig, side: Side) -> list[Case]:
     """All cases of one side of the split, every source in the order of its file names.
 
     Raises:
-        ConfigError: A folder is missing or holds no image, or a file name does not match.
+        ConfigError: A folder is missing or holds no image, a file name does not match, or a source has
+            no liver.
         ScanError: A file cannot be read.
         GridError: An image and its label are on different grids.
     """
     check_split(config)
-    return [case for source in config.sources for case in _source_cases(config, source, side)]
+    cases = []
+    for source in config.sources:
+        found = list(_source_cases(config, source, side))
+        if found and not any(case.labels.any() for case in found):
+            raise ConfigError(
+                f"source {source.name}: no label on the {side} side holds liver (value "
+                f"{', '.join(map(str, source.liver))}); expected some. Check 'labels' and 'liver'."
+            )
+        cases += found
+    return cases
 
 
 def check_split(config: DataConfig) -> None:
@@ -147,7 +160,26 @@ def read_volume(
             f"its image of shape {volume.geometry.shape}; expected one grid. Resample the label."
         )
     volume = Volume(volume.values, volume.geometry, source.modality or volume.modality)
-    return volume, np.isin(label.values, source.liver).astype(np.uint8)
+    return volume, _liver(label.values, source)
+
+
+def _liver(values: npt.NDArray[Any], source: SourceConfig) -> npt.NDArray[np.uint8]:
+    """1 where the label is one of the source's liver values; 0 and 255 stand for 0 and 1.
+
+    Raises:
+        ConfigError: Values are no whole numbers.
+    """
+    whole = np.rint(values)
+    if np.abs(values - whole).max() > _ROUNDING:
+        raise ConfigError(
+            f"source {source.name}: a label holds values between whole numbers "
+            f"({float(values.min()):g} to {float(values.max()):g}); expected one number for each organ. "
+            "Resample labels by nearest neighbour."
+        )
+    found = np.unique(whole)
+    values_of_liver = (255,) if found[-1] == 255 and len(found) <= 2 else source.liver
+    liver: npt.NDArray[np.uint8] = np.isin(whole, values_of_liver).astype(np.uint8)
+    return liver
 
 
 def read_slice(
@@ -166,18 +198,11 @@ def read_slice(
             f"source {source.name}: a slice of {grey.shape} pixels has a mask of {label.shape}; "
             "expected one size. Repair the pair."
         )
-    if source.mirrored_at_random and _is_mirrored(grey, label):
-        grey, label = grey[:, ::-1], label[:, ::-1]
     affine = np.diag([-source.pixel_mm, -source.pixel_mm, 1.0, 1.0])  # to the left, to the back
     values = grey.T[:, :, None]
-    labels = (label > _MASK_THRESHOLD).astype(np.uint8).T[:, :, None]
+    threshold = 0 if label.max() <= 1 else _MASK_THRESHOLD  # some masks are 0 and 1
+    labels = (label > threshold).astype(np.uint8).T[:, :, None]
     return Volume(values, Geometry(values.shape, affine)), labels
-
-
-def _is_mirrored(grey: Grey, label: Grey) -> bool:
-    """Whether the liver lies on the patient's left: right of the body's middle, as pictures are shown."""
-    liver, body = np.nonzero(label > _MASK_THRESHOLD)[1], np.nonzero(grey > 0.15 * grey.max())[1]
-    return liver.size > 0 and bool(liver.mean() > body.mean())
 
 
 def read_picture(path: Path) -> Grey:
@@ -214,7 +239,9 @@ def _source_cases(config: DataConfig, source: SourceConfig, side: Side) -> Itera
         pairs = [_on_canvas(config, source, path) for path in files]
         images, labels = (_stacked([pair[part] for pair in pairs]) for part in (0, 1))
         ordered = source.ordered or (source.kind == "volumes" and len(files) == 1)
-        yield Case(source.name, patient, images, labels, ordered, source.weight)
+        yield Case(
+            source.name, patient, images, labels, ordered, source.mirrored_at_random, source.weight
+        )
 
 
 def _on_canvas(config: DataConfig, source: SourceConfig, path: Path) -> tuple[Grey, Grey]:

@@ -26,6 +26,9 @@ class SourceConfig(Settings):
     name: str = Field(min_length=1)
     """Shown in tables."""
 
+    group: str | None = None
+    """Name under which tables sum up several sources; None: the source alone."""
+
     kind: Literal["volumes", "slices"]
     """volumes: one NIfTI file a patient; slices: PNG or JPG files, one axial slice each."""
 
@@ -65,8 +68,7 @@ class SourceConfig(Settings):
     """Slices of one patient, sorted by name, lie on top of each other, so that they have neighbours."""
 
     mirrored_at_random: bool = False
-    """Whether the publisher mirrored slices at random: then the side on which the label has the liver
-    tells, and the slice is mirrored back. One without liver stays as it is."""
+    """Whether left and right are unknown: then each slice is mirrored by chance whenever it is trained on."""
 
     weight: Positive = 1.0
     """Share of an epoch's slices, relative to the other sources."""

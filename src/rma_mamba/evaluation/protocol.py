@@ -26,6 +26,7 @@ class PatientScore:
         reference_ml: Liver in the reference, in mL (volumes; else NaN).
         found_ml: Liver in the mask, in mL (volumes; else NaN).
         false_ml: Found in slices without liver, in mL (volumes); of slices, their number with a find.
+        group: Sources that tables sum up together.
     """
 
     source: str
@@ -35,6 +36,7 @@ class PatientScore:
     reference_ml: float
     found_ml: float
     false_ml: float
+    group: str
 
 
 def score_patients(
@@ -63,8 +65,10 @@ def _score_volumes(
         empty = ~order.apply(labels).any(axis=(1, 2))
         counts = labels.sum(), found.sum(), order.apply(found)[empty].sum()
         volumes += np.array(counts, float) * volume.geometry.voxel_volume_ml
+    reference_ml, found_ml, false_ml = volumes.tolist()
+    mean, group = float(np.mean(scores)), source.group or source.name
     return PatientScore(
-        source.name, patient, float(np.mean(scores)), len(scores), *volumes.tolist()
+        source.name, patient, mean, len(scores), reference_ml, found_ml, false_ml, group
     )
 
 
@@ -80,5 +84,7 @@ def _score_slices(
         else:
             false_finds += bool(found.any())
     mean = float(np.mean(scores)) if scores else float("nan")
-    nan = float("nan")
-    return PatientScore(source.name, patient, mean, len(scores), nan, nan, float(false_finds))
+    nan, group = float("nan"), source.group or source.name
+    return PatientScore(
+        source.name, patient, mean, len(scores), nan, nan, float(false_finds), group
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
 
 from rma_mamba.evaluation.protocol import PatientScore
 
@@ -15,18 +14,22 @@ _HEAD = (
 
 
 def to_markdown(scores: Sequence[PatientScore]) -> str:
-    """One row a patient, then for each source the mean over patients and the worst.
+    """One row a patient of a source, then for each group of sources the mean over patients and the worst.
 
-    The mean over slices weighs every slice of a source equally, as slice-wise scores are usually given.
+    The mean over slices weighs every slice of a group equally, as slice-wise scores are usually given.
     """
     lines = [*_HEAD, *(_row(score) for score in scores), "", *_SUMMARY_HEAD]
-    for source, group in groupby(scores, key=lambda score: score.source):
-        lines.append(_summary(source, [score for score in group if score.scored]))
+    for name in dict.fromkeys(score.group for score in scores):
+        patients: dict[str, list[PatientScore]] = {}
+        for score in scores:
+            if score.group == name and score.scored:
+                patients.setdefault(score.patient, []).append(score)
+        lines.append(_summary(name, patients))
     return "\n".join(lines)
 
 
 _SUMMARY_HEAD = (
-    "| source | patients | mean Dice over patients | mean Dice over all scored | worst patient |",
+    "| sources | patients | mean Dice over patients | mean Dice over all scored | worst patient |",
     "|---|---|---|---|---|",
 )
 
@@ -40,14 +43,20 @@ def _row(score: PatientScore) -> str:
     return f"| {score.source} | {score.patient} | {shown} | {score.scored} {volumes} |"
 
 
-def _summary(source: str, scores: list[PatientScore]) -> str:
-    if not scores:
-        return f"| {source} | 0 | - | - | - |"
-    mean = sum(score.dice for score in scores) / len(scores)
-    counted = sum(score.scored for score in scores)
-    weighted = sum(score.dice * score.scored for score in scores) / counted
-    worst = min(scores, key=lambda score: score.dice)
+def _summary(name: str, patients: dict[str, list[PatientScore]]) -> str:
+    if not patients:
+        return f"| {name} | 0 | - | - | - |"
+    means = {patient: _mean(scores) for patient, scores in patients.items()}
+    worst = min(means, key=lambda patient: means[patient])
     return (
-        f"| {source} | {len(scores)} | {mean:.3f} | {weighted:.3f} | "
-        f"{worst.dice:.3f} ({worst.patient}) |"
+        f"| {name} | {len(means)} | {sum(means.values()) / len(means):.3f} | "
+        f"{_mean([score for scores in patients.values() for score in scores]):.3f} | "
+        f"{means[worst]:.3f} ({worst}) |"
+    )
+
+
+def _mean(scores: Sequence[PatientScore]) -> float:
+    """Over all that was scored: slices count equally, however many a patient has."""
+    return sum(score.dice * score.scored for score in scores) / sum(
+        score.scored for score in scores
     )

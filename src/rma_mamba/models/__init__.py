@@ -8,7 +8,7 @@ load_weights(model, "weights.safetensors")
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic
 from torch import nn
@@ -16,10 +16,13 @@ from torch import nn
 from rma_mamba.errors import ConfigError
 from rma_mamba.models.registry import ENCODERS, NETWORKS, PARAMETERS
 from rma_mamba.models.rma_mamba import RMAMamba, RMAMambaConfig
-from rma_mamba.models.vmamba import VMamba
+from rma_mamba.models.vmamba import VMamba, VMambaConfig
 from rma_mamba.models.weights import load_weights
 
 __all__ = ["create_model", "list_models", "load_weights"]
+
+
+Config = TypeVar("Config", bound=VMambaConfig)
 
 
 def list_models() -> list[str]:
@@ -32,33 +35,32 @@ def create_model(name: str, **settings: Any) -> nn.Module:
 
     Args:
         name: One of `list_models()`.
-        settings: Changes to what the name stands for: fields of `RMAMambaConfig`, or arguments of `VMamba`.
+        settings: Changes to what the name stands for: fields of `RMAMambaConfig` or `VMambaConfig`.
 
     Raises:
         ConfigError: The name or a setting is unknown, or a value is out of range.
     """
     if name in ENCODERS:
-        known = {**ENCODERS[name], "states": 1}
-        unknown = sorted(set(settings) - set(known))
-        if unknown:
-            raise _unknown(f"setting '{unknown[0]}' of {name}", unknown[0], list(known))
-        return VMamba(**{**known, **settings})
-    if name not in NETWORKS:
-        raise _unknown(f"model '{name}'", name, list_models())
+        return VMamba(_configured(VMambaConfig, name, {**ENCODERS[name], **settings}))
+    if name in NETWORKS:
+        return RMAMamba(_configured(RMAMambaConfig, name, {**NETWORKS[name], **settings}))
+    raise _unknown(f"model '{name}'", name, list_models())
+
+
+def _configured(kind: type[Config], name: str, settings: dict[str, Any]) -> Config:
     try:
-        config = RMAMambaConfig(**{**NETWORKS[name], **settings})
+        return kind(**settings)
     except pydantic.ValidationError as error:
-        raise _wrong_setting(name, error) from None
-    return RMAMamba(config)
+        raise _wrong_setting(kind, name, error) from None
 
 
-def _wrong_setting(name: str, error: pydantic.ValidationError) -> ConfigError:
+def _wrong_setting(
+    kind: type[VMambaConfig], name: str, error: pydantic.ValidationError
+) -> ConfigError:
     first = error.errors()[0]
     setting = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return _unknown(
-            f"setting '{setting}' of {name}", setting, list(RMAMambaConfig.model_fields)
-        )
+        return _unknown(f"setting '{setting}' of {name}", setting, list(kind.model_fields))
     return ConfigError(
         f"the setting '{setting}' of {name} is {first['input']!r}; expected: {first['msg']}. Change it."
     )

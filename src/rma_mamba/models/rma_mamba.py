@@ -4,38 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import nn
 
 from rma_mamba.models.layers import ChannelsLast, ConvNorm, padded, resize
 from rma_mamba.models.rma import ReverseAttention
-from rma_mamba.models.vmamba import VMamba
+from rma_mamba.models.vmamba import VMamba, VMambaConfig
 from rma_mamba.models.vss import VSSBlock
 from rma_mamba.shapes import Images, Logits
 
-_DECODER_DROP_PATH = 0.1
 
-Positive = Annotated[int, Field(ge=1)]
-
-
-class RMAMambaConfig(BaseModel):
-    """Everything that decides the shape of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    width: int = Field(default=96, ge=2, multiple_of=2)
-    """Channels of the encoder's first map; each further map has twice as many."""
-
-    depths: tuple[Positive, Positive, Positive, Positive] = (2, 2, 5, 2)
-    """VSS blocks of the encoder's four stages."""
-
-    drop_path: float = Field(default=0.2, ge=0, lt=1)
-    """Stochastic depth at the encoder's deepest block; rises linearly to it."""
-
-    states: int = Field(default=1, ge=1)
-    """Size of the state of one channel in every VSS block."""
+class RMAMambaConfig(VMambaConfig):
+    """Everything that decides the shape of the network: the encoder's settings, and these."""
 
     extra_blocks: int = Field(default=0, ge=0)
     """VSS blocks at each level between encoder and decoder (the paper's N: 0 in T, 1 in S)."""
@@ -46,37 +28,50 @@ class RMAMambaConfig(BaseModel):
     decoder_width: int = Field(default=32, ge=1)
     """Channels of every map in the decoder."""
 
+    decoder_drop_path: float = Field(default=0.1, ge=0, lt=1)
+    """Stochastic depth in every VSS block of the decoder."""
 
-def _blocks(width: int, count: int, states: int) -> nn.Module:
+    half_width: int = Field(default=0, ge=0)
+    """Channels of one more reverse attention, without VSS blocks, at half the input's resolution on the
+    features of the stem; 0: none, as in the paper, whose finest map is at a quarter."""
+
+
+def _blocks(count: int, drop_path: float, states: int, width: int) -> nn.Module:
     if count == 0:
         return nn.Identity()
-    return ChannelsLast(VSSBlock(width, _DECODER_DROP_PATH, states) for _ in range(count))
+    return ChannelsLast(VSSBlock(width, drop_path, states) for _ in range(count))
 
 
 class RMAMamba(nn.Module):
-    """Images to four maps of logits, finest last. The network never needs a mask."""
+    """Images to maps of logits, finest last. The network never needs a mask."""
 
     def __init__(self, config: RMAMambaConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = VMamba(config.width, config.depths, config.drop_path, config.states)
+        self.encoder = VMamba(config)
+        make_extra: Callable[[int], nn.Module] = partial(
+            _blocks, config.extra_blocks, config.decoder_drop_path, config.states
+        )
         make_blocks: Callable[[int], nn.Module] = partial(
-            _blocks, count=int(config.attention == "rma"), states=config.states
+            _blocks, int(config.attention == "rma"), config.decoder_drop_path, config.states
         )
         for level, width in enumerate(self.encoder.widths, start=1):
-            extra = _blocks(width, config.extra_blocks, config.states)
-            self.add_module(f"st_block{level}", extra)
+            self.add_module(f"st_block{level}", make_extra(width))
             self.add_module(f"translayer{level}_st", ConvNorm(width, config.decoder_width, 1))
         self.out_conv1 = nn.Conv2d(config.decoder_width, 1, 1)
         for number in (1, 2, 3):
             attention = ReverseAttention(config.decoder_width, make_blocks)
             self.add_module(f"attention{number}", attention)
+        if config.half_width:
+            self.translayer0_st = ConvNorm(config.width // 2, config.half_width, 1)
+            self.attention0 = ReverseAttention(config.half_width, lambda _: nn.Identity())
 
     def forward(self, images: Images) -> list[Logits]:
         """Images [slice, 3, height, width] in [0, 1], any size from 32, to logits at their size.
 
         Returns:
-            Four maps [slice, 1, height, width], finest last: sigmoid(last) > 0.5 is the mask.
+            Four maps (five with `half_width`) [slice, 1, height, width], finest last: sigmoid(last) > 0.5
+            is the mask.
 
         Raises:
             ConfigError: The images have another shape.
@@ -88,12 +83,15 @@ class RMAMamba(nn.Module):
         return [resize(logits, size) for logits in self.maps(images)]
 
     def maps(self, images: Images) -> list[Logits]:
-        """The four maps of logits at 1/32, 1/16, 1/8 and 1/4; sides must be multiples of 32."""
+        """The maps of logits at 1/32, 1/16, 1/8, 1/4 (and 1/2); sides must be multiples of 32."""
+        half, quarter = self.encoder.stem(images)
         levels = [
             self.get_submodule(f"translayer{level}_st")(self.get_submodule(f"st_block{level}")(x))
-            for level, x in enumerate(self.encoder.features(images), start=1)
+            for level, x in enumerate(self.encoder.features(quarter), start=1)
         ]
         maps = [self.out_conv1(levels[3])]
         for number in (3, 2, 1):
             maps.append(self.get_submodule(f"attention{number}")(levels[number - 1], maps[-1]))
+        if self.config.half_width:
+            maps.append(self.attention0(self.translayer0_st(half), maps[-1]))
         return maps

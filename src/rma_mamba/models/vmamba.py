@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from rma_mamba.models.layers import padded
 from rma_mamba.models.vss import VSSBlock
 from rma_mamba.shapes import Features, Images
+
+Positive = Annotated[int, Field(ge=1)]
+
+_HALF = 5  # layers of the stem up to its first nonlinearity
 
 
 class _ToLast(nn.Module):
@@ -50,29 +55,35 @@ class Stage(nn.Module):
         return x, self.downsample(x)
 
 
+class VMambaConfig(BaseModel):
+    """Everything that decides the shape of the encoder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    width: int = Field(default=96, ge=2, multiple_of=2)
+    """Channels of the encoder's first map; each further map has twice as many."""
+
+    depths: tuple[Positive, Positive, Positive, Positive] = (2, 2, 5, 2)
+    """VSS blocks of the encoder's four stages."""
+
+    drop_path: float = Field(default=0.2, ge=0, lt=1)
+    """Stochastic depth at the encoder's deepest block; rises linearly to it."""
+
+    states: int = Field(default=1, ge=1)
+    """Size of the state of one channel in every VSS block."""
+
+
 class VMamba(nn.Module):
-    """Four feature maps of an image; each leaves through a LayerNorm of its own.
+    """Four feature maps of an image; each leaves through a LayerNorm of its own."""
 
-    Args:
-        width: Channels of the first map; each further map has twice as many.
-        depths: VSS blocks of the four stages.
-        drop_path: Probability of dropping a residual branch at the deepest block; rises linearly to it.
-        states: Size of the state of one channel.
-    """
-
-    def __init__(
-        self,
-        width: int = 96,
-        depths: tuple[int, int, int, int] = (2, 2, 5, 2),
-        drop_path: float = 0.2,
-        states: int = 1,
-    ) -> None:
+    def __init__(self, config: VMambaConfig) -> None:
         super().__init__()
+        width, depths, states = config.width, config.depths, config.states
         self.widths = tuple(width * 2**level for level in range(len(depths)))
         self.patch_embed = nn.Sequential(
             *_halve(3, width // 2), _ToFirst(), nn.GELU(), *_halve(width // 2, width)
         )
-        drop_paths = torch.linspace(0, drop_path, sum(depths), device="cpu").tolist()
+        drop_paths = torch.linspace(0, config.drop_path, sum(depths), device="cpu").tolist()
         self.layers = nn.ModuleList()
         for level, depth in enumerate(depths):
             first = sum(depths[:level])
@@ -82,9 +93,14 @@ class VMamba(nn.Module):
             self.add_module(f"outnorm{level}", nn.LayerNorm(self.widths[level]))
         self.apply(_start_linear)
 
-    def features(self, images: Images) -> list[Features]:
-        """Four maps [slice, channel, height, width], finest first; sides must be multiples of 32."""
-        x = self.patch_embed(images)
+    def stem(self, images: Images) -> tuple[Features, Features]:
+        """Half of the stem's channels at 1/2, and its output at 1/4 [slice, channel, height, width]."""
+        half: Features = self.patch_embed[:_HALF](images)
+        quarter: Features = self.patch_embed[_HALF:](half)
+        return half, quarter
+
+    def features(self, x: Features) -> list[Features]:
+        """Four maps [slice, channel, height, width], finest first, of the stem's output."""
         maps = []
         for level, stage in enumerate(self.layers):
             tapped, x = stage(x)
@@ -98,7 +114,7 @@ class VMamba(nn.Module):
             ConfigError: The images have another shape.
         """
         height, width = images.shape[-2:]
-        maps = padded(images, self.features)
+        maps = padded(images, lambda whole: self.features(self.stem(whole)[1]))
         sides = [(-(-height // step), -(-width // step)) for step in (4, 8, 16, 32)]
         return [each[..., :h, :w] for each, (h, w) in zip(maps, sides, strict=True)]
 

@@ -13,6 +13,8 @@ import hashlib
 import json
 import pickle
 import re
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +31,7 @@ _NAMES_SHOWN = 5
 
 # Names of older VMamba files, and parts that only a classifier has. Applied in this order.
 _RENAMED: Final = (
-    (r"^(module|model)\.", ""),  # of wrapped networks, and of training checkpoints
+    (r"^((module|model)\.)+", ""),  # of wrapped networks, and of training checkpoints
     (r"^patch_embed\.proj\.", "patch_embed.0."),
     (r"^patch_embed\.norm\.", "patch_embed.2."),
     (r"\.ln_1\.", ".norm."),
@@ -39,6 +41,8 @@ _RENAMED: Final = (
     (r"^norm\.", "classifier.norm."),
 )
 _CLASSIFIER: Final = "classifier."
+# VMamba's trainer saves its configuration beside the weights: a dictionary, and read as no more than one.
+_CONFIGURATION: Final = "yacs.config.CfgNode"
 _OWN_NORMS: Final = re.compile(r"^(encoder\.)?outnorm\d\.")  # not in ImageNet checkpoints
 
 
@@ -106,13 +110,15 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise _damaged(Path(path)) from None
 
 
-def load_weights(model: nn.Module, path: str | Path) -> None:
+def load_weights(model: nn.Module, path: str | Path, *, fresh: Sequence[str] = ()) -> None:
     """Load a weights file of any of the three kinds into a network; the network is changed only if all fits.
 
     Args:
         model: A network of `create_model`. An ImageNet checkpoint goes into its encoder, whose four
             output norms and the decoder keep their values.
         path: The file.
+        fresh: Beginnings of names that keep their values, whether the file has them or not: parts that a
+            training shall start anew.
 
     Raises:
         WeightsError: The file is missing or damaged, or does not fit the network.
@@ -131,6 +137,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
             **{name: tensor for name, tensor in own.items() if _OWN_NORMS.match(name)},
             **state,
         }
+    state |= {name: tensor for name, tensor in own.items() if name.startswith(tuple(fresh))}
     fitted = {name: _fit(tensor, own.get(name)) for name, tensor in state.items()}
     _check_fit(path, fitted, own)
     target.load_state_dict(fitted)
@@ -190,8 +197,17 @@ def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     _check_there(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError):
+        with torch.serialization.safe_globals([(OrderedDict, _CONFIGURATION)]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        refused = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
+        if refused is None:
+            raise _damaged(path) from None
+        raise WeightsError(
+            f"{path.name} also holds a Python object ({refused[1]}), which could run code; expected a .pth "
+            "with tensors only. Save its state_dict alone, where you trust the file, and give that."
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError):
         raise _damaged(path) from None
     for key in ("model", "model_ema", "state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
@@ -201,7 +217,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         raise _damaged(path)
     if not all(isinstance(tensor, Tensor) for tensor in content.values()):
         raise _damaged(path)
-    return content
+    return {str(name): tensor for name, tensor in content.items()}
 
 
 def _check_there(path: Path) -> None:

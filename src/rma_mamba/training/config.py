@@ -39,6 +39,9 @@ class ModelConfig(Settings):
     weights: str | None = None
     """A file to start from: VMamba's ImageNet weights, released weights, or ours."""
 
+    fresh: tuple[str, ...] = ()
+    """Beginnings of the names of parameters that start at random all the same."""
+
 
 class TrainingConfig(Settings):
     """Optimiser and schedule. The defaults are the paper's."""

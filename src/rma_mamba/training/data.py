@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.utilities.seed import pl_worker_init_function
 from torch.utils.data import DataLoader, WeightedRandomSampler
 
 from rma_mamba.datasets.augment import training_transform, validation_transform
@@ -28,7 +29,7 @@ class SliceData(lightning.LightningDataModule):
         """Read all cases.
 
         Raises:
-            ConfigError: A folder is missing, or a side of the split has no patient.
+            ConfigError: A folder is missing, a side of the split has no patient, or a source no liver.
         """
         data = self.data
         train = [*read_cases(data, "train"), *phantom_cases(data)]
@@ -42,6 +43,7 @@ class SliceData(lightning.LightningDataModule):
             train,
             neighbours=data.recipe.neighbours,
             transform=training_transform(data.augment, data.crop),
+            mirror=True,
             single_slice=data.augment.single_slice,
         )
         widest = max(max(case.images.shape[1:]) for case in valid)
@@ -55,13 +57,15 @@ class SliceData(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Sample]:
         """Slices in random order, drawn evenly over sources if the recipe says how many an epoch has."""
         count = self.data.slices_per_epoch
+        if self.training.workers == 0:
+            self.train.transform.set_random_state(seed=torch.initial_seed() % 2**32)  # type: ignore[attr-defined]
         sampler = WeightedRandomSampler(self.train.weights(), count) if count else None
         return DataLoader(
             self.train,
             self.training.batch_size,
             sampler=sampler,
             shuffle=sampler is None,
-            drop_last=len(self.train) >= self.training.batch_size,
+            drop_last=(count or len(self.train)) >= self.training.batch_size,
             num_workers=self.training.workers,
             persistent_workers=self.training.workers > 0,
             worker_init_fn=_seed_transforms,
@@ -74,8 +78,9 @@ class SliceData(lightning.LightningDataModule):
 
 def _seed_transforms(worker: int) -> None:
     """MONAI's transforms keep a random state of their own, which every worker would share."""
+    pl_worker_init_function(worker)  # another seed for each worker of each process
     info = torch.utils.data.get_worker_info()
     if info is not None:
         dataset: Any = info.dataset
-        dataset.transform.set_random_state(seed=info.seed % 2**32)
+        dataset.transform.set_random_state(seed=torch.initial_seed() % 2**32)
         torch.set_num_threads(1)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rma_mamba.datasets.slices import Sample
+from rma_mamba.errors import ConfigError
 from rma_mamba.training.config import TrainingConfig
 from rma_mamba.training.losses import segmentation_loss
 
@@ -32,8 +33,17 @@ class SegmentationModule(lightning.LightningModule):
         self._counts = torch.zeros(3, dtype=torch.float64)  # both, predicted, true pixels
 
     def training_step(self, batch: Sample, index: int) -> Tensor:
-        """The loss of a batch."""
+        """The loss of a batch.
+
+        Raises:
+            ConfigError: It is no finite number any more.
+        """
         loss = segmentation_loss(self.model(batch["image"]), batch["label"])
+        if not torch.isfinite(loss):
+            raise ConfigError(
+                f"the loss became {float(loss)} in epoch {self.current_epoch}; expected a finite number. "
+                "Lower training.lr, set training.clip_norm, or go on from best.ckpt in precision 32-true."
+            )
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 

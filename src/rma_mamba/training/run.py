@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import pickle
+import signal
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +21,7 @@ from lightning.pytorch.callbacks import (
     ModelCheckpoint,
 )
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import replace_file
@@ -64,10 +68,12 @@ def train(
     settings = load_recipe(recipe, overrides)
     folder = Path(settings.run.folder)
     last = _last_checkpoint(folder, resume)
-    lightning.seed_everything(settings.run.seed, workers=True, verbose=False)
+    # What is drawn after an interruption shall not be what was drawn before it.
+    seed = settings.run.seed + (_epochs_done(last) if last else 0)
+    lightning.seed_everything(seed, workers=True, verbose=False)
     model = create_model(settings.model.name, **settings.model.settings)
     if settings.model.weights is not None:
-        load_weights(model, settings.model.weights)
+        load_weights(model, settings.model.weights, fresh=settings.model.fresh)
     data = SliceData(settings.data, settings.training)
     module = SegmentationModule(model, settings.training)
     trainer = _trainer(settings, folder, quiet)
@@ -75,8 +81,21 @@ def train(
     with warnings.catch_warnings():
         for message in _NO_NEWS:
             warnings.filterwarnings("ignore", message)
-        trainer.fit(module, data, ckpt_path=last)
+        _fit(trainer, module, data, last)
     return _export(settings, folder, trainer)
+
+
+def _fit(
+    trainer: lightning.Trainer, module: SegmentationModule, data: SliceData, last: Path | None
+) -> None:
+    """Train; when interrupted, leave with the code that shells know (Lightning's are 0 and 1)."""
+    try:
+        trainer.fit(module, data, ckpt_path=last)
+    except SystemExit as leaving:
+        if trainer.interrupted:
+            code = signal.SIGTERM if isinstance(leaving, SIGTERMException) else signal.SIGINT
+            raise SystemExit(128 + code) from None
+        raise
 
 
 def _last_checkpoint(folder: Path, resume: bool) -> Path | None:
@@ -91,13 +110,24 @@ def _last_checkpoint(folder: Path, resume: bool) -> Path | None:
     return last
 
 
+def _epochs_done(checkpoint: Path) -> int:
+    """How many epochs are behind a checkpoint."""
+    try:
+        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"]) + 1
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError):
+        raise ConfigError(
+            f"the checkpoint {checkpoint.name} cannot be read; expected the one that the training left. "
+            "Put best.ckpt in its place, or begin anew in another folder."
+        ) from None
+
+
 def _trainer(settings: Recipe, folder: Path, quiet: bool) -> lightning.Trainer:
     training = settings.training
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR if quiet else logging.WARNING)
     limit = training.limit_batches
     return lightning.Trainer(
         accelerator=training.accelerator,
-        devices=training.devices,
+        devices=_devices(training),
         num_nodes=training.nodes,
         precision=_precision(training),
         max_epochs=training.epochs,
@@ -111,6 +141,13 @@ def _trainer(settings: Recipe, folder: Path, quiet: bool) -> lightning.Trainer:
         enable_model_summary=False,
         default_root_dir=folder,
     )
+
+
+def _devices(training: TrainingConfig) -> int | str:
+    """Devices on this machine: as many as torchrun started processes, if it did."""
+    if training.devices == "auto" and "TORCHELASTIC_RUN_ID" in os.environ:
+        return int(os.environ["LOCAL_WORLD_SIZE"])
+    return training.devices
 
 
 def _precision(training: TrainingConfig) -> Literal["32-true", "bf16-mixed"]:
@@ -127,9 +164,10 @@ def _callbacks(training: TrainingConfig, folder: Path) -> list[Callback]:
             "best",
             monitor=_WATCHED,
             mode=_BETTER,
-            save_last=True,
             enable_version_counter=False,
         ),
+        # A second one: `save_last` beside a monitor keeps the last of the best, not the last epoch.
+        ModelCheckpoint(folder / "checkpoints", "last", enable_version_counter=False),
         LearningRateMonitor(),
     ]
     if training.patience is not None:

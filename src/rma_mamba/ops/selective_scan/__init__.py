@@ -121,12 +121,14 @@ def selective_scan(
 def _check(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, bias: Tensor | None
 ) -> None:
-    if u.ndim != 4 or A.ndim != 3 or not 1 <= A.shape[0] <= 4 or u.numel() == 0:
+    if u.ndim != 4 or A.ndim != 3 or not 1 <= A.shape[0] <= 4 or 0 in (u.numel(), A.shape[2]):
         found = f"u has shape {tuple(u.shape)} and A {tuple(A.shape)}"
         raise ConfigError(
             f"{found}; expected (batch, height, width, channel), none of them 0, and "
             "(direction, channel, state) with one to four directions. Reshape the inputs."
         )
+    if not u.is_floating_point():
+        raise ConfigError(f"u is {u.dtype}; expected real numbers. Convert it with u.float().")
     directions, channels, states = A.shape
     gates = (*u.shape[:3], directions, states)
     expected = {

@@ -33,6 +33,15 @@ f4 = np.float32
 i4 = np.int32
 
 
+def _kernel(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile at the first call; kept on disk for later processes wherever numba finds a place to write."""
+    options = {"fastmath": True, "nogil": True, "error_model": "numpy"}
+    try:
+        return nb.njit(cache=True, **options)(function)
+    except RuntimeError:
+        return nb.njit(**options)(function)
+
+
 @intrinsic
 def _as_float(typing_context: Any, x: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -98,7 +107,7 @@ def _exp(x):
 
 @nb.njit(fastmath=True, inline="always")
 def _log1p(y):
-    """log(1 + y) for y >= 0: the atanh series of the mantissa, with the rounding of 1 + y added back."""
+    """log(1 + y) for y >= 0: the atanh series of the mantissa; where 1 + y would round y away, y's own."""
     u = f4(1) + y
     i = _as_int(u)
     e = (i - i4(0x3F3504F3)) >> i4(23)
@@ -107,13 +116,20 @@ def _log1p(y):
     s = f / (f4(2) + f)
     z = s * s
     p = f4(1) + z * (f4(0.33333333) + z * (f4(0.2) + z * (f4(0.14285714) + z * f4(0.11111111))))
-    return f4(2) * s * p + f4(e) * f4(0.69314718) + (y - (u - f4(1))) / u
+    small = y * (f4(1) - y * (f4(0.5) - y * (f4(0.33333333) - y * (f4(0.25) - y * f4(0.2)))))
+    return small if y < f4(0.0625) else f4(2) * s * p + f4(e) * f4(0.69314718)
 
 
 @nb.njit(fastmath=True, inline="always")
 def _softplus(x):
     """log(1 + e**x) without overflow."""
     return max(x, f4(0)) + _log1p(_exp(-abs(x)))
+
+
+@nb.njit(fastmath=True, inline="always")
+def _slope(s):
+    """Derivative of softplus where its value is s: 1 - e**-s, by a series where that would cancel."""
+    return s - s * s * (f4(0.5) - s * f4(0.16666667)) if s < f4(0.02) else f4(1) - _exp(-s)
 
 
 @nb.njit(fastmath=True, inline="always")
@@ -126,7 +142,7 @@ def _position(k, t, height, width):
     return t
 
 
-@nb.njit(fastmath=True, nogil=True, cache=True, error_model="numpy")
+@_kernel
 def _forward_task(u, delta, A, B, C, D, bias, softplus, height, width, task, y):
     """One image and one block of channels, all directions. u, y: (batch, length, channel)."""
     length, channels = u.shape[1], u.shape[2]
@@ -172,7 +188,7 @@ def _forward_task(u, delta, A, B, C, D, bias, softplus, height, width, task, y):
                     y_p[j] += out[j]
 
 
-@nb.njit(fastmath=True, nogil=True, cache=True, error_model="numpy")
+@_kernel
 def _backward_task(
     gy,
     u,
@@ -297,7 +313,7 @@ def _backward_task(
                     gB[block, b, p, k, n] = sum_B
                     gC[block, b, p, k, n] = sum_C
                 for j in range(size):
-                    slope = f4(1) - _exp(-s[j]) if softplus else f4(1)
+                    slope = _slope(s[j]) if softplus else f4(1)
                     gd = (pull_step[j] + pull_u[j] * x[j]) * slope
                     gd_p[j] = _narrow(gd, gd_p[j])
                     gbias_k[j] += gd

@@ -19,6 +19,11 @@ def walk(direction: int, height: int, width: int) -> Tensor:
     return order.flip(0) if direction >= 2 else order
 
 
+def _widened(*inputs: Tensor) -> list[Tensor]:
+    """Half precision becomes float32, in which states and sums are kept."""
+    return [x.float() if x.dtype in (torch.bfloat16, torch.float16) else x for x in inputs]
+
+
 def forward(
     u: Tensor,
     delta: Tensor,
@@ -31,6 +36,8 @@ def forward(
 ) -> Tensor:
     """y (batch, height, width, channel): the scans of all directions, added."""
     batch, height, width, channels = u.shape
+    dtype = u.dtype
+    u, delta, A, B, C, D, bias = _widened(u, delta, A, B, C, D, bias)
     u, delta, B, C = u.flatten(1, 2), delta.flatten(2, 3), B.flatten(1, 2), C.flatten(1, 2)
     y = torch.zeros_like(u)
     for k in range(delta.shape[0]):
@@ -41,7 +48,7 @@ def forward(
             gain = torch.exp(step[:, :, None] * A[k])
             h = gain * h + (step * u[:, t])[:, :, None] * B[:, t, k, None, :]
             y[:, t] += (h * C[:, t, k, None, :]).sum(-1) + D[k] * u[:, t]
-    return y.view(batch, height, width, channels)
+    return y.view(batch, height, width, channels).to(dtype)
 
 
 def backward(
@@ -56,8 +63,9 @@ def backward(
     softplus: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of u, delta, A, B, C, D and bias, in their shapes."""
-    shapes = [each.shape for each in (u, delta, A, B, C, D, bias)]
+    inputs = (u, delta, A, B, C, D, bias)
     batch, height, width, channels = u.shape
+    grad_y, u, delta, A, B, C, D, bias = _widened(grad_y, *inputs)
     gy, u, delta = grad_y.flatten(1, 2), u.flatten(1, 2), delta.flatten(2, 3)
     B, C = B.flatten(1, 2), C.flatten(1, 2)
     gu, gdelta, gA, gB, gC, gD, gbias = (torch.zeros_like(x) for x in (u, delta, A, B, C, D, bias))
@@ -87,4 +95,6 @@ def backward(
             carry = gh * gain
         gD[k], gbias[k] = (gy * u).sum((0, 1)), gdelta[k].sum((0, 1))
     grads = (gu, gdelta, gA, gB, gC, gD, gbias)
-    return tuple(g.view(shape) for g, shape in zip(grads, shapes, strict=True))  # type: ignore[return-value]
+    return tuple(  # type: ignore[return-value]
+        g.view(x.shape).to(x.dtype) for g, x in zip(grads, inputs, strict=True)
+    )
