@@ -29,6 +29,7 @@ class Result:
     mask: Mask
     modality: str = "MR"
     warnings: tuple[str, ...] = ()
+    probabilities: np.ndarray | None = None
 
 
 class FakeSegmenter:
@@ -44,14 +45,18 @@ class FakeSegmenter:
         cls.loaded = {"model": model, "device": device, "batch_size": batch_size}
         return cls()
 
-    def __call__(self, scan: Volume, *, modality=None, progress=None) -> Result:
+    def __call__(
+        self, scan: Volume, *, modality=None, progress=None, keep_probabilities=False
+    ) -> Result:
         type(self).modality = modality
         progress(1, 2)
         if self.failure is not None:
             raise self.failure
         progress(2, 2)
         labels = (scan.values > 500).astype(np.uint8)
-        return Result(Mask(labels, scan.geometry, scan.header), modality or "MR", self.warnings)
+        mask = Mask(labels, scan.geometry, scan.header)
+        likely = labels.astype(np.float32) if keep_probabilities else None
+        return Result(mask, modality or "MR", self.warnings, likely)
 
 
 @pytest.fixture

@@ -115,3 +115,17 @@ def test_a_case_is_named_after_its_scan(scan_name: str, case: str, tmp_path: Pat
     assert files.mask == tmp_path / case / "liver.nii.gz"
     assert files.preview == tmp_path / case / "preview.png"
     assert files.statistics is None
+
+
+def test_probabilities_are_written_if_asked_for(command, segmenter, scan, tmp_path) -> None:
+    out = tmp_path / "out"
+    done = command("segment", "-i", scan, "-o", out / "a.nii.gz", "--save_probabilities")
+    assert done.code == 0
+    assert names(out) == ["a.nii.gz", "a_probabilities.nii.gz"]
+    assert nib.load(out / "a_probabilities.nii.gz").get_data_dtype() == np.float32
+
+
+def test_a_name_that_is_too_long_is_one_line(command, segmenter, scan, tmp_path) -> None:
+    done = command("segment", "-i", scan, "-o", tmp_path / f"{'a' * 300}.nii.gz")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "File name too long" in done.err

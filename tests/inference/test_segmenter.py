@@ -11,10 +11,11 @@ from torch import nn
 
 import rma_mamba
 from orders import ORDERS, back, reordered
-from rma_mamba.errors import BackendError, ScanError, WeightsError
+from rma_mamba.errors import BackendError, ConfigError, ScanError, WeightsError
 from rma_mamba.inference import Segmenter
 from rma_mamba.models import create_model
 from rma_mamba.models.weights import encode_checkpoint
+from rma_mamba.scans import write_mask
 from rma_mamba.slicing import SlicePlan, SliceRecipe, to_mask, to_slices
 from rma_mamba.volume import Geometry, Volume
 from tiny import RECIPE, SETTINGS, shift, tiny_network, tiny_weights
@@ -86,6 +87,57 @@ def test_the_modality_is_given_or_the_scans_or_told(segmenter: Segmenter) -> Non
     assert segmenter(scan(), modality="CT").modality == "CT"
 
 
+def test_a_modality_in_any_case_is_understood_and_another_refused(segmenter: Segmenter) -> None:
+    assert segmenter(scan(), modality="ct").modality == "CT"
+    with pytest.raises(ConfigError, match="the modality is 'PET'; expected CT or MR"):
+        segmenter(scan(), modality="PET")
+
+
+def test_ct_as_it_is_stored_is_brought_to_hu_and_this_is_said(segmenter: Segmenter) -> None:
+    values = np.full((26, 22, 7), -1000, np.int16)
+    values[4:22, 4:18] = np.random.default_rng(0).integers(-120, 200, (18, 14, 7))
+    geometry = Geometry(values.shape, AFFINE)
+    expected = segmenter(Volume(values, geometry, "CT")).mask.labels
+    for modality in (None, "CT"):
+        result = segmenter(Volume((values + 1024).astype(np.uint16), geometry, modality))
+        assert result.modality == "CT"
+        assert np.array_equal(result.mask.labels, expected)
+        assert any("1024 added" in line for line in result.warnings)
+    assert segmenter(Volume(values + 1024, geometry, "MR")).modality == "MR"
+
+
+def test_a_nibabel_images_header_reaches_its_mask(segmenter: Segmenter, tmp_path: Path) -> None:
+    image = nib.Nifti1Image(scan().values, AFFINE)
+    image.set_sform(AFFINE, 4)
+    image.set_qform(AFFINE, 3)
+    write_mask(segmenter(image).mask, tmp_path / "mask.nii.gz")
+    header = nib.load(tmp_path / "mask.nii.gz").header
+    assert (int(header["sform_code"]), int(header["qform_code"])) == (4, 3)
+
+
+def test_what_is_in_memory_is_checked_as_a_file_is(segmenter: Segmenter, tmp_path: Path) -> None:
+    values = scan().values.astype(np.float32)
+    values[0, 0, :2] = np.nan, np.inf
+    result = segmenter((values, AFFINE))
+    assert result.warnings[0].startswith("2 voxels were not finite")
+    assert np.isnan(values[0, 0, 0])  # the caller's array is left as it was
+    assert segmenter((values[..., None], AFFINE)).mask.labels.shape == values.shape
+    assert segmenter((values > 400, AFFINE)).modality == "MR"
+    with pytest.raises(ScanError, match="no voxel of the scan is a finite number"):
+        segmenter((np.full_like(values, np.nan), AFFINE))
+    path = tmp_path / "Doe.nii.gz"
+    nib.save(nib.Nifti1Image(scan().values, AFFINE), path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ScanError, match="cut off") as caught:
+        segmenter(nib.load(path))
+    assert "Doe" not in str(caught.value)
+
+
+def test_the_measurements_come_with_the_mask(segmenter: Segmenter) -> None:
+    result = segmenter(scan())
+    assert result.measurements.volume_ml == result.volume_ml > 0
+
+
 def test_warnings_of_the_reader_and_of_the_mask_are_passed_on(segmenter: Segmenter) -> None:
     volume = scan()
     warned = Volume(volume.values, volume.geometry, "MR", warnings=("Something was repaired.",))
@@ -150,6 +202,9 @@ def test_every_form_of_a_scan_gives_the_same_mask(
         (np.zeros((3, 3)), np.eye(4)),
         (np.zeros((3, 3, 3), complex), np.eye(4)),
         (np.zeros((3, 3, 3, 2)), np.eye(4)),
+        (np.zeros((3, 3, 3)), "text"),
+        (np.zeros((3, 3, 3)), [[1, 2], [3]]),
+        ["one", "two"],
     ],
 )
 def test_what_is_no_scan_is_one_line(segmenter: Segmenter, wrong: object) -> None:
@@ -198,7 +253,7 @@ def test_weights_of_another_version_are_refused(tmp_path: Path, changes: dict[st
         Segmenter.load(tmp_path / "odd.safetensors")
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "tpu", "gpu", ""])
+@pytest.mark.parametrize("device", ["cuda:99", "tpu", "gpu", "gpu:3", ""])
 def test_a_device_that_is_not_there_is_one_line(device: str) -> None:
     with pytest.raises(BackendError, match="expected one of auto, cpu"):
         Segmenter.load(device=device)

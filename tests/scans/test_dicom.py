@@ -222,11 +222,21 @@ def test_values_that_need_more_than_16_bits_are_kept(tmp_path: Path) -> None:
     assert (volume.values == 65535).all()
 
 
+def test_ct_for_an_inverted_screen_is_in_hu_all_the_same(tmp_path: Path) -> None:
+    slices = series()
+    for data in slices:
+        data.PhotometricInterpretation = "MONOCHROME1"
+    volume = read_scan(save(tmp_path, slices))
+    assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
+    assert volume.warnings == ()
+
+
 @pytest.mark.parametrize("signed", [False, True])
-def test_monochrome1_is_inverted_with_a_warning(tmp_path: Path, signed: bool) -> None:
+def test_mr_for_an_inverted_screen_is_inverted_with_a_warning(tmp_path: Path, signed: bool) -> None:
     slices = series()
     top = -1 if signed else 4095
     for data, pixels in zip(slices, stored(), strict=True):
+        data.Modality, data.SOPClassUID = "MR", uid.MRImageStorage
         data.PhotometricInterpretation, data.PixelRepresentation = "MONOCHROME1", int(signed)
         data.PixelData = (top - pixels).astype("<i2").tobytes()
     volume = read_scan(save(tmp_path, slices))
@@ -281,7 +291,7 @@ def test_small_jitter_of_positions_is_accepted(tmp_path: Path, jitter_mm: float)
 def test_other_files_and_folders_are_passed_over(tmp_path: Path) -> None:
     folder = save(tmp_path / "series", series())
     (folder / "notes.txt").write_text("10-20 mm\n" * 50)
-    (folder / "empty").write_bytes(b"")
+    (folder / "empty.log").write_bytes(b"")
     (folder / "noise.bin").write_bytes(b"\x08\x00" + bytes(range(256)) * 20)
     (folder / "subfolder").mkdir()
     (folder / "dangling").symlink_to(folder / "nowhere")
@@ -356,7 +366,7 @@ def test_what_lies_beside_a_series_is_passed_over_with_a_warning(tmp_path: Path,
     volume = read_scan(folder)
     assert volume.geometry.shape == (COLUMNS, ROWS, SLICES)
     assert volume.warnings == (
-        "1 DICOM file was passed over that are no slices (localizers, reports, masks).",
+        "1 DICOM file that is no slice was passed over (localizers, reports, masks).",
     )
 
 
@@ -366,12 +376,32 @@ def test_a_folder_with_nothing_but_such_files_is_refused(tmp_path: Path) -> None
         read_scan(folder)
 
 
+@pytest.mark.parametrize("content", [b"", b"cut", bytes(200)])
+def test_a_slice_that_is_no_dicom_any_more_is_not_lost_unseen(
+    tmp_path: Path, content: bytes
+) -> None:
+    folder = save(tmp_path, series(), shuffled=False)
+    last = sorted(folder.iterdir())[-1]
+    last.write_bytes(content)
+    (said,) = read_scan(folder).warnings
+    assert "1 file without ending is no DICOM" in said
+    last.rename(last.with_suffix(".dcm"))
+    with pytest.raises(ScanError, match="1 DICOM file of the folder cannot be read"):
+        read_scan(folder)
+
+
+def test_copies_with_one_uid_for_all_are_found(tmp_path: Path) -> None:
+    folder = save(tmp_path, edited(assign("SOPInstanceUID", "1.2.3")))
+    shutil.copy(folder / "IM0002", folder / "IM0002 (copy)")
+    assert read_scan(folder).geometry.shape == (COLUMNS, ROWS, SLICES)
+
+
 def test_exact_copies_are_passed_over_with_a_warning(tmp_path: Path) -> None:
     folder = save(tmp_path, series())
     shutil.copy(folder / "IM0001", folder / "IM0001 (copy)")
     volume = read_scan(folder)
     assert volume.geometry.shape == (COLUMNS, ROWS, SLICES)
-    assert volume.warnings == ("1 exact copies of slices were passed over.",)
+    assert volume.warnings == ("1 exact copy of a slice was passed over.",)
 
 
 def test_a_dicomdir_is_no_slice(tmp_path: Path) -> None:
@@ -473,6 +503,8 @@ def double(slices: list[Dataset]) -> None:
 
 
 BAD: dict[str, tuple[Edit, type[RmaMambaError], str]] = {
+    "two studies": (assign("StudyInstanceUID", "1.2.3", slice(3)), ScanError, "2 studies"),
+    "no series": (remove("SeriesInstanceUID", slice(1)), ScanError, "2 series"),
     "two series": (assign("SeriesInstanceUID", "1.2.3", slice(3)), ScanError, "2 series"),
     "two modalities": (assign("Modality", "PT", slice(1)), ScanError, "1 PT"),
     "PET": (assign("Modality", "PT"), ScanError, "another kind"),

@@ -66,3 +66,10 @@ def test_slices_of_another_grid_are_refused() -> None:
     for call in (made.to_canvas, made.from_canvas):
         with pytest.raises(GridError, match="expected \\[slice, "):
             call(np.zeros((2, 41, 50), np.float32))
+
+
+@pytest.mark.parametrize("size_mm", [1e-30, 1e-6, 0.01])
+def test_voxels_far_too_small_are_refused_at_once(size_mm: float) -> None:
+    geometry = Geometry((40, 40, 3), np.diag([size_mm, size_mm, 3, 1]))
+    with pytest.raises(GridError, match="expected that of a body scan"):
+        SlicePlan(geometry, SliceRecipe(size=64, spacing_mm=2.0))

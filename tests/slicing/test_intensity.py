@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rma_mamba.slicing import IntensityScale, SliceRecipe, detect_modality
+from rma_mamba.slicing import (
+    IntensityScale,
+    SliceRecipe,
+    detect_modality,
+    has_lost_its_intercept,
+)
 from rma_mamba.volume import Geometry, Modality, Volume
 
 RECIPE = SliceRecipe()
@@ -79,9 +84,28 @@ def test_nan_becomes_zero() -> None:
         (hounsfield(0).clip(0, 255).astype(np.uint8), "MR"),
         (np.random.default_rng(0).normal(300, 90, (20, 20, 5)).astype(np.float32), "MR"),
         (np.random.default_rng(0).normal(0, 60, (20, 20, 5)).astype(np.float32), "MR"),
+        (hounsfield() + 1024, "MR"),  # told by `has_lost_its_intercept`
+        (np.random.default_rng(0).normal(0, 1000, (20, 20, 5)).astype(np.int16), "MR"),
+        (np.random.default_rng(0).integers(-1024, 900, (20, 20, 5)).astype(np.int16), "MR"),
         (np.full((4, 4, 4), np.nan, np.float32), "MR"),
         (np.zeros((0, 4, 4), np.int16), "MR"),
     ],
 )
 def test_the_modality_is_told_from_the_values(values: np.ndarray, modality: str) -> None:
     assert detect_modality(values) == modality
+
+
+@pytest.mark.parametrize(
+    ("values", "lost"),
+    [
+        (hounsfield() + 1024, True),
+        ((hounsfield() + 1024).astype(np.uint16), True),
+        ((hounsfield() + 1024).astype(np.float32)[::-1].T, True),
+        (hounsfield(), False),
+        (np.random.default_rng(0).integers(0, 1500, (20, 20, 5)).astype(np.int16), False),
+        (np.random.default_rng(0).normal(1000, 300, (20, 20, 5)).astype(np.float32), False),
+        (np.full((4, 4, 4), 1024, np.int16), False),
+    ],
+)
+def test_ct_without_its_intercept_is_told_from_the_values(values: np.ndarray, lost: bool) -> None:
+    assert has_lost_its_intercept(values) == lost

@@ -42,7 +42,7 @@ class Console:
 
         It draws nothing if quiet or if stderr is no terminal; the bar is wiped at the end.
         """
-        if self.quiet or not sys.stderr.isatty():
+        if self.quiet or sys.stderr is None or not sys.stderr.isatty():
             yield lambda done, total: None
             return
         started, drawn = time.monotonic(), -_REDRAW_S

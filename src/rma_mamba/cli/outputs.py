@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import replace_file
 from rma_mamba.reporting import Measurements, write_preview
-from rma_mamba.scans import MASK_SUFFIXES, write_mask
+from rma_mamba.scans import MASK_SUFFIXES, write_mask, write_scan
+from rma_mamba.volume import Volume
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation
-    from rma_mamba.volume import Volume
 
 _SCAN_SUFFIXES = (".nii.gz", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img")
 
@@ -30,9 +30,12 @@ class Outputs:
     mask: Path
     preview: Path | None = None
     statistics: Path | None = None
+    probabilities: Path | None = None
 
 
-def plan(scan: Path, out: Path, *, preview: bool, statistics: bool) -> Outputs:
+def plan(
+    scan: Path, out: Path, *, preview: bool, statistics: bool, probabilities: bool = False
+) -> Outputs:
     """Name and check the files of one case; nothing is written yet.
 
     A file name is honoured as given, and preview and statistics go beside it (`liver_preview.png`);
@@ -41,6 +44,23 @@ def plan(scan: Path, out: Path, *, preview: bool, statistics: bool) -> Outputs:
     Raises:
         ConfigError: The mask's kind is unknown, a file cannot be written there, or it is the scan.
     """
+    try:
+        outputs = _named(scan, out, preview, statistics, probabilities)
+        if outputs.mask.exists() and scan.exists() and outputs.mask.samefile(scan):
+            raise ConfigError(
+                "the output file is the scan itself; expected another file. Choose another name."
+            )
+        for path in filter(None, astuple(outputs)):
+            _check_writable(path)
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise ConfigError(
+            f"the output path cannot be used ({error.strerror or 'input/output error'}); expected one "
+            "that can. Choose another name or folder."
+        ) from None
+    return outputs
+
+
+def _named(scan: Path, out: Path, preview: bool, statistics: bool, probabilities: bool) -> Outputs:
     if out.is_dir() or not out.suffix:
         folder, stem = out / _without(_SCAN_SUFFIXES, scan.resolve().name), ""
         mask = folder / "liver.nii.gz"
@@ -48,39 +68,35 @@ def plan(scan: Path, out: Path, *, preview: bool, statistics: bool) -> Outputs:
         folder, stem, mask = out.parent, f"{_without(MASK_SUFFIXES, out.name)}_", out
         if stem == f"{out.name}_":
             raise ConfigError(
-                f"the output file ends in '{out.suffix}'; expected {' or '.join(MASK_SUFFIXES)}. "
+                f"the output file has another ending; expected {' or '.join(MASK_SUFFIXES)}. "
                 "Give a name with one of these endings, or a folder."
             )
-    outputs = Outputs(
+    return Outputs(
         mask,
         folder / f"{stem}preview.png" if preview else None,
         folder / f"{stem}statistics.json" if statistics else None,
+        folder / f"{stem}probabilities.nii.gz" if probabilities else None,
     )
-    if mask.exists() and scan.exists() and mask.samefile(scan):
-        raise ConfigError(
-            "the output file is the scan itself; expected another file. Choose another name."
-        )
-    for path in filter(None, (outputs.mask, outputs.preview, outputs.statistics)):
-        _check_writable(path)
-    return outputs
 
 
 def write(
     outputs: Outputs, volume: Volume, result: Segmentation, found: Measurements, *, model: str
 ) -> None:
-    """Write the files of one case; after an error none of them is left behind."""
+    """Write the files of one case; after an error none is left behind that was not there before."""
     shown = replace(volume, modality=result.modality)
     steps: list[tuple[Path | None, Callable[[Path], None]]] = [
         (outputs.preview, lambda path: write_preview(shown, result.mask, path)),
         (outputs.statistics, lambda path: _write_json(path, _statistics(result, found, model))),
+        (outputs.probabilities, lambda path: _write_probabilities(path, result)),
         (outputs.mask, lambda path: write_mask(result.mask, path)),
     ]
     written: list[Path] = []
     try:
         for path, write_file in steps:
             if path is not None:
+                fresh = not path.exists()
                 write_file(path)
-                written.append(path)
+                written += [path] if fresh else []
     except BaseException:
         for path in written:
             with suppress(OSError):
@@ -104,6 +120,11 @@ def _statistics(result: Segmentation, found: Measurements, model: str) -> dict[s
         "model": Path(model).name,  # of a weights file the name only: a path may name a person
         "software": f"rma-mamba {version('rma-mamba')}",
     }
+
+
+def _write_probabilities(path: Path, result: Segmentation) -> None:
+    if result.probabilities is not None:
+        write_scan(Volume(result.probabilities, result.mask.geometry), path)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

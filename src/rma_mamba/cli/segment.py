@@ -29,7 +29,7 @@ def segment(
         typer.Option(case_sensitive=False, help="Told from the scan if not given."),
     ] = None,
     device: Annotated[
-        str, typer.Option("--device", "-d", help="auto, cpu, cuda or cuda:N.")
+        str, typer.Option("--device", "-d", help="auto, cpu, gpu, cuda or cuda:N.")
     ] = "auto",
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Slices at a time; chosen by itself if not given.")
@@ -39,6 +39,9 @@ def segment(
     ] = False,
     statistics: Annotated[
         bool, typer.Option("--statistics", "-s", help="Also write volume and extent (JSON).")
+    ] = False,
+    save_probabilities: Annotated[
+        bool, typer.Option(help="Also write the probability of each voxel (NIfTI, float32).")
     ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")
@@ -54,7 +57,9 @@ def segment(
 
     console = Console(quiet, verbose)
     started = time.monotonic()
-    files = outputs.plan(scan, out, preview=preview, statistics=statistics)
+    files = outputs.plan(
+        scan, out, preview=preview, statistics=statistics, probabilities=save_probabilities
+    )
     volume = read_scan(scan)
     console.detail(f"scan: {volume.geometry.shape} voxels, {volume.geometry.orientation}")
 
@@ -63,7 +68,12 @@ def segment(
 
     segmenter = Segmenter.load(model, device=device, batch_size=batch_size)
     with console.progress("Segmenting") as progress:
-        result = segmenter(volume, modality=modality, progress=progress)
+        result = segmenter(
+            volume,
+            modality=modality,
+            progress=progress,
+            keep_probabilities=save_probabilities,
+        )
     found = measure(result.mask)
     outputs.write(files, volume, result, found, model=model)
     console.warn((*result.warnings, *found.warnings))

@@ -24,12 +24,15 @@ def segment(
     modality: Modality | None = None,
     device: str = "auto",
     progress: Progress | None = None,
+    keep_probabilities: bool = False,
 ) -> Segmentation:
     """Segment the liver in one scan; arguments and errors as of `Segmenter.load` and `Segmenter`.
 
     The network stays in memory for the next call.
     """
-    return _loaded(str(model), device)(scan, modality=modality, progress=progress)
+    return _loaded(str(model), device)(
+        scan, modality=modality, progress=progress, keep_probabilities=keep_probabilities
+    )
 
 
 @lru_cache(maxsize=2)

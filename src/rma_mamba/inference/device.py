@@ -5,16 +5,23 @@ from __future__ import annotations
 import torch
 
 from rma_mamba.errors import BackendError
+from rma_mamba.ops.backends import BACKENDS
 
 
 def choose_device(asked: str) -> torch.device:
-    """The device for "auto", "cpu", "cuda", "cuda:1" and the like; auto takes a GPU if there is one.
+    """The device for "auto", "cpu", "cuda", "cuda:1", or "gpu" for "cuda".
+
+    auto takes a GPU if there is one with an operator made for it: the reference alone is slower there than
+    a CPU.
 
     Raises:
         BackendError: There is no such device here.
     """
     if asked == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        fast = any(each.device == "cuda" and not each.lacks() for each in BACKENDS)
+        return torch.device("cuda" if fast and torch.cuda.is_available() else "cpu")
+    if asked == "gpu" or asked.startswith("gpu:"):
+        asked = asked.replace("gpu", "cuda")
     usable = ["auto", "cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
     if asked not in usable and not (asked == "cuda" and len(usable) > 2):
         raise BackendError(

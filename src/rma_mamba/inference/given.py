@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.errors import ScanError
-from rma_mamba.scans import read_scan
-from rma_mamba.volume import Geometry, Volume
+from rma_mamba.scans import read_scan, volume_of
+from rma_mamba.volume import Volume
 
 # A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its 4x4 affine (RAS+ mm).
 Scan = Any
@@ -35,24 +36,18 @@ def as_volume(scan: Scan) -> Volume:
     if isinstance(scan, str | os.PathLike):
         return read_scan(Path(scan))
     if hasattr(scan, "dataobj") and hasattr(scan, "affine"):  # nibabel
-        return _volume(np.asanyarray(scan.dataobj), scan.affine)
+        return volume_of(scan)
     if hasattr(scan, "GetDirection") and hasattr(scan, "GetOrigin"):  # SimpleITK
-        return _volume(*_from_itk(scan))
+        return volume_of(*_from_itk(scan))
     if isinstance(scan, tuple | list) and len(scan) == 2:
-        return _volume(np.asanyarray(scan[0]), np.asarray(scan[1], np.float64))
+        with suppress(TypeError, ValueError):  # a row of text, or of rows of different lengths
+            array, affine = np.asanyarray(scan[0]), np.asarray(scan[1], np.float64)
+            if affine.shape == (4, 4):
+                return volume_of(array, affine)
     raise ScanError(
         f"the scan is a {type(scan).__name__}; expected a path, a Volume, a nibabel or SimpleITK image, "
-        "or an array with its affine. Convert it to one of these."
+        "or an array with its 4x4 affine. Convert it to one of these."
     )
-
-
-def _volume(values: npt.NDArray[Any], affine: npt.NDArray[Any]) -> Volume:
-    if values.ndim != 3 or values.dtype.kind not in "biuf":
-        raise ScanError(
-            f"the scan is an array of shape {values.shape} and type {values.dtype}; expected three axes "
-            "and real numbers. Give one 3-D volume."
-        )
-    return Volume(values, Geometry(values.shape, affine))
 
 
 def _from_itk(image: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,10 @@ from rma_mamba.inference.given import Scan, as_volume
 from rma_mamba.inference.postprocess import remove_islands
 from rma_mamba.models import create_model, list_models
 from rma_mamba.models.weights import Checkpoint, read_checkpoint
-from rma_mamba.reporting import measure
-from rma_mamba.slicing import SliceRecipe, SliceStack, detect_modality
-from rma_mamba.volume import Mask, Modality
+from rma_mamba.reporting import Measurements, measure
+from rma_mamba.slicing import SliceRecipe, SliceStack, detect_modality, has_lost_its_intercept
+from rma_mamba.slicing.intensity import LOST_INTERCEPT
+from rma_mamba.volume import Mask, Modality, Volume
 
 Progress = Callable[[int, int], None]  # slices done, slices in all
 
@@ -53,6 +54,11 @@ class Segmentation:
     def volume_ml(self) -> float:
         """Volume of the liver in millilitres; 0.0 if none was found."""
         return self.mask.volume_ml
+
+    @property
+    def measurements(self) -> Measurements:
+        """Volume, extent, and the faces of the scan that the liver touches."""
+        return measure(self.mask)
 
 
 class Segmenter:
@@ -128,9 +134,10 @@ class Segmenter:
         Raises:
             ScanError: The scan cannot be read, or is no 3-D volume.
             GridError: Its geometry is impossible, or its field of view far too wide.
+            ConfigError: The modality is neither CT nor MR.
         """
-        volume = as_volume(scan)
-        known = modality or volume.modality or detect_modality(volume.values)
+        volume = _prepared(as_volume(scan), modality)
+        known = volume.modality or detect_modality(volume.values)
         volume = replace(volume, modality=known)
         labels = np.zeros(volume.geometry.shape, np.uint8)
         probabilities = np.zeros(labels.shape, np.float32) if keep_probabilities else None
@@ -168,6 +175,22 @@ class Segmenter:
                 likely[part] = stack.plan.to_probabilities(logits)
             if progress is not None:
                 progress(part.stop, len(stack))
+
+
+def _prepared(volume: Volume, modality: str | None) -> Volume:
+    """The scan with the modality that was given, and in HU if it is CT as it is stored."""
+    given = None if modality is None else modality.upper()
+    if given not in (None, "CT", "MR"):
+        raise ConfigError(f"the modality is '{modality}'; expected CT or MR. Give one, or none.")
+    known = cast("Modality | None", given) or volume.modality
+    if known == "MR" or not has_lost_its_intercept(volume.values):
+        return replace(volume, modality=known)
+    values = volume.values.astype(np.result_type(volume.values, np.int16)) - LOST_INTERCEPT
+    warnings = (
+        *volume.warnings,
+        f"The values look like CT with {LOST_INTERCEPT} added: this was subtracted.",
+    )
+    return replace(volume, values=values, modality="CT", warnings=warnings)
 
 
 def _embedded() -> Checkpoint:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.volume import Mask, Volume
 
-__all__ = ["read_scan", "write_mask", "write_scan"]
+__all__ = ["read_scan", "volume_of", "write_mask", "write_scan"]
 
 MASK_SUFFIXES = (".nii", ".nii.gz")
 
@@ -54,6 +55,22 @@ def read_scan(path: str | os.PathLike[str]) -> Volume:
         ) from error
 
 
+def volume_of(scan: Any, affine: Any = None) -> Volume:
+    """A scan that is in memory already, as a volume that was checked as a file is.
+
+    Args:
+        scan: A nibabel image; or, with `affine`, an array [i, j, k].
+        affine: 4x4 matrix from voxel index to RAS+ mm.
+
+    Raises:
+        ScanError: It is no single 3-D volume of real numbers.
+        GridError: Its geometry is impossible.
+    """
+    from rma_mamba.scans import nifti
+
+    return nifti.from_image(scan) if affine is None else nifti.from_array(scan, affine)
+
+
 def write_mask(mask: Mask, path: str | os.PathLike[str]) -> None:
     """Write a mask as NIfTI on its scan's own grid: uint8 {0, 1}; equal masks give equal bytes.
 
@@ -77,10 +94,10 @@ def write_mask(mask: Mask, path: str | os.PathLike[str]) -> None:
 
 
 def write_scan(volume: Volume, path: str | os.PathLike[str]) -> None:
-    """Write a scan as NIfTI on its own geometry, in the type of its values; equal scans give equal bytes.
+    """Write a scan as NIfTI on its own geometry; equal scans give equal bytes.
 
     Args:
-        volume: uint8, int16 or float32 values.
+        volume: The scan; values of other types than uint8, int16 or float32 are converted to one of these.
         path: Where to write; ends in .nii or .nii.gz.
 
     Raises:

@@ -35,7 +35,9 @@ from rma_mamba.volume import Modality, Volume
 _TAGS = [
     "SOPClassUID",
     "SOPInstanceUID",
+    "StudyInstanceUID",
     "SeriesInstanceUID",
+    "FrameOfReferenceUID",
     "Modality",
     "ImageType",
     "NumberOfFrames",
@@ -62,8 +64,17 @@ _PLACE = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing
 # No number that is read here comes near it, in whatever unit; NaN and infinity do not stay below it.
 _LARGEST = 1e9
 
+_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+
 # They have pixels on a grid, but are made from a scan.
 _DERIVED = ("SEG", "RTDOSE")
+
+# What all slices of one scan share; a slice that lacks it while others have it is from elsewhere.
+_ONE_OF_EACH = {
+    "StudyInstanceUID": "studies",
+    "SeriesInstanceUID": "series",
+    "FrameOfReferenceUID": "frames of reference",
+}
 
 _MODALITY_OF_CLASS = {CTImageStorage: "CT", MRImageStorage: "MR"}
 
@@ -152,9 +163,9 @@ def read(folder: Path) -> Volume:
         GridError: The slices' directions or spacing are impossible.
     """
     with _quiet():
-        files = _dicom_files(folder)
+        files, strangers = _dicom_files(folder)
         slices = [file for file in files if file.is_slice]
-        notes = _ignored(len(files) - len(slices))
+        notes = (*_strange(strangers), *_ignored(len(files) - len(slices)))
         _check_series(files, slices)
         slices, copies = _without_copies(slices)
         _check_slices(slices)
@@ -181,14 +192,17 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _dicom_files(folder: Path) -> list[_File]:
-    """The DICOM files of a folder, by name."""
+def _dicom_files(folder: Path) -> tuple[list[_File], int]:
+    """The DICOM files of a folder, by name, and how many others that may have been slices are beside them."""
     entries = sorted(folder.iterdir())
     paths = [path for path in entries if path.is_file()]
-    files, damaged = [], 0
+    files, damaged, strangers = [], 0, 0
     for path in paths:
         file, is_dicom = _open(path)
-        damaged += is_dicom and file is None
+        # an empty file, or one named as slices are: a slice at the end of a series would be lost unseen
+        is_dicom |= path.suffix.lower() in _DICOM_SUFFIXES
+        damaged += is_dicom and file is None and path.name != "DICOMDIR"
+        strangers += not is_dicom and path.suffix == "" and path.name != "DICOMDIR"
         files += [file] if file else []
     if damaged:
         raise ScanError(
@@ -201,7 +215,7 @@ def _dicom_files(folder: Path) -> list[_File]:
         if any(path.is_dir() for path in entries):
             advice = "Give the one of its subfolders that holds the files of one series."
         raise ScanError(f"the folder {found}; expected the files of one DICOM series. {advice}")
-    return files
+    return files, strangers
 
 
 def _open(path: Path) -> tuple[_File | None, bool]:
@@ -229,11 +243,22 @@ def _open(path: Path) -> tuple[_File | None, bool]:
     return (file if readable else None), claims
 
 
+def _strange(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    found = "1 file without ending is" if count == 1 else f"{count} files without ending are"
+    return (f"{found} no DICOM: if it was a slice, the mask is not complete.",)
+
+
 def _ignored(count: int) -> tuple[str, ...]:
     if not count:
         return ()
-    verb = "file was" if count == 1 else "files were"
-    return (f"{count} DICOM {verb} passed over that are no slices (localizers, reports, masks).",)
+    found = (
+        "1 DICOM file that is no slice was"
+        if count == 1
+        else f"{count} DICOM files that are no slices were"
+    )
+    return (f"{found} passed over (localizers, reports, masks).",)
 
 
 def _check_series(files: Sequence[_File], slices: Sequence[_File]) -> None:
@@ -246,9 +271,12 @@ def _check_series(files: Sequence[_File], slices: Sequence[_File]) -> None:
         )
     kinds = {file.modality for file in slices}
     found = _modalities(slices)
-    series = len({file.text("SeriesInstanceUID") for file in slices})
-    if series > 1 or len(kinds) > 1:
-        count = f"{series} series" if series > 1 else "several modalities"
+    counts = {
+        name: len({file.text(keyword) for file in slices}) for keyword, name in _ONE_OF_EACH.items()
+    }
+    many = next((name for name, count in counts.items() if count > 1), None)
+    if many or len(kinds) > 1:
+        count = f"{counts[many]} {many}" if many else "several modalities"
         raise ScanError(
             f"the folder holds {count} (slices: {found}); expected one series. "
             "Put the series to be segmented into a folder of its own."
@@ -268,17 +296,21 @@ def _modalities(files: Sequence[_File]) -> str:
 
 def _without_copies(slices: Sequence[_File]) -> tuple[list[_File], tuple[str, ...]]:
     """The slices without files that are, byte for byte, a copy of another one."""
-    kept: dict[str, _File] = {}
+    kept: dict[tuple[object, ...], list[_File]] = {}
     unique = []
     for file in slices:
-        name = file.text("SOPInstanceUID")
-        if name in kept and kept[name].path.read_bytes() == file.path.read_bytes():
+        # read whole only where another slice lies at the same place
+        twins = kept.setdefault(
+            (file.numbers("ImagePositionPatient", 3), file.path.stat().st_size), []
+        )
+        content = file.path.read_bytes() if twins else b""
+        if any(twin.path.read_bytes() == content for twin in twins):
             continue
         unique.append(file)
-        if name:
-            kept[name] = file
+        twins.append(file)
     copies = len(slices) - len(unique)
-    return unique, ((f"{copies} exact copies of slices were passed over.",) if copies else ())
+    what = "copy of a slice was" if copies == 1 else "copies of slices were"
+    return unique, ((f"{copies} exact {what} passed over.",) if copies else ())
 
 
 def _check_slices(slices: Sequence[_File]) -> None:
@@ -335,7 +367,10 @@ def _values(slices: Sequence[_File]) -> tuple[npt.NDArray[Any], tuple[str, ...]]
     notes = dict.fromkeys(_unscaled(slices))
     for file in slices:
         pixels = _pixels(file)
-        if file.text("PhotometricInterpretation") == "MONOCHROME1":
+        # Only how it is shown: in CT the rescaled value is the HU all the same (PS3.3 C.7.6.3.1.2). MR has
+        # no unit, and is taken as a screen shows it.
+        inverted = file.text("PhotometricInterpretation") == "MONOCHROME1"
+        if inverted and file.modality != "CT":
             notes["The slices are stored with dark and bright exchanged: they were inverted."] = (
                 None
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -20,9 +21,9 @@ from rma_mamba.errors import GridError, ScanError
 from rma_mamba.files import atomic_write
 from rma_mamba.scans.checks import check_size, doubts
 from rma_mamba.scans.lean import lean_values
-from rma_mamba.scans.nifti_grid import GridHeader, fresh_grid, locate
+from rma_mamba.scans.nifti_grid import GridHeader, fresh_grid, locate, unit_in_mm
 from rma_mamba.scans.stream import largest_content, open_stream, read_exactly, skip, too_short
-from rma_mamba.volume import Mask, Volume
+from rma_mamba.volume import Geometry, Mask, Volume
 
 # sizeof_hdr, the first field, tells version and byte order; the magic word lies at different places.
 _HEADERS: dict[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
@@ -85,6 +86,58 @@ def read(path: Path) -> Volume:
 
 
 @np.errstate(invalid="ignore", over="ignore")
+def from_image(image: Any) -> Volume:
+    """A nibabel image as a volume, checked as a file is; of a NIfTI image the mask keeps the grid's header.
+
+    Raises:
+        ScanError: It is no single 3-D volume of real numbers, or its file cannot be read to the end.
+        GridError: Its geometry is impossible.
+    """
+    try:
+        raw = np.asanyarray(image.dataobj)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        # nibabel's own words hold the path
+        raise ScanError(
+            "the image's file is cut off, damaged or gone; expected a complete one. "
+            "Copy or download the scan again."
+        ) from error
+    volume = from_array(raw, image.affine)
+    header = image.header
+    if not isinstance(header, nib.Nifti1Header):
+        return volume
+    grid = GridHeader.of(header, volume.geometry.shape)
+    geometry, warnings = locate(grid)
+    unit_mm = unit_in_mm(grid)
+    affine = np.asarray(image.affine, np.float64) * [[unit_mm], [unit_mm], [unit_mm], [1.0]]
+    if not geometry.matches(Geometry(geometry.shape, affine)):  # the affine was changed by hand
+        return volume
+    return Volume(volume.values, geometry, None, grid, (*warnings, *volume.warnings))
+
+
+def from_array(raw: npt.NDArray[Any], affine: Any) -> Volume:
+    """An array [i, j, k] (further axes of length 1 are dropped) with its affine, checked as a file is.
+
+    Raises:
+        ScanError: It is no single 3-D volume of real numbers.
+        GridError: Its geometry is impossible.
+    """
+    shape = raw.shape[:3] if raw.ndim >= 3 and math.prod(raw.shape[3:]) == 1 else raw.shape
+    if len(shape) != 3 or raw.dtype.kind not in "biuf":
+        raise ScanError(
+            f"the scan is an array of shape {raw.shape} and type {raw.dtype}; expected three axes "
+            "and real numbers. Give one 3-D volume."
+        )
+    check_size(shape)
+    geometry = Geometry(shape, affine)
+    raw = raw.reshape(shape)
+    # lean_values may use the memory that it is given; this is the caller's
+    raw = raw.view(np.uint8) if raw.dtype.kind == "b" else raw
+    raw = raw.copy() if raw.dtype.kind == "f" or not raw.dtype.isnative else raw
+    values, repairs = lean_values(raw, 1, 0)
+    return Volume(values, geometry, None, None, (*repairs, *doubts(values, geometry)))
+
+
+@np.errstate(invalid="ignore", over="ignore")
 def write(mask: Mask, path: Path) -> None:
     """Write a mask on the grid of its scan's header; without one, on its own geometry.
 
@@ -92,8 +145,9 @@ def write(mask: Mask, path: Path) -> None:
         GridError: Header and geometry of the mask are not one grid.
         ScanError: The file cannot be written.
     """
-    grid = mask.header if isinstance(mask.header, GridHeader) else fresh_grid(mask.geometry)
-    if not locate(grid)[0].matches(mask.geometry):
+    kept = isinstance(mask.header, GridHeader)
+    grid = mask.header if kept else fresh_grid(mask.geometry)
+    if kept and not locate(grid)[0].matches(mask.geometry):
         raise GridError(
             "the mask's grid is not the grid of its scan's header; expected the same one. "
             "Bring the mask back to the scan's grid before it is written."
@@ -103,12 +157,15 @@ def write(mask: Mask, path: Path) -> None:
 
 
 def write_volume(volume: Volume, path: Path) -> None:
-    """Write a scan on its own geometry, in the type of its values (uint8, int16 or float32).
+    """Write a scan on its own geometry; values of other types than uint8, int16 or float32 as one of these.
 
     Raises:
         ScanError: The file cannot be written.
     """
-    _write(volume.values, fresh_grid(volume.geometry), path, intent=0, what="scan")
+    values = volume.values
+    if values.dtype not in (np.uint8, np.int16, np.float32):
+        values = from_array(values, volume.geometry.affine).values
+    _write(values, fresh_grid(volume.geometry), path, intent=0, what="scan")
 
 
 def _write(

@@ -69,6 +69,11 @@ def fresh_grid(geometry: Geometry) -> GridHeader:
     return GridHeader(348, geometry.shape, fields)
 
 
+def unit_in_mm(grid: GridHeader) -> float:
+    """The header's unit of length; an unknown one counts as mm."""
+    return _MM_PER_UNIT.get(int(grid.fields["xyzt_units"]) & _UNIT_BITS, 1.0)
+
+
 def locate(grid: GridHeader) -> tuple[Geometry, tuple[str, ...]]:
     """The geometry in mm, with a sentence on everything in the header that contradicts it.
 
@@ -79,7 +84,7 @@ def locate(grid: GridHeader) -> tuple[Geometry, tuple[str, ...]]:
     unit = int(grid.fields["xyzt_units"]) & _UNIT_BITS
     if unit not in _MM_PER_UNIT:
         warnings.append("The header's unit of length is unknown: it was taken as mm.")
-    unit_mm = _MM_PER_UNIT.get(unit, 1.0)
+    unit_mm = unit_in_mm(grid)
     rows = grid.numbers(*_ROWS)
     if grid.fields["sform_code"] > 0 and rows[:, :3].any():
         geometry = _geometry(grid, np.vstack([rows, [0, 0, 0, 1]]), unit_mm)

@@ -7,7 +7,7 @@
 """
 
 from rma_mamba.slicing.grid import SlicePlan
-from rma_mamba.slicing.intensity import IntensityScale, detect_modality
+from rma_mamba.slicing.intensity import IntensityScale, detect_modality, has_lost_its_intercept
 from rma_mamba.slicing.recipe import SliceRecipe
 from rma_mamba.slicing.stack import SliceStack, to_mask, to_slices
 
@@ -17,6 +17,7 @@ __all__ = [
     "SliceRecipe",
     "SliceStack",
     "detect_modality",
+    "has_lost_its_intercept",
     "to_mask",
     "to_slices",
 ]

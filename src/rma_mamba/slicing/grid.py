@@ -21,6 +21,7 @@ from rma_mamba.volume import Geometry
 Maps = npt.NDArray[np.float32]
 
 _STRIDE = 32  # the coarsest stride of the networks: a canvas is a multiple of it
+_FINEST = 100  # voxels in one pixel of the canvas; more are a header in wrong units
 _LARGEST_CANVAS = (
     2048  # pixels; a wider field is a header in wrong units, and would fill the memory
 )
@@ -80,13 +81,19 @@ class SlicePlan:
         recipe: Pixel size and canvas that the network wants.
 
     Raises:
-        GridError: The field of view would need a canvas of more than 2048 pixels.
+        GridError: The field of view would need a canvas of more than 2048 pixels, or holds more than
+            `_FINEST` voxels for each of them.
     """
 
     geometry: Geometry
     recipe: SliceRecipe
 
     def __post_init__(self) -> None:
+        if min(self._from_mm) * _FINEST < self.spacing_mm:
+            raise GridError(
+                f"the axial voxel size is {self._from_mm[0]:.3g} x {self._from_mm[1]:.3g} mm; expected that of "
+                "a body scan. Check the voxel size and its unit in the scan's header."
+            )
         if max(self.canvas) > _LARGEST_CANVAS:
             field_mm = tuple(
                 round(size * mm) for size, mm in zip(self.shape, self._from_mm, strict=True)
@@ -94,7 +101,7 @@ class SlicePlan:
             raise GridError(
                 f"the axial field of view is {field_mm[0]} x {field_mm[1]} mm, which needs a canvas of "
                 f"{max(self.canvas)} pixels; expected at most {_LARGEST_CANVAS}. "
-                "Check the voxel size in the scan's header, or choose a larger spacing_mm."
+                "Check the voxel size and its unit in the scan's header."
             )
 
     @cached_property

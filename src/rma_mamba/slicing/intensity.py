@@ -20,6 +20,12 @@ Values = npt.NDArray[Any]
 _AIR_HU = -900  # the lung and the air around a patient lie under it, and so do all padding values
 _DARK_HU = -200  # darker than fat: air, lung, bowel gas
 _AIR_SHARE = 0.005  # bowel gas and the rim of a tight crop; noise and ringing in MR never reach it
+_SOFT_HU = (-150, 250)  # fat to enhanced organs
+_SOFT_SHARE = 0.6  # of all that is not dark; MR that was shifted or stretched spreads further
+_GAP_HU = (-600, -200)  # between lung and fat: in CT only where the two share a voxel
+_GAP_SHARE = 0.2  # of all that is not dark; in MR the body fills every range of grey values
+_BONE_SHARE = 0.001  # of all that is not dark, brighter than any enhanced organ
+LOST_INTERCEPT = 1024  # of CT whose rescale intercept was dropped
 _BODY_LEVEL = 0.1  # of the bright end of the scan; the noise of air around a patient stays below it
 _ENOUGH_VOXELS = (
     2**24
@@ -58,20 +64,42 @@ class IntensityScale:
 def detect_modality(values: Values) -> Modality:
     """CT if the values are Hounsfield units, else MR.
 
-    Hounsfield units reach down to air (-1000) or to a padding value below it, and a share of the voxels
-    is darker than fat. A CT that was windowed to 0..255 counts as MR: percentiles are what it needs.
+    Hounsfield units reach down to air (-1000) or to a padding value below it, a share of the voxels is
+    darker than fat, few lie between lung and fat, and most of the others between fat and contrast agent.
+    A CT that was windowed to 0..255 counts as MR: percentiles are what it needs.
 
     Args:
         values: A whole scan in any axis order and real type.
     """
-    if values.dtype.kind in "bu" or values.size == 0:
-        return "MR"
-    dark = lowest = 0
-    for part in values:  # part by part: no second scan in memory
-        finite = np.isfinite(part)
-        dark += int(np.count_nonzero((part < _DARK_HU) & finite))
-        lowest = min(lowest, part.min(where=finite, initial=0))
-    return "CT" if lowest <= _AIR_HU and dark >= _AIR_SHARE * values.size else "MR"
+    return "CT" if _looks_like_hu(values, 0) else "MR"
+
+
+def has_lost_its_intercept(values: Values) -> bool:
+    """Whether these are Hounsfield units plus 1024, as CT is stored: to be subtracted before anything else."""
+    return not _looks_like_hu(values, 0) and _looks_like_hu(values, LOST_INTERCEPT)
+
+
+def _looks_like_hu(values: Values, shift: int) -> bool:
+    if values.dtype.kind == "b" or values.size == 0 or (values.dtype.kind == "u" and not shift):
+        return False
+    if values.dtype.itemsize == 1:
+        return False
+    dark = gap = soft = bone = bright = 0
+    lowest = np.inf
+    slowest = int(np.argmax(np.abs(values.strides)))
+    for part in np.moveaxis(values, slowest, 0):  # part by part: no second scan in memory
+        finite = part[np.isfinite(part)]
+        low = int(np.count_nonzero(finite < _DARK_HU + shift))
+        dark, bright = dark + low, bright + finite.size - low
+        gap += low - int(np.count_nonzero(finite < _GAP_HU[0] + shift))
+        above = int(np.count_nonzero(finite > _SOFT_HU[1] + shift))
+        bone += above
+        soft += int(np.count_nonzero(finite >= _SOFT_HU[0] + shift)) - above
+        lowest = min(lowest, finite.min() if finite.size else np.inf)
+    air = lowest <= _AIR_HU + shift and dark >= _AIR_SHARE * values.size
+    body = soft > 0 and soft >= _SOFT_SHARE * bright and gap <= _GAP_SHARE * bright
+    # before values are changed, bone has to be there too
+    return bool(air and body and (not shift or bone >= _BONE_SHARE * bright))
 
 
 def _sample(values: Values) -> Values:
