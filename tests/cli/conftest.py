@@ -41,8 +41,10 @@ class FakeSegmenter:
     modality: str | None = None
 
     @classmethod
-    def load(cls, model="default", *, device="auto", batch_size=None) -> "FakeSegmenter":
-        cls.loaded = {"model": model, "device": device, "batch_size": batch_size}
+    def load(
+        cls, model="default", *, device="auto", batch_size=None, fast=False
+    ) -> "FakeSegmenter":
+        cls.loaded = {"model": model, "device": device, "batch_size": batch_size, "fast": fast}
         return cls()
 
     def __call__(

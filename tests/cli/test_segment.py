@@ -62,9 +62,10 @@ def test_no_report_names_the_case_or_a_path(command, segmenter, scan, tmp_path) 
 def test_options_reach_the_segmenter_in_kebab_and_snake_case(command, segmenter, scan, tmp_path):
     for flag in ("--batch-size", "--batch_size"):
         segmenter.loaded = None
-        options = ("-m", "rma-mamba-t", "-d", "cpu", flag, "3", "--modality", "ct")
+        options = ("-m", "rma-mamba-t", "-f", "-d", "cpu", flag, "3", "--modality", "ct")
         assert command("segment", "-i", scan, "-o", tmp_path / "o.nii", *options).code == 0
-        assert segmenter.loaded == {"model": "rma-mamba-t", "device": "cpu", "batch_size": 3}
+        loaded = {"model": "rma-mamba-t", "device": "cpu", "batch_size": 3, "fast": True}
+        assert segmenter.loaded == loaded
         assert segmenter.modality == "CT"
 
 

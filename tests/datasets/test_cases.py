@@ -81,6 +81,21 @@ def test_quarter_turns_bring_a_slice_upright(config: DataConfig, folder: Path, t
     assert np.array_equal(turned_labels, labels)
 
 
+def test_a_slice_mirrored_by_its_publisher_is_mirrored_back(
+    config: DataConfig, folder: Path
+) -> None:
+    source = config.sources[1]
+    path = folder / "slices" / "images" / "p003_z1.png"
+    expected, labels = read_slice(config, source, path)
+    for each in (path, folder / "slices" / "masks" / path.name):
+        Image.fromarray(np.asarray(Image.open(each))[:, ::-1]).save(each)
+    volume, found = read_slice(config, source, path)
+    assert np.array_equal(volume.values, expected.values)
+    assert np.array_equal(found, labels)
+    kept = source.model_copy(update={"mirrored_at_random": False})
+    assert not np.array_equal(read_slice(config, kept, path)[1], labels)
+
+
 @pytest.mark.parametrize("kind", ["0 and 255", "floats"])
 def test_other_ways_to_write_a_label_are_understood(
     config: DataConfig, folder: Path, kind: str

@@ -12,7 +12,7 @@ def case(source: str = "a", slices: int = 4, *, ordered: bool = True, weight: fl
     images = np.arange(slices, dtype=np.uint8)[:, None, None] + np.zeros((1, 8, 8), np.uint8)
     labels = (images > 1).astype(np.uint8)
     labels[:, :, 4:] = 0
-    return Case(source, "1", images, labels, ordered, mirrored_at_random=True, weight=weight)
+    return Case(source, "1", images, labels, ordered, weight)
 
 
 def same(sample: Sample) -> Sample:
@@ -37,13 +37,6 @@ def test_neighbours_are_replaced_at_random() -> None:
     dataset = SliceDataset([case()], neighbours=True, transform=same, single_slice=0.5)
     seen = {tuple(grey(dataset[1])) for _ in range(30)}
     assert seen == {(0, 1, 2), (1, 1, 1)}
-
-
-def test_image_and_label_are_mirrored_together() -> None:
-    torch.manual_seed(0)
-    dataset = SliceDataset([case()], neighbours=False, transform=same, mirror=True)
-    sides = {bool(dataset[2]["label"][1, 0, 0]) for _ in range(30)}
-    assert sides == {True, False}
 
 
 def test_an_epoch_is_drawn_evenly_over_sources_then_patients() -> None:

@@ -74,6 +74,19 @@ def test_probabilities_lie_on_the_scans_grid_and_agree_with_the_mask() -> None:
     assert segmenter(scan()).probabilities is None
 
 
+def test_several_looks_at_a_slice_are_averaged_and_the_first_is_the_fast_one() -> None:
+    def found(looks: tuple[float, ...], fast: bool = False) -> np.ndarray:
+        recipe = SliceRecipe(**RECIPE, magnifications=looks)
+        result = Segmenter(network(), recipe, fast=fast)(scan(), keep_probabilities=True)
+        assert result.probabilities is not None
+        return result.probabilities
+
+    one, other = found((1.0,)), found((1.25,))
+    assert np.abs(one - other).max() > 1e-3
+    np.testing.assert_allclose(found((1.0, 1.25)), (one + other) / 2, atol=1e-6)
+    np.testing.assert_array_equal(found((1.25, 1.0), fast=True), other)
+
+
 def test_progress_ends_with_all_slices() -> None:
     segmenter = Segmenter(network(), SliceRecipe(**RECIPE), batch_size=3)
     seen: list[tuple[int, int]] = []
@@ -95,7 +108,7 @@ def test_a_modality_in_any_case_is_understood_and_another_refused(segmenter: Seg
 
 def test_ct_as_it_is_stored_is_brought_to_hu_and_this_is_said(segmenter: Segmenter) -> None:
     values = np.full((26, 22, 7), -1000, np.int16)
-    values[4:22, 4:18] = np.random.default_rng(0).integers(-120, 200, (18, 14, 7))
+    values[4:22, 4:18] = np.random.default_rng(0).integers(-120, 300, (18, 14, 7))
     geometry = Geometry(values.shape, AFFINE)
     expected = segmenter(Volume(values, geometry, "CT")).mask.labels
     for modality in (None, "CT"):

@@ -105,7 +105,7 @@ def test_steps_make_the_loss_smaller(tmp_path: Path, overrides: list[str]) -> No
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     batch = next(iter(data.train_dataloader()))
     losses = []
-    for _ in range(12):
+    for _ in range(24):
         loss = module.training_step(batch, 0)
         optimizer.zero_grad()
         loss.backward()

@@ -34,6 +34,10 @@ def segment(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Slices at a time; chosen by itself if not given.")
     ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", "-f", help="One look at each slice: quicker, a little less exact."),
+    ] = False,
     preview: Annotated[
         bool, typer.Option("--preview", "-p", help="Also write a picture (PNG).")
     ] = False,
@@ -66,7 +70,7 @@ def segment(
     # Only now torch: a wrong path or a damaged scan is told at once.
     from rma_mamba.inference import Segmenter
 
-    segmenter = Segmenter.load(model, device=device, batch_size=batch_size)
+    segmenter = Segmenter.load(model, device=device, batch_size=batch_size, fast=fast)
     with console.progress("Segmenting") as progress:
         result = segmenter(
             volume,

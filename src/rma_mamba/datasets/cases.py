@@ -38,7 +38,6 @@ class Case:
         images: uint8 [slice, height, width] on the network's canvas, from foot to head if ordered.
         labels: 1 where the liver is, same shape.
         ordered: Whether slices lie on top of each other.
-        mirrored_at_random: Whether left and right are unknown.
         weight: Of the source.
     """
 
@@ -47,7 +46,6 @@ class Case:
     images: Grey
     labels: Grey
     ordered: bool
-    mirrored_at_random: bool = False
     weight: float = 1.0
 
 
@@ -198,11 +196,19 @@ def read_slice(
             f"source {source.name}: a slice of {grey.shape} pixels has a mask of {label.shape}; "
             "expected one size. Repair the pair."
         )
+    if source.mirrored_at_random and _is_mirrored(grey, label):
+        grey, label = grey[:, ::-1], label[:, ::-1]
     affine = np.diag([-source.pixel_mm, -source.pixel_mm, 1.0, 1.0])  # to the left, to the back
     values = grey.T[:, :, None]
     threshold = 0 if label.max() <= 1 else _MASK_THRESHOLD  # some masks are 0 and 1
     labels = (label > threshold).astype(np.uint8).T[:, :, None]
     return Volume(values, Geometry(values.shape, affine)), labels
+
+
+def _is_mirrored(grey: Grey, label: Grey) -> bool:
+    """Whether the liver lies on the patient's left: right of the body's middle, as pictures are shown."""
+    liver, body = np.nonzero(label > _MASK_THRESHOLD)[1], np.nonzero(grey > 0.15 * grey.max())[1]
+    return liver.size > 0 and bool(liver.mean() > body.mean())
 
 
 def read_picture(path: Path) -> Grey:
@@ -239,9 +245,7 @@ def _source_cases(config: DataConfig, source: SourceConfig, side: Side) -> Itera
         pairs = [_on_canvas(config, source, path) for path in files]
         images, labels = (_stacked([pair[part] for pair in pairs]) for part in (0, 1))
         ordered = source.ordered or (source.kind == "volumes" and len(files) == 1)
-        yield Case(
-            source.name, patient, images, labels, ordered, source.mirrored_at_random, source.weight
-        )
+        yield Case(source.name, patient, images, labels, ordered, source.weight)
 
 
 def _on_canvas(config: DataConfig, source: SourceConfig, path: Path) -> tuple[Grey, Grey]:

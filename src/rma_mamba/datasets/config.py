@@ -68,7 +68,8 @@ class SourceConfig(Settings):
     """Slices of one patient, sorted by name, lie on top of each other, so that they have neighbours."""
 
     mirrored_at_random: bool = False
-    """Whether left and right are unknown: then each slice is mirrored by chance whenever it is trained on."""
+    """Whether the publisher mirrored slices at random: then the side on which the label has the liver
+    tells, and the slice is mirrored back. One without liver stays as it is."""
 
     weight: Positive = 1.0
     """Share of an epoch's slices, relative to the other sources."""

@@ -25,7 +25,6 @@ class SliceDataset(Dataset[Sample]):
         cases: Where the slices come from.
         neighbours: Whether the channels are the slice below, the slice and the slice above.
         transform: Applied to a sample.
-        mirror: Whether slices whose left and right are unknown are mirrored at random.
         single_slice: Probability that the neighbours are replaced by the slice itself.
     """
 
@@ -35,13 +34,11 @@ class SliceDataset(Dataset[Sample]):
         *,
         neighbours: bool,
         transform: Callable[[Sample], Any],
-        mirror: bool = False,
         single_slice: float = 0.0,
     ) -> None:
         self.cases = cases
         self.neighbours = neighbours
         self.transform = transform
-        self.mirror = mirror
         self.single_slice = single_slice
         self.index = [(case, number) for case in cases for number in range(len(case.images))]
 
@@ -56,8 +53,6 @@ class SliceDataset(Dataset[Sample]):
             channels = np.clip(np.arange(number - 1, number + 2), 0, len(case.images) - 1)
         image = torch.from_numpy(case.images[channels]).float() / 255
         label = torch.from_numpy(case.labels[channels]).float()
-        if self.mirror and case.mirrored_at_random and float(torch.rand(())) < 0.5:
-            image, label = image.flip(-1), label.flip(-1)
         sample: Sample = self.transform({"image": image, "label": label})
         return sample
 

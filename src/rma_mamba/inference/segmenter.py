@@ -70,6 +70,7 @@ class Segmenter:
         device: Where it runs.
         batch_size: Slices at a time; None: so many that memory stays modest.
         island_share: Components smaller than this share of the largest are removed; 0 keeps all.
+        fast: One look at each slice, at the recipe's first magnification, instead of one at each.
     """
 
     def __init__(
@@ -80,16 +81,23 @@ class Segmenter:
         device: str = "cpu",
         batch_size: int | None = None,
         island_share: float = ISLAND_SHARE,
+        fast: bool = False,
     ) -> None:
         self.device = choose_device(device)
         self.model = model.eval().to(self.device)
-        self.recipe = recipe
+        looks = recipe.magnifications[: 1 if fast else None]
+        self.recipe = recipe.model_copy(update={"magnifications": looks})
         self.batch_size = batch_size
         self.island_share = island_share
 
     @classmethod
     def load(
-        cls, model: str | Path = DEFAULT, *, device: str = "auto", batch_size: int | None = None
+        cls,
+        model: str | Path = DEFAULT,
+        *,
+        device: str = "auto",
+        batch_size: int | None = None,
+        fast: bool = False,
     ) -> Segmenter:
         """A segmenter with trained weights.
 
@@ -97,6 +105,7 @@ class Segmenter:
             model: "default", the embedded network, or a weights file made by `rma-mamba train`.
             device: auto, cpu, cuda or cuda:N.
             batch_size: Slices at a time; None: chosen for the scan.
+            fast: One look at each slice instead of several.
 
         Raises:
             WeightsError: The weights are missing or damaged.
@@ -113,7 +122,7 @@ class Segmenter:
                 f"the weights of a '{checkpoint.model}' do not fit the network of this version; "
                 "expected weights made by it. Train again or use the version that made them."
             ) from None
-        return cls(network, recipe, device=str(chosen), batch_size=batch_size)
+        return cls(network, recipe, device=str(chosen), batch_size=batch_size, fast=fast)
 
     def __call__(
         self,
@@ -165,14 +174,17 @@ class Segmenter:
         order = stack.volume.geometry.canonical
         slices = order.apply(labels)
         likely = None if probabilities is None else order.apply(probabilities)
-        height, width = stack.plan.canvas
+        views = stack.views()
+        height, width = np.max([view.plan.canvas for view in views], axis=0).tolist()
         size = self.batch_size or max(1, min(_MOST_SLICES, _PIXELS_AT_A_TIME // (height * width)))
         for start in range(0, len(stack), size):
             part = slice(start, min(start + size, len(stack)))
-            logits = self.logits(stack[part])
-            slices[part] = stack.plan.to_labels(logits)
+            found = np.mean(
+                [view.plan.to_probabilities(self.logits(view[part])) for view in views], axis=0
+            )
+            slices[part] = found > self.recipe.threshold
             if likely is not None:
-                likely[part] = stack.plan.to_probabilities(logits)
+                likely[part] = found
             if progress is not None:
                 progress(part.stop, len(stack))
 

@@ -21,6 +21,12 @@ class SliceRecipe(BaseModel):
     """In-plane pixel size that the network sees. None: the longer side of the field of view is fitted to
     `size`, as in the paper; physical proportions are kept. "fit" stands for None, which TOML does not have."""
 
+    magnifications: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = Field(
+        default=(1.0,), min_length=1
+    )
+    """In-plane magnifications at which the network sees each slice of a scan; probabilities are averaged.
+    The first one alone is used where speed counts. Training knows none of it."""
+
     neighbours: bool = False
     """False: the three channels hold the slice itself three times (the paper). True: the slice below, the
     slice and the slice above (2.5-D); at the ends of the scan the edge slice repeats itself."""

@@ -25,6 +25,7 @@ class SliceStack:
     Args:
         volume: The scan.
         recipe: What the network wants to see.
+        known_scale: The grey values that become 0 and 1; None: found in the volume.
 
     Raises:
         GridError: The field of view is too wide for any canvas.
@@ -32,6 +33,7 @@ class SliceStack:
 
     volume: Volume
     recipe: SliceRecipe
+    known_scale: IntensityScale | None = None
 
     @cached_property
     def plan(self) -> SlicePlan:
@@ -41,7 +43,18 @@ class SliceStack:
     @cached_property
     def scale(self) -> IntensityScale:
         """The grey values that become 0 and 1."""
-        return IntensityScale.of_volume(self.volume, self.recipe)
+        return self.known_scale or IntensityScale.of_volume(self.volume, self.recipe)
+
+    def views(self) -> list[SliceStack]:
+        """A stack of the same slices, in the same grey values, for each of the recipe's magnifications."""
+        return [
+            SliceStack(self.volume, self._magnified(factor), self.scale)
+            for factor in self.recipe.magnifications
+        ]
+
+    def _magnified(self, factor: float) -> SliceRecipe:
+        changes = {"spacing_mm": self.plan.spacing_mm / factor, "magnifications": (1.0,)}
+        return self.recipe if factor == 1 else self.recipe.model_copy(update=changes)
 
     def __len__(self) -> int:
         return self.plan.slices

@@ -43,7 +43,6 @@ class SliceData(lightning.LightningDataModule):
             train,
             neighbours=data.recipe.neighbours,
             transform=training_transform(data.augment, data.crop),
-            mirror=True,
             single_slice=data.augment.single_slice,
         )
         widest = max(max(case.images.shape[1:]) for case in valid)
