@@ -74,6 +74,11 @@ class SourceConfig(Settings):
     weight: Positive = 1.0
     """Share of an epoch's slices, relative to the other sources."""
 
+    @property
+    def summed_as(self) -> str:
+        """Name of its line in sums."""
+        return self.group or self.name
+
 
 class SplitConfig(Settings):
     """Patients of a cohort that are not trained on."""

@@ -66,7 +66,7 @@ def _score_volumes(
         counts = labels.sum(), found.sum(), order.apply(found)[empty].sum()
         volumes += np.array(counts, float) * volume.geometry.voxel_volume_ml
     reference_ml, found_ml, false_ml = volumes.tolist()
-    mean, group = float(np.mean(scores)), source.group or source.name
+    mean, group = float(np.mean(scores)), source.summed_as
     return PatientScore(
         source.name, patient, mean, len(scores), reference_ml, found_ml, false_ml, group
     )
@@ -84,7 +84,7 @@ def _score_slices(
         else:
             false_finds += bool(found.any())
     mean = float(np.mean(scores)) if scores else float("nan")
-    nan, group = float("nan"), source.group or source.name
+    nan, group = float("nan"), source.summed_as
     return PatientScore(
         source.name, patient, mean, len(scores), nan, nan, float(false_finds), group
     )

@@ -146,8 +146,7 @@ class Segmenter:
             ConfigError: The modality is neither CT nor MR.
         """
         volume = _prepared(as_volume(scan), modality)
-        known = volume.modality or detect_modality(volume.values)
-        volume = replace(volume, modality=known)
+        known = cast("Modality", volume.modality)
         labels = np.zeros(volume.geometry.shape, np.uint8)
         probabilities = np.zeros(labels.shape, np.float32) if keep_probabilities else None
         self._fill(SliceStack(volume, self.recipe), labels, probabilities, progress)
@@ -190,13 +189,16 @@ class Segmenter:
 
 
 def _prepared(volume: Volume, modality: str | None) -> Volume:
-    """The scan with the modality that was given, and in HU if it is CT as it is stored."""
+    """The scan with the modality that was given, is its own or is told, and in HU if it is CT as stored."""
     given = None if modality is None else modality.upper()
     if given not in (None, "CT", "MR"):
         raise ConfigError(f"the modality is '{modality}'; expected CT or MR. Give one, or none.")
     known = cast("Modality | None", given) or volume.modality
-    if known == "MR" or not has_lost_its_intercept(volume.values):
+    if known == "MR":
         return replace(volume, modality=known)
+    told = detect_modality(volume.values)
+    if told == "CT" or not has_lost_its_intercept(volume.values):
+        return replace(volume, modality=known or told)
     values = volume.values.astype(np.result_type(volume.values, np.int16)) - LOST_INTERCEPT
     warnings = (
         *volume.warnings,

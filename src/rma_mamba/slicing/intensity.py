@@ -75,8 +75,8 @@ def detect_modality(values: Values) -> Modality:
 
 
 def has_lost_its_intercept(values: Values) -> bool:
-    """Whether these are Hounsfield units plus 1024, as CT is stored: to be subtracted before anything else."""
-    return not _looks_like_hu(values, 0) and _looks_like_hu(values, LOST_INTERCEPT)
+    """Whether these are Hounsfield units plus 1024, as CT is stored; to be asked of what is not CT already."""
+    return _looks_like_hu(values, LOST_INTERCEPT)
 
 
 def _looks_like_hu(values: Values, shift: int) -> bool:
