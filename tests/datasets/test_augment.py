@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rma_mamba.datasets.augment import training_transform, validation_transform
+from rma_mamba.datasets.augment import CutToCanvas, training_transform, validation_transform
 from rma_mamba.datasets.config import AugmentConfig
 from rma_mamba.datasets.slices import Sample
 
@@ -15,7 +15,7 @@ def sample(side: int = SIDE) -> Sample:
     label = torch.zeros(3, side, side)
     label[:, side // 4 : side // 2, side // 4 : side // 2] = 1
     ramp = torch.linspace(0, 0.1, side)[:, None]
-    return {"image": 0.2 + ramp + 0.25 * label, "label": label}
+    return {"image": 0.2 + ramp + 0.25 * label, "label": label, "tissues": label.byte()}
 
 
 def run(config: AugmentConfig, seed: int = 0, side: int = SIDE, crop: int = SIDE) -> Sample:
@@ -43,6 +43,7 @@ def test_every_sample_leaves_with_the_side_of_the_crop(side: int) -> None:
     "config",
     [
         AugmentConfig(spatial=1, rotation_degrees=40, scale=(0.7, 1.4), shear=0.1, shift=0.1),
+        AugmentConfig(spatial=1, elastic=0.05),
         AugmentConfig(rotation=1, rotation_degrees=35),
         AugmentConfig(horizontal_flip=1),
         AugmentConfig(vertical_flip=1),
@@ -67,7 +68,7 @@ def test_a_scale_above_one_magnifies(scale: tuple[float, float], larger: bool) -
 @pytest.mark.parametrize(
     "name",
     [
-        "cut_outs", "liver_contrast", "lesions", "inversion", "histogram", "gamma", "window",
+        "cut_outs", "tissue_contrast", "liver_contrast", "lesions", "inversion", "histogram", "gamma", "window",
         "bias_field", "noise", "blur", "low_resolution",
     ],
 )  # fmt: skip
@@ -85,6 +86,56 @@ def test_disease_changes_the_liver_and_not_the_body(name: str) -> None:
     far = torch.ones(SIDE, SIDE, dtype=torch.bool)
     far[SIDE // 4 - 3 : SIDE // 2 + 3, SIDE // 4 - 3 : SIDE // 2 + 3] = False
     torch.testing.assert_close(out[:, far], sample()["image"][:, far])
+
+
+def test_elastic_displacements_change_the_shape() -> None:
+    label = run(AugmentConfig(spatial=1, elastic=0.05), seed=1)["label"]
+    straight = run(AugmentConfig(spatial=1))["label"]
+    assert torch.equal(straight, sample()["label"][1:2])
+    assert (label != straight).sum() > 20
+
+
+def test_organs_get_a_contrast_of_their_own() -> None:
+    """Two organs that look alike differ, and each keeps the order or the reverse of its own grey values."""
+    data = sample()
+    data["tissues"] = data["label"].byte()
+    data["tissues"][:, :, 24:] *= 7
+    contrasts = []
+    for seed in range(8):
+        transform = training_transform(AugmentConfig(tissue_contrast=1), SIDE)
+        transform.set_random_state(seed=seed)
+        out = transform(dict(data))["image"][1]
+        liver, other = out[18:30, 18:22].mean(), out[18:30, 26:30].mean()
+        contrasts.append(float(liver - other))
+    assert min(contrasts) < -0.1
+    assert max(contrasts) > 0.1
+    assert max(abs(each) for each in contrasts) > 0.3
+
+
+def test_air_stays_dark() -> None:
+    transform = training_transform(AugmentConfig(tissue_contrast=1), SIDE)
+    for seed in range(5):
+        transform.set_random_state(seed=seed)
+        data = sample()
+        data["image"][:, :, -16:] = 0
+        assert transform(data)["image"][:, :, -10:].max() == 0
+
+
+def test_a_batch_is_cut_to_one_of_the_canvases() -> None:
+    torch.manual_seed(0)
+    samples = [run(AugmentConfig(), seed) for seed in range(3)]
+    for each in samples:
+        each["image"][:] = each["label"]
+    sides, sums = set(), set()
+    for _ in range(30):
+        batch = CutToCanvas((32, 64))(samples)
+        assert batch["image"].shape[:2] == (3, 3)
+        assert torch.equal(batch["image"][:, :1], batch["label"])
+        sides.add(batch["label"].shape[-2:])
+        sums.add(float(batch["label"].sum()))
+    assert sides == {(32, 32), (64, 64)}
+    assert len(sums) > 5  # at different places
+    assert CutToCanvas(())(samples)["image"].shape == (3, 3, SIDE, SIDE)
 
 
 def test_validation_only_pads_or_crops() -> None:

@@ -68,6 +68,26 @@ def test_volumes_and_slices_come_upright_onto_the_canvas(config: DataConfig) -> 
         assert np.argwhere(liver)[:, 2].mean() < 16  # the patient's right is on the left
 
 
+def test_organs_and_the_gap_between_slices_travel_with_a_volume(
+    config: DataConfig, folder: Path
+) -> None:
+    volume, slices = read_cases(config, "valid")
+    assert slices.tissues is None
+    assert slices.gap_mm is None
+    assert volume.tissues is not None
+    assert np.array_equal(volume.tissues > 0, volume.labels > 0)
+    path = sorted((folder / "volumes" / "labels").glob("*"))[1]
+    image = nib.load(path)
+    assert volume.gap_mm == pytest.approx(image.header.get_zooms()[2])
+    values = np.asanyarray(image.dataobj).astype(np.uint8)
+    values[values == 0] = 9
+    nib.save(nib.Nifti1Image(values, image.affine), path)
+    volume = read_cases(config, "valid")[0]
+    assert volume.tissues is not None
+    assert 9 in volume.tissues
+    assert np.array_equal(np.isin(volume.tissues, (0, 9)), volume.labels == 0)
+
+
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 def test_quarter_turns_bring_a_slice_upright(config: DataConfig, folder: Path, turns: int) -> None:
     source = config.sources[1]

@@ -1,5 +1,8 @@
 """Slices as samples: neighbours, mirroring, and an even draw over sources."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -37,6 +40,22 @@ def test_neighbours_are_replaced_at_random() -> None:
     dataset = SliceDataset([case()], neighbours=True, transform=same, single_slice=0.5)
     seen = {tuple(grey(dataset[1])) for _ in range(30)}
     assert seen == {(0, 1, 2), (1, 1, 1)}
+
+
+def test_neighbours_of_thin_slices_are_drawn_up_to_a_distance() -> None:
+    torch.manual_seed(0)
+    thin, thick = replace(case(slices=9), gap_mm=3.0), replace(case(slices=9), gap_mm=7.0)
+    make = partial(SliceDataset, neighbours=True, transform=same, reach_mm=9)
+    assert {tuple(grey(make([thin])[4])) for _ in range(40)} == {(3, 4, 5), (2, 4, 6), (1, 4, 7)}
+    assert {tuple(grey(make([thick])[4])) for _ in range(10)} == {(3, 4, 5)}
+    assert {tuple(grey(make([case(slices=9)])[4])) for _ in range(10)} == {(3, 4, 5)}
+
+
+def test_tissues_are_those_of_the_case_or_its_liver() -> None:
+    known = replace(case(), tissues=np.full((4, 8, 8), 9, np.uint8))
+    make = partial(SliceDataset, neighbours=True, transform=same)
+    assert make([known])[1]["tissues"].unique().tolist() == [9]
+    assert torch.equal(make([case()])[1]["tissues"], make([case()])[1]["label"].byte())
 
 
 def test_an_epoch_is_drawn_evenly_over_sources_then_patients() -> None:

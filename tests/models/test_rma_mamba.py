@@ -86,6 +86,30 @@ def test_maps_go_from_coarse_to_fine(half_width: int, steps: tuple[int, ...]) ->
     assert len(model(torch.rand(1, 3, 64, 96))) == len(steps)
 
 
+@pytest.mark.parametrize("half_width", [0, 6])
+def test_the_way_down_joins_trained_weights_without_a_change(half_width: int) -> None:
+    small = {"width": 8, "depths": (1, 1, 1, 1), "decoder_width": 8, "half_width": half_width}
+    plain = create_model("rma-mamba-n", **small, top_down=False).eval()
+    joined = create_model("rma-mamba-n", **small, top_down=True).eval()
+    missing, unexpected = joined.load_state_dict(plain.state_dict(), strict=False)
+    assert {name.split(".")[0] for name in missing} == {
+        f"top_down{level}" for level in range(0 if half_width else 1, 4)
+    }
+    assert unexpected == []
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        for one, other in zip(plain(images), joined(images), strict=True):
+            torch.testing.assert_close(one, other)
+        for name, parameter in joined.named_parameters():
+            if "top_down" in name and "bn.weight" in name:
+                parameter.fill_(1)
+        changed = [
+            (plain(images)[i] - joined(images)[i]).abs().max() > 1e-4
+            for i in range(len(plain(images)))
+        ]
+    assert changed == [False, *[True] * (len(changed) - 1)]
+
+
 @torch.inference_mode()
 def test_padding_is_the_images_own_edge(tiny: nn.Module) -> None:
     images = torch.rand(1, 3, 40, 50)

@@ -49,6 +49,19 @@ def test_equal_pixels_are_copied_not_interpolated() -> None:
     assert np.array_equal(made.from_canvas(made.to_canvas(slices)), slices)
 
 
+def test_labels_reach_the_canvas_as_they_are() -> None:
+    labels = np.random.default_rng(0).choice([0, 3, 200], (2, 60, 40)).astype(np.uint8)
+    same = plan((60, 40), (2.0, 2.0), SliceRecipe(size=64, spacing_mm=2.0)).labels_to_canvas(labels)
+    assert np.array_equal(same[:, 2:62, 12:52], labels)
+    finer = plan((60, 40), (2.0, 2.0), SliceRecipe(size=64, spacing_mm=1.0)).labels_to_canvas(
+        labels
+    )
+    assert finer.shape == (2, 128, 96)
+    assert set(np.unique(finer)) == {0, 3, 200}
+    assert np.array_equal(finer[:, 4:124:2, 8:88:2], labels)
+    assert np.array_equal(finer[:, 5:125:2, 9:89:2], labels)
+
+
 def test_shrinking_averages_instead_of_skipping_pixels() -> None:
     stripes = np.tile(np.array([0.0, 1.0], np.float32), 60)[None, None].repeat(120, axis=1)
     made = plan((120, 120), (0.5, 0.5), SliceRecipe(size=32, spacing_mm=2.0))

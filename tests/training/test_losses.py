@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from rma_mamba.training.losses import dice_loss, segmentation_loss
+from rma_mamba.training.losses import dice_loss, segmentation_loss, slice_dice_loss
 
 
 def test_dice_loss_has_one_added_above_and_below() -> None:
@@ -19,6 +19,29 @@ def test_dice_loss_has_one_added_above_and_below() -> None:
 def test_without_liver_nothing_found_costs_nothing() -> None:
     nothing = torch.zeros(1, 1, 4, 4)
     assert float(dice_loss(torch.full_like(nothing, -50.0), nothing)) == pytest.approx(0, abs=1e-6)
+
+
+def test_slice_by_slice_a_small_liver_counts_as_much_as_a_large_one() -> None:
+    label = torch.zeros(2, 1, 100, 100)
+    label[0, :, :90] = 1
+    label[1, :, :10, :20] = 1
+    found = torch.where(label > 0, 50.0, -50.0)
+    missed = found.clone()
+    missed[1] = -50
+    assert float(slice_dice_loss(found, label)) == pytest.approx(0, abs=1e-6)
+    # the second slice: 1 - 100 / (200 + 100), the first: 0
+    assert float(slice_dice_loss(missed, label)) == pytest.approx((1 - 100 / 300) / 2)
+    assert float(dice_loss(missed, label)) < 0.02
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_share_of_the_loss_slice_by_slice(share: float) -> None:
+    logits, label = torch.randn(3, 1, 8, 8), (torch.rand(3, 1, 8, 8) > 0.5).float()
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, label)
+    expected = (
+        entropy + (1 - share) * dice_loss(logits, label) + share * slice_dice_loss(logits, label)
+    )
+    torch.testing.assert_close(segmentation_loss([logits], label, per_slice=share), expected)
 
 
 def test_the_maps_count_equally_and_extreme_logits_stay_finite() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from monai.data.meta_obj import set_track_meta
 from monai.transforms import (
-    Affine,
     Compose,
     MapTransform,
     RandAdjustContrastd,
@@ -27,6 +28,7 @@ from monai.transforms import (
 )
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.data import default_collate
 
 from rma_mamba.datasets.config import AugmentConfig
 from rma_mamba.datasets.slices import Sample
@@ -34,6 +36,42 @@ from rma_mamba.datasets.slices import Sample
 _IMAGE = ("image",)
 _BOTH = ("image", "label")
 _MIDDLE = 1  # of the three channels: the slice that is segmented
+_KNOTS = (0.0, 0.06, 0.25, 0.45, 0.65, 0.85, 1.0)  # grey values at which a random curve bends
+_NEGATIVE = 0.15  # of all tissues: vessels bright in one contrast are dark in another
+
+
+class RandTissueContrast(Randomizable, MapTransform):  # type: ignore[misc]
+    """Every labelled organ gets a brightness and a texture of its own, the rest a random curve (not monotone).
+
+    The idea is that of SynthSeg (arXiv:2107.09559), on real anatomy: a CT becomes something as far from
+    it as an MR is, with borders and vessels where they were.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__(_BOTH)
+        self.probability = probability
+
+    def __call__(self, data: Sample) -> Sample:
+        """A sample with "image" in [0, 1] and "tissues"."""
+        if self.R.random() >= self.probability:
+            return data
+        image, organs = data["image"], data["tissues"].long()
+        grey = (image * 255).round().long().clamp(0, 255)
+        count = torch.bincount(organs.flatten(), minlength=256).clamp(min=1)
+        mean = torch.bincount(organs.flatten(), image.flatten(), minlength=256) / count
+        brightness = torch.from_numpy(self.R.uniform(0.06, 0.95, 256)).float()
+        texture = torch.from_numpy(np.exp(self.R.uniform(-0.7, 0.7, 256))).float()
+        texture[torch.from_numpy(self.R.random(256) < _NEGATIVE)] *= -1
+        organ = brightness[organs] + texture[organs] * (image - mean[organs])
+        changed = torch.where(organs > 0, organ, self._curve()[grey])
+        # borders of the labels are as sharp as a mask: as soft as the scan's own they become by a blur
+        return {**data, "image": (changed + _blurred(changed, 1)) / 2}
+
+    def _curve(self) -> Tensor:
+        """The new brightness of each of 256 grey values; air stays dark."""
+        heights = self.R.uniform(0, 1, len(_KNOTS))
+        heights[:2] = 0, 0.15 * heights[1]
+        return torch.from_numpy(np.interp(np.arange(256) / 255, _KNOTS, heights)).float()
 
 
 class RandLiverContrast(Randomizable, MapTransform):  # type: ignore[misc]
@@ -94,8 +132,8 @@ class RandInversion(Randomizable, MapTransform):  # type: ignore[misc]
         return {**data, "image": (1 - image) * (image / 0.1).clamp(max=1)}
 
 
-class RandPatientAffine(Randomizable, MapTransform):  # type: ignore[misc]
-    """Rotate, magnify, shear and shift in one interpolation, and crop or pad to a square.
+class RandPatientWarp(Randomizable, MapTransform):  # type: ignore[misc]
+    """Rotate, magnify, shear, shift and deform in one interpolation, and crop or pad to a square.
 
     Unlike MONAI's own it magnifies both axes alike, as a patient is larger or smaller; a little of
     it is drawn for each axis.
@@ -112,24 +150,47 @@ class RandPatientAffine(Randomizable, MapTransform):  # type: ignore[misc]
         if self.R.random() >= config.spatial:
             cropped: Sample = self.only_crop(data)
             return cropped
-        angle = math.radians(config.rotation_degrees)
+        height, width = data["image"].shape[-2:]
+        # x and y of every pixel's source, in pixels from the middle; grid_sample wants shares of half a side
+        source = (self._positions() + self._displacements()) @ self._matrix().T + self._shift()
+        grid = (source * torch.tensor([2 / width, 2 / height]))[None]
+        stack = torch.cat([data[key] for key in _BOTH])[None]
+        warped = functional.grid_sample(stack, grid, align_corners=False)[0]
+        channels = len(data["image"])
+        return {"image": warped[:channels], "label": warped[channels:]}
+
+    def _positions(self) -> Tensor:
+        along = torch.arange(self.crop) - (self.crop - 1) / 2
+        y, x = torch.meshgrid(along, along, indexing="ij")
+        return torch.stack([x, y], dim=-1)
+
+    def _displacements(self) -> Tensor | float:
+        if self.config.elastic == 0:
+            return 0.0
+        points = self.R.randint(4, 8)
+        coarse = torch.from_numpy(self.R.normal(size=(1, 2, points, points))).float()
+        size = (self.crop, self.crop)
+        fine = functional.interpolate(coarse, size, mode="bicubic", align_corners=True)[0]
+        size_px: float = self.config.elastic * self.crop * self.R.random()
+        return fine.permute(1, 2, 0) * size_px
+
+    def _matrix(self) -> Tensor:
+        config = self.config
         low, high = (math.log(factor) for factor in config.scale)
         scale = math.exp(self.R.uniform(low, high))
         aspect = math.exp(self.R.uniform(low, high) / 4)
-        shift = config.shift * self.crop
-        transform = Affine(
-            rotate_params=self.R.uniform(-angle, angle),
-            shear_params=self.R.uniform(-config.shear, config.shear, 2).tolist(),
-            translate_params=self.R.uniform(-shift, shift, 2).tolist(),
-            scale_params=[
-                1 / (scale * aspect),
-                aspect / scale,
-            ],  # of the grid that samples the image
-            spatial_size=(self.crop, self.crop),
-            padding_mode="zeros",
-            image_only=True,
+        angle = math.radians(config.rotation_degrees * self.R.uniform(-1, 1))
+        across, down = self.R.uniform(-config.shear, config.shear, 2)
+        turn = torch.tensor(
+            [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
         )
-        return {key: transform(data[key]) for key in _BOTH}
+        shear = torch.tensor([[1, across], [down, 1]], dtype=torch.float32)
+        # it says where a pixel comes from, so what magnifies divides
+        return turn @ shear @ torch.diag(torch.tensor([1 / (scale * aspect), aspect / scale]))
+
+    def _shift(self) -> Tensor:
+        shift = self.config.shift * self.crop
+        return torch.from_numpy(self.R.uniform(-shift, shift, 2)).float()
 
 
 class Finish(MapTransform):  # type: ignore[misc]
@@ -143,6 +204,32 @@ class Finish(MapTransform):  # type: ignore[misc]
         image = torch.as_tensor(data["image"]).float().nan_to_num(0).clamp(0, 1).contiguous()
         label = torch.as_tensor(data["label"])[_MIDDLE : _MIDDLE + 1]
         return {"image": image, "label": (label > 0.5).float()}
+
+
+class CutToCanvas:
+    """Make a batch of samples, and cut it to a random side at a random place.
+
+    Networks with a global view learn where the border of the picture is; this way it is anywhere.
+
+    Args:
+        sides: Sides to draw from; empty: the samples stay whole.
+    """
+
+    def __init__(self, sides: Sequence[int]) -> None:
+        self.sides = sides
+
+    def __call__(self, samples: list[Sample]) -> Sample:
+        """Samples of one size, at least the largest side."""
+        batch: Sample = default_collate(samples)
+        if not self.sides:
+            return batch
+        side = self.sides[int(torch.randint(len(self.sides), ()))]
+        rest = batch["image"].shape[-1] - side
+        top, left = (int(torch.randint(rest + 1, ())) for _ in range(2))
+        return {
+            key: each[..., top : top + side, left : left + side].contiguous()
+            for key, each in batch.items()
+        }
 
 
 def training_transform(config: AugmentConfig, crop: int) -> Any:
@@ -159,6 +246,7 @@ def validation_transform(side: int) -> Any:
 
 def _disease(config: AugmentConfig) -> list[Any]:
     return [
+        RandTissueContrast(config.tissue_contrast),
         RandLiverContrast(config.liver_contrast),
         RandLesions(config.lesions),
         RandInversion(config.inversion),
@@ -168,7 +256,7 @@ def _disease(config: AugmentConfig) -> list[Any]:
 def _spatial(config: AugmentConfig, crop: int) -> list[Any]:
     angle = math.radians(config.rotation_degrees)
     return [
-        RandPatientAffine(config, crop),
+        RandPatientWarp(config, crop),
         RandRotated(_BOTH, prob=config.rotation, range_x=angle, padding_mode="zeros"),
         RandFlipd(_BOTH, prob=config.horizontal_flip, spatial_axis=1),
         RandFlipd(_BOTH, prob=config.vertical_flip, spatial_axis=0),

@@ -39,6 +39,8 @@ class Case:
         labels: 1 where the liver is, same shape.
         ordered: Whether slices lie on top of each other.
         weight: Of the source.
+        tissues: Label values of all organs that are known, 0 elsewhere, same shape; None: of the liver alone.
+        gap_mm: Distance of neighbouring slices; None: not known.
     """
 
     source: str
@@ -47,6 +49,8 @@ class Case:
     labels: Grey
     ordered: bool
     weight: float = 1.0
+    tissues: Grey | None = None
+    gap_mm: float | None = None
 
 
 def read_cases(config: DataConfig, side: Side) -> list[Case]:
@@ -151,6 +155,14 @@ def read_volume(
     Raises:
         GridError: The label lies on another grid.
     """
+    volume, values = _read_pair(config, source, image)
+    return volume, _liver(values, source)
+
+
+def _read_pair(
+    config: DataConfig, source: SourceConfig, image: Path
+) -> tuple[Volume, npt.NDArray[Any]]:
+    """A volume, and the values of all labels on its grid."""
     volume, label = read_scan(image), read_scan(label_file(config, source, image))
     if not label.geometry.matches(volume.geometry, tolerance_mm=0.1):
         raise GridError(
@@ -158,7 +170,7 @@ def read_volume(
             f"its image of shape {volume.geometry.shape}; expected one grid. Resample the label."
         )
     volume = Volume(volume.values, volume.geometry, source.modality or volume.modality)
-    return volume, _liver(label.values, source)
+    return volume, label.values
 
 
 def _liver(values: npt.NDArray[Any], source: SourceConfig) -> npt.NDArray[np.uint8]:
@@ -241,17 +253,33 @@ def to_grey(
 
 
 def _source_cases(config: DataConfig, source: SourceConfig, side: Side) -> Iterator[Case]:
+    make = _volume_case if source.kind == "volumes" else _slices_case
     for patient, files in case_files(config, source, side).items():
-        pairs = [_on_canvas(config, source, path) for path in files]
-        images, labels = (_stacked([pair[part] for pair in pairs]) for part in (0, 1))
-        ordered = source.ordered or (source.kind == "volumes" and len(files) == 1)
-        yield Case(source.name, patient, images, labels, ordered, source.weight)
+        yield make(config, source, patient, files)
 
 
-def _on_canvas(config: DataConfig, source: SourceConfig, path: Path) -> tuple[Grey, Grey]:
-    if source.kind == "volumes":
-        return to_grey(*read_volume(config, source, path), config.recipe)
-    return to_grey(*read_slice(config, source, path), config.recipe, _EIGHT_BITS)
+def _volume_case(config: DataConfig, source: SourceConfig, patient: str, files: list[Path]) -> Case:
+    parts, gaps = [], []
+    for path in files:
+        volume, values = _read_pair(config, source, path)
+        order = volume.geometry.canonical
+        organs = order.apply(np.clip(values, 0, 255).astype(np.uint8))
+        tissues: Grey = SlicePlan(volume.geometry, config.recipe).labels_to_canvas(organs)
+        parts.append((*to_grey(volume, _liver(values, source), config.recipe), tissues))
+        gaps.append(volume.geometry.spacing_mm[order.permutation[0]])
+    images, labels, tissues = (_stacked([part[number] for part in parts]) for number in range(3))
+    ordered = source.ordered or len(files) == 1
+    return Case(
+        source.name, patient, images, labels, ordered, source.weight, tissues, gap_mm=max(gaps)
+    )
+
+
+def _slices_case(config: DataConfig, source: SourceConfig, patient: str, files: list[Path]) -> Case:
+    pairs = [
+        to_grey(*read_slice(config, source, path), config.recipe, _EIGHT_BITS) for path in files
+    ]
+    images, labels = (_stacked([pair[number] for pair in pairs]) for number in range(2))
+    return Case(source.name, patient, images, labels, source.ordered, source.weight)
 
 
 def _stacked(slices: list[Grey]) -> Grey:

@@ -129,8 +129,11 @@ class AugmentConfig(Settings):
     shift: float = Field(default=0, ge=0, le=1)
     """Largest shift, as a share of the crop's side."""
 
+    elastic: float = Field(default=0, ge=0, le=0.1)
+    """Size of smooth elastic displacements (standard deviation), as a share of the crop's side."""
+
     spatial: Probability = 0
-    """Probability of rotation, scale, shear and shift together, in one interpolation."""
+    """Probability of rotation, scale, shear, shift and elastic displacements together, in one interpolation."""
 
     rotation: Probability = 0
     """Probability of a rotation alone (the paper: 0.3)."""
@@ -143,6 +146,10 @@ class AugmentConfig(Settings):
 
     cut_outs: Probability = 0
     """Probability of up to ten black squares of at most 32 pixels (the paper's code: 0.3)."""
+
+    tissue_contrast: Probability = 0
+    """Probability that every organ with a label gets a random brightness, and everything else a random curve:
+    anatomy in a contrast that no scanner made, so that the network learns shapes and not grey values."""
 
     liver_contrast: Probability = 0
     """Probability that the liver becomes far darker or brighter (iron, fat, contrast agent)."""
@@ -177,6 +184,9 @@ class AugmentConfig(Settings):
     single_slice: Probability = 0
     """Probability that a slice's neighbours are replaced by itself, in a 2.5-D network."""
 
+    neighbours_reach_mm: float = Field(default=0, ge=0, le=50)
+    """Neighbours of a slice are drawn up to this distance instead of being the adjacent ones."""
+
 
 class DataConfig(Settings):
     """The data of a training."""
@@ -202,6 +212,9 @@ class DataConfig(Settings):
     crop: int = Field(default=256, ge=32, multiple_of=32)
     """Side of a training slice in pixels."""
 
+    canvases: tuple[Annotated[int, Field(ge=32, multiple_of=32)], ...] = ()
+    """Sides of which each batch draws one: its slices are cut to it at a random place. None: the crop's."""
+
     slices_per_epoch: int | None = Field(default=None, ge=1)
     """Drawn evenly over sources, then patients, then slices. None: every slice once."""
 
@@ -213,6 +226,10 @@ class DataConfig(Settings):
         names = [source.name for source in self.sources]
         if len(set(names)) < len(names):
             raise ValueError(f"two sources have one name; expected different names: {names}")
+        if max(self.canvases, default=0) > self.crop:
+            raise ValueError(
+                f"the canvases are {self.canvases}; expected none above {self.crop}, the crop"
+            )
         lost = set(self.splits) - {source.cohort for source in self.sources}
         if lost:
             raise ValueError(f"splits of unknown cohorts {sorted(lost)}; no source has them")

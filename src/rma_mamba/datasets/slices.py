@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, Subset
 from rma_mamba.datasets.cases import Case
 
 # "image": float32 [3, height, width] in [0, 1]; "label": float32 [1, height, width], and before the
-# transform [3, height, width], the label of each channel
+# transform [3, height, width], the label of each channel, beside "tissues", uint8, the organs of each
 Sample = dict[str, Tensor]
 
 
@@ -26,6 +26,7 @@ class SliceDataset(Dataset[Sample]):
         neighbours: Whether the channels are the slice below, the slice and the slice above.
         transform: Applied to a sample.
         single_slice: Probability that the neighbours are replaced by the slice itself.
+        reach_mm: Neighbours are drawn up to this distance, so that thin slices also look like thick ones.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class SliceDataset(Dataset[Sample]):
         neighbours: bool,
         transform: Callable[[Sample], Any],
         single_slice: float = 0.0,
+        reach_mm: float = 0.0,
     ) -> None:
         self.cases = cases
         self.neighbours = neighbours
         self.transform = transform
         self.single_slice = single_slice
+        self.reach_mm = reach_mm
         self.index = [(case, number) for case in cases for number in range(len(case.images))]
 
     def __len__(self) -> int:
@@ -50,11 +53,22 @@ class SliceDataset(Dataset[Sample]):
         channels = np.full(3, number)
         single = self.single_slice > 0 and float(torch.rand(())) < self.single_slice
         if self.neighbours and case.ordered and not single:
-            channels = np.clip(np.arange(number - 1, number + 2), 0, len(case.images) - 1)
-        image = torch.from_numpy(case.images[channels]).float() / 255
-        label = torch.from_numpy(case.labels[channels]).float()
-        sample: Sample = self.transform({"image": image, "label": label})
+            step = self._step(case)
+            channels = np.clip(number + step * np.arange(-1, 2), 0, len(case.images) - 1)
+        tissues = case.labels if case.tissues is None else case.tissues
+        sample: Sample = self.transform(
+            {
+                "image": torch.from_numpy(case.images[channels]).float() / 255,
+                "label": torch.from_numpy(case.labels[channels]).float(),
+                "tissues": torch.from_numpy(tissues[channels]),
+            }
+        )
         return sample
+
+    def _step(self, case: Case) -> int:
+        """How many slices away a neighbour is."""
+        farthest = int(self.reach_mm / case.gap_mm) if case.gap_mm else 1
+        return 1 if farthest <= 1 else int(torch.randint(1, farthest + 1, ()))
 
     def weights(self) -> list[float]:
         """For each slice its chance to be drawn: even over sources by weight, over patients, over slices."""

@@ -27,10 +27,9 @@ class ReverseAttention(nn.Module):
         self.ra_conv2 = ConvNorm(width, width, 3)
         self.ra_conv3 = nn.Conv2d(width, 1, 1)
 
-    def forward(self, x: Features, coarse: Logits) -> Logits:
-        """The coarser logits, brought to the size of x and corrected."""
+    def forward(self, x: Features, coarse: Logits) -> tuple[Logits, Features]:
+        """The coarser logits, brought to the size of x and corrected, and the features that corrected them."""
         coarse = resize(coarse, (x.shape[-2], x.shape[-1]))
         unexplained = self.ra_conv1(self.st_block1(x) * (1 - coarse.sigmoid()))
         refined = self.ra_conv2(self.st_block2(unexplained) + x)
-        out: Logits = self.ra_conv3(refined) + coarse
-        return out
+        return self.ra_conv3(refined) + coarse, refined

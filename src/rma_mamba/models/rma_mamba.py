@@ -35,11 +35,22 @@ class RMAMambaConfig(VMambaConfig):
     """Channels of one more reverse attention, without VSS blocks, at half the input's resolution on the
     features of the stem; 0: none, as in the paper, whose finest map is at a quarter."""
 
+    top_down: bool = False
+    """Whether each level is also given the features that the coarser level refined, as in feature pyramids
+    (arXiv:1612.03144). In the paper only the map of logits goes from level to level."""
+
 
 def _blocks(count: int, drop_path: float, states: int, width: int) -> nn.Module:
     if count == 0:
         return nn.Identity()
     return ChannelsLast(VSSBlock(width, drop_path, states) for _ in range(count))
+
+
+def _silent(inside: int, outside: int) -> ConvNorm:
+    """A projection that adds nothing before it is trained, so that it can join trained weights."""
+    projection = ConvNorm(inside, outside, 1)
+    nn.init.zeros_(projection.bn.weight)
+    return projection
 
 
 class RMAMamba(nn.Module):
@@ -65,6 +76,10 @@ class RMAMamba(nn.Module):
         if config.half_width:
             self.translayer0_st = ConvNorm(config.width // 2, config.half_width, 1)
             self.attention0 = ReverseAttention(config.half_width, lambda _: nn.Identity())
+        if config.top_down:
+            for number in range(0 if config.half_width else 1, 4):
+                width = config.decoder_width if number else config.half_width
+                self.add_module(f"top_down{number}", _silent(config.decoder_width, width))
 
     def forward(self, images: Images) -> list[Logits]:
         """Images [slice, 3, height, width] in [0, 1], any size from 32, to logits at their size.
@@ -89,9 +104,14 @@ class RMAMamba(nn.Module):
             self.get_submodule(f"translayer{level}_st")(self.get_submodule(f"st_block{level}")(x))
             for level, x in enumerate(self.encoder.features(quarter), start=1)
         ]
-        maps = [self.out_conv1(levels[3])]
-        for number in (3, 2, 1):
-            maps.append(self.get_submodule(f"attention{number}")(levels[number - 1], maps[-1]))
         if self.config.half_width:
-            maps.append(self.attention0(self.translayer0_st(half), maps[-1]))
+            levels.insert(0, self.translayer0_st(half))
+        refined = levels.pop()
+        maps = [self.out_conv1(refined)]
+        for number, x in zip((3, 2, 1, 0), reversed(levels), strict=False):
+            if self.config.top_down:
+                size = (x.shape[-2], x.shape[-1])
+                x = x + resize(self.get_submodule(f"top_down{number}")(refined), size)
+            logits, refined = self.get_submodule(f"attention{number}")(x, maps[-1])
+            maps.append(logits)
         return maps

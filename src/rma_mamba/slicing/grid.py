@@ -57,6 +57,13 @@ class AxisResampler:
         index, weight = np.clip(index[used], 0, pixels - 1), weight[used]
         return cls(index, (weight / weight.sum(axis=0)).astype(np.float32))
 
+    @property
+    def nearest(self) -> npt.NDArray[np.intp]:
+        """The source pixel that weighs most, int [target]."""
+        heaviest = self.weight.argmax(axis=0)[None]
+        found: npt.NDArray[np.intp] = np.take_along_axis(self.index, heaviest, axis=0)[0]
+        return found
+
     def rows(self, maps: Maps) -> Maps:
         """Resample the last axis but one of float32 [..., height, width]."""
         resampled: Maps = maps[..., self.index[0], :] * self.weight[0][:, None]
@@ -148,6 +155,14 @@ class SlicePlan:
         resampled = columns.columns(rows.rows(slices.astype(np.float32, copy=False)))
         canvas = np.zeros((len(slices), *self.canvas), np.float32)
         canvas[:, *self._window] = resampled
+        return canvas
+
+    def labels_to_canvas(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Label values [slice, row, column] to [slice, height, width] on the canvas, by nearest neighbour."""
+        self._check(labels, self.shape)
+        rows, columns = (each.nearest for each in self._there)
+        canvas = np.zeros((len(labels), *self.canvas), labels.dtype)
+        canvas[:, *self._window] = labels[:, rows[:, None], columns]
         return canvas
 
     def from_canvas(self, maps: npt.NDArray[Any]) -> Maps:

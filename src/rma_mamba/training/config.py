@@ -73,6 +73,10 @@ class TrainingConfig(Settings):
     average_weights: float | None = Field(default=None, gt=0, lt=1)
     """Decay of an exponential moving average of the weights, which is validated and kept; None: none."""
 
+    dice_per_slice: float = Field(default=0.0, ge=0, le=1)
+    """Share of the Dice loss that is taken slice by slice, where the small tip of a liver counts as much as
+    its middle, instead of over the whole batch (the paper)."""
+
     clip_norm: float | None = Field(default=None, gt=0)
     """Largest norm of a step's gradient."""
 

@@ -9,7 +9,7 @@ import torch
 from lightning.fabric.utilities.seed import pl_worker_init_function
 from torch.utils.data import DataLoader, WeightedRandomSampler
 
-from rma_mamba.datasets.augment import training_transform, validation_transform
+from rma_mamba.datasets.augment import CutToCanvas, training_transform, validation_transform
 from rma_mamba.datasets.cases import phantom_cases, read_cases
 from rma_mamba.datasets.config import DataConfig
 from rma_mamba.datasets.slices import Sample, SliceDataset, thinned
@@ -44,6 +44,7 @@ class SliceData(lightning.LightningDataModule):
             neighbours=data.recipe.neighbours,
             transform=training_transform(data.augment, data.crop),
             single_slice=data.augment.single_slice,
+            reach_mm=data.augment.neighbours_reach_mm,
         )
         widest = max(max(case.images.shape[1:]) for case in valid)
         every = SliceDataset(
@@ -68,6 +69,7 @@ class SliceData(lightning.LightningDataModule):
             num_workers=self.training.workers,
             persistent_workers=self.training.workers > 0,
             worker_init_fn=_seed_transforms,
+            collate_fn=CutToCanvas(self.data.canvases),
         )
 
     def val_dataloader(self) -> DataLoader[Sample]:

@@ -38,7 +38,8 @@ class SegmentationModule(lightning.LightningModule):
         Raises:
             ConfigError: It is no finite number any more.
         """
-        loss = segmentation_loss(self.model(batch["image"]), batch["label"])
+        maps, label = self.model(batch["image"]), batch["label"]
+        loss = segmentation_loss(maps, label, per_slice=self.config.dice_per_slice)
         if not torch.isfinite(loss):
             raise ConfigError(
                 f"the loss became {float(loss)} in epoch {self.current_epoch}; expected a finite number. "
