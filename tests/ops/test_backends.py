@@ -1,8 +1,11 @@
 """Which backend runs, and what is said when one cannot."""
 
+from pathlib import Path
+
 import pytest
 
 from rma_mamba.errors import BackendError
+from rma_mamba.ops import backends
 from rma_mamba.ops.backends import (
     BACKENDS,
     ENVIRONMENT_VARIABLE,
@@ -25,7 +28,7 @@ def test_an_argument_goes_before_the_environment_and_that_before_the_device(
 
 
 @pytest.mark.parametrize(
-    ("device", "dtype"), [("cuda", "float32"), ("cpu", "float64"), ("mps", "bfloat16")]
+    ("device", "dtype"), [("cuda", "float64"), ("cpu", "float64"), ("mps", "bfloat16")]
 )
 def test_where_nothing_faster_runs_the_reference_does(
     monkeypatch: pytest.MonkeyPatch, device: str, dtype: str
@@ -49,5 +52,18 @@ def test_a_backend_that_cannot_run_is_one_line_with_all_backends(
 
 def test_a_missing_package_is_said() -> None:
     lacking = Backend("quick", "quick", "cpu", ("numpy", "no_such_package"), ("float32",))
-    assert lacking.lacks() == ("no_such_package",)
-    assert available_backends() == {"numba": "", "reference": ""}
+    assert lacking.lacks() == ("package no_such_package is not installed",)
+
+
+def test_a_gpu_is_told_by_its_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+    monkeypatch.setattr(backends, "_DEVICES", tmp_path)
+    monkeypatch.setattr(backends.sys, "platform", "linux")
+    assert available_backends() == {"numba": "", "triton": "no GPU was found", "reference": ""}
+    assert choose_backend(None, "cuda", "bfloat16").name == "reference"
+    with pytest.raises(BackendError, match="no GPU was found"):
+        choose_backend("triton", "cuda", "float32")
+    (tmp_path / "nvidia0").touch()
+    assert available_backends() == {"numba": "", "triton": "", "reference": ""}
+    assert choose_backend(None, "cuda", "bfloat16").name == "triton"
+    assert choose_backend(None, "cpu", "bfloat16").name == "numba"

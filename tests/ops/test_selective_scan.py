@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from rma_mamba.errors import BackendError, ConfigError
-from rma_mamba.ops import scan_2d, selective_scan
+from rma_mamba.ops import cross_selective_scan, scan_2d, selective_scan
 from rma_mamba.ops.selective_scan import numba_cpu
-from scan_inputs import Size, assert_close, scan_inputs, sizes
+from scan_inputs import Size, assert_close, cross_inputs, scan_inputs, sizes
 
 CONFIGURED = settings(max_examples=25, deadline=None)
 NUMBA = numba_cpu.BLOCK
@@ -23,6 +23,14 @@ def run(inputs: list[Tensor], backend: str, softplus: bool = True) -> tuple[Tens
     weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(9)).bfloat16()
     grads = torch.autograd.grad((y * weights.to(y.dtype)).sum(), leaves)
     return y.detach(), list(grads)
+
+
+def run_cross(inputs: list[Tensor], backend: str) -> tuple[Tensor, list[Tensor]]:
+    """The same of a cross scan."""
+    leaves = [each.clone().requires_grad_() for each in inputs]
+    y = cross_selective_scan(*leaves, backend=backend)
+    weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(9)).bfloat16()
+    return y.detach(), list(torch.autograd.grad((y * weights.to(y.dtype)).sum(), leaves))
 
 
 @given(size=sizes(), seed=st.integers(0, 99), softplus=st.booleans())
@@ -41,6 +49,59 @@ def test_numba_computes_the_equation(size: Size, seed: int, softplus: bool) -> N
     assert_close(got, expected)
     for each, other in zip(grads, expected_grads, strict=True):
         assert_close(each, other)
+
+
+@pytest.mark.parametrize("size", [Size(1, 2, 3, 2, 1, 4), Size(2, 3, 2, 3, 2, 3)])
+def test_a_cross_scan_makes_its_step_sizes_of_a_low_rank(size: Size) -> None:
+    inputs = cross_inputs(size, rank=2, dtype=torch.float64)
+    u, gates, weight, A, D, bias = inputs
+    delta = torch.einsum("bhwkr,kcr->kbhwc", gates[..., :2], weight)
+    B, C = gates[..., 2:].split(size.states, -1)
+    expected = scan_2d(u, delta, A, B, C, D, bias, backend="reference")
+    assert_close(cross_selective_scan(*inputs, backend="reference"), expected, torch.float64)
+    leaves = [each.requires_grad_() for each in inputs]
+    assert torch.autograd.gradcheck(
+        lambda *args: cross_selective_scan(*args, backend="reference"), leaves
+    )
+
+
+@given(size=sizes(), rank=st.integers(1, 5), seed=st.integers(0, 99))
+@example(size=Size(2, 1, 9, NUMBA - 1, 1, 4), rank=3, seed=1)
+@example(size=Size(1, 3, 4, 192, 2, 4), rank=6, seed=2)
+@example(size=Size(1, 4, 4, 4, 1, 4), rank=numba_cpu.MOST_RANK, seed=3)
+@example(size=Size(2, 4, 4, 4, 2, 4), rank=numba_cpu.MOST_RANK + 1, seed=4)
+@CONFIGURED
+def test_numba_computes_the_cross_scan(size: Size, rank: int, seed: int) -> None:
+    inputs = cross_inputs(size, rank, seed)
+    expected, expected_grads = run_cross(inputs, "reference")
+    got, grads = run_cross(inputs, "numba")
+    assert_close(got, expected)
+    for each, other in zip(grads, expected_grads, strict=True):
+        assert_close(each, other)
+
+
+@pytest.mark.parametrize("rank", [3, numba_cpu.MOST_RANK + 1])
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_a_cross_scan_in_bfloat16_keeps_the_types_of_its_inputs(backend: str, rank: int) -> None:
+    inputs = cross_inputs(Size(2, 8, 9, 6, 1, 4), rank)
+    mixed = [
+        each.bfloat16() if i < 2 else each for i, each in enumerate(inputs)
+    ]  # as autocast does
+    rounded = [each.float() for each in mixed]
+    expected, expected_grads = run_cross(rounded, "reference")
+    got, grads = run_cross(mixed, backend)
+    assert [each.dtype for each in (got, *grads)] == [torch.bfloat16] * 3 + [torch.float32] * 4
+    assert_close(got, expected, torch.bfloat16)
+    for each, other in zip(grads, expected_grads, strict=True):
+        assert_close(each, other, torch.bfloat16)
+
+
+@pytest.mark.parametrize("channels", [1, 31, 64, 96, 100, 192, 384, 1536])
+def test_blocks_of_channels_cover_all_and_share_evenly(channels: int) -> None:
+    block = numba_cpu._block(channels)
+    assert 1 <= block <= numba_cpu.LARGEST_BLOCK
+    if channels % (2 * numba_cpu.LANES) == 0:
+        assert channels % (2 * block) == 0
 
 
 def test_the_comparison_can_fail() -> None:
@@ -182,13 +243,17 @@ def test_skip_and_bias_can_be_left_out() -> None:
 
 
 @pytest.mark.parametrize("backend", ["numba", "reference"])
-def test_the_operator_is_one_that_torch_can_compile(backend: str) -> None:
-    inputs = [each.requires_grad_() for each in scan_inputs(Size(1, 3, 4, 5, 1, 4))]
-    torch.library.opcheck(
-        torch.ops.rma_mamba.scan_2d.default,
-        (*inputs, True, backend),
-        test_utils=("test_schema", "test_autograd_registration", "test_faketensor"),
-    )
+def test_the_operators_are_ones_that_torch_can_compile(backend: str) -> None:
+    size = Size(1, 3, 4, 5, 1, 4)
+    inputs = [each.requires_grad_() for each in scan_inputs(size)]
+    cross = [each.requires_grad_() for each in cross_inputs(size, 2)]
+    operators, checks = torch.ops.rma_mamba, ("schema", "autograd_registration", "faketensor")
+    for operator, given_ in (
+        (operators.scan_2d, (*inputs, True, backend)),
+        (operators.cross_scan, (*cross, backend)),
+    ):
+        tests = tuple(f"test_{check}" for check in checks)
+        torch.library.opcheck(operator.default, given_, test_utils=tests)
 
 
 def test_a_wrong_shape_is_named() -> None:
@@ -197,6 +262,12 @@ def test_a_wrong_shape_is_named() -> None:
         ConfigError, match=r"B has shape \(1, 3, 4, 3, 1\); expected \(1, 3, 4, 4, 1\)"
     ):
         scan_2d(u, delta, A, B[..., :3, :], C, D, bias)
+    gates, weight = torch.zeros(1, 3, 4, 4, 5), torch.zeros(4, 5, 3)
+    assert cross_selective_scan(u, gates, weight, A, D, bias).shape == u.shape
+    with pytest.raises(ConfigError, match=r"gates has shape \(1, 3, 4, 4, 4\); expected"):
+        cross_selective_scan(u, gates[..., 1:], weight, A, D, bias)
+    with pytest.raises(ConfigError, match="delta_weight has shape"):
+        cross_selective_scan(u, gates, weight[:3], A, D, bias)
     with pytest.raises(ConfigError, match="none of them 0"):
         scan_2d(u[:0], delta[:, :0], A, B[:0], C[:0], D, bias)
     with pytest.raises(ConfigError, match="none of them 0"):

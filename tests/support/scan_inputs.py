@@ -61,3 +61,14 @@ def scan_inputs(size: Size, seed: int = 0, dtype: torch.dtype = torch.float32) -
         0.5 * normal(k, c) - 1,
     ]
     return [each.to(dtype) for each in inputs]
+
+
+def cross_inputs(
+    size: Size, rank: int, seed: int = 0, dtype: torch.dtype = torch.float32
+) -> list[Tensor]:
+    """u, gates, weight, A, D, bias of a cross scan with step sizes of this rank."""
+    u, _, A, B, C, D, bias = scan_inputs(size, seed, dtype)
+    random = torch.Generator().manual_seed(seed + 1)
+    steps = torch.randn((*B.shape[:4], rank), generator=random, dtype=torch.float64).to(dtype)
+    weight = torch.randn((*D.shape, rank), generator=random, dtype=torch.float64).to(dtype)
+    return [u, torch.cat([steps, B, C], -1), weight / rank**0.5, A, D, bias]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rma_mamba.models.layers import DropPath
-from rma_mamba.ops import scan_2d
+from rma_mamba.ops import cross_selective_scan
 
 DIRECTIONS: Final = 4
 _STEP_RANGE = (1e-3, 0.1)  # of softplus(bias) at the start, log-uniform
@@ -59,17 +59,15 @@ class SS2D(nn.Module):
         return out
 
     def _scan(self, u: Tensor) -> Tensor:
-        batch, height, width, inner = u.shape
         # The projections are pointwise: made before the scan order is applied, they need no reordered
         # copies of the map, and the four directions share one matrix product.
-        projected = functional.linear(u, self.x_proj_weight.flatten(0, 1))
-        projected = projected.view(batch, height, width, DIRECTIONS, -1)
-        step, B, C = torch.split(projected, [self.rank, self.states, self.states], dim=-1)
-        step = step.flatten(0, 2).transpose(0, 1)  # [direction, position, rank]
-        delta = torch.bmm(step, self.dt_projs_weight.mT).view(DIRECTIONS, *u.shape)
-        A = -torch.exp(self.A_logs.float()).view(DIRECTIONS, inner, -1)
-        D = self.Ds.float().view(DIRECTIONS, inner)
-        return scan_2d(u, delta, A, B, C, D, self.dt_projs_bias.float())
+        gates = functional.linear(u, self.x_proj_weight.flatten(0, 1))
+        gates = gates.view(*u.shape[:3], DIRECTIONS, self.rank + 2 * self.states)
+        A = -torch.exp(self.A_logs.float()).view(DIRECTIONS, u.shape[-1], self.states)
+        D = self.Ds.float().view(DIRECTIONS, -1)
+        return cross_selective_scan(
+            u, gates, self.dt_projs_weight, A, D, self.dt_projs_bias.float()
+        )
 
 
 class MLP(nn.Module):

@@ -1,6 +1,6 @@
 """Operators that PyTorch lacks, each with a reference that is the equation and faster backends judged by it."""
 
 from rma_mamba.ops.backends import available_backends
-from rma_mamba.ops.selective_scan import scan_2d, selective_scan
+from rma_mamba.ops.selective_scan import cross_selective_scan, scan_2d, selective_scan
 
-__all__ = ["available_backends", "scan_2d", "selective_scan"]
+__all__ = ["available_backends", "cross_selective_scan", "scan_2d", "selective_scan"]

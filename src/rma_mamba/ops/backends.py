@@ -9,10 +9,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from rma_mamba.errors import BackendError
+
+_DEVICES = Path("/dev")
 
 ENVIRONMENT_VARIABLE: Final = "RMA_MAMBA_BACKEND"
 
@@ -36,22 +40,30 @@ class Backend:
     dtypes: tuple[str, ...]
 
     def lacks(self) -> tuple[str, ...]:
-        """Packages that are not installed; empty if the backend can run."""
-        return tuple(name for name in self.requires if importlib.util.find_spec(name) is None)
+        """What is missing here, in words; empty if the backend can run."""
+        packages = (name for name in self.requires if importlib.util.find_spec(name) is None)
+        missing = [f"package {name} is not installed" for name in packages]
+        if self.device == "cuda" and not has_gpu():
+            missing.append("no GPU was found")
+        return tuple(missing)
 
 
 BACKENDS: Final = (
     Backend("numba", "numba_cpu", "cpu", ("numba",), ("float32", "bfloat16", "float16")),
+    Backend("triton", "triton_gpu", "cuda", ("triton",), ("float32", "bfloat16", "float16")),
     Backend("reference", "reference", "any", (), ("float32", "bfloat16", "float16", "float64")),
 )
 
 
+def has_gpu() -> bool:
+    """Whether there is a GPU, as far as can be told without loading torch (elsewhere than on Linux: perhaps)."""
+    nodes = ("nvidia[0-9]*", "kfd", "dxg")  # of NVIDIA, of AMD, of Windows' Linux
+    return sys.platform != "linux" or any(any(_DEVICES.glob(node)) for node in nodes)
+
+
 def available_backends() -> dict[str, str]:
     """Every backend's name, with "" if it can run here or else what it lacks, in words."""
-    return {
-        backend.name: ", ".join(f"package {name} is not installed" for name in backend.lacks())
-        for backend in BACKENDS
-    }
+    return {backend.name: ", ".join(backend.lacks()) for backend in BACKENDS}
 
 
 def choose_backend(asked: str | None, device: str, dtype: str) -> Backend:
@@ -78,7 +90,7 @@ def choose_backend(asked: str | None, device: str, dtype: str) -> Backend:
 def _objection(backend: Backend, device: str, dtype: str) -> str:
     """Why a backend cannot run on such tensors, or ""."""
     if backend.lacks():
-        return f"package {backend.lacks()[0]} is not installed"
+        return backend.lacks()[0]
     if backend.device not in ("any", device):
         return f"it runs on {backend.device}"
     if dtype not in backend.dtypes:

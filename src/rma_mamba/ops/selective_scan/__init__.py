@@ -8,8 +8,9 @@
 | B, C | how the input enters the state, how the state leaves it | B, C |
 | D | skip | D |
 
-A backend is a module with two pure functions, `forward` and `backward`; autograd is wired here, once, as a
-`torch.library` custom operator, so that `torch.compile` and export see it.
+A backend is a module with pure functions: `forward` and `backward`, whose step sizes are given, and
+`cross_forward` and `cross_backward`, which make them from a low rank where they are used. Autograd is wired here,
+once, as `torch.library` custom operators, so that `torch.compile` and export see them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from torch import Tensor
 from rma_mamba.errors import ConfigError
 from rma_mamba.ops.backends import BACKENDS, choose_backend
 
-__all__ = ["scan_2d", "selective_scan"]
+__all__ = ["cross_selective_scan", "scan_2d", "selective_scan"]
 
 
 def scan_2d(
@@ -66,6 +67,55 @@ def scan_2d(
     delta_bias = A.new_zeros(A.shape[:2]) if delta_bias is None else delta_bias
     chosen = choose_backend(backend, u.device.type, str(u.dtype).removeprefix("torch."))
     y: Tensor = _scan(u, delta, A, B, C, D, delta_bias, delta_softplus, chosen.name)
+    return y
+
+
+def cross_selective_scan(
+    u: Tensor,
+    gates: Tensor,
+    delta_weight: Tensor,
+    A: Tensor,
+    D: Tensor,
+    delta_bias: Tensor,
+    *,
+    backend: str | None = None,
+) -> Tensor:
+    """The core of SS2D: `scan_2d` with delta[k] = gates[..., k, :rank] @ delta_weight[k].T, and softplus.
+
+    The step sizes of all directions are never held in memory, nor are copies of u in scan order.
+
+    Args:
+        u: Input (batch, height, width, channel).
+        gates: What a position lets in and out, (batch, height, width, direction, rank + 2 states): `rank`
+            numbers that make the step sizes, then B, then C.
+        delta_weight: Step sizes from these numbers (direction, channel, rank).
+        A: Decay rates (direction, channel, state).
+        D: Skip (direction, channel).
+        delta_bias: Added to delta (direction, channel).
+        backend: As for `scan_2d`.
+
+    Returns:
+        y (batch, height, width, channel) in u's type. The state is float32 (float64 for float64).
+
+    Raises:
+        ConfigError: Shapes do not fit together.
+        BackendError: The backend asked for cannot run.
+    """
+    _check_map(u, A)
+    directions, channels, states = A.shape
+    rank = delta_weight.shape[-1]
+    _check_shapes(
+        u,
+        {
+            "A": (A, (directions, u.shape[3], states)),
+            "delta_weight": (delta_weight, (directions, channels, rank)),
+            "gates": (gates, (*u.shape[:3], directions, rank + 2 * states)),
+            "D": (D, (directions, channels)),
+            "delta_bias": (delta_bias, (directions, channels)),
+        },
+    )
+    chosen = choose_backend(backend, u.device.type, str(u.dtype).removeprefix("torch."))
+    y: Tensor = _cross_scan(u, gates, delta_weight, A, D, delta_bias, chosen.name)
     return y
 
 
@@ -121,6 +171,23 @@ def selective_scan(
 def _check(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, bias: Tensor | None
 ) -> None:
+    _check_map(u, A)
+    directions, channels, states = A.shape
+    gates = (*u.shape[:3], directions, states)
+    _check_shapes(
+        u,
+        {
+            "A": (A, (directions, u.shape[3], states)),
+            "delta": (delta, (directions, *u.shape)),
+            "B": (B, gates),
+            "C": (C, gates),
+            "D": (D, (directions, channels)),
+            "delta_bias": (bias, (directions, channels)),
+        },
+    )
+
+
+def _check_map(u: Tensor, A: Tensor) -> None:
     if u.ndim != 4 or A.ndim != 3 or not 1 <= A.shape[0] <= 4 or 0 in (u.numel(), A.shape[2]):
         found = f"u has shape {tuple(u.shape)} and A {tuple(A.shape)}"
         raise ConfigError(
@@ -129,16 +196,9 @@ def _check(
         )
     if not u.is_floating_point():
         raise ConfigError(f"u is {u.dtype}; expected real numbers. Convert it with u.float().")
-    directions, channels, states = A.shape
-    gates = (*u.shape[:3], directions, states)
-    expected = {
-        "A": (A, (directions, u.shape[3], states)),
-        "delta": (delta, (directions, *u.shape)),
-        "B": (B, gates),
-        "C": (C, gates),
-        "D": (D, (directions, channels)),
-        "delta_bias": (bias, (directions, channels)),
-    }
+
+
+def _check_shapes(u: Tensor, expected: dict[str, tuple[Tensor | None, tuple[int, ...]]]) -> None:
     for name, (tensor, shape) in expected.items():
         if tensor is not None and tuple(tensor.shape) != shape:
             found = f"{name} has shape {tuple(tensor.shape)}; expected {shape}"
@@ -182,14 +242,39 @@ def _scan_backward(
     return list(_module(backend).backward(grad_y, u, delta, A, B, C, D, bias, softplus))
 
 
+@torch.library.custom_op("rma_mamba::cross_scan", mutates_args=())
+def _cross_scan(
+    u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor, backend: str
+) -> Tensor:
+    y: Tensor = _module(backend).cross_forward(u, gates, weight, A, D, bias)
+    return y
+
+
+@torch.library.custom_op("rma_mamba::cross_scan_backward", mutates_args=())
+def _cross_scan_backward(
+    grad_y: Tensor,
+    u: Tensor,
+    gates: Tensor,
+    weight: Tensor,
+    A: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    backend: str,
+) -> list[Tensor]:
+    return list(_module(backend).cross_backward(grad_y, u, gates, weight, A, D, bias))
+
+
 @_scan.register_fake
+@_cross_scan.register_fake
 def _(u: Tensor, *rest: Any) -> Tensor:
     return torch.empty_like(u, memory_format=torch.contiguous_format)
 
 
 @_scan_backward.register_fake
+@_cross_scan_backward.register_fake
 def _(grad_y: Tensor, *inputs: Any) -> list[Tensor]:
-    return [torch.empty_like(x, memory_format=torch.contiguous_format) for x in inputs[:7]]
+    tensors = (x for x in inputs if isinstance(x, Tensor))
+    return [torch.empty_like(x, memory_format=torch.contiguous_format) for x in tensors]
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -203,3 +288,15 @@ def _differentiate(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
 
 
 _scan.register_autograd(_differentiate, setup_context=_keep)
+
+
+def _keep_cross(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[:6])
+    ctx.backend = inputs[6]
+
+
+def _differentiate_cross(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
+    return (*_cross_scan_backward(grad_y, *ctx.saved_tensors, ctx.backend), None)
+
+
+_cross_scan.register_autograd(_differentiate_cross, setup_context=_keep_cross)

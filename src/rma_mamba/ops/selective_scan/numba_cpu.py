@@ -16,6 +16,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numba as nb
@@ -26,7 +27,14 @@ from numba.core import types
 from numba.extending import intrinsic
 from torch import Tensor
 
-BLOCK = 64  # channels of a task: four AVX-512 registers; a smaller last block is allowed
+from rma_mamba.ops.selective_scan import low_rank
+
+LANES = 16  # of float32 in an AVX-512 register
+BLOCK = 64  # channels of a task where no even number of equal blocks exists; the last one may be smaller
+LARGEST_BLOCK = 96  # channels of a task
+MOST_RANK = (
+    16  # of step sizes made in the kernel; beyond, maps are small and a matrix product is faster
+)
 CHUNK = 4096  # kept states of a channel in the backward pass: its steps are walked once if they fit
 
 f4 = np.float32
@@ -48,14 +56,6 @@ def _as_float(typing_context: Any, x: Any) -> Any:
         return builder.bitcast(args[0], ir.FloatType())
 
     return types.float32(types.int32), generate
-
-
-@intrinsic
-def _as_int(typing_context: Any, x: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(32))
-
-    return types.int32(types.float32), generate
 
 
 @intrinsic
@@ -107,17 +107,17 @@ def _exp(x):
 
 @nb.njit(fastmath=True, inline="always")
 def _log1p(y):
-    """log(1 + y) for y >= 0: the atanh series of the mantissa; where 1 + y would round y away, y's own."""
-    u = f4(1) + y
-    i = _as_int(u)
-    e = (i - i4(0x3F3504F3)) >> i4(23)
-    m = _as_float(i - (e << i4(23)))
-    f = m - f4(1)
-    s = f / (f4(2) + f)
-    z = s * s
-    p = f4(1) + z * (f4(0.33333333) + z * (f4(0.2) + z * (f4(0.14285714) + z * f4(0.11111111))))
-    small = y * (f4(1) - y * (f4(0.5) - y * (f4(0.33333333) - y * (f4(0.25) - y * f4(0.2)))))
-    return small if y < f4(0.0625) else f4(2) * s * p + f4(e) * f4(0.69314718)
+    """log(1 + y) for y from 0 to 1, to 2e-7 of itself however small y is: y times a minimax polynomial."""
+    p = f4(0.005232668947428465)
+    p = p * y - f4(0.029505137354135513)
+    p = p * y + f4(0.07822578400373459)
+    p = p * y - f4(0.13663232326507568)
+    p = p * y + f4(0.19106000661849976)
+    p = p * y - f4(0.2484298050403595)
+    p = p * y + f4(0.3331909775733948)
+    p = p * y - f4(0.4999949336051941)
+    p = p * y + f4(0.9999999403953552)
+    return p * y
 
 
 @nb.njit(fastmath=True, inline="always")
@@ -142,19 +142,51 @@ def _position(k, t, height, width):
     return t
 
 
+@nb.njit(fastmath=True, inline="always")
+def _step_sizes(out, size, delta, steps, weight, bias_k, softplus, k, b, p, first):
+    """Step sizes of one position: as they are given, or (where there are `steps`) steps times weight."""
+    rank = steps.shape[3]
+    if rank == 0:
+        d_p = delta[k, b, p, first : first + size]
+        for j in range(size):
+            out[j] = _wide(d_p[j]) + bias_k[j]
+    else:
+        # two rows of the weight at a time: half the loads and stores of `out`
+        odd = rank % 2
+        if odd == 1:
+            step = _wide(steps[b, p, k, 0])
+            w = weight[k, 0, first : first + size]
+            for j in range(size):
+                out[j] = bias_k[j] + step * w[j]
+        else:
+            for j in range(size):
+                out[j] = bias_k[j]
+        for r in range(odd, rank, 2):
+            one, two = _wide(steps[b, p, k, r]), _wide(steps[b, p, k, r + 1])
+            v = weight[k, r, first : first + size]
+            w = weight[k, r + 1, first : first + size]
+            for j in range(size):
+                out[j] += one * v[j] + two * w[j]
+    if softplus:
+        for j in range(size):
+            out[j] = _softplus(out[j])
+
+
 @_kernel
-def _forward_task(u, delta, A, B, C, D, bias, softplus, height, width, task, y):
+def _forward_task(
+    u, delta, steps, weight, A, B, C, D, bias, softplus, height, width, block, task, y
+):
     """One image and one block of channels, all directions. u, y: (batch, length, channel)."""
     length, channels = u.shape[1], u.shape[2]
     directions, states = A.shape[0], A.shape[1]
-    blocks = (channels + BLOCK - 1) // BLOCK
-    b, first = task // blocks, (task % blocks) * BLOCK
-    size = min(BLOCK, channels - first)
-    h = np.empty((states, BLOCK), f4)
-    step = np.empty(BLOCK, f4)
-    inflow = np.empty(BLOCK, f4)
-    out = np.empty(BLOCK, f4)
-    x = np.empty(BLOCK, f4)
+    blocks = (channels + block - 1) // block
+    b, first = task // blocks, (task % blocks) * block
+    size = min(block, channels - first)
+    h = np.empty((states, block), f4)
+    step = np.empty(block, f4)
+    inflow = np.empty(block, f4)
+    out = np.empty(block, f4)
+    x = np.empty(block, f4)
     for k in range(directions):
         h[:] = f4(0)
         bias_k = bias[k, first : first + size]
@@ -162,15 +194,10 @@ def _forward_task(u, delta, A, B, C, D, bias, softplus, height, width, task, y):
         for t in range(length):
             p = _position(k, t, height, width)
             u_p = u[b, p, first : first + size]
-            d_p = delta[k, b, p, first : first + size]
             y_p = y[b, p, first : first + size]
+            _step_sizes(step, size, delta, steps, weight, bias_k, softplus, k, b, p, first)
             for j in range(size):
                 x[j] = _wide(u_p[j])
-                step[j] = _wide(d_p[j]) + bias_k[j]
-            if softplus:
-                for j in range(size):
-                    step[j] = _softplus(step[j])
-            for j in range(size):
                 inflow[j] = step[j] * x[j]
                 out[j] = skip_k[j] * x[j]
             for n in range(states):
@@ -193,6 +220,8 @@ def _backward_task(
     gy,
     u,
     delta,
+    steps,
+    weight,
     A,
     B,
     C,
@@ -201,36 +230,42 @@ def _backward_task(
     softplus,
     height,
     width,
+    block,
     chunk,
     task,
     gu,
     gdelta,
-    gA,
+    gsteps,
     gB,
     gC,
+    gweight,
+    gA,
     gD,
     gbias,
 ):
     """Gradients of one image and one block of channels.
 
-    gB, gC have a leading axis of blocks and gA, gD, gbias one of images, so that no two tasks write the same cell.
+    gsteps, gB, gC have a leading axis of blocks and gweight, gA, gD, gbias one of images, so that no two tasks
+    write the same cell.
     """
     length, channels = u.shape[1], u.shape[2]
     directions, states = A.shape[0], A.shape[1]
-    blocks = (channels + BLOCK - 1) // BLOCK
-    b, block = task // blocks, task % blocks
-    first = block * BLOCK
-    size = min(BLOCK, channels - first)
+    rank = steps.shape[3]
+    blocks = (channels + block - 1) // block
+    b, number = task // blocks, task % blocks
+    first = number * block
+    size = min(block, channels - first)
     segments = (length + chunk - 1) // chunk
-    kept = np.empty((segments, states, BLOCK), f4)
-    h = np.empty((chunk + 1, states, BLOCK), f4)
-    gain = np.empty((chunk, states, BLOCK), f4)
-    step = np.empty((chunk, BLOCK), f4)
-    carry = np.empty((states, BLOCK), f4)
-    pull_u = np.empty(BLOCK, f4)
-    pull_step = np.empty(BLOCK, f4)
-    x = np.empty(BLOCK, f4)
-    g = np.empty(BLOCK, f4)
+    kept = np.empty((segments, states, block), f4)
+    h = np.empty((chunk + 1, states, block), f4)
+    gain = np.empty((chunk, states, block), f4)
+    step = np.empty((chunk, block), f4)
+    carry = np.empty((states, block), f4)
+    pull_u = np.empty(block, f4)
+    pull_step = np.empty(block, f4)
+    x = np.empty(block, f4)
+    g = np.empty(block, f4)
+    gd = np.empty(block, f4)
     for k in range(directions):
         bias_k = bias[k, first : first + size]
         skip_k = D[k, first : first + size]
@@ -243,14 +278,10 @@ def _backward_task(
         for t in range((segments - 1) * chunk):
             p = _position(k, t, height, width)
             u_p = u[b, p, first : first + size]
-            d_p = delta[k, b, p, first : first + size]
             s = step[0]
+            _step_sizes(s, size, delta, steps, weight, bias_k, softplus, k, b, p, first)
             for j in range(size):
                 x[j] = _wide(u_p[j])
-                s[j] = _wide(d_p[j]) + bias_k[j]
-            if softplus:
-                for j in range(size):
-                    s[j] = _softplus(s[j])
             for n in range(states):
                 gate_in = _wide(B[b, p, k, n])
                 A_n = A[k, n, first : first + size]
@@ -262,19 +293,15 @@ def _backward_task(
         carry[:] = f4(0)
         for segment in range(segments - 1, -1, -1):
             start = segment * chunk
-            steps = min(chunk, length - start)
+            count = min(chunk, length - start)
             h[0] = kept[segment]
-            for i in range(steps):
+            for i in range(count):
                 p = _position(k, start + i, height, width)
                 u_p = u[b, p, first : first + size]
-                d_p = delta[k, b, p, first : first + size]
                 s = step[i]
+                _step_sizes(s, size, delta, steps, weight, bias_k, softplus, k, b, p, first)
                 for j in range(size):
                     x[j] = _wide(u_p[j])
-                    s[j] = _wide(d_p[j]) + bias_k[j]
-                if softplus:
-                    for j in range(size):
-                        s[j] = _softplus(s[j])
                 for n in range(states):
                     gate_in = _wide(B[b, p, k, n])
                     A_n = A[k, n, first : first + size]
@@ -282,12 +309,11 @@ def _backward_task(
                     for j in range(size):
                         a[j] = _exp(s[j] * A_n[j])
                         after[j] = a[j] * before[j] + gate_in * s[j] * x[j]
-            for i in range(steps - 1, -1, -1):
+            for i in range(count - 1, -1, -1):
                 p = _position(k, start + i, height, width)
                 u_p = u[b, p, first : first + size]
                 gy_p = gy[b, p, first : first + size]
                 gu_p = gu[b, p, first : first + size]
-                gd_p = gdelta[k, b, p, first : first + size]
                 s = step[i]
                 for j in range(size):
                     x[j] = _wide(u_p[j])
@@ -310,16 +336,28 @@ def _backward_task(
                         gA_n[j] += through * s[j]
                         pull_u[j] += gh * gate_in
                         pull_step[j] += through * A_n[j]
-                    gB[block, b, p, k, n] = sum_B
-                    gC[block, b, p, k, n] = sum_C
+                    gB[number, b, p, k, n] = sum_B
+                    gC[number, b, p, k, n] = sum_C
                 for j in range(size):
                     slope = _slope(s[j]) if softplus else f4(1)
-                    gd = (pull_step[j] + pull_u[j] * x[j]) * slope
-                    gd_p[j] = _narrow(gd, gd_p[j])
-                    gbias_k[j] += gd
+                    gd[j] = (pull_step[j] + pull_u[j] * x[j]) * slope
+                    gbias_k[j] += gd[j]
                     gD_k[j] += g[j] * x[j]
                     into_u = pull_u[j] * s[j] + skip_k[j] * g[j]
                     gu_p[j] = into_u if k == 0 else gu_p[j] + into_u
+                if rank == 0:
+                    gd_p = gdelta[k, b, p, first : first + size]
+                    for j in range(size):
+                        gd_p[j] = _narrow(gd[j], gd_p[j])
+                for r in range(rank):
+                    step_r = _wide(steps[b, p, k, r])
+                    w = weight[k, r, first : first + size]
+                    gw = gweight[b, k, r, first : first + size]
+                    total = f4(0)
+                    for j in range(size):
+                        total += gd[j] * w[j]
+                        gw[j] += gd[j] * step_r
+                    gsteps[number, b, p, k, r] = total
 
 
 class _Pool:
@@ -363,8 +401,12 @@ _pool = _Pool()
 
 def _array(tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Any:
     """Contiguous NumPy view (or copy, for other types and layouts) of a tensor; bfloat16 as its bits."""
-    plain = tensor.detach().to(dtype).contiguous().view(shape)
-    if dtype == torch.bfloat16:
+    return _numpy(tensor.detach().to(dtype).contiguous().view(shape))
+
+
+def _numpy(plain: Tensor) -> Any:
+    """View of a tensor as it lies in memory."""
+    if plain.dtype == torch.bfloat16:
         return plain.view(torch.int16).numpy().view(np.uint16)
     return plain.numpy()
 
@@ -374,21 +416,163 @@ def _kept_type(u: Tensor) -> torch.dtype:
     return torch.bfloat16 if u.dtype == torch.bfloat16 else torch.float32
 
 
-def _arrays(
-    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, bias: Tensor
-) -> list[Any]:
+def _block(channels: int) -> int:
+    """Channels of a task: an even number of equal blocks where there is one, so that two threads share them evenly."""
+    for block in range(LARGEST_BLOCK, 0, -LANES):
+        if channels % (2 * block) == 0:
+            return block
+    return BLOCK
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """The arrays of one call. Either `delta` holds the step sizes, or `steps` and `weight` make them.
+
+    Args:
+        sizes: batch, height, width, channels of u.
+        dtype: What u, delta, steps, B and C are read as.
+        arrays: u, delta, steps, weight, A, B, C, D, bias, as the kernels want them.
+        softplus: Whether softplus makes step sizes positive.
+    """
+
+    sizes: tuple[int, int, int, int]
+    dtype: torch.dtype
+    arrays: tuple[Any, ...]
+    softplus: bool
+
+    @classmethod
+    def of(
+        cls,
+        u: Tensor,
+        A: Tensor,
+        D: Tensor,
+        bias: Tensor,
+        softplus: bool,
+        *,
+        delta: Any,
+        steps: Any,
+        weight: Any,
+        B: Any,
+        C: Any,
+    ) -> _Scan:
+        """From tensors, and from what is an array already."""
+        batch, height, width, channels = u.shape
+        dtype = _kept_type(u)
+        arrays = (
+            _array(u, (batch, height * width, channels), dtype),
+            delta,
+            steps,
+            weight,
+            _array(A.mT, (A.shape[0], A.shape[2], channels)),
+            B,
+            C,
+            _array(D, D.shape),
+            _array(bias, bias.shape),
+        )
+        return cls((batch, height, width, channels), dtype, arrays, softplus)
+
+    def forward(self) -> Tensor:
+        """y (batch, height, width, channel), float32."""
+        batch, height, width, channels = self.sizes
+        block = _block(channels)
+        y = torch.empty(batch, height * width, channels)
+        out = y.numpy()
+        _pool.map(
+            lambda task: _forward_task(
+                *self.arrays, self.softplus, height, width, block, task, out
+            ),
+            batch * -(-channels // block),
+        )
+        return y.view(self.sizes)
+
+    def backward(self, grad_y: Tensor) -> dict[str, Tensor]:
+        """Gradients by the name of the input; of the gates, (batch, length, direction, rank + 2 states)."""
+        batch, height, width, channels = self.sizes
+        _, delta, steps, _, A, *_ = self.arrays
+        (directions, states, _), length, rank = A.shape, height * width, steps.shape[3]
+        block = _block(channels)
+        blocks = -(-channels // block)
+        gy = _array(grad_y, (batch, length, channels), self.dtype)
+        gu = torch.empty(batch, length, channels)
+        gdelta = torch.empty(delta.shape, dtype=self.dtype)
+        gates = torch.empty(blocks, batch, length, directions, rank + 2 * states)
+        gweight, gA = (torch.zeros(batch, directions, rows, channels) for rows in (rank, states))
+        gD, gbias = (torch.zeros(batch, directions, channels) for _ in range(2))
+        outputs = [
+            _numpy(each)
+            for each in (
+                gu,
+                gdelta,
+                *gates.split([rank, states, states], -1),
+                gweight,
+                gA,
+                gD,
+                gbias,
+            )
+        ]
+        _pool.map(
+            lambda task: _backward_task(
+                gy,
+                *self.arrays,
+                self.softplus,
+                height,
+                width,
+                block,
+                max(1, CHUNK // states),
+                task,
+                *outputs,
+            ),
+            batch * blocks,
+        )
+        return {
+            "u": gu,
+            "delta": gdelta,
+            "gates": gates.sum(0),
+            "weight": gweight.sum(0).mT,
+            "A": gA.sum(0).mT,
+            "D": gD.sum(0),
+            "bias": gbias.sum(0),
+        }
+
+
+def _given(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    softplus: bool,
+) -> _Scan:
+    """A scan whose step sizes are given."""
     batch, height, width, channels = u.shape
-    directions, states, length = A.shape[0], A.shape[2], height * width
-    dtype = _kept_type(u)
-    return [
-        _array(u, (batch, length, channels), dtype),
-        _array(delta, (directions, batch, length, channels), dtype),
-        _array(A.transpose(1, 2), (directions, states, channels)),
-        _array(B, (batch, length, directions, states), dtype),
-        _array(C, (batch, length, directions, states), dtype),
-        _array(D, (directions, channels)),
-        _array(bias, (directions, channels)),
-    ]
+    directions, states, length, dtype = A.shape[0], A.shape[2], height * width, _kept_type(u)
+    gate = (batch, length, directions, states)
+    return _Scan.of(
+        u, A, D, bias, softplus,
+        delta=_array(delta, (directions, batch, length, channels), dtype),
+        steps=_array(u.new_empty(0), (batch, length, directions, 0), dtype),
+        weight=_array(u.new_empty(0), (directions, 0, channels)),
+        B=_array(B, gate, dtype),
+        C=_array(C, gate, dtype),
+    )  # fmt: skip
+
+
+def _made(u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor) -> _Scan:
+    """A scan whose step sizes are made where they are used: steps times weight, then softplus."""
+    batch, height, width, channels = u.shape
+    directions, states, length, dtype = A.shape[0], A.shape[2], height * width, _kept_type(u)
+    rank = weight.shape[2]
+    array = _array(gates, (batch, length, directions, rank + 2 * states), dtype)
+    return _Scan.of(
+        u, A, D, bias, True,
+        delta=_array(u.new_empty(0), (directions, batch, length, 0), dtype),
+        steps=array[..., :rank],
+        weight=_array(weight.mT, (directions, rank, channels)),
+        B=array[..., rank : rank + states],
+        C=array[..., rank + states :],
+    )  # fmt: skip
 
 
 def forward(
@@ -402,15 +586,7 @@ def forward(
     softplus: bool,
 ) -> Tensor:
     """y (batch, height, width, channel), in u's type; the state is float32 whatever that is."""
-    batch, height, width, channels = u.shape
-    arrays = _arrays(u, delta, A, B, C, D, bias)
-    y = torch.empty(batch, height * width, channels)
-    out = y.numpy()
-    _pool.map(
-        lambda task: _forward_task(*arrays, softplus, height, width, task, out),
-        batch * -(-channels // BLOCK),
-    )
-    return y.view(u.shape).to(u.dtype)
+    return _given(u, delta, A, B, C, D, bias, softplus).forward().to(u.dtype)
 
 
 def backward(
@@ -423,27 +599,34 @@ def backward(
     D: Tensor,
     bias: Tensor,
     softplus: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """Gradients of u, delta, A, B, C, D and bias, in their shapes and types."""
-    batch, height, width, channels = u.shape
-    directions, states, length = A.shape[0], A.shape[2], height * width
-    blocks = -(-channels // BLOCK)
-    chunk = max(1, CHUNK // states)
-    arrays = _arrays(u, delta, A, B, C, D, bias)
-    dtype = _kept_type(u)
-    gy = _array(grad_y, (batch, length, channels), dtype)
-    gu = torch.empty(batch, length, channels)
-    gdelta = torch.empty(directions, batch, length, channels, dtype=dtype)
-    gA = torch.zeros(batch, directions, states, channels)
-    gB, gC = (torch.empty(blocks, batch, length, directions, states) for _ in range(2))
-    gD, gbias = (torch.zeros(batch, directions, channels) for _ in range(2))
-    outputs = [_array(each, each.shape, each.dtype) for each in (gu, gdelta, gA, gB, gC, gD, gbias)]
-    _pool.map(
-        lambda task: _backward_task(gy, *arrays, softplus, height, width, chunk, task, *outputs),
-        batch * blocks,
-    )
-    grads = (gu, gdelta, gA.sum(0).mT, gB.sum(0), gC.sum(0), gD.sum(0), gbias.sum(0))
-    inputs = (u, delta, A, B, C, D, bias)
-    return tuple(  # type: ignore[return-value]
-        g.reshape(x.shape).to(x.dtype) for g, x in zip(grads, inputs, strict=True)
-    )
+    grads = _given(u, delta, A, B, C, D, bias, softplus).backward(grad_y)
+    # copies, since no two results of an operator may share memory
+    gB, gC = (each.clone() for each in torch.split(grads["gates"], A.shape[2], -1))
+    found = (grads["u"], grads["delta"], grads["A"], gB, gC, grads["D"], grads["bias"])
+    return _like(found, (u, delta, A, B, C, D, bias))
+
+
+def cross_forward(
+    u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor
+) -> Tensor:
+    """y of a cross scan, as `forward`."""
+    if weight.shape[2] > MOST_RANK:
+        return low_rank.cross_forward(forward, u, gates, weight, A, D, bias)
+    return _made(u, gates, weight, A, D, bias).forward().to(u.dtype)
+
+
+def cross_backward(
+    grad_y: Tensor, u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor
+) -> tuple[Tensor, ...]:
+    """Gradients of u, gates, weight, A, D and bias, in their shapes and types."""
+    if weight.shape[2] > MOST_RANK:
+        return low_rank.cross_backward(backward, grad_y, u, gates, weight, A, D, bias)
+    grads = _made(u, gates, weight, A, D, bias).backward(grad_y)
+    found = tuple(grads[name] for name in ("u", "gates", "weight", "A", "D", "bias"))
+    return _like(found, (u, gates, weight, A, D, bias))
+
+
+def _like(grads: tuple[Tensor, ...], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(g.reshape(x.shape).to(x.dtype) for g, x in zip(grads, inputs, strict=True))

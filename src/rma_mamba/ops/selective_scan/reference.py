@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from rma_mamba.ops.selective_scan import low_rank
+
 
 def walk(direction: int, height: int, width: int) -> Tensor:
     """Row-major positions in the order of a direction: rows, columns, and each of them backwards."""
@@ -98,3 +100,22 @@ def backward(
     return tuple(  # type: ignore[return-value]
         g.view(x.shape).to(x.dtype) for g, x in zip(grads, inputs, strict=True)
     )
+
+
+def cross_forward(
+    u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor
+) -> Tensor:
+    """y (batch, height, width, channel): step sizes of low rank, then the scans of all directions, added."""
+    gates, weight = _widened(gates, weight)
+    return low_rank.cross_forward(forward, u, gates, weight, A, D, bias)
+
+
+def cross_backward(
+    grad_y: Tensor, u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of u, gates, weight, A, D and bias, in their shapes."""
+    wide_gates, wide_weight = _widened(gates, weight)
+    gu, ggates, gweight, gA, gD, gbias = low_rank.cross_backward(
+        backward, grad_y, u, wide_gates, wide_weight, A, D, bias
+    )
+    return gu, ggates.to(gates.dtype), gweight.to(weight.dtype), gA, gD, gbias

@@ -1,0 +1,144 @@
+"""The GPU kernels compute the equation: interpreted on a CPU, compiled for a card, and on a GPU if there is one."""
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from rma_mamba.ops.selective_scan import reference
+from scan_inputs import Size, assert_close, cross_inputs, scan_inputs
+
+Gradients = tuple[Tensor, ...]
+
+
+@pytest.fixture
+def kernels(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The backend with chunks and blocks so small that even small maps need several."""
+    pytest.importorskip("triton", reason="Triton is not made for this system")
+    module = importlib.import_module("rma_mamba.ops.selective_scan.triton_gpu")
+    monkeypatch.setattr(module, "POSITIONS", 8)
+    monkeypatch.setattr(module, "CHANNELS", 4)
+    return module
+
+
+def compare(
+    forward: Callable[..., Tensor],
+    backward: Callable[..., Gradients],
+    expected: tuple[Callable[..., Tensor], Callable[..., Any]],
+    inputs: list[Any],
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    y = expected[0](*inputs)
+    grad_y = torch.randn(y.shape, generator=torch.Generator().manual_seed(3)).to(y.dtype)
+    assert_close(forward(*inputs), y, dtype)
+    for got, each in zip(backward(grad_y, *inputs), expected[1](grad_y, *inputs), strict=True):
+        assert got.dtype == each.dtype
+        assert_close(got, each, dtype)
+
+
+@pytest.mark.parametrize(
+    ("size", "rank"),
+    [
+        (Size(1, 1, 1, 1, 1, 4), 1),
+        (Size(2, 3, 4, 5, 1, 4), 2),
+        (Size(1, 1, 9, 3, 2, 4), 3),
+        (Size(1, 5, 2, 4, 1, 3), 1),
+    ],
+)
+def test_the_kernels_compute_the_cross_scan(kernels: ModuleType, size: Size, rank: int) -> None:
+    wanted = (reference.cross_forward, reference.cross_backward)
+    compare(kernels.cross_forward, kernels.cross_backward, wanted, cross_inputs(size, rank))
+
+
+@pytest.mark.parametrize("directions", [1, 2, 4])
+@pytest.mark.parametrize("softplus", [True, False])
+def test_the_kernels_compute_the_scan(kernels: ModuleType, directions: int, softplus: bool) -> None:
+    inputs = scan_inputs(Size(1, 3, 5, 5, 1, directions))
+    if not softplus:  # step sizes have to be positive then
+        inputs[1], inputs[6] = inputs[1].abs() * 0.2, inputs[6].abs() * 0.2
+    wanted = (reference.forward, reference.backward)
+    compare(kernels.forward, kernels.backward, wanted, [*inputs, softplus])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_comes_in_and_goes_out_without_nan(
+    kernels: ModuleType, dtype: torch.dtype
+) -> None:
+    inputs = cross_inputs(Size(1, 3, 4, 5, 1, 4), 2)
+    inputs[0] *= 30  # half precision overflows at 65504, its products early
+    mixed = [each.to(dtype) if i < 2 else each for i, each in enumerate(inputs)]
+    wanted = (reference.cross_forward, reference.cross_backward)
+    compare(kernels.cross_forward, kernels.cross_backward, wanted, mixed, torch.bfloat16)
+
+
+def test_steps_from_the_smallest_to_large_ones(kernels: ModuleType) -> None:
+    for shift in (-17.0, 4.0):
+        inputs = scan_inputs(Size(1, 2, 5, 3, 1, 4))
+        inputs[1] += shift
+        wanted = (reference.forward, reference.backward)
+        compare(kernels.forward, kernels.backward, wanted, [*inputs, True])
+
+
+COMPILE = """
+import sys
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from rma_mamba.ops.selective_scan import triton_gpu
+
+sizes = ("batch", "height", "width", "channels", "chunks", "rows")
+half = ("u", "delta", "gates", "grad_y", "gdelta")
+
+
+def build(kernel, element, **constants):
+    names = kernel.arg_names
+    kinds = {
+        name: "constexpr" if name in constants
+        else "i32" if name in sizes
+        else "*" + (element if name in half else "fp32")
+        for name in names
+    }
+    values = {(names.index(name),): value for name, value in constants.items()}
+    source = ASTSource(kernel, kinds, values)
+    made = triton.compile(source, target=GPUTarget("cuda", int(sys.argv[1]), 32))
+    assert len(made.asm["cubin"]) > 1000
+
+
+shape = dict(STATES=1, DIRECTIONS=4, SOFTPLUS=True)
+shape |= dict(POSITIONS=triton_gpu.POSITIONS, CHANNELS=triton_gpu.CHANNELS)
+build(triton_gpu._carry, "fp32", DIRECTIONS=4, BACK=True, LANES=128)
+for element, rank, columns in (("bf16", 6, True), ("fp32", 0, False)):
+    shape |= dict(RANK=rank, COLUMNS=columns)
+    build(triton_gpu._aggregate, element, BACK=True, **shape)
+    build(triton_gpu._outputs, element, **shape)
+    build(triton_gpu._gradients, element, **shape)
+"""
+
+
+def test_the_kernels_compile_for_a_card_that_is_not_here(tmp_path: Path) -> None:
+    """The interpreter takes what the compiler refuses; the compiler needs no GPU."""
+    environment = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "TRITON_DEFAULT_FP_FUSION": "1"}
+    environment.pop("TRITON_INTERPRET", None)
+    script = tmp_path / "build.py"  # Triton reads the source of what it compiles
+    script.write_text(COMPILE)
+    done = subprocess.run(
+        [sys.executable, script, "90"], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_on_a_gpu() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    script = Path(__file__).parents[1] / "support" / "gpu_scan.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
