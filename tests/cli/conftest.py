@@ -42,9 +42,10 @@ class FakeSegmenter:
 
     @classmethod
     def load(
-        cls, model="default", *, device="auto", batch_size=None, fast=False
+        cls, model="default", *, device="auto", batch_size=None, fast=False, precision="auto"
     ) -> "FakeSegmenter":
         cls.loaded = {"model": model, "device": device, "batch_size": batch_size, "fast": fast}
+        cls.loaded["precision"] = precision
         return cls()
 
     def __call__(

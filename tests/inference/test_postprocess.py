@@ -34,6 +34,31 @@ def test_nothing_is_removed_at_share_zero_or_from_an_empty_mask() -> None:
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_what_lies_far_from_the_liver_goes_however_large(axes: tuple[int, ...]) -> None:
+    spacing = tuple((1.0, 1.0, 8.0)[axis] for axis in axes)
+    labels = np.zeros((40, 20, 12), np.uint8)
+    labels[0:12, 2:12, 6:11] = 1  # the liver
+    labels[20:30, 2:12, 6:9] = 1  # 8 mm to its left: a lobe
+    labels[0:12, 2:12, 0:3] = 1  # three slices of 8 mm below it
+    near, far = labels.copy(), labels.copy()
+    near[0:12, 2:12, 3] = 1  # two slices: 16 mm
+    for each, kept in ((near, 600 + 300 + 480), (far, 600 + 300)):
+        turned = each.transpose(axes)[:, ::-1].copy()
+        remove_islands(turned, 0.1, spacing)
+        assert turned.sum() == kept
+    without = labels.copy()
+    remove_islands(without, 0.1)
+    assert without.sum() == labels.sum()
+
+
+def test_far_parts_of_equal_size_both_stay() -> None:
+    labels = np.zeros((30, 5, 5), np.uint8)
+    labels[0:4] = labels[26:30] = 1
+    remove_islands(labels, 0.1, (2.0, 1.0, 1.0))
+    assert labels.sum() == 200
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
 def test_the_order_of_the_axes_does_not_matter_even_for_ties(axes: tuple[int, ...]) -> None:
     labels = np.zeros((20, 9, 9), np.uint8)
     labels[1:4, 1:4, 1:4] = labels[10:13, 5:8, 2:5] = 1

@@ -5,6 +5,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -13,6 +14,7 @@ import rma_mamba
 from orders import ORDERS, back, reordered
 from rma_mamba.errors import BackendError, ConfigError, ScanError, WeightsError
 from rma_mamba.inference import Segmenter
+from rma_mamba.inference.device import choose_precision
 from rma_mamba.models import create_model
 from rma_mamba.models.weights import encode_checkpoint
 from rma_mamba.scans import write_mask
@@ -39,7 +41,7 @@ def network(above: float = 0) -> nn.Module:
 
 @pytest.fixture(scope="module")
 def segmenter() -> Segmenter:
-    return Segmenter(network(), SliceRecipe(**RECIPE))
+    return Segmenter(network(), SliceRecipe(**RECIPE), precision="float32")
 
 
 @given(order=st.sampled_from(ORDERS))
@@ -59,11 +61,49 @@ def test_a_scan_in_any_axis_order_gives_the_same_mask_in_world_space(
 @pytest.mark.parametrize("batch_size", [1, 3, 50])
 def test_streaming_gives_what_all_slices_at_once_give(batch_size: int) -> None:
     recipe = SliceRecipe(**RECIPE)
-    segmenter = Segmenter(network(), recipe, batch_size=batch_size, island_share=0)
+    segmenter = Segmenter(
+        network(), recipe, batch_size=batch_size, island_share=0, precision="float32"
+    )
     volume = scan()
     whole = to_mask(segmenter.logits(to_slices(volume, recipe)), recipe, volume)
     found = segmenter(volume).mask
     assert np.count_nonzero(found.labels != whole.labels) <= 2  # sums in another order
+
+
+def test_a_fault_in_the_middle_of_a_scan_reaches_the_caller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    segmenter = Segmenter(network(), SliceRecipe(**RECIPE), batch_size=1)
+
+    def fail(self: SlicePlan, logits: np.ndarray) -> np.ndarray:
+        raise MemoryError("no memory for the third slice")
+
+    monkeypatch.setattr(SlicePlan, "to_probabilities", fail)
+    with pytest.raises(MemoryError, match="third slice"):
+        segmenter(scan())
+
+
+def test_bfloat16_changes_few_voxels() -> None:
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        segmenter = Segmenter(network(), SliceRecipe(**RECIPE), precision=precision)  # type: ignore[arg-type]
+        found[precision] = segmenter(scan()).mask.labels
+    differ = np.count_nonzero(found["float32"] != found["bfloat16"])
+    assert np.count_nonzero(found["float32"]) > 0
+    assert differ < 0.02 * np.count_nonzero(found["float32"])
+
+
+@pytest.mark.parametrize(
+    ("name", "half"), [("avx512_bf16", True), ("amx_bf16", True), ("avx2", False)]
+)
+def test_bfloat16_is_taken_where_the_hardware_multiplies_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, half: bool
+) -> None:
+    cpu = torch.device("cpu")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {name: True}, raising=False)
+    assert (choose_precision("auto", cpu) == torch.bfloat16) is half
+    assert choose_precision("float32", cpu) == torch.float32
+    assert choose_precision("bfloat16", cpu) == torch.bfloat16
 
 
 def test_probabilities_lie_on_the_scans_grid_and_agree_with_the_mask() -> None:

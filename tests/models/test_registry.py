@@ -43,7 +43,7 @@ def test_all_six_rows_of_the_ablation_exist(
     ("name", "settings", "message"),
     [
         ("rma-mamba-x", {}, "Did you mean 'rma-mamba-"),
-        ("unet", {}, "expected one of rma-mamba-n"),
+        ("segnet", {}, "expected one of rma-mamba-n"),
         ("rma-mamba-n", {"atention": "ra"}, "Did you mean 'attention'"),
         ("rma-mamba-n", {"attention": "none"}, "'attention' of rma-mamba-n is 'none'"),
         ("rma-mamba-n", {"width": 33}, "'width' of rma-mamba-n is 33"),

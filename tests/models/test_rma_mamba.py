@@ -1,5 +1,6 @@
 """The network computes what the released one computes, for images of any size."""
 
+import copy
 import hashlib
 import json
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import nn
 
 from deterministic import filled, image
 from rma_mamba.errors import ConfigError
-from rma_mamba.models import create_model
+from rma_mamba.models import create_model, for_inference
 from rma_mamba.training.losses import segmentation_loss
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "rma_mamba_t.npz"
@@ -108,6 +109,23 @@ def test_the_way_down_joins_trained_weights_without_a_change(half_width: int) ->
             for i in range(len(plain(images)))
         ]
     assert changed == [False, *[True] * (len(changed) - 1)]
+
+
+def test_for_inference_the_finest_map_is_the_same_and_the_only_one(tiny: nn.Module) -> None:
+    model = copy.deepcopy(tiny)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):  # as if trained
+            module.running_mean.uniform_(-1, 1)
+            module.running_var.uniform_(0.3, 3)
+            nn.init.uniform_(module.weight, -2, 2)
+            nn.init.uniform_(module.bias, -1, 1)
+    images = torch.rand(2, 3, 40, 64)
+    fast = for_inference(model.train())
+    (finest,) = fast(images)
+    torch.testing.assert_close(finest, model.eval()(images)[-1].detach(), atol=1e-4, rtol=1e-4)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in fast.modules())
+    assert not any(each.requires_grad for each in fast.parameters())
+    assert len(model(images)) == 5  # the network itself is as it was
 
 
 @torch.inference_mode()

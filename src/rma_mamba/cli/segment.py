@@ -38,6 +38,10 @@ def segment(
         bool,
         typer.Option("--fast", "-f", help="One look at each slice: quicker, a little less exact."),
     ] = False,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option(help="Of the network's numbers; auto takes the faster one."),
+    ] = "auto",
     preview: Annotated[
         bool, typer.Option("--preview", "-p", help="Also write a picture (PNG).")
     ] = False,
@@ -70,7 +74,9 @@ def segment(
     # Only now torch: a wrong path or a damaged scan is told at once.
     from rma_mamba.inference import Segmenter
 
-    segmenter = Segmenter.load(model, device=device, batch_size=batch_size, fast=fast)
+    segmenter = Segmenter.load(
+        model, device=device, batch_size=batch_size, fast=fast, precision=precision
+    )
     with console.progress("Segmenting") as progress:
         result = segmenter(
             volume,

@@ -1,10 +1,11 @@
-"""Cases: the slices of one patient as the network sees them, with their labels, in memory as 8 bits."""
+"""Cases: the slices of one patient as the network sees them, with their labels, as 8 bits."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from rma_mamba.datasets.cache import Arrays, cached, fingerprint
 from rma_mamba.datasets.config import DataConfig, Side, SourceConfig, normalised
 from rma_mamba.datasets.phantom import CONTRASTS, make_phantom
 from rma_mamba.errors import ConfigError, GridError, ScanError
@@ -25,6 +27,7 @@ _EIGHT_BITS = IntensityScale(0, 255)
 _PICTURES = (".png", ".jpg", ".jpeg")
 _VOLUMES = (".nii", ".nii.gz")
 _MASK_THRESHOLD = 63  # of 8-bit masks: 127 or 255 is liver; JPG masks ring around 0
+_DECIDE_ARRAYS = {"kind", "liver", "modality", "pixel_mm", "quarter_turns", "mirrored_at_random"}
 _ROUNDING = 1e-3  # of whole numbers in labels that were stored as floats
 
 
@@ -97,12 +100,9 @@ def phantom_cases(config: DataConfig) -> list[Case]:
     """The synthetic abdomens of a recipe, with contrasts in turn."""
     cases = []
     for seed in range(config.phantoms.count):
-        # seeds from 1000 on: the small ones belong to the demonstration
-        contrast = CONTRASTS[seed % len(CONTRASTS)]
-        phantom = make_phantom(1000 + seed, contrast=contrast, randomise=True)
-        images, labels = to_grey(phantom.volume, phantom.mask.labels, config.recipe)
-        weight = config.phantoms.weight
-        cases.append(Case("phantom", str(seed), images, labels, ordered=True, weight=weight))
+        key = {"phantom": seed, "recipe": config.recipe.model_dump(mode="json")}
+        arrays = cached(config.cache, key, partial(_phantom_arrays, config, seed))
+        cases.append(_case("phantom", str(seed), arrays, True, config.phantoms.weight))
     return cases
 
 
@@ -253,12 +253,34 @@ def to_grey(
 
 
 def _source_cases(config: DataConfig, source: SourceConfig, side: Side) -> Iterator[Case]:
-    make = _volume_case if source.kind == "volumes" else _slices_case
+    make = _volume_arrays if source.kind == "volumes" else _slices_arrays
     for patient, files in case_files(config, source, side).items():
-        yield make(config, source, patient, files)
+        labels = [label_file(config, source, path) for path in files]
+        key = {
+            "files": fingerprint([*files, *labels]),
+            "recipe": config.recipe.model_dump(mode="json"),
+            "source": source.model_dump(mode="json", include=_DECIDE_ARRAYS),
+        }
+        arrays = cached(config.cache, key, partial(make, config, source, files))
+        ordered = source.ordered or (source.kind == "volumes" and len(files) == 1)
+        yield _case(source.name, patient, arrays, ordered, source.weight)
 
 
-def _volume_case(config: DataConfig, source: SourceConfig, patient: str, files: list[Path]) -> Case:
+def _case(source: str, patient: str, arrays: Arrays, ordered: bool, weight: float) -> Case:
+    gap = arrays.get("gap_mm")
+    return Case(
+        source,
+        patient,
+        arrays["images"],
+        arrays["labels"],
+        ordered,
+        weight,
+        arrays.get("tissues"),
+        None if gap is None else float(gap),
+    )
+
+
+def _volume_arrays(config: DataConfig, source: SourceConfig, files: list[Path]) -> Arrays:
     parts, gaps = [], []
     for path in files:
         volume, values = _read_pair(config, source, path)
@@ -268,18 +290,23 @@ def _volume_case(config: DataConfig, source: SourceConfig, patient: str, files: 
         parts.append((*to_grey(volume, _liver(values, source), config.recipe), tissues))
         gaps.append(volume.geometry.spacing_mm[order.permutation[0]])
     images, labels, tissues = (_stacked([part[number] for part in parts]) for number in range(3))
-    ordered = source.ordered or len(files) == 1
-    return Case(
-        source.name, patient, images, labels, ordered, source.weight, tissues, gap_mm=max(gaps)
-    )
+    return {"images": images, "labels": labels, "tissues": tissues, "gap_mm": np.array(max(gaps))}
 
 
-def _slices_case(config: DataConfig, source: SourceConfig, patient: str, files: list[Path]) -> Case:
+def _slices_arrays(config: DataConfig, source: SourceConfig, files: list[Path]) -> Arrays:
     pairs = [
         to_grey(*read_slice(config, source, path), config.recipe, _EIGHT_BITS) for path in files
     ]
     images, labels = (_stacked([pair[number] for pair in pairs]) for number in range(2))
-    return Case(source.name, patient, images, labels, source.ordered, source.weight)
+    return {"images": images, "labels": labels}
+
+
+def _phantom_arrays(config: DataConfig, seed: int) -> Arrays:
+    # seeds from 1000 on: the small ones belong to the demonstration
+    contrast = CONTRASTS[seed % len(CONTRASTS)]
+    phantom = make_phantom(1000 + seed, contrast=contrast, randomise=True)
+    images, labels = to_grey(phantom.volume, phantom.mask.labels, config.recipe)
+    return {"images": images, "labels": labels}
 
 
 def _stacked(slices: list[Grey]) -> Grey:

@@ -194,6 +194,10 @@ class DataConfig(Settings):
     root: str = "data"
     """Folder that the sources lie in; relative to where the command runs."""
 
+    cache: str | None = None
+    """Folder in which slices on the network's canvas are kept as memory-mapped arrays, for this training and
+    later ones; None: they are made anew each time and fill the memory. It holds what the scans hold."""
+
     recipe: SliceRecipe = SliceRecipe()
     """What the network is shown; it travels with the weights."""
 

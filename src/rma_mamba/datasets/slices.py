@@ -58,9 +58,9 @@ class SliceDataset(Dataset[Sample]):
         tissues = case.labels if case.tissues is None else case.tissues
         sample: Sample = self.transform(
             {
-                "image": torch.from_numpy(case.images[channels]).float() / 255,
-                "label": torch.from_numpy(case.labels[channels]).float(),
-                "tissues": torch.from_numpy(tissues[channels]),
+                "image": torch.from_numpy(np.asarray(case.images[channels])).float() / 255,
+                "label": torch.from_numpy(np.asarray(case.labels[channels])).float(),
+                "tissues": torch.from_numpy(np.asarray(tissues[channels])),
             }
         )
         return sample

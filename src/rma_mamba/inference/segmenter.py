@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -15,10 +16,10 @@ import torch
 from torch import nn
 
 from rma_mamba.errors import ConfigError, WeightsError
-from rma_mamba.inference.device import choose_device
+from rma_mamba.inference.device import Precision, choose_device, choose_precision
 from rma_mamba.inference.given import Scan, as_volume
 from rma_mamba.inference.postprocess import remove_islands
-from rma_mamba.models import create_model, list_models
+from rma_mamba.models import create_model, for_inference, list_models
 from rma_mamba.models.weights import Checkpoint, read_checkpoint
 from rma_mamba.reporting import Measurements, measure
 from rma_mamba.slicing import SliceRecipe, SliceStack, detect_modality, has_lost_its_intercept
@@ -69,8 +70,10 @@ class Segmenter:
         recipe: What the network is shown.
         device: Where it runs.
         batch_size: Slices at a time; None: so many that memory stays modest.
-        island_share: Components smaller than this share of the largest are removed; 0 keeps all.
+        island_share: Components smaller than this share of the largest are removed, and those that lie far
+            from it; 0 keeps all.
         fast: One look at each slice, at the recipe's first magnification, instead of one at each.
+        precision: Of matrix products: float32, bfloat16, or auto for what is faster on the device.
     """
 
     def __init__(
@@ -82,9 +85,11 @@ class Segmenter:
         batch_size: int | None = None,
         island_share: float = ISLAND_SHARE,
         fast: bool = False,
+        precision: Precision = "auto",
     ) -> None:
         self.device = choose_device(device)
-        self.model = model.eval().to(self.device)
+        self.dtype = choose_precision(precision, self.device)
+        self.model = for_inference(model).to(self.device)
         looks = recipe.magnifications[: 1 if fast else None]
         self.recipe = recipe.model_copy(update={"magnifications": looks})
         self.batch_size = batch_size
@@ -98,6 +103,7 @@ class Segmenter:
         device: str = "auto",
         batch_size: int | None = None,
         fast: bool = False,
+        precision: Precision = "auto",
     ) -> Segmenter:
         """A segmenter with trained weights.
 
@@ -106,6 +112,7 @@ class Segmenter:
             device: auto, cpu, cuda or cuda:N.
             batch_size: Slices at a time; None: chosen for the scan.
             fast: One look at each slice instead of several.
+            precision: float32, bfloat16, or auto for what is faster on the device.
 
         Raises:
             WeightsError: The weights are missing or damaged.
@@ -122,7 +129,14 @@ class Segmenter:
                 f"the weights of a '{checkpoint.model}' do not fit the network of this version; "
                 "expected weights made by it. Train again or use the version that made them."
             ) from None
-        return cls(network, recipe, device=str(chosen), batch_size=batch_size, fast=fast)
+        return cls(
+            network,
+            recipe,
+            device=str(chosen),
+            batch_size=batch_size,
+            fast=fast,
+            precision=precision,
+        )
 
     def __call__(
         self,
@@ -150,14 +164,15 @@ class Segmenter:
         labels = np.zeros(volume.geometry.shape, np.uint8)
         probabilities = np.zeros(labels.shape, np.float32) if keep_probabilities else None
         self._fill(SliceStack(volume, self.recipe), labels, probabilities, progress)
-        remove_islands(labels, self.island_share)
+        remove_islands(labels, self.island_share, volume.geometry.spacing_mm)
         mask = Mask(labels, volume.geometry, volume.header)
         warnings = dict.fromkeys((*volume.warnings, *measure(mask).warnings))
         return Segmentation(mask, known, tuple(warnings), probabilities)
 
     def logits(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The network's finest map, float32 [slice, 1, height, width], of slices on the canvas."""
-        with torch.inference_mode():
+        half = self.dtype != torch.float32
+        with torch.inference_mode(), torch.autocast(self.device.type, self.dtype, enabled=half):
             maps: list[Any] = self.model(torch.from_numpy(images).to(self.device))
             found: npt.NDArray[np.float32] = maps[-1].float().cpu().numpy()
         return found
@@ -176,16 +191,36 @@ class Segmenter:
         views = stack.views()
         height, width = np.max([view.plan.canvas for view in views], axis=0).tolist()
         size = self.batch_size or max(1, min(_MOST_SLICES, _PIXELS_AT_A_TIME // (height * width)))
-        for start in range(0, len(stack), size):
-            part = slice(start, min(start + size, len(stack)))
-            found = np.mean(
-                [view.plan.to_probabilities(self.logits(view[part])) for view in views], axis=0
-            )
+        parts = [slice(at, min(at + size, len(stack))) for at in range(0, len(stack), size)]
+
+        def keep(part: slice, logits: list[npt.NDArray[np.float32]]) -> None:
+            looks = zip(views, logits, strict=True)
+            found = np.mean([view.plan.to_probabilities(each) for view, each in looks], axis=0)
             slices[part] = found > self.recipe.threshold
             if likely is not None:
                 likely[part] = found
-            if progress is not None:
-                progress(part.stop, len(stack))
+
+        # Slices are made for the network, and its maps brought back, while it computes: one batch ahead and
+        # one behind, so that memory does not grow with the number of slices.
+        with ThreadPoolExecutor(2, thread_name_prefix="rma-mamba-slices") as beside:
+            made = beside.submit(_images, views, parts[0])
+            kept: Future[None] | None = None
+            for number, part in enumerate(parts):
+                images = made.result()
+                if number + 1 < len(parts):
+                    made = beside.submit(_images, views, parts[number + 1])
+                logits = [self.logits(each) for each in images]
+                if kept is not None:
+                    kept.result()
+                kept = beside.submit(keep, part, logits)
+                if progress is not None:
+                    progress(part.stop, len(stack))
+            if kept is not None:
+                kept.result()
+
+
+def _images(views: list[SliceStack], part: slice) -> list[npt.NDArray[np.float32]]:
+    return [view[part] for view in views]
 
 
 def _prepared(volume: Volume, modality: str | None) -> Volume:

@@ -7,6 +7,7 @@ load_weights(model, "weights.safetensors")
 
 from __future__ import annotations
 
+import copy
 import difflib
 from typing import Any, TypeVar
 
@@ -14,15 +15,17 @@ import pydantic
 from torch import nn
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.models.registry import ENCODERS, NETWORKS, PARAMETERS
+from rma_mamba.models.baselines.unet import UNet, UNetConfig
+from rma_mamba.models.layers import ConvNorm
+from rma_mamba.models.registry import BASELINES, ENCODERS, NETWORKS, PARAMETERS
 from rma_mamba.models.rma_mamba import RMAMamba, RMAMambaConfig
 from rma_mamba.models.vmamba import VMamba, VMambaConfig
 from rma_mamba.models.weights import load_weights
 
-__all__ = ["create_model", "list_models", "load_weights"]
+__all__ = ["create_model", "for_inference", "list_models", "load_weights"]
 
 
-Config = TypeVar("Config", bound=VMambaConfig)
+Config = TypeVar("Config", bound=pydantic.BaseModel)
 
 
 def list_models() -> list[str]:
@@ -35,7 +38,8 @@ def create_model(name: str, **settings: Any) -> nn.Module:
 
     Args:
         name: One of `list_models()`.
-        settings: Changes to what the name stands for: fields of `RMAMambaConfig` or `VMambaConfig`.
+        settings: Changes to what the name stands for: fields of `RMAMambaConfig`, `VMambaConfig` or
+            `UNetConfig`.
 
     Raises:
         ConfigError: The name or a setting is unknown, or a value is out of range.
@@ -44,7 +48,24 @@ def create_model(name: str, **settings: Any) -> nn.Module:
         return VMamba(_configured(VMambaConfig, name, {**ENCODERS[name], **settings}))
     if name in NETWORKS:
         return RMAMamba(_configured(RMAMambaConfig, name, {**NETWORKS[name], **settings}))
+    if name in BASELINES:
+        return UNet(_configured(UNetConfig, name, {**BASELINES[name], **settings}))
     raise _unknown(f"model '{name}'", name, list_models())
+
+
+def for_inference(model: nn.Module) -> nn.Module:
+    """A copy of a network that computes the same faster, and cannot be trained.
+
+    Batch normalisation is folded into the convolutions, and an RMA-Mamba gives its finest map alone: the list
+    that it returns has one entry.
+    """
+    model = copy.deepcopy(model).eval().requires_grad_(False)
+    for module in model.modules():
+        if isinstance(module, ConvNorm):
+            module.fold()
+    if isinstance(model, RMAMamba):
+        model.only_finest = True
+    return model
 
 
 def _configured(kind: type[Config], name: str, settings: dict[str, Any]) -> Config:
@@ -55,7 +76,7 @@ def _configured(kind: type[Config], name: str, settings: dict[str, Any]) -> Conf
 
 
 def _wrong_setting(
-    kind: type[VMambaConfig], name: str, error: pydantic.ValidationError
+    kind: type[pydantic.BaseModel], name: str, error: pydantic.ValidationError
 ) -> ConfigError:
     first = error.errors()[0]
     setting = ".".join(str(part) for part in first["loc"])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.shapes import Features, Images
@@ -42,6 +43,12 @@ class ConvNorm(nn.Module):
         """[slice, channel, height, width] to the same height and width."""
         out: Tensor = self.bn(self.conv(x))
         return out
+
+    def fold(self) -> None:
+        """Put the normalisation into the convolution's weights. The layer cannot be trained afterwards."""
+        if isinstance(self.bn, nn.BatchNorm2d):
+            self.conv = fuse_conv_bn_eval(self.conv, self.bn)
+            self.bn = nn.Identity()  # type: ignore[assignment]
 
 
 class ChannelsLast(nn.Module):

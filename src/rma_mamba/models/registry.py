@@ -25,6 +25,9 @@ NETWORKS: Final[dict[str, dict[str, Any]]] = {
     },
 }
 
+# What the paper compares with.
+BASELINES: Final[dict[str, dict[str, Any]]] = {"unet": {"width": 64}}
+
 # Of each network as its name alone makes it; a test counts them.
 PARAMETERS: Final[dict[str, int]] = {
     "rma-mamba-n": 3_561_909,
@@ -33,4 +36,5 @@ PARAMETERS: Final[dict[str, int]] = {
     "vmamba-t": 29_938_176,
     "vmamba-s": 49_380_096,
     "vmamba-b": 87_534_592,
+    "unet": 31_043_521,
 }

@@ -1,0 +1,125 @@
+"""The scan alone: every backend, forwards and backwards, at the sizes of RMA-Mamba-T's four stages."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from measure import Work, in_turn, limits, milliseconds, table
+from peers import Scan, installed, loop
+from torch import Tensor
+
+from rma_mamba.ops import available_backends, cross_selective_scan
+from rma_mamba.ops.backends import BACKENDS
+
+STAGES = ((64, 192, 6), (32, 384, 12), (16, 768, 24), (8, 1536, 48))  # side, channels, rank
+SLOW = (
+    "reference",
+    "sequential PyTorch loop",
+)  # minutes at full size: timed on one image, few rounds
+TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 2e-2}
+
+
+def inputs(
+    batch: int, side: int, channels: int, rank: int, device: str, dtype: torch.dtype
+) -> list[Tensor]:
+    """u, gates, weight, A, D, bias of one call."""
+    random = torch.Generator().manual_seed(0)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=random).to(device)
+
+    return [
+        normal(batch, side, side, channels).to(dtype),
+        normal(batch, side, side, 4, rank + 2).to(dtype),
+        normal(4, channels, rank) / rank**0.5,
+        -torch.rand(4, channels, 1, generator=random).to(device) - 0.2,
+        normal(4, channels),
+        normal(4, channels) - 3,
+    ]
+
+
+def scans(device: str) -> dict[str, Scan]:
+    """Everything that can be timed here, by name."""
+    ready = available_backends()
+    names = [
+        each.name for each in BACKENDS if not ready[each.name] and each.device in ("any", device)
+    ]
+    found = {name: partial(cross_selective_scan, backend=name) for name in names}
+    found["sequential PyTorch loop"] = loop
+    return found | (installed() if device == "cuda" else {})
+
+
+def judge(name: str, scan: Scan, device: str, dtype: torch.dtype) -> None:
+    """Refuse to time what does not compute the equation, forwards and backwards."""
+    given = inputs(2, 9, 64, 3, device, dtype)
+    results = []
+    for compute in (partial(cross_selective_scan, backend="reference"), scan):
+        leaves = [each.clone().requires_grad_() for each in given]
+        y = compute(*leaves)
+        weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).to(y)
+        results.append([y.detach(), *torch.autograd.grad((y * weights).sum(), leaves)])
+    for expected, got in zip(*results, strict=True):
+        apart = float((got.float() - expected.float()).abs().max() / expected.float().abs().max())
+        if not apart <= TOLERANCE[dtype]:
+            raise SystemExit(f"{name} differs from the reference by {apart:.2g}: it is not timed")
+
+
+def both(scan: Scan, leaves: list[Tensor]) -> None:
+    """Forwards and backwards."""
+    torch.autograd.grad(scan(*leaves).sum(), leaves)
+
+
+def run(device: str = "cpu", batches: tuple[int, ...] = (1, 16)) -> str:
+    """Tables for float32 and bfloat16."""
+    copied = limits(device).copied_bytes
+    parts = []
+    for dtype in (torch.float32, torch.bfloat16):
+        rows = []
+        for batch in batches:
+            for side, channels, rank in STAGES:
+                rows += _rows(device, dtype, copied, batch, side, channels, rank)
+        heading = [
+            "batch, map, channels", "backend", "forward, ms", "forward + backward, ms",
+            "x reference", "x loop", "share of copy bandwidth",
+        ]  # fmt: skip
+        parts.append(f"### {str(dtype).removeprefix('torch.')}\n\n{table(heading, rows)}")
+    return "\n\n".join(parts)
+
+
+def _rows(
+    device: str, dtype: torch.dtype, copied: float, batch: int, side: int, channels: int, rank: int
+) -> list[list[object]]:
+    given = inputs(batch, side, channels, rank, device, dtype)
+    leaves = [each.clone().requires_grad_() for each in given]
+    fast: dict[str, tuple[Work, Work]] = {}
+    slow: dict[str, tuple[Work, Work]] = {}
+    for name, scan in scans(device).items():
+        judge(name, scan, device, dtype)
+        (slow if name in SLOW else fast)[name] = (
+            partial(scan, *given),
+            partial(both, scan, leaves),
+        )
+    if batch > 1:
+        slow = {}
+    times = {}
+    for works, rounds in ((fast, 15), (slow, 1)):
+        for index in range(2):
+            chosen = {name: pair[index] for name, pair in works.items()}
+            for name, timing in in_turn(chosen, rounds=rounds, device=device).items():
+                times[name, index] = timing
+    # what has to be read and written at least: forwards u, gates, y; backwards these and their gradients
+    least = sum(each.numel() * each.element_size() for each in (given[0], given[0], given[1]))
+    rows: list[list[object]] = []
+    for name in (*fast, *slow):
+        forward, whole = times[name, 0], times[name, 1]
+        ratios = [
+            f"{times[other, 1].best / whole.best:.0f}" if (other, 1) in times else "-"
+            for other in SLOW
+        ]
+        share = f"{100 * 3 * least / whole.best / copied:.0f} %"
+        rows.append([
+            f"{batch}, {side} x {side}, {channels}", name, milliseconds(forward), milliseconds(whole),
+            *ratios, share,
+        ])  # fmt: skip
+    return rows

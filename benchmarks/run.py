@@ -1,0 +1,69 @@
+"""How fast everything is here.
+
+    python benchmarks/run.py                          # all of it, ten minutes on two cores
+    python benchmarks/run.py operators networks       # some of: operators networks training volumes
+    python benchmarks/run.py operators networks --device cuda
+    python benchmarks/run.py --write docs/performance.md
+
+A machine that does something else meanwhile spoils absolute times; ratios inside one table are of runs in turn.
+Backends and peers are timed where they are installed, and only if they compute the equation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from datetime import date
+from pathlib import Path
+
+import torch
+from measure import limits, machine
+
+PARTS = {
+    "operators": "The scan",
+    "networks": "Networks at 256 x 256",
+    "training": "Training: loading beside learning",
+    "volumes": "Scans",
+}
+
+
+def main() -> None:
+    """Run the parts, print them, and write them if asked to."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--write", type=Path, help="replace the measured part of a Markdown file")
+    options = parser.parse_args()
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise SystemExit(
+            "there is no GPU here; expected one for --device cuda. Leave the option out."
+        )
+    rate = limits(options.device)
+    command = "python benchmarks/run.py " + " ".join(options.parts or PARTS)
+    text = [
+        f"Measured on {date.today()} on {machine(options.device)}, by `{command}`"
+        + (f" --device {options.device}" if options.device != "cpu" else "")
+        + f". Matrix products: {rate.float32_flops / 1e9:.0f} GFLOP/s in float32, "
+        f"{rate.bfloat16_flops / 1e9:.0f} in bfloat16; copies: {rate.copied_bytes / 1e9:.0f} GB/s.",
+    ]
+    for part in options.parts or PARTS:
+        print(f"{part} ...", file=sys.stderr)
+        found = importlib.import_module(part).run(options.device)
+        text.append(f"## {PARTS[part]}\n\n{found}")
+    print("\n\n".join(text))
+    if options.write:
+        _replace(options.write, "\n\n".join(text))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put the text between the two marks of a file."""
+    start, end = "<!-- measured -->", "<!-- end -->"
+    before, rest = path.read_text().split(start)
+    path.write_text(f"{before}{start}\n{text}\n{end}{rest.split(end)[1]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""What a training waits for: making a slice beside learning from it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from measure import in_turn, milliseconds, table
+from networks import step
+
+from rma_mamba.datasets.augment import training_transform
+from rma_mamba.datasets.cases import phantom_cases
+from rma_mamba.datasets.slices import SliceDataset
+from rma_mamba.models import create_model
+from rma_mamba.training import load_recipe
+
+
+def run(device: str = "cpu") -> str:
+    """The embedded network's recipe on synthetic abdomens: milliseconds for each slice."""
+    recipe = load_recipe("default", ["data.phantoms.count=2"])
+    data, batch = recipe.data, recipe.training.batch_size
+    dataset = SliceDataset(
+        phantom_cases(data),
+        neighbours=data.recipe.neighbours,
+        transform=training_transform(data.augment, data.crop),
+        single_slice=data.augment.single_slice,
+    )
+    bare = SliceDataset(dataset.cases, neighbours=data.recipe.neighbours, transform=dict)
+    model = create_model(recipe.model.name, **recipe.model.settings).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-4)
+    side = max(data.canvases, default=data.crop)
+    images = torch.rand(batch, 3, side, side, device=device)
+    works = {
+        "reading a slice": lambda: [bare[number] for number in range(batch)],
+        "reading and changing it": lambda: [dataset[number] for number in range(batch)],
+        f"the step, bfloat16, {side} x {side}": partial(
+            step, model, optimizer, images, torch.bfloat16
+        ),
+    }
+    times = in_turn(works, device=device)
+    rows = [
+        [name, milliseconds(timing), f"{1e3 * timing.best / batch:.2f}"]
+        for name, timing in times.items()
+    ]
+    return table([f"{batch} slices", "ms", "ms a slice"], rows)

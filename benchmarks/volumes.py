@@ -1,0 +1,98 @@
+"""Whole scans: the network alone, the command with its start-up, and the most memory that it takes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from measure import in_turn, table
+
+from rma_mamba.datasets.phantom import make_phantom
+from rma_mamba.inference import Segmenter
+from rma_mamba.scans import write_scan
+from rma_mamba.slicing import SliceStack
+from rma_mamba.volume import Geometry, Volume
+
+COMMAND = (sys.executable, "-m", "rma_mamba.cli")
+
+
+def network_alone(fast: bool) -> None:
+    """All looks at all slices of a 36-slice MR, without reading, resampling or writing."""
+    segmenter = Segmenter.load(fast=fast)
+    stack = SliceStack(make_phantom(0, contrast="mr_t2").volume, segmenter.recipe)
+    images = [view[0:36] for view in stack.views()]
+    name = "network alone, " + ("one look (--fast)" if fast else f"{len(images)} looks")
+
+    def work() -> None:
+        for view in images:
+            for start in range(0, 36, 12):
+                segmenter.logits(view[start : start + 12])
+
+    _ROWS.append((name, in_turn({name: work}, rounds=5)[name].best, "2 s" if fast else ""))
+
+
+_ROWS: list[tuple[str, float, str]] = []
+
+
+def run(device: str = "cpu") -> str:
+    """Seconds, on synthetic scans."""
+    _ROWS.clear()
+    for fast in (True, False):
+        network_alone(fast)
+    rows: list[list[object]] = [
+        [name, f"{seconds:.2f} s", target] for name, seconds, target in _ROWS
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        scan, mask = Path(folder) / "scan.nii.gz", Path(folder) / "liver.nii.gz"
+        write_scan(make_phantom(0, contrast="mr_t2").volume, scan)
+        segment = [*COMMAND, "segment", "-q", "-i", str(scan), "-o", str(mask)]
+        works = {
+            "rma-mamba segment, 256 x 256 x 36": segment,
+            "rma-mamba segment --fast": [*segment, "--fast"],
+            "rma-mamba info": [*COMMAND, "info"],
+            "rma-mamba --help": [*COMMAND, "--help"],
+        }
+        targets = ("15 s", "", "0.5 s", "0.5 s")
+        calls = {name: partial(_call, command) for name, command in works.items()}
+        for (name, timing), target in zip(in_turn(calls, rounds=3).items(), targets, strict=True):
+            rows.append([name, f"{timing.best:.2f} s", target])
+        rows.append(
+            [
+                "most memory of rma-mamba segment, 256 x 256 x 36",
+                f"{_peak(segment)} MiB",
+                "2048 MiB",
+            ]
+        )
+        _write_long(scan)
+        rows.append(["most memory, CT of 512 x 512 x 600", f"{_peak(segment)} MiB", "3072 MiB"])
+    return table(["what", "measured", "target: at most"], rows)
+
+
+def _call(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _peak(command: list[str]) -> int:
+    """MiB that one call takes at most, in a process of its own so that no other call counts."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_peak_of_child, (command,))
+
+
+def _peak_of_child(command: list[str]) -> int:
+    _call(command)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+
+
+def _write_long(path: Path) -> None:
+    """A synthetic CT of 600 slices, from one of 60."""
+    spacing = (0.75, 0.75, 4.0)
+    short = make_phantom(1, contrast="ct", shape=(512, 512, 60), spacing_mm=spacing).volume
+    values = np.repeat(np.asarray(short.values, np.int16), 10, axis=2)
+    affine = short.geometry.affine @ np.diag([1, 1, 0.1, 1])
+    write_scan(Volume(values, Geometry(values.shape, affine), "CT"), path)

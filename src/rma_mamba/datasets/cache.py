@@ -1,0 +1,83 @@
+"""Arrays on disk that are mapped into memory: read and resampled once, and shared by all processes of a training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.errors import ConfigError
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+_MAKERS = ("datasets", "scans", "slicing")  # packages whose code decides what the arrays are
+
+
+def cached(folder: str | None, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
+    """Arrays from the cache, mapped and read-only; made and put there first if they are not in it.
+
+    A cache cannot be stale: its entries are found by all that they depend on, this package's code included.
+
+    Args:
+        folder: Where the cache lies; None: the arrays are made and stay in memory.
+        key: All that the arrays depend on beside the code, as JSON can hold it.
+        make: Makes the arrays; none of them is empty.
+
+    Raises:
+        ConfigError: The folder cannot be written.
+    """
+    if folder is None:
+        return make()
+    text = json.dumps({"code": _code(), **key}, sort_keys=True, default=str)
+    place = Path(folder) / hashlib.sha256(text.encode()).hexdigest()[:32]
+    try:
+        if not place.is_dir():
+            _write(place, make())
+        found = sorted(place.glob("*.npy"))
+        return {path.stem: np.load(path, mmap_mode="r") for path in found}
+    except OSError as error:
+        raise ConfigError(
+            f"the cache in {place.parent.name} cannot be used ({error.strerror or error}); expected a folder with "
+            "space to write. Choose another with --set data.cache=FOLDER, or remove this one."
+        ) from None
+
+
+def fingerprint(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of files: what tells a changed file from the one that was read."""
+    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+
+
+def _write(place: Path, arrays: Arrays) -> None:
+    """All or nothing: another process that looks meanwhile finds either none of them or all."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(dir=place.parent, prefix=".unfinished-"))
+    try:
+        for name, array in arrays.items():
+            np.save(unfinished / f"{name}.npy", array)
+        unfinished.rename(place)
+    except OSError:
+        if not place.is_dir():  # otherwise another process was faster, with the same arrays
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@cache
+def _code() -> str:
+    """Digest of the code that makes arrays."""
+    digest = hashlib.sha256()
+    for package in _MAKERS:
+        folder = files("rma_mamba") / package
+        for file in sorted(folder.iterdir(), key=lambda each: each.name):
+            if file.name.endswith(".py"):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Networks that RMA-Mamba is compared with; one file each, logits out, finest last."""

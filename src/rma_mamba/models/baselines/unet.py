@@ -1,0 +1,66 @@
+"""U-Net (arXiv:1505.04597), padded and with batch normalisation, as liver segmentation papers use it."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+
+from rma_mamba.models.layers import padded
+from rma_mamba.shapes import Features, Images, Logits
+
+_LEVELS = 5
+
+
+class UNetConfig(BaseModel):
+    """Everything that decides the shape of the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    width: int = Field(default=64, ge=1)
+    """Channels of the first level; each of the four others has twice as many as the one above."""
+
+
+def _double(inside: int, outside: int) -> nn.Sequential:
+    """Convolution, normalisation and ReLU, twice."""
+    layers: list[nn.Module] = []
+    for channels in (inside, outside):
+        layers += [nn.Conv2d(channels, outside, 3, padding=1), nn.BatchNorm2d(outside), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+class UNet(nn.Module):
+    """Images to one map of logits, at their size."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        widths = [config.width * 2**level for level in range(_LEVELS)]
+        pairs = list(itertools.pairwise(widths))
+        self.first = _double(3, widths[0])
+        self.down = nn.ModuleList(_double(upper, lower) for upper, lower in pairs)
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(lower, upper, 2, stride=2) for upper, lower in reversed(pairs)
+        )
+        self.join = nn.ModuleList(_double(2 * upper, upper) for upper, _ in reversed(pairs))
+        self.pool = nn.MaxPool2d(2)
+        self.head = nn.Conv2d(widths[0], 1, 1)
+
+    def forward(self, images: Images) -> list[Logits]:
+        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
+
+        Raises:
+            ConfigError: The images have another shape.
+        """
+        return padded(images, lambda whole: [self._logits(whole)])
+
+    def _logits(self, x: Features) -> Logits:
+        skips = [self.first(x)]
+        for level in self.down:
+            skips.append(level(self.pool(skips[-1])))
+        x = skips.pop()
+        for up, join in zip(self.up, self.join, strict=True):
+            x = join(torch.cat([up(x), skips.pop()], dim=1))
+        out: Logits = self.head(x)
+        return out

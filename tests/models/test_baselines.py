@@ -1,0 +1,46 @@
+"""Every network that RMA-Mamba is compared with: logits at the size of the images, and nothing left untrained."""
+
+import pytest
+import torch
+from torch import nn
+
+from rma_mamba.errors import ConfigError
+from rma_mamba.models import create_model
+from rma_mamba.models.registry import BASELINES
+
+SMALL = {"unet": {"width": 4}}
+
+
+@pytest.fixture(scope="module", params=sorted(BASELINES))
+def network(request: pytest.FixtureRequest) -> nn.Module:
+    torch.manual_seed(0)
+    return create_model(request.param, **SMALL[request.param])
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 75), (64, 40)])
+def test_any_size_from_32_gives_logits_at_that_size(
+    network: nn.Module, size: tuple[int, int]
+) -> None:
+    with torch.inference_mode():
+        maps = network.eval()(torch.rand(2, 3, *size))
+    assert maps[-1].shape == (2, 1, *size)
+    assert maps[-1].min() < 0 or maps[-1].max() > 1  # logits, not probabilities
+    assert torch.isfinite(maps[-1]).all()
+
+
+def test_slices_of_a_batch_do_not_see_each_other(network: nn.Module) -> None:
+    images = torch.rand(3, 3, 64, 64)
+    with torch.inference_mode():
+        together = network.eval()(images)[-1]
+        alone = torch.cat([network(each[None])[-1] for each in images])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_every_parameter_is_trained(network: nn.Module) -> None:
+    sum(each.square().mean() for each in network.train()(torch.rand(2, 3, 64, 64))).backward()
+    assert [name for name, each in network.named_parameters() if each.grad is None] == []
+
+
+def test_images_of_another_shape_are_refused(network: nn.Module) -> None:
+    with pytest.raises(ConfigError, match="expected \\[slice, 3, height, width\\]"):
+        network(torch.rand(1, 1, 64, 64))
