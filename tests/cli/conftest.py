@@ -42,7 +42,7 @@ class FakeSegmenter:
 
     @classmethod
     def load(
-        cls, model="default", *, device="auto", batch_size=None, fast=False, precision="auto"
+        cls, model="default", *, device="auto", batch_size=None, fast=False, precision="float32"
     ) -> "FakeSegmenter":
         cls.loaded = {"model": model, "device": device, "batch_size": batch_size, "fast": fast}
         cls.loaded["precision"] = precision

@@ -5,7 +5,6 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -14,7 +13,6 @@ import rma_mamba
 from orders import ORDERS, back, reordered
 from rma_mamba.errors import BackendError, ConfigError, ScanError, WeightsError
 from rma_mamba.inference import Segmenter
-from rma_mamba.inference.device import choose_precision
 from rma_mamba.models import create_model
 from rma_mamba.models.weights import encode_checkpoint
 from rma_mamba.scans import write_mask
@@ -41,7 +39,7 @@ def network(above: float = 0) -> nn.Module:
 
 @pytest.fixture(scope="module")
 def segmenter() -> Segmenter:
-    return Segmenter(network(), SliceRecipe(**RECIPE), precision="float32")
+    return Segmenter(network(), SliceRecipe(**RECIPE))
 
 
 @given(order=st.sampled_from(ORDERS))
@@ -91,19 +89,6 @@ def test_bfloat16_changes_few_voxels() -> None:
     differ = np.count_nonzero(found["float32"] != found["bfloat16"])
     assert np.count_nonzero(found["float32"]) > 0
     assert differ < 0.02 * np.count_nonzero(found["float32"])
-
-
-@pytest.mark.parametrize(
-    ("name", "half"), [("avx512_bf16", True), ("amx_bf16", True), ("avx2", False)]
-)
-def test_bfloat16_is_taken_where_the_hardware_multiplies_it(
-    monkeypatch: pytest.MonkeyPatch, name: str, half: bool
-) -> None:
-    cpu = torch.device("cpu")
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {name: True}, raising=False)
-    assert (choose_precision("auto", cpu) == torch.bfloat16) is half
-    assert choose_precision("float32", cpu) == torch.float32
-    assert choose_precision("bfloat16", cpu) == torch.bfloat16
 
 
 def test_probabilities_lie_on_the_scans_grid_and_agree_with_the_mask() -> None:

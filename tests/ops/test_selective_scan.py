@@ -294,6 +294,6 @@ def test_without_a_place_for_compiled_code_it_is_compiled_anew(
 
 def test_numba_refuses_double_precision_and_says_what_there_is() -> None:
     inputs = scan_inputs(Size(1, 2, 2, 2, 1, 4), dtype=torch.float64)
-    with pytest.raises(BackendError, match=r"numba: ready; reference: ready"):
+    with pytest.raises(BackendError, match=r"numba: ready; .*reference: ready"):
         scan_2d(*inputs, backend="numba")
     assert scan_2d(*inputs).dtype == torch.float64

@@ -39,9 +39,11 @@ def segment(
         typer.Option("--fast", "-f", help="One look at each slice: quicker, a little less exact."),
     ] = False,
     precision: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        typer.Option(help="Of the network's numbers; auto takes the faster one."),
-    ] = "auto",
+        Literal["float32", "bfloat16"],
+        typer.Option(
+            help="Of the network's products; bfloat16 is faster, and a little less exact."
+        ),
+    ] = "float32",
     preview: Annotated[
         bool, typer.Option("--preview", "-p", help="Also write a picture (PNG).")
     ] = False,

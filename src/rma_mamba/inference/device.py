@@ -1,30 +1,11 @@
-"""The device that a network runs on, and the numbers it computes with."""
+"""The device that a network runs on."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 import torch
 
 from rma_mamba.errors import BackendError
 from rma_mamba.ops.backends import BACKENDS
-
-Precision = Literal["auto", "float32", "bfloat16"]
-
-
-def choose_precision(asked: Precision, device: torch.device) -> torch.dtype:
-    """The type of matrix products on a device; auto takes bfloat16 where the hardware multiplies it.
-
-    Elsewhere bfloat16 is emulated, and slower than float32.
-    """
-    if asked != "auto":
-        return torch.bfloat16 if asked == "bfloat16" else torch.float32
-    if device.type == "cuda":
-        fast = torch.cuda.get_device_capability(device) >= (8, 0)
-    else:
-        can = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-        fast = bool(can.get("avx512_bf16") or can.get("amx_bf16"))
-    return torch.bfloat16 if fast else torch.float32
 
 
 def choose_device(asked: str) -> torch.device:

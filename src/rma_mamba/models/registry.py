@@ -13,8 +13,9 @@ ENCODERS: Final[dict[str, dict[str, Any]]] = {
 NETWORKS: Final[dict[str, dict[str, Any]]] = {
     "rma-mamba-t": {**ENCODERS["vmamba-t"], "extra_blocks": 0},
     "rma-mamba-s": {**ENCODERS["vmamba-s"], "extra_blocks": 1},
-    # ours: the same blocks at a third of the width, for laptops, and one more map at half resolution for
-    # sharp borders; too small for stochastic depth to help. The embedded weights are of this one.
+    # ours: the same blocks at a third of the width, for laptops, one more map at half resolution for
+    # sharp borders, and features that go from level to level with the map; too small for stochastic depth to
+    # help. The embedded weights are of this one.
     "rma-mamba-n": {
         "width": 32,
         "depths": (2, 2, 5, 2),
@@ -22,6 +23,7 @@ NETWORKS: Final[dict[str, dict[str, Any]]] = {
         "extra_blocks": 0,
         "decoder_drop_path": 0.0,
         "half_width": 16,
+        "top_down": True,
     },
 }
 
@@ -30,7 +32,7 @@ BASELINES: Final[dict[str, dict[str, Any]]] = {"unet": {"width": 64}}
 
 # Of each network as its name alone makes it; a test counts them.
 PARAMETERS: Final[dict[str, int]] = {
-    "rma-mamba-n": 3_561_909,
+    "rma-mamba-n": 3_565_717,
     "rma-mamba-t": 30_133_828,
     "rma-mamba-s": 59_861_668,
     "vmamba-t": 29_938_176,

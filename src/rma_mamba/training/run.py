@@ -32,12 +32,13 @@ from rma_mamba.training.data import SliceData
 from rma_mamba.training.module import SegmentationModule
 
 WEIGHTS_FILE = "weights.safetensors"
-# What Lightning says of its own code, and of choices that are meant.
+# What Lightning says of its own code and of choices that are meant, and MONAI of a crop beside the body.
 _NO_NEWS = (
     r".*isinstance\(treespec, LeafSpec\).*",
     ".*does not have many workers.*",
     ".*number of training batches.*smaller than the logging.*",
     ".*lr_scheduler.step.*before.*optimizer.step.*",
+    ".*intensity is a single value.*",
 )
 _WATCHED, _BETTER = "val_dice", "max"
 
