@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -161,7 +162,12 @@ def test_an_interrupted_training_leaves_with_the_shells_code(
     endless = [*overrides, "training.epochs=100000"]
     settings = [word for setting in endless for word in ("--set", setting)]
     command = [sys.executable, "-m", "rma_mamba.cli", "train", str(tmp_path / "recipe.toml")]
-    with subprocess.Popen([*command, *settings], stderr=subprocess.DEVNULL) as training:
+    heard = partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # a shell's background jobs ignore it
+    with subprocess.Popen(
+        [*command, *settings], stderr=subprocess.DEVNULL, preexec_fn=heard
+    ) as training:
         last = tmp_path / "run" / "checkpoints" / "last.ckpt"
         while not last.exists() and training.poll() is None:
             time.sleep(0.1)
