@@ -33,10 +33,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("parts", nargs="*", metavar="part", help="some of: " + ", ".join(PARTS))
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--write", type=Path, help="replace the measured part of a Markdown file")
     options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(
+            f"there is no part {', '.join(sorted(unknown))}; expected some of {', '.join(PARTS)}"
+        )
     if options.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit(
             "there is no GPU here; expected one for --device cuda. Leave the option out."
