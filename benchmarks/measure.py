@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -65,8 +66,9 @@ class Limits:
     copied_bytes: float  # read and written, per second
 
 
+@cache
 def limits(device: str = "cpu") -> Limits:
-    """Rates of large matrix products and of a large copy."""
+    """Rates of large matrix products and of a large copy, measured once a run: all its ratios are to the same."""
     side = 2048 if device == "cpu" else 8192
     a, b = torch.randn(2, side, side, device=device)
     a16, b16 = a.bfloat16(), b.bfloat16()

@@ -39,9 +39,10 @@ def cached(folder: str | None, key: Mapping[str, Any], make: Callable[[], Arrays
         return make()
     text = json.dumps({"code": _code(), **key}, sort_keys=True, default=str)
     place = Path(folder) / hashlib.sha256(text.encode()).hexdigest()[:32]
+    arrays = None if place.is_dir() else make()  # outside: its faults are not the cache's
     try:
-        if not place.is_dir():
-            _write(place, make())
+        if arrays is not None:
+            _write(place, arrays)
         found = sorted(place.glob("*.npy"))
         return {path.stem: np.load(path, mmap_mode="r") for path in found}
     except OSError as error:

@@ -21,9 +21,7 @@ def dice_loss(logits: Logits, label: Tensor) -> Tensor:
         logits: Any shape.
         label: 0 or 1, same shape.
     """
-    probability = torch.sigmoid(logits)
-    both = (probability * label).sum()
-    return 1 - (2 * both + _SMOOTH) / (probability.sum() + label.sum() + _SMOOTH)
+    return _dice_losses(logits.flatten()[None], label.flatten()[None], _SMOOTH)[0]
 
 
 def slice_dice_loss(logits: Logits, label: Tensor) -> Tensor:
@@ -33,9 +31,14 @@ def slice_dice_loss(logits: Logits, label: Tensor) -> Tensor:
         logits: [slice, ...].
         label: 0 or 1, same shape.
     """
-    probability, label = torch.sigmoid(logits).flatten(1), label.flatten(1)
+    return _dice_losses(logits.flatten(1), label.flatten(1), _SMOOTH_SLICE).mean()
+
+
+def _dice_losses(logits: Logits, label: Tensor, smooth: float) -> Tensor:
+    """1 - Dice of each row [row, pixel]."""
+    probability = torch.sigmoid(logits)
     both, all_of_them = (probability * label).sum(1), probability.sum(1) + label.sum(1)
-    return (1 - (2 * both + _SMOOTH_SLICE) / (all_of_them + _SMOOTH_SLICE)).mean()
+    return 1 - (2 * both + smooth) / (all_of_them + smooth)
 
 
 def segmentation_loss(maps: Sequence[Logits], label: Tensor, *, per_slice: float = 0.0) -> Tensor:

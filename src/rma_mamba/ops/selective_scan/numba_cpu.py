@@ -27,7 +27,7 @@ from numba.core import types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from rma_mamba.ops.selective_scan import low_rank
+from rma_mamba.ops.selective_scan import gradients, low_rank
 
 LANES = 16  # of float32 in an AVX-512 register
 BLOCK = 64  # channels of a task where no even number of equal blocks exists; the last one may be smaller
@@ -601,11 +601,8 @@ def backward(
     softplus: bool,
 ) -> tuple[Tensor, ...]:
     """Gradients of u, delta, A, B, C, D and bias, in their shapes and types."""
-    grads = _given(u, delta, A, B, C, D, bias, softplus).backward(grad_y)
-    # copies, since no two results of an operator may share memory
-    gB, gC = (each.clone() for each in torch.split(grads["gates"], A.shape[2], -1))
-    found = (grads["u"], grads["delta"], grads["A"], gB, gC, grads["D"], grads["bias"])
-    return _like(found, (u, delta, A, B, C, D, bias))
+    found = _given(u, delta, A, B, C, D, bias, softplus).backward(grad_y)
+    return gradients.of_scan(found, (u, delta, A, B, C, D, bias))
 
 
 def cross_forward(
@@ -623,10 +620,5 @@ def cross_backward(
     """Gradients of u, gates, weight, A, D and bias, in their shapes and types."""
     if weight.shape[2] > MOST_RANK:
         return low_rank.cross_backward(backward, grad_y, u, gates, weight, A, D, bias)
-    grads = _made(u, gates, weight, A, D, bias).backward(grad_y)
-    found = tuple(grads[name] for name in ("u", "gates", "weight", "A", "D", "bias"))
-    return _like(found, (u, gates, weight, A, D, bias))
-
-
-def _like(grads: tuple[Tensor, ...], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(g.reshape(x.shape).to(x.dtype) for g, x in zip(grads, inputs, strict=True))
+    found = _made(u, gates, weight, A, D, bias).backward(grad_y)
+    return gradients.of_cross_scan(found, (u, gates, weight, A, D, bias))

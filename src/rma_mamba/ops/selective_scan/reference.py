@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rma_mamba.ops.selective_scan import low_rank
+from rma_mamba.ops.selective_scan import gradients, low_rank
 
 
 def walk(direction: int, height: int, width: int) -> Tensor:
@@ -63,7 +63,7 @@ def backward(
     D: Tensor,
     bias: Tensor,
     softplus: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """Gradients of u, delta, A, B, C, D and bias, in their shapes."""
     inputs = (u, delta, A, B, C, D, bias)
     batch, height, width, channels = u.shape
@@ -97,9 +97,7 @@ def backward(
             carry = gh * gain
         gD[k], gbias[k] = (gy * u).sum((0, 1)), gdelta[k].sum((0, 1))
     grads = (gu, gdelta, gA, gB, gC, gD, gbias)
-    return tuple(  # type: ignore[return-value]
-        g.view(x.shape).to(x.dtype) for g, x in zip(grads, inputs, strict=True)
-    )
+    return gradients.like(grads, inputs)
 
 
 def cross_forward(

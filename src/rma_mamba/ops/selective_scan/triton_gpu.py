@@ -25,6 +25,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from rma_mamba.ops.selective_scan import gradients
+
 POSITIONS = 64  # of a chunk
 CHANNELS = 32  # of a block: 64 or 128 bytes, one or two sectors, next to each other
 
@@ -52,6 +54,20 @@ def _places(t, height, width, COLUMNS: tl.constexpr):
 
 
 @triton.jit
+def _tile(
+    b, chunk, block, height, width, channels,
+    COLUMNS: tl.constexpr, POSITIONS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """Steps, channels, positions, and where they lie in a map [position, channel] and whether they do."""
+    length = height * width
+    t = chunk * POSITIONS + tl.arange(0, POSITIONS)
+    c = block * CHANNELS + tl.arange(0, CHANNELS)
+    place = tl.where(t < length, _places(t, height, width, COLUMNS), length)
+    spot = (b * length + place[:, None]) * channels + c[None, :]
+    return t, c, place, spot, (t < length)[:, None] & (c < channels)[None, :]
+
+
+@triton.jit
 def _step_sizes(
     delta, gates, weight, bias, b, k, place, c, inside, batch, length, channels,
     RANK: tl.constexpr, GATES: tl.constexpr, DIRECTIONS: tl.constexpr, SOFTPLUS: tl.constexpr,
@@ -69,6 +85,24 @@ def _step_sizes(
             raw += step[:, None] * w[None, :]
     step = _softplus(raw) if SOFTPLUS else raw
     return tl.where(inside, step, 0.0)
+
+
+@triton.jit
+def _next_step_sizes(
+    delta, gates, weight, bias, b, k, t, c, batch, height, width, channels,
+    WAY: tl.constexpr, COLUMNS: tl.constexpr, RANK: tl.constexpr, GATES: tl.constexpr,
+    DIRECTIONS: tl.constexpr, SOFTPLUS: tl.constexpr,
+):  # fmt: skip
+    """Those of the positions that follow in the walk, upwards (0) or downwards (1); 0 where none does."""
+    length = height * width
+    after = t + 1 if WAY == 0 else t - 1
+    follows = (after >= 0) & (after < length) & (t < length)
+    place = tl.where(follows, _places(after, height, width, COLUMNS), length)
+    inside = follows[:, None] & (c < channels)[None, :]
+    return _step_sizes(
+        delta, gates, weight, bias, b, k, place, c, inside, batch, length, channels,
+        RANK, GATES, DIRECTIONS, SOFTPLUS,
+    )  # fmt: skip
 
 
 @triton.jit
@@ -90,12 +124,9 @@ def _aggregate(
     GATES: tl.constexpr = RANK + 2 * STATES
     length = height * width
     chunk, block, b = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
-    t = chunk * POSITIONS + tl.arange(0, POSITIONS)
-    c = block * CHANNELS + tl.arange(0, CHANNELS)
-    there = t < length
-    place = tl.where(there, _places(t, height, width, COLUMNS), length)
-    inside = there[:, None] & (c < channels)[None, :]
-    spot = (b * length + place[:, None]) * channels + c[None, :]
+    t, c, place, spot, inside = _tile(
+        b, chunk, block, height, width, channels, COLUMNS, POSITIONS, CHANNELS
+    )
     x = tl.load(u + spot, inside, 0.0).to(tl.float32)
     if BACK:
         g = tl.load(grad_y + spot, inside, 0.0).to(tl.float32)
@@ -111,13 +142,9 @@ def _aggregate(
             first = 0 if way == 0 else POSITIONS - 1
             order = tl.arange(0, POSITIONS)[:, None]
             if BACK:
-                after = t + 1 if way == 0 else t - 1
-                follows = (after >= 0) & (after < length) & there
-                next_place = tl.where(follows, _places(after, height, width, COLUMNS), length)
-                next_step = _step_sizes(
-                    delta, gates, weight, bias, b, k, next_place, c,
-                    follows[:, None] & (c < channels)[None, :], batch, length, channels,
-                    RANK, GATES, DIRECTIONS, SOFTPLUS,
+                next_step = _next_step_sizes(
+                    delta, gates, weight, bias, b, k, t, c, batch, height, width, channels,
+                    way, COLUMNS, RANK, GATES, DIRECTIONS, SOFTPLUS,
                 )  # fmt: skip
             for n in tl.static_range(STATES):
                 rate = tl.load(A + (k * channels + c) * STATES + n, c < channels, 0.0)[None, :]
@@ -180,12 +207,9 @@ def _outputs(
     GATES: tl.constexpr = RANK + 2 * STATES
     length = height * width
     chunk, block, b = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
-    t = chunk * POSITIONS + tl.arange(0, POSITIONS)
-    c = block * CHANNELS + tl.arange(0, CHANNELS)
-    there = t < length
-    place = tl.where(there, _places(t, height, width, COLUMNS), length)
-    inside = there[:, None] & (c < channels)[None, :]
-    spot = (b * length + place[:, None]) * channels + c[None, :]
+    _, c, place, spot, inside = _tile(
+        b, chunk, block, height, width, channels, COLUMNS, POSITIONS, CHANNELS
+    )
     x = tl.load(u + spot, inside, 0.0).to(tl.float32)
     out = tl.load(y + spot, inside, 0.0) if COLUMNS else tl.zeros([POSITIONS, CHANNELS], tl.float32)
     for way in tl.static_range(2):
@@ -220,12 +244,9 @@ def _gradients(
     GATES: tl.constexpr = RANK + 2 * STATES
     length = height * width
     chunk, block, b = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
-    t = chunk * POSITIONS + tl.arange(0, POSITIONS)
-    c = block * CHANNELS + tl.arange(0, CHANNELS)
-    there = t < length
-    place = tl.where(there, _places(t, height, width, COLUMNS), length)
-    inside = there[:, None] & (c < channels)[None, :]
-    spot = (b * length + place[:, None]) * channels + c[None, :]
+    t, c, place, spot, inside = _tile(
+        b, chunk, block, height, width, channels, COLUMNS, POSITIONS, CHANNELS
+    )
     x = tl.load(u + spot, inside, 0.0).to(tl.float32)
     g = tl.load(grad_y + spot, inside, 0.0).to(tl.float32)
     into_u = (
@@ -238,13 +259,9 @@ def _gradients(
                 delta, gates, weight, bias, b, k, place, c, inside, batch, length, channels,
                 RANK, GATES, DIRECTIONS, SOFTPLUS,
             )  # fmt: skip
-            after = t + 1 if way == 0 else t - 1
-            follows = (after >= 0) & (after < length) & there
-            next_place = tl.where(follows, _places(after, height, width, COLUMNS), length)
-            next_step = _step_sizes(
-                delta, gates, weight, bias, b, k, next_place, c,
-                follows[:, None] & (c < channels)[None, :], batch, length, channels,
-                RANK, GATES, DIRECTIONS, SOFTPLUS,
+            next_step = _next_step_sizes(
+                delta, gates, weight, bias, b, k, t, c, batch, height, width, channels,
+                way, COLUMNS, RANK, GATES, DIRECTIONS, SOFTPLUS,
             )  # fmt: skip
             into_u += g * tl.load(D + k * channels + c, c < channels, 0.0)[None, :]
             into_step = tl.zeros([POSITIONS, CHANNELS], tl.float32)
@@ -268,8 +285,8 @@ def _gradients(
                 through = gh * (h - inflow)
                 into_step += through * rate + gh * gate_in * x
                 into_u += gh * gate_in * step
-                tl.store(ggates + row + RANK + n, tl.sum(gh * step * x, 1), there)
-                tl.store(ggates + row + RANK + STATES + n, tl.sum(g * h, 1), there)
+                tl.store(ggates + row + RANK + n, tl.sum(gh * step * x, 1), t < length)
+                tl.store(ggates + row + RANK + STATES + n, tl.sum(g * h, 1), t < length)
                 tl.store(
                     gA + (part * channels + c) * STATES + n, tl.sum(through * step, 0), c < channels
                 )
@@ -287,7 +304,7 @@ def _gradients(
                     w = tl.load(weight + (k * channels + c) * RANK + r, c < channels, 0.0).to(
                         tl.float32
                     )
-                    tl.store(ggates + row + r, tl.sum(gd * w[None, :], 1), there)
+                    tl.store(ggates + row + r, tl.sum(gd * w[None, :], 1), t < length)
                     gate = _gate(gates, b, k, place, length, r, GATES, DIRECTIONS)
                     tl.store(
                         gweight + (part * channels + c) * RANK + r,
@@ -449,11 +466,8 @@ def backward(
     softplus: bool,
 ) -> tuple[Tensor, ...]:
     """Gradients of u, delta, A, B, C, D and bias, in their shapes and types."""
-    grads = _given(u, delta, A, B, C, D, bias, softplus).backward(grad_y.contiguous())
-    # copies, since no two results of an operator may share memory
-    gB, gC = (each.clone() for each in torch.split(grads["gates"], A.shape[2], -1))
-    found = (grads["u"], grads["delta"], grads["A"], gB, gC, grads["D"], grads["bias"])
-    return _like(found, (u, delta, A, B, C, D, bias))
+    found = _given(u, delta, A, B, C, D, bias, softplus).backward(grad_y.contiguous())
+    return gradients.of_scan(found, (u, delta, A, B, C, D, bias))
 
 
 def cross_forward(
@@ -467,10 +481,5 @@ def cross_backward(
     grad_y: Tensor, u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor
 ) -> tuple[Tensor, ...]:
     """Gradients of u, gates, weight, A, D and bias, in their shapes and types."""
-    grads = _made(u, gates, weight, A, D, bias).backward(grad_y.contiguous())
-    found = tuple(grads[name] for name in ("u", "gates", "weight", "A", "D", "bias"))
-    return _like(found, (u, gates, weight, A, D, bias))
-
-
-def _like(grads: tuple[Tensor, ...], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(g.reshape(x.shape).to(x.dtype) for g, x in zip(grads, inputs, strict=True))
+    found = _made(u, gates, weight, A, D, bias).backward(grad_y.contiguous())
+    return gradients.of_cross_scan(found, (u, gates, weight, A, D, bias))
