@@ -153,3 +153,18 @@ def test_every_parameter_is_trained(tiny: nn.Module) -> None:
 def test_images_of_another_shape_are_refused(tiny: nn.Module, shape: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match="expected \\[slice, 3, height, width\\]"):
         tiny(torch.rand(shape))
+
+
+def test_the_whole_network_compiles_as_one_graph_and_computes_the_same(tiny: nn.Module) -> None:
+    images = torch.rand(1, 3, 32, 48)
+    compiled = torch.compile(tiny.train(), fullgraph=True, backend="aot_eager")
+    results = []
+    for network in (compiled, tiny):
+        torch.manual_seed(0)  # of stochastic depth
+        maps = network(images)
+        loss = torch.stack([each.square().mean() for each in maps]).sum()
+        grads = torch.autograd.grad(loss, list(tiny.parameters()))
+        results.append([*(each.detach() for each in maps), *grads])
+    for got, expected in zip(*results, strict=True):
+        torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
+    tiny.eval()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rma_mamba.errors import BackendError, ConfigError
 from rma_mamba.ops import cross_selective_scan, scan_2d, selective_scan
-from rma_mamba.ops.selective_scan import numba_cpu
+from rma_mamba.ops.selective_scan import numba_cpu, numba_kernels
 from scan_inputs import Size, assert_close, cross_inputs, scan_inputs, sizes
 
 CONFIGURED = settings(max_examples=25, deadline=None)
@@ -112,13 +112,13 @@ def test_the_comparison_can_fail() -> None:
         assert_close(torch.full_like(expected, torch.nan), expected)
 
 
-@pytest.mark.parametrize("chunk", [1, 7, 64])
+@pytest.mark.parametrize("segment", [1, 7, 64])
 def test_the_backward_pass_is_the_same_however_its_steps_are_cut(
-    monkeypatch: pytest.MonkeyPatch, chunk: int
+    monkeypatch: pytest.MonkeyPatch, segment: int
 ) -> None:
     inputs = scan_inputs(Size(2, 9, 15, 5, 2, 4))
     _, whole = run(inputs, "numba")
-    monkeypatch.setattr(numba_cpu, "CHUNK", chunk)
+    monkeypatch.setattr(numba_cpu, "SEGMENT", segment)
     _, cut = run(inputs, "numba")
     for each, other in zip(cut, whole, strict=True):
         assert_close(each, other)
@@ -242,15 +242,16 @@ def test_skip_and_bias_can_be_left_out() -> None:
     assert_close(bare, scan_2d(u, delta, A, B, C, 0 * D, 0 * bias))
 
 
+@pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("backend", ["numba", "reference"])
-def test_the_operators_are_ones_that_torch_can_compile(backend: str) -> None:
+def test_the_operators_are_ones_that_torch_can_compile(backend: str, keep: bool) -> None:
     size = Size(1, 3, 4, 5, 1, 4)
-    inputs = [each.requires_grad_() for each in scan_inputs(size)]
-    cross = [each.requires_grad_() for each in cross_inputs(size, 2)]
+    inputs = [each.requires_grad_(keep) for each in scan_inputs(size)]
+    cross = [each.requires_grad_(keep) for each in cross_inputs(size, 2)]
     operators, checks = torch.ops.rma_mamba, ("schema", "autograd_registration", "faketensor")
     for operator, given_ in (
-        (operators.scan_2d, (*inputs, True, backend)),
-        (operators.cross_scan, (*cross, backend)),
+        (operators.scan_2d, (*inputs, True, keep, backend)),
+        (operators.cross_scan, (*cross, keep, backend)),
     ):
         tests = tuple(f"test_{check}" for check in checks)
         torch.library.opcheck(operator.default, given_, test_utils=tests)
@@ -281,15 +282,15 @@ def test_a_wrong_shape_is_named() -> None:
 def test_without_a_place_for_compiled_code_it_is_compiled_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made = numba_cpu.nb.njit
+    made = numba_kernels.nb.njit
 
     def njit(cache: bool = False, **options: object) -> object:
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
         return made(**options)
 
-    monkeypatch.setattr(numba_cpu.nb, "njit", njit)
-    assert numba_cpu._kernel(lambda x: x + 1)(2) == 3
+    monkeypatch.setattr(numba_kernels.nb, "njit", njit)
+    assert numba_kernels._kernel(lambda x: x + 1)(2) == 3
 
 
 def test_numba_refuses_double_precision_and_says_what_there_is() -> None:

@@ -30,16 +30,18 @@ def kernels(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def compare(
-    forward: Callable[..., Tensor],
+    forward: Callable[..., tuple[Tensor, Tensor]],
     backward: Callable[..., Gradients],
-    expected: tuple[Callable[..., Tensor], Callable[..., Any]],
+    expected: tuple[Callable[..., tuple[Tensor, Tensor]], Callable[..., Any]],
     inputs: list[Any],
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    y = expected[0](*inputs)
+    y, nothing = expected[0](*inputs, keep=True)
     grad_y = torch.randn(y.shape, generator=torch.Generator().manual_seed(3)).to(y.dtype)
-    assert_close(forward(*inputs), y, dtype)
-    for got, each in zip(backward(grad_y, *inputs), expected[1](grad_y, *inputs), strict=True):
+    found, kept = forward(*inputs, keep=True)
+    assert_close(found, y, dtype)
+    wanted = expected[1](grad_y, nothing, *inputs)
+    for got, each in zip(backward(grad_y, kept, *inputs), wanted, strict=True):
         assert got.dtype == each.dtype
         assert_close(got, each, dtype)
 

@@ -9,8 +9,9 @@
 | D | skip | D |
 
 A backend is a module with pure functions: `forward` and `backward`, whose step sizes are given, and
-`cross_forward` and `cross_backward`, which make them from a low rank where they are used. Autograd is wired here,
-once, as `torch.library` custom operators, so that `torch.compile` and export see them.
+`cross_forward` and `cross_backward`, which make them from a low rank where they are used. Where gradients will be
+asked for (`keep`), the forward ones also return what the backward ones want to see again, of `kept_shape`. Autograd is
+wired here, once, as `torch.library` custom operators, so that `torch.compile` and export see them.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def scan_2d(
     D = A.new_zeros(A.shape[:2]) if D is None else D
     delta_bias = A.new_zeros(A.shape[:2]) if delta_bias is None else delta_bias
     chosen = choose_backend(backend, u.device.type, str(u.dtype).removeprefix("torch."))
-    y: Tensor = _scan(u, delta, A, B, C, D, delta_bias, delta_softplus, chosen.name)
+    tensors = (u, delta, A, B, C, D, delta_bias)
+    y: Tensor = _scan(*tensors, delta_softplus, _will_differentiate(*tensors), chosen.name)[0]
     return y
 
 
@@ -115,7 +117,8 @@ def cross_selective_scan(
         },
     )
     chosen = choose_backend(backend, u.device.type, str(u.dtype).removeprefix("torch."))
-    y: Tensor = _cross_scan(u, gates, delta_weight, A, D, delta_bias, chosen.name)
+    tensors = (u, gates, delta_weight, A, D, delta_bias)
+    y: Tensor = _cross_scan(*tensors, _will_differentiate(*tensors), chosen.name)[0]
     return y
 
 
@@ -205,6 +208,10 @@ def _check_shapes(u: Tensor, expected: dict[str, tuple[Tensor | None, tuple[int,
             raise ConfigError(f"{found} beside u of {tuple(u.shape)}. Reshape {name}.")
 
 
+def _will_differentiate(*tensors: Tensor) -> bool:
+    return torch.is_grad_enabled() and any(each.requires_grad for each in tensors)
+
+
 def _module(backend: str) -> ModuleType:
     name = next(each.module for each in BACKENDS if each.name == backend)
     return importlib.import_module(f"{__name__}.{name}")
@@ -220,15 +227,17 @@ def _scan(
     D: Tensor,
     bias: Tensor,
     softplus: bool,
+    keep: bool,
     backend: str,
-) -> Tensor:
-    y: Tensor = _module(backend).forward(u, delta, A, B, C, D, bias, softplus)
-    return y
+) -> tuple[Tensor, Tensor]:
+    y, kept = _module(backend).forward(u, delta, A, B, C, D, bias, softplus, keep)
+    return y, kept
 
 
 @torch.library.custom_op("rma_mamba::scan_2d_backward", mutates_args=())
 def _scan_backward(
     grad_y: Tensor,
+    kept: Tensor,
     u: Tensor,
     delta: Tensor,
     A: Tensor,
@@ -239,20 +248,28 @@ def _scan_backward(
     softplus: bool,
     backend: str,
 ) -> list[Tensor]:
-    return list(_module(backend).backward(grad_y, u, delta, A, B, C, D, bias, softplus))
+    return list(_module(backend).backward(grad_y, kept, u, delta, A, B, C, D, bias, softplus))
 
 
 @torch.library.custom_op("rma_mamba::cross_scan", mutates_args=())
 def _cross_scan(
-    u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor, backend: str
-) -> Tensor:
-    y: Tensor = _module(backend).cross_forward(u, gates, weight, A, D, bias)
-    return y
+    u: Tensor,
+    gates: Tensor,
+    weight: Tensor,
+    A: Tensor,
+    D: Tensor,
+    bias: Tensor,
+    keep: bool,
+    backend: str,
+) -> tuple[Tensor, Tensor]:
+    y, kept = _module(backend).cross_forward(u, gates, weight, A, D, bias, keep)
+    return y, kept
 
 
 @torch.library.custom_op("rma_mamba::cross_scan_backward", mutates_args=())
 def _cross_scan_backward(
     grad_y: Tensor,
+    kept: Tensor,
     u: Tensor,
     gates: Tensor,
     weight: Tensor,
@@ -261,42 +278,53 @@ def _cross_scan_backward(
     bias: Tensor,
     backend: str,
 ) -> list[Tensor]:
-    return list(_module(backend).cross_backward(grad_y, u, gates, weight, A, D, bias))
+    return list(_module(backend).cross_backward(grad_y, kept, u, gates, weight, A, D, bias))
+
+
+def _outputs(u: Tensor, A: Tensor, keep: bool, backend: str) -> tuple[Tensor, Tensor]:
+    """Tensors like those that a scan of u returns."""
+    shape = _module(backend).kept_shape(u.shape, A.shape) if keep else (0,)
+    y = torch.empty_like(u, memory_format=torch.contiguous_format)
+    return y, u.new_empty(shape, dtype=torch.float32)
 
 
 @_scan.register_fake
+def _(u: Tensor, delta: Tensor, A: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+    return _outputs(u, A, *rest[-2:])
+
+
 @_cross_scan.register_fake
-def _(u: Tensor, *rest: Any) -> Tensor:
-    return torch.empty_like(u, memory_format=torch.contiguous_format)
+def _(u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+    return _outputs(u, A, *rest[-2:])
 
 
 @_scan_backward.register_fake
 @_cross_scan_backward.register_fake
-def _(grad_y: Tensor, *inputs: Any) -> list[Tensor]:
+def _(grad_y: Tensor, kept: Tensor, *inputs: Any) -> list[Tensor]:
     tensors = (x for x in inputs if isinstance(x, Tensor))
     return [torch.empty_like(x, memory_format=torch.contiguous_format) for x in tensors]
 
 
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs[:7])
-    ctx.softplus, ctx.backend = inputs[7:]
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    ctx.save_for_backward(output[1], *inputs[:7])
+    ctx.softplus, _, ctx.backend = inputs[7:]
 
 
-def _differentiate(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
+def _differentiate(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...]:
     grads = _scan_backward(grad_y, *ctx.saved_tensors, ctx.softplus, ctx.backend)
-    return (*grads, None, None)
+    return (*grads, None, None, None)
 
 
 _scan.register_autograd(_differentiate, setup_context=_keep)
 
 
-def _keep_cross(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs[:6])
-    ctx.backend = inputs[6]
+def _keep_cross(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    ctx.save_for_backward(output[1], *inputs[:6])
+    ctx.backend = inputs[7]
 
 
-def _differentiate_cross(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
-    return (*_cross_scan_backward(grad_y, *ctx.saved_tensors, ctx.backend), None)
+def _differentiate_cross(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...]:
+    return (*_cross_scan_backward(grad_y, *ctx.saved_tensors, ctx.backend), None, None)
 
 
 _cross_scan.register_autograd(_differentiate_cross, setup_context=_keep_cross)

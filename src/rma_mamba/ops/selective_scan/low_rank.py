@@ -20,22 +20,24 @@ def _made(gates: Tensor, weight: Tensor, states: int) -> tuple[Tensor, Tensor, T
 
 
 def cross_forward(
-    forward: Callable[..., Tensor],
+    forward: Callable[..., tuple[Tensor, Tensor]],
     u: Tensor,
     gates: Tensor,
     weight: Tensor,
     A: Tensor,
     D: Tensor,
     bias: Tensor,
-) -> Tensor:
+    keep: bool,
+) -> tuple[Tensor, Tensor]:
     """y of a cross scan; `forward` is a backend's. The product is made in the gates' type."""
     _, delta, B, C = _made(gates, weight, A.shape[2])
-    return forward(u, delta, A, B, C, D, bias, True)
+    return forward(u, delta, A, B, C, D, bias, True, keep)
 
 
 def cross_backward(
     backward: Callable[..., Any],
     grad_y: Tensor,
+    kept: Tensor,
     u: Tensor,
     gates: Tensor,
     weight: Tensor,
@@ -45,7 +47,7 @@ def cross_backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of u, gates, weight, A, D and bias, in their shapes; `backward` is a backend's."""
     steps, delta, B, C = _made(gates, weight, A.shape[2])
-    gu, gdelta, gA, gB, gC, gD, gbias = backward(grad_y, u, delta, A, B, C, D, bias, True)
+    gu, gdelta, gA, gB, gC, gD, gbias = backward(grad_y, kept, u, delta, A, B, C, D, bias, True)
     gdelta = gdelta.flatten(1, 3)  # (direction, position, channel)
     gsteps = torch.bmm(gdelta, weight.to(gdelta.dtype)).transpose(0, 1)
     gweight = torch.bmm(gdelta.mT, steps.to(gdelta.dtype)).to(weight.dtype)

@@ -26,6 +26,11 @@ def _widened(*inputs: Tensor) -> list[Tensor]:
     return [x.float() if x.dtype in (torch.bfloat16, torch.float16) else x for x in inputs]
 
 
+def kept_shape(u: tuple[int, ...], A: tuple[int, ...]) -> tuple[int, ...]:
+    """Of what the backward pass sees again, for shapes of u and A."""
+    return (0,)
+
+
 def forward(
     u: Tensor,
     delta: Tensor,
@@ -35,8 +40,9 @@ def forward(
     D: Tensor,
     bias: Tensor,
     softplus: bool,
-) -> Tensor:
-    """y (batch, height, width, channel): the scans of all directions, added."""
+    keep: bool,
+) -> tuple[Tensor, Tensor]:
+    """y (batch, height, width, channel): the scans of all directions, added. Nothing is kept."""
     batch, height, width, channels = u.shape
     dtype = u.dtype
     u, delta, A, B, C, D, bias = _widened(u, delta, A, B, C, D, bias)
@@ -50,11 +56,13 @@ def forward(
             gain = torch.exp(step[:, :, None] * A[k])
             h = gain * h + (step * u[:, t])[:, :, None] * B[:, t, k, None, :]
             y[:, t] += (h * C[:, t, k, None, :]).sum(-1) + D[k] * u[:, t]
-    return y.view(batch, height, width, channels).to(dtype)
+    nothing = u.new_empty(kept_shape(u.shape, A.shape), dtype=torch.float32)
+    return y.view(batch, height, width, channels).to(dtype), nothing
 
 
 def backward(
     grad_y: Tensor,
+    kept: Tensor,
     u: Tensor,
     delta: Tensor,
     A: Tensor,
@@ -101,19 +109,26 @@ def backward(
 
 
 def cross_forward(
-    u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor
-) -> Tensor:
+    u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor, keep: bool
+) -> tuple[Tensor, Tensor]:
     """y (batch, height, width, channel): step sizes of low rank, then the scans of all directions, added."""
     gates, weight = _widened(gates, weight)
-    return low_rank.cross_forward(forward, u, gates, weight, A, D, bias)
+    return low_rank.cross_forward(forward, u, gates, weight, A, D, bias, keep)
 
 
 def cross_backward(
-    grad_y: Tensor, u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor
+    grad_y: Tensor,
+    kept: Tensor,
+    u: Tensor,
+    gates: Tensor,
+    weight: Tensor,
+    A: Tensor,
+    D: Tensor,
+    bias: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of u, gates, weight, A, D and bias, in their shapes."""
     wide_gates, wide_weight = _widened(gates, weight)
     gu, ggates, gweight, gA, gD, gbias = low_rank.cross_backward(
-        backward, grad_y, u, wide_gates, wide_weight, A, D, bias
+        backward, grad_y, kept, u, wide_gates, wide_weight, A, D, bias
     )
     return gu, ggates.to(gates.dtype), gweight.to(weight.dtype), gA, gD, gbias

@@ -440,6 +440,11 @@ def _made(u, gates, weight, A, D, bias) -> _Scan:
     return _Scan(u.contiguous(), u, gates.contiguous(), weight.contiguous(), *small, True)
 
 
+def kept_shape(u: tuple[int, ...], A: tuple[int, ...]) -> tuple[int, ...]:
+    """Nothing is kept: states are made again, chunk by chunk, side by side."""
+    return (0,)
+
+
 def forward(
     u: Tensor,
     delta: Tensor,
@@ -449,13 +454,16 @@ def forward(
     D: Tensor,
     bias: Tensor,
     softplus: bool,
-) -> Tensor:
+    keep: bool,
+) -> tuple[Tensor, Tensor]:
     """y (batch, height, width, channel), in u's type; the state is float32 whatever that is."""
-    return _given(u, delta, A, B, C, D, bias, softplus).forward().to(u.dtype)
+    y = _given(u, delta, A, B, C, D, bias, softplus).forward().to(u.dtype)
+    return y, y.new_empty(0, dtype=torch.float32)
 
 
 def backward(
     grad_y: Tensor,
+    kept: Tensor,
     u: Tensor,
     delta: Tensor,
     A: Tensor,
@@ -471,14 +479,22 @@ def backward(
 
 
 def cross_forward(
-    u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor
-) -> Tensor:
+    u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor, keep: bool
+) -> tuple[Tensor, Tensor]:
     """y of a cross scan, as `forward`."""
-    return _made(u, gates, weight, A, D, bias).forward().to(u.dtype)
+    y = _made(u, gates, weight, A, D, bias).forward().to(u.dtype)
+    return y, y.new_empty(0, dtype=torch.float32)
 
 
 def cross_backward(
-    grad_y: Tensor, u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor
+    grad_y: Tensor,
+    kept: Tensor,
+    u: Tensor,
+    gates: Tensor,
+    weight: Tensor,
+    A: Tensor,
+    D: Tensor,
+    bias: Tensor,
 ) -> tuple[Tensor, ...]:
     """Gradients of u, gates, weight, A, D and bias, in their shapes and types."""
     found = _made(u, gates, weight, A, D, bias).backward(grad_y.contiguous())
