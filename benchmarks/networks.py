@@ -82,8 +82,9 @@ def _forwards(device: str, batch: int) -> dict[tuple[str, torch.dtype], Timing]:
     images = torch.rand(batch, 3, SIDE, SIDE, device=device)
     works = {}
     for name in NAMES:
-        model = for_inference(create_model(name)).to(device)
+        trained = create_model(name)
         for dtype in (torch.float32, torch.bfloat16):
+            model = for_inference(trained, dtype).to(device)
             works[name, dtype] = partial(forward, model, images, dtype)
     times = in_turn(works, device=device)  # type: ignore[type-var]
     if batch == 1:

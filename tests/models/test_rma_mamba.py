@@ -129,6 +129,16 @@ def test_for_inference_the_finest_map_is_the_same_and_the_only_one(tiny: nn.Modu
 
 
 @torch.inference_mode()
+def test_weights_of_half_precision_compute_what_autocast_makes_of_others(tiny: nn.Module) -> None:
+    images = torch.rand(2, 3, 40, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = for_inference(tiny)(images)[0]
+        got = for_inference(tiny, torch.bfloat16)(images)[0]
+    assert torch.equal(got, expected)
+    assert not torch.equal(got.float(), for_inference(tiny)(images)[0])
+
+
+@torch.inference_mode()
 def test_padding_is_the_images_own_edge(tiny: nn.Module) -> None:
     images = torch.rand(1, 3, 40, 50)
     by_hand = nn.functional.pad(images, (0, 14, 0, 24), mode="replicate")

@@ -91,7 +91,7 @@ class Segmenter:
     ) -> None:
         self.device = choose_device(device)
         self.dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        self.model = for_inference(model).to(self.device)
+        self.model = for_inference(model, self.dtype).to(self.device)
         looks = recipe.magnifications[: 1 if fast else None]
         self.recipe = recipe.model_copy(update={"magnifications": looks})
         self.batch_size = batch_size

@@ -7,7 +7,6 @@ load_weights(model, "weights.safetensors")
 
 from __future__ import annotations
 
-import copy
 import difflib
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ from torch import nn
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.models.baselines.unet import UNet, UNetConfig
-from rma_mamba.models.layers import ConvNorm
+from rma_mamba.models.inference import for_inference
 from rma_mamba.models.registry import BASELINES, ENCODERS, NETWORKS, PARAMETERS
 from rma_mamba.models.rma_mamba import RMAMamba, RMAMambaConfig
 from rma_mamba.models.vmamba import VMamba, VMambaConfig
@@ -51,21 +50,6 @@ def create_model(name: str, **settings: Any) -> nn.Module:
     if name in BASELINES:
         return UNet(_configured(UNetConfig, name, {**BASELINES[name], **settings}))
     raise _unknown(f"model '{name}'", name, list_models())
-
-
-def for_inference(model: nn.Module) -> nn.Module:
-    """A copy of a network that computes the same faster, and cannot be trained.
-
-    Batch normalisation is folded into the convolutions, and an RMA-Mamba gives its finest map alone: the list
-    that it returns has one entry.
-    """
-    model = copy.deepcopy(model).eval().requires_grad_(False)
-    for module in model.modules():
-        if isinstance(module, ConvNorm):
-            module.fold()
-    if isinstance(model, RMAMamba):
-        model.only_finest = True
-    return model
 
 
 def _configured(kind: type[Config], name: str, settings: dict[str, Any]) -> Config:

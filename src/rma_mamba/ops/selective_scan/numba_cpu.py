@@ -155,13 +155,15 @@ class _Scan:
         return cls((batch, height, width, channels), dtype, arrays, softplus)
 
     def forward(self, keep: bool) -> tuple[Tensor, Tensor]:
-        """y (batch, height, width, channel), float32, and the states that the backward pass wants to be kept."""
+        """y (batch, height, width, channel) as u is read, and the states that the backward pass wants to be kept."""
         batch, height, width, channels = self.sizes
         A, block = self.arrays[4], _block(channels)
         y = torch.empty(batch, height * width, channels)
+        half = self.dtype != torch.float32
+        narrow = torch.empty(y.shape if half else (0, 0, 0), dtype=self.dtype)
         shape = kept_shape(self.sizes, (A.shape[0], channels, A.shape[1]))
         kept = torch.empty(shape if keep else (0,) * len(shape))
-        outputs = y.numpy(), kept.numpy()
+        outputs = y.numpy(), _numpy(narrow), kept.numpy()
         segment = _segment(A.shape[1]) if keep else 0
         _pool.map(
             lambda task: forward_task(
@@ -169,7 +171,7 @@ class _Scan:
             ),
             batch * -(-channels // block),
         )
-        return y.view(self.sizes), kept if keep else kept.view(0)
+        return (narrow if half else y).view(self.sizes), kept if keep else kept.view(0)
 
     def backward(self, grad_y: Tensor, kept: Tensor) -> dict[str, Tensor]:
         """Gradients by the name of the input; of the gates, (batch, length, direction, rank + 2 states)."""

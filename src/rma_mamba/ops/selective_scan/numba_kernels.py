@@ -171,9 +171,12 @@ def forward_task(
     segment,
     task,
     y,
+    narrow,
     kept,
 ):
     """One image and one block of channels, all directions. u, y: (batch, length, channel).
+
+    Sums are made in y, float32. If `narrow` is not empty, it gets them in its own type at the end.
 
     If `segment` is positive, the state before each segment of so many steps is kept.
     """
@@ -211,12 +214,16 @@ def forward_task(
                 for j in range(size):
                     h_n[j] = _exp(step[j] * A_n[j]) * h_n[j] + gate_in * inflow[j]
                     out[j] += gate_out * h_n[j]
-            if k == 0:
+            if k > 0:
+                for j in range(size):
+                    out[j] += y_p[j]
+            if k < directions - 1 or narrow.size == 0:
                 for j in range(size):
                     y_p[j] = out[j]
             else:
+                narrow_p = narrow[b, p, first : first + size]
                 for j in range(size):
-                    y_p[j] += out[j]
+                    narrow_p[j] = _narrow(out[j], narrow_p[j])
 
 
 @_kernel

@@ -1,0 +1,40 @@
+"""Networks made ready to compute, not to learn."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from rma_mamba.models.layers import ConvNorm
+from rma_mamba.models.rma_mamba import RMAMamba
+from rma_mamba.models.vss import SS2D
+
+# What autocast would make half precision of, at every call: weights of matrix products.
+_PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
+
+
+def for_inference(model: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """A copy of a network that computes the same faster, and cannot be trained.
+
+    Batch normalisation is folded into the convolutions, and an RMA-Mamba gives its finest map alone: the list
+    that it returns has one entry.
+
+    Args:
+        model: Any network of `create_model`.
+        dtype: Of the autocast that it will run under. Weights of matrix products are brought to it once,
+            instead of at each call; float32 runs without autocast.
+    """
+    model = copy.deepcopy(model).eval().requires_grad_(False)
+    for module in model.modules():
+        if isinstance(module, ConvNorm):
+            module.fold()
+    for module in model.modules():
+        if isinstance(module, _PRODUCTS):
+            module.to(dtype)
+        if isinstance(module, SS2D):
+            module.x_proj_weight.data = module.x_proj_weight.data.to(dtype)
+    if isinstance(model, RMAMamba):
+        model.only_finest = True
+    return model
