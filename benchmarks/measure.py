@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from statistics import median
@@ -55,6 +55,19 @@ def in_turn(
 def _wait(device: str) -> None:
     if device.startswith("cuda"):
         torch.cuda.synchronize()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a part of the benchmark found.
+
+    Args:
+        text: Tables in Markdown.
+        bars: Milliseconds by name, for the plot.
+    """
+
+    text: str
+    bars: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

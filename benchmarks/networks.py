@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import torch
-from measure import Timing, in_turn, limits, milliseconds, table
+from measure import Report, Timing, in_turn, limits, milliseconds, table
 from peers import loop
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -57,7 +57,7 @@ def looping() -> Iterator[None]:
         vss.cross_selective_scan = kept
 
 
-def run(device: str = "cpu", batches: tuple[int, ...] = (1, 2)) -> str:
+def run(device: str = "cpu", batches: tuple[int, ...] = (1, 2)) -> Report:
     """Tables of forward passes and of training steps, and how they stand to the targets."""
     rate = limits(device)
     parts, times = [], {}
@@ -75,7 +75,12 @@ def run(device: str = "cpu", batches: tuple[int, ...] = (1, 2)) -> str:
     )
     if device == "cpu":
         parts.append(f"### Targets\n\n{_targets(times, training, rate)}")
-    return "\n\n".join(parts)
+    bars = {
+        f"{name}, {str(dtype).removeprefix('torch.')}": 1e3 * timing.best
+        for (batch, name, dtype), timing in times.items()
+        if batch == 1
+    }
+    return Report("\n\n".join(parts), bars)
 
 
 def _forwards(device: str, batch: int) -> dict[tuple[str, torch.dtype], Timing]:

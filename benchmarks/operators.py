@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from measure import Work, in_turn, limits, milliseconds, table
+from measure import Report, Work, in_turn, limits, milliseconds, table
 from peers import Scan, installed, loop
 from torch import Tensor
 
@@ -70,7 +70,7 @@ def both(scan: Scan, leaves: list[Tensor]) -> None:
     torch.autograd.grad(scan(*leaves).sum(), leaves)
 
 
-def run(device: str = "cpu", batches: tuple[int, ...] = (1, 16)) -> str:
+def run(device: str = "cpu", batches: tuple[int, ...] = (1, 16)) -> Report:
     """Tables for float32 and bfloat16."""
     copied = limits(device).copied_bytes
     parts = []
@@ -84,7 +84,29 @@ def run(device: str = "cpu", batches: tuple[int, ...] = (1, 16)) -> str:
             "x reference", "x loop", "share of copy bandwidth",
         ]  # fmt: skip
         parts.append(f"### {str(dtype).removeprefix('torch.')}\n\n{table(heading, rows)}")
-    return "\n\n".join(parts)
+    if device == "cpu":
+        parts.append(f"### Targets\n\n{_targets()}")
+    return Report("\n\n".join(parts))
+
+
+def _targets() -> str:
+    """The first stage alone, one image, float32, by the CPU's own backend."""
+    given = inputs(1, *STAGES[0], "cpu", torch.float32)
+    leaves = [each.clone().requires_grad_() for each in given]
+    y = cross_selective_scan(*leaves, backend="numba")
+    works = {
+        "forward": partial(cross_selective_scan, *given, backend="numba"),
+        "backward": partial(
+            torch.autograd.grad, y, leaves, grad_outputs=torch.ones_like(y), retain_graph=True
+        ),
+    }
+    times = in_turn(works, rounds=50)
+    forward, backward = times["forward"].best, times["backward"].best
+    rows = [
+        ["scan of the first stage, forward", f"{1e3 * forward:.2f} ms", "at most 3 ms"],
+        ["its backward / its forward", f"{backward / forward:.2f}", "at most 3"],
+    ]
+    return table(["what", "measured", "target"], rows)
 
 
 def _rows(

@@ -3,7 +3,7 @@
     python benchmarks/run.py                          # all of it, ten minutes on two cores
     python benchmarks/run.py operators networks       # some of: operators networks training volumes
     python benchmarks/run.py operators networks --device cuda
-    python benchmarks/run.py --write docs/performance.md
+    python benchmarks/run.py --write docs/performance.md    # and docs/images/performance.png
 
 A machine that does something else meanwhile spoils absolute times; ratios inside one table are of runs in turn.
 Backends and peers are timed where they are installed, and only if they compute the equation.
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 from measure import limits, machine
+from plot import draw
 
 PARTS = {
     "operators": "The scan",
@@ -53,13 +54,17 @@ def main() -> None:
         + f". Matrix products: {rate.float32_flops / 1e9:.0f} GFLOP/s in float32, "
         f"{rate.bfloat16_flops / 1e9:.0f} in bfloat16; copies: {rate.copied_bytes / 1e9:.0f} GB/s.",
     ]
+    bars = {}
     for part in options.parts or PARTS:
         print(f"{part} ...", file=sys.stderr)
         found = importlib.import_module(part).run(options.device)
-        text.append(f"## {PARTS[part]}\n\n{found}")
+        text.append(f"## {PARTS[part]}\n\n{found.text}")
+        bars.update(found.bars)
     print("\n\n".join(text))
     if options.write:
         _replace(options.write, "\n\n".join(text))
+        if bars:
+            draw(bars, options.write.parent / "images" / f"{options.write.stem}.png")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from measure import in_turn, milliseconds, table
+from measure import Report, in_turn, milliseconds, table
 from networks import step
 
 from rma_mamba.datasets.augment import training_transform
@@ -15,7 +15,7 @@ from rma_mamba.models import create_model
 from rma_mamba.training import load_recipe
 
 
-def run(device: str = "cpu") -> str:
+def run(device: str = "cpu") -> Report:
     """The embedded network's recipe on synthetic abdomens: milliseconds for each slice."""
     recipe = load_recipe("default", ["data.phantoms.count=2"])
     data, batch = recipe.data, recipe.training.batch_size
@@ -42,4 +42,4 @@ def run(device: str = "cpu") -> str:
         [name, milliseconds(timing), f"{1e3 * timing.best / batch:.2f}"]
         for name, timing in times.items()
     ]
-    return table([f"{batch} slices", "ms", "ms a slice"], rows)
+    return Report(table([f"{batch} slices", "ms", "ms a slice"], rows))

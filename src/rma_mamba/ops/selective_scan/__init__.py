@@ -68,7 +68,11 @@ def scan_2d(
     delta_bias = A.new_zeros(A.shape[:2]) if delta_bias is None else delta_bias
     chosen = choose_backend(backend, u.device.type, str(u.dtype).removeprefix("torch."))
     tensors = (u, delta, A, B, C, D, delta_bias)
-    y: Tensor = _scan(*tensors, delta_softplus, _will_differentiate(*tensors), chosen.name)[0]
+    keep = _will_differentiate(*tensors)
+    if keep or _is_traced(u):
+        y: Tensor = _scan(*tensors, delta_softplus, keep, chosen.name)[0]
+    else:
+        y = _module(chosen.name).forward(*tensors, delta_softplus, keep)[0]
     return y
 
 
@@ -118,7 +122,11 @@ def cross_selective_scan(
     )
     chosen = choose_backend(backend, u.device.type, str(u.dtype).removeprefix("torch."))
     tensors = (u, gates, delta_weight, A, D, delta_bias)
-    y: Tensor = _cross_scan(*tensors, _will_differentiate(*tensors), chosen.name)[0]
+    keep = _will_differentiate(*tensors)
+    if keep or _is_traced(u):
+        y: Tensor = _cross_scan(*tensors, keep, chosen.name)[0]
+    else:
+        y = _module(chosen.name).cross_forward(*tensors, keep)[0]
     return y
 
 
@@ -210,6 +218,15 @@ def _check_shapes(u: Tensor, expected: dict[str, tuple[Tensor | None, tuple[int,
 
 def _will_differentiate(*tensors: Tensor) -> bool:
     return torch.is_grad_enabled() and any(each.requires_grad for each in tensors)
+
+
+def _is_traced(u: Tensor) -> bool:
+    """Whether somebody other than the backend looks at the call.
+
+    Plain inference goes to the backend itself: the first call of a custom operator loads `torch._dynamo`, which takes
+    a second.
+    """
+    return torch.compiler.is_compiling() or type(u) not in (Tensor, torch.nn.Parameter)
 
 
 def _module(backend: str) -> ModuleType:
