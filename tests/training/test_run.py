@@ -99,7 +99,7 @@ def test_a_training_leaves_weights_logs_and_checkpoints_and_can_go_on(
 def test_steps_make_the_loss_smaller(tmp_path: Path, overrides: list[str]) -> None:
     recipe = load_recipe(tmp_path / "recipe.toml", overrides)
     torch.manual_seed(0)
-    data = SliceData(recipe.data, recipe.training)
+    data = SliceData(recipe)
     data.setup("fit")
     module = SegmentationModule(create_model("rma-mamba-n", **SETTINGS), recipe.training)
     optimizer = torch.optim.Adam(module.parameters(), 3e-3)

@@ -224,7 +224,7 @@ class CutToCanvas:
         if not self.sides:
             return batch
         random = np.random.default_rng(int(batch["draw"][0]))
-        side = self.sides[random.integers(len(self.sides))]
+        side = self.sides[int(random.integers(len(self.sides)))]
         rest = batch["image"].shape[-1] - side
         top, left = random.integers(rest + 1, size=2)
         cut = {

@@ -23,12 +23,12 @@ class Draw(NamedTuple):
     """A slice that a training asks for.
 
     Args:
-        index: Its place in the dataset.
+        place: Where it is in the dataset.
         entropy: All that its random changes depend on, so that they are the same in whichever process
             and after whatever they are made.
     """
 
-    index: int
+    place: int
     entropy: tuple[int, ...] = ()
 
 
@@ -65,7 +65,7 @@ class SliceDataset(Dataset[Sample]):
     def __getitem__(self, item: int | Draw) -> Sample:
         draw = item if isinstance(item, Draw) else Draw(int(item))
         random = np.random.default_rng(draw.entropy)
-        case, number = self.index[draw.index]
+        case, number = self.index[draw.place]
         channels = np.full(3, number)
         if self.neighbours and case.ordered and random.random() >= self.single_slice:
             step = self._step(case, random)
@@ -81,7 +81,7 @@ class SliceDataset(Dataset[Sample]):
                 "tissues": torch.from_numpy(np.asarray(tissues[channels])),
             }
         )
-        own = torch.tensor([draw.index, int(random.integers(2**32))])
+        own = torch.tensor([draw.place, int(random.integers(2**32))])
         return {**sample, "index": own[0], "draw": own[1]}
 
     def _step(self, case: Case, random: np.random.Generator) -> int:
