@@ -26,7 +26,7 @@ class Curves(Callback):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.history: History = {}
-        self._drawn_at = float("-inf")
+        self._drawn_at = time.monotonic()
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
