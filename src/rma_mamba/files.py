@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 from rma_mamba.errors import ScanError
 
+_TEMPORARY = ".rma-mamba-{}.tmp"
+
 
 @contextmanager
 def atomic_write(path: Path, what: str) -> Iterator[BinaryIO]:
@@ -28,7 +30,7 @@ def atomic_write(path: Path, what: str) -> Iterator[BinaryIO]:
         ScanError: The folder cannot be made or written, the disk is full, or `path` is a folder.
     """
     # Not named after `path`: that name may already be as long as the file system allows.
-    temporary = path.parent / f".rma-mamba-{secrets.token_hex(8)}.tmp"
+    temporary = path.parent / _TEMPORARY.format(secrets.token_hex(8))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
@@ -50,3 +52,10 @@ def replace_file(path: Path, content: bytes, what: str) -> None:
     """Write `content` to `path` in one step; arguments and errors as of `atomic_write`."""
     with atomic_write(path, what) as file:
         file.write(content)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left; nobody else may be writing there."""
+    for path in folder.glob(_TEMPORARY.format("*")):
+        with suppress(OSError):
+            path.unlink()

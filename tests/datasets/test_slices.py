@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from rma_mamba.datasets.augment import training_transform
 from rma_mamba.datasets.cases import Case
-from rma_mamba.datasets.slices import Sample, SliceDataset, thinned
+from rma_mamba.datasets.config import AugmentConfig
+from rma_mamba.datasets.slices import Draw, Sample, SliceDataset, thinned
 
 
 def case(source: str = "a", slices: int = 4, *, ordered: bool = True, weight: float = 1.0) -> Case:
@@ -36,19 +38,21 @@ def test_channels_are_neighbours_only_where_slices_are_ordered() -> None:
 
 
 def test_neighbours_are_replaced_at_random() -> None:
-    torch.manual_seed(0)
     dataset = SliceDataset([case()], neighbours=True, transform=same, single_slice=0.5)
-    seen = {tuple(grey(dataset[1])) for _ in range(30)}
+    seen = {tuple(grey(dataset[Draw(1, (seed,))])) for seed in range(30)}
     assert seen == {(0, 1, 2), (1, 1, 1)}
 
 
 def test_neighbours_of_thin_slices_are_drawn_up_to_a_distance() -> None:
-    torch.manual_seed(0)
     thin, thick = replace(case(slices=9), gap_mm=3.0), replace(case(slices=9), gap_mm=7.0)
-    make = partial(SliceDataset, neighbours=True, transform=same, reach_mm=9)
-    assert {tuple(grey(make([thin])[4])) for _ in range(40)} == {(3, 4, 5), (2, 4, 6), (1, 4, 7)}
-    assert {tuple(grey(make([thick])[4])) for _ in range(10)} == {(3, 4, 5)}
-    assert {tuple(grey(make([case(slices=9)])[4])) for _ in range(10)} == {(3, 4, 5)}
+
+    def seen(of: Case) -> set[tuple[int, ...]]:
+        dataset = SliceDataset([of], neighbours=True, transform=same, reach_mm=9)
+        return {tuple(grey(dataset[Draw(4, (seed,))])) for seed in range(40)}
+
+    assert seen(thin) == {(3, 4, 5), (2, 4, 6), (1, 4, 7)}
+    assert seen(thick) == {(3, 4, 5)}
+    assert seen(case(slices=9)) == {(3, 4, 5)}
 
 
 def test_tissues_are_those_of_the_case_or_its_liver() -> None:
@@ -70,3 +74,21 @@ def test_thinning_keeps_evenly_spaced_samples() -> None:
     dataset = SliceDataset([case(slices=9)], neighbours=False, transform=same)
     assert [grey(each)[0] for each in thinned(dataset, 3)] == [0, 4, 8]
     assert thinned(dataset, 20) is dataset
+
+
+def test_the_changes_of_a_slice_depend_on_its_draw_alone() -> None:
+    transform = training_transform(AugmentConfig(noise=1, gamma=1), 32)
+    dataset = SliceDataset([case(slices=9)], neighbours=True, transform=transform, single_slice=0.5)
+    alone = dataset[Draw(3, (1, 2, 3))]
+    for number in range(5):
+        dataset[Draw(number, (number,))]
+    again = dataset[Draw(3, (1, 2, 3))]
+    assert all(torch.equal(again[key], alone[key]) for key in alone)
+    other = dataset[Draw(3, (1, 2, 4))]
+    assert not torch.equal(other["image"], alone["image"])
+    assert other["draw"] != alone["draw"]
+
+
+def test_a_slice_is_named_by_source_patient_and_number() -> None:
+    dataset = SliceDataset([case("MR T2"), case("CT")], neighbours=False, transform=same)
+    assert dataset.describe(int(dataset[5]["index"])) == "CT patient 1 slice 1"

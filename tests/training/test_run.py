@@ -1,6 +1,5 @@
 """A real training on a small folder: it learns, leaves its files, and goes on where it stopped."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from folders import folder_config, write_folder
 from rma_mamba.errors import ConfigError
 from rma_mamba.inference import Segmenter
 from rma_mamba.models import create_model
@@ -22,59 +20,16 @@ from rma_mamba.training.data import SliceData
 from rma_mamba.training.module import SegmentationModule
 from tiny import SETTINGS
 
-# Lightning says these of its own code and of short epochs.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-]
-
-
-@pytest.fixture
-def overrides(tmp_path: Path) -> list[str]:
-    """A recipe of a few seconds, as settings on top of a file."""
-    folder = write_folder(tmp_path / "data")
-    config = folder_config(folder).model_dump_json()
-    (tmp_path / "recipe.toml").write_text("[data]\n")
-    settings = {
-        "run.folder": f"'{tmp_path / 'run'}'",
-        "model.name": "'rma-mamba-n'",
-        "model.settings": "{width = 8, depths = [1, 1, 1, 1], decoder_width = 8}",
-        "training.epochs": "2",
-        "training.batch_size": "4",
-        "training.lr": "3e-3",
-        "training.workers": "0",
-        "training.accelerator": "'cpu'",
-        "training.average_weights": "0.5",
-        "data.slices_per_epoch": "24",
-    }
-    for key, value in json.loads(config).items():
-        if value is not None:
-            settings.setdefault(f"data.{key}", as_toml(value))
-    return [f"{key}={value}" for key, value in settings.items()]
-
-
-def as_toml(value: object) -> str:
-    """A JSON value as TOML, which writes tables in another way and has no null."""
-    if isinstance(value, dict):
-        items = (f"{key} = {as_toml(each)}" for key, each in value.items() if each is not None)
-        return "{" + ", ".join(items) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(as_toml, value)) + "]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"'{value}'" if isinstance(value, str) else str(value)
-
 
 def metrics(folder: Path) -> list[str]:
     return [path.read_text() for path in sorted(folder.glob("metrics/version_*/metrics.csv"))]
 
 
 def test_a_training_leaves_weights_logs_and_checkpoints_and_can_go_on(
-    tmp_path: Path, overrides: list[str]
+    tmp_path: Path, recipe: Path
 ) -> None:
-    recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
-    weights = train(recipe, overrides, quiet=True)
+    run = tmp_path / "run"
+    weights = train(recipe, quiet=True)
     assert weights == run / "weights.safetensors"
     checkpoint = read_checkpoint(weights)
     assert checkpoint.model == "rma-mamba-n"
@@ -89,19 +44,19 @@ def test_a_training_leaves_weights_logs_and_checkpoints_and_can_go_on(
     assert Segmenter.load(weights)((values, np.eye(4))).mask.labels.shape == (12, 12, 3)
 
     with pytest.raises(ConfigError, match="already holds a training"):
-        train(recipe, overrides, quiet=True)
-    train(recipe, [*overrides, "training.epochs=3"], resume=True, quiet=True)
+        train(recipe, quiet=True)
+    train(recipe, ["training.epochs=3"], resume=True, quiet=True)
     first, second = metrics(run)
     assert first.splitlines()[-1].startswith("1,")
     assert [line.split(",")[0] for line in second.splitlines()[1:] if line[0] != ","] == ["2", "2"]
 
 
-def test_steps_make_the_loss_smaller(tmp_path: Path, overrides: list[str]) -> None:
-    recipe = load_recipe(tmp_path / "recipe.toml", overrides)
+def test_steps_make_the_loss_smaller(tmp_path: Path, recipe: Path) -> None:
+    settings = load_recipe(recipe)
     torch.manual_seed(0)
-    data = SliceData(recipe.data, recipe.training)
+    data = SliceData(settings)
     data.setup("fit")
-    module = SegmentationModule(create_model("rma-mamba-n", **SETTINGS), recipe.training)
+    module = SegmentationModule(create_model("rma-mamba-n", **SETTINGS), settings.training)
     optimizer = torch.optim.Adam(module.parameters(), 3e-3)
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     batch = next(iter(data.train_dataloader()))
@@ -115,41 +70,35 @@ def test_steps_make_the_loss_smaller(tmp_path: Path, overrides: list[str]) -> No
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_a_training_that_cannot_start_leaves_nothing(tmp_path: Path, overrides: list[str]) -> None:
+def test_a_training_that_cannot_start_leaves_nothing(tmp_path: Path, recipe: Path) -> None:
     with pytest.raises(ConfigError):
-        train(tmp_path / "recipe.toml", [*overrides, "model.name='rma-mamba-x'"], quiet=True)
+        train(recipe, ["model.name='rma-mamba-x'"], quiet=True)
     assert not (tmp_path / "run").exists()
 
 
-def test_what_is_resumed_is_the_last_epoch_not_the_best(
-    tmp_path: Path, overrides: list[str]
-) -> None:
-    recipe, last = tmp_path / "recipe.toml", tmp_path / "run" / "checkpoints" / "last.ckpt"
+def test_what_is_resumed_is_the_last_epoch_not_the_best(tmp_path: Path, recipe: Path) -> None:
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     # without learning no epoch is better than the first
     still = ["training.lr=1e-30", "training.epochs=3", "training.average_weights=0.999"]
-    train(recipe, [*overrides, *still], quiet=True)
+    train(recipe, still, quiet=True)
     assert torch.load(last, weights_only=True)["epoch"] == 2
     last.write_bytes(last.read_bytes()[:1000])
     with pytest.raises(ConfigError, match=r"last\.ckpt cannot be read"):
-        train(recipe, [*overrides, *still], resume=True, quiet=True)
+        train(recipe, still, resume=True, quiet=True)
 
 
-def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, overrides: list[str]) -> None:
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, recipe: Path) -> None:
     with pytest.raises(ConfigError, match="the loss became"):
-        train(
-            tmp_path / "recipe.toml",
-            [*overrides, "training.lr=1e30", "training.epochs=5"],
-            quiet=True,
-        )
+        train(recipe, ["training.lr=1e30", "training.epochs=5"], quiet=True)
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
-def test_a_seed_makes_the_same_weights(tmp_path: Path, overrides: list[str]) -> None:
-    rotated = [*overrides, "data.augment.spatial=1.0", "data.augment.rotation_degrees=30"]
+def test_a_seed_makes_the_same_weights(tmp_path: Path, recipe: Path) -> None:
+    rotated = ["data.augment.spatial=1.0", "data.augment.rotation_degrees=30"]
     states = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         changed = [*rotated, f"run.folder='{tmp_path / name}'", f"run.seed={seed}"]
-        weights = train(tmp_path / "recipe.toml", [*changed, "training.epochs=1"], quiet=True)
+        weights = train(recipe, [*changed, "training.epochs=1"], quiet=True)
         states.append(read_checkpoint(weights).state["out_conv1.weight"])
     assert torch.equal(states[0], states[1])
     assert not torch.equal(states[0], states[2])
@@ -157,16 +106,15 @@ def test_a_seed_makes_the_same_weights(tmp_path: Path, overrides: list[str]) -> 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_training_leaves_with_the_shells_code(
-    tmp_path: Path, overrides: list[str], signum: int
+    tmp_path: Path, recipe: Path, signum: int
 ) -> None:
-    endless = [*overrides, "training.epochs=100000"]
-    settings = [word for setting in endless for word in ("--set", setting)]
-    command = [sys.executable, "-m", "rma_mamba.cli", "train", str(tmp_path / "recipe.toml")]
+    command = [sys.executable, "-m", "rma_mamba.cli", "train", str(recipe)]
+    endless = ["--set", "training.epochs=100000"]
     heard = partial(
         signal.signal, signal.SIGINT, signal.SIG_DFL
     )  # a shell's background jobs ignore it
     with subprocess.Popen(
-        [*command, *settings], stderr=subprocess.DEVNULL, preexec_fn=heard
+        [*command, *endless], stderr=subprocess.DEVNULL, preexec_fn=heard
     ) as training:
         last = tmp_path / "run" / "checkpoints" / "last.ckpt"
         while not last.exists() and training.poll() is None:

@@ -219,17 +219,18 @@ class CutToCanvas:
         self.sides = sides
 
     def __call__(self, samples: list[Sample]) -> Sample:
-        """Samples of one size, at least the largest side."""
+        """Samples of one size, at least the largest side; the first one's "draw" decides."""
         batch: Sample = default_collate(samples)
         if not self.sides:
             return batch
-        side = self.sides[int(torch.randint(len(self.sides), ()))]
+        random = np.random.default_rng(int(batch["draw"][0]))
+        side = self.sides[int(random.integers(len(self.sides)))]
         rest = batch["image"].shape[-1] - side
-        top, left = (int(torch.randint(rest + 1, ())) for _ in range(2))
-        return {
-            key: each[..., top : top + side, left : left + side].contiguous()
-            for key, each in batch.items()
+        top, left = random.integers(rest + 1, size=2)
+        cut = {
+            key: batch[key][..., top : top + side, left : left + side].contiguous() for key in _BOTH
         }
+        return {**batch, **cut}
 
 
 def training_transform(config: AugmentConfig, crop: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,12 +14,26 @@ from torch.utils.data import Dataset, Subset
 from rma_mamba.datasets.cases import Case
 
 # "image": float32 [3, height, width] in [0, 1]; "label": float32 [1, height, width], and before the
-# transform [3, height, width], the label of each channel, beside "tissues", uint8, the organs of each
+# transform [3, height, width], the label of each channel, beside "tissues", uint8, the organs of each.
+# After it also "index", the slice's place in its dataset, and "draw", a random number of its own.
 Sample = dict[str, Tensor]
 
 
+class Draw(NamedTuple):
+    """A slice that a training asks for.
+
+    Args:
+        place: Where it is in the dataset.
+        entropy: All that its random changes depend on, so that they are the same in whichever process
+            and after whatever they are made.
+    """
+
+    place: int
+    entropy: tuple[int, ...] = ()
+
+
 class SliceDataset(Dataset[Sample]):
-    """Every slice of the cases once, in order.
+    """Every slice of the cases once, in order; a plain number asks for `Draw(number)`.
 
     Args:
         cases: Where the slices come from.
@@ -48,14 +62,18 @@ class SliceDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, item: int) -> Sample:
-        case, number = self.index[item]
+    def __getitem__(self, item: int | Draw) -> Sample:
+        draw = item if isinstance(item, Draw) else Draw(int(item))
+        random = np.random.default_rng(draw.entropy)
+        case, number = self.index[draw.place]
         channels = np.full(3, number)
-        single = self.single_slice > 0 and float(torch.rand(())) < self.single_slice
-        if self.neighbours and case.ordered and not single:
-            step = self._step(case)
+        if self.neighbours and case.ordered and random.random() >= self.single_slice:
+            step = self._step(case, random)
             channels = np.clip(number + step * np.arange(-1, 2), 0, len(case.images) - 1)
         tissues = case.labels if case.tissues is None else case.tissues
+        reseed = getattr(self.transform, "set_random_state", None)
+        if reseed is not None:
+            reseed(seed=int(random.integers(2**32)))
         sample: Sample = self.transform(
             {
                 "image": torch.from_numpy(np.asarray(case.images[channels])).float() / 255,
@@ -63,12 +81,18 @@ class SliceDataset(Dataset[Sample]):
                 "tissues": torch.from_numpy(np.asarray(tissues[channels])),
             }
         )
-        return sample
+        own = torch.tensor([draw.place, int(random.integers(2**32))])
+        return {**sample, "index": own[0], "draw": own[1]}
 
-    def _step(self, case: Case) -> int:
+    def _step(self, case: Case, random: np.random.Generator) -> int:
         """How many slices away a neighbour is."""
         farthest = int(self.reach_mm / case.gap_mm) if case.gap_mm else 1
-        return 1 if farthest <= 1 else int(torch.randint(1, farthest + 1, ()))
+        return 1 if farthest <= 1 else int(random.integers(1, farthest + 1))
+
+    def describe(self, index: int) -> str:
+        """Which slice it is: source, patient, and number inside the patient from 0."""
+        case, number = self.index[index]
+        return f"{case.source} patient {case.patient} slice {number}"
 
     def weights(self) -> list[float]:
         """For each slice its chance to be drawn: even over sources by weight, over patients, over slices."""

@@ -15,6 +15,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from rma_mamba.models.layers import DropPath
 from rma_mamba.ops import cross_selective_scan
@@ -85,7 +86,12 @@ class MLP(nn.Module):
 
 
 class VSSBlock(nn.Module):
-    """x + SS2D(norm(x)), then x + MLP(norm(x)), with stochastic depth."""
+    """x + SS2D(norm(x)), then x + MLP(norm(x)), with stochastic depth.
+
+    With `recomputed` what is inside is not kept for the way back, but computed a second time.
+    """
+
+    recomputed = False
 
     def __init__(self, width: int, drop_path: float, states: int = 1) -> None:
         super().__init__()
@@ -97,6 +103,12 @@ class VSSBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[slice, height, width, channel] to the same shape."""
+        if self.recomputed and torch.is_grad_enabled():
+            again: Tensor = checkpoint(self._forward, x, use_reentrant=False)
+            return again
+        return self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
         x = x + self.drop_path(self.op(self.norm(x)))
         out: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
         return out

@@ -1,20 +1,12 @@
-"""The recipe of a training: one TOML file, checked before anything is read or trained."""
+"""What a recipe says of a training: run, network, optimiser and schedule, data."""
 
 from __future__ import annotations
 
-import difflib
-import json
-import tomllib
-from collections.abc import Sequence
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-import pydantic
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from rma_mamba.datasets.config import DataConfig, Settings
-from rma_mamba.errors import ConfigError
 
 
 class RunConfig(Settings):
@@ -37,7 +29,8 @@ class ModelConfig(Settings):
     """Changes to what the name stands for."""
 
     weights: str | None = None
-    """A file to start from: VMamba's ImageNet weights, released weights, or ours."""
+    """What to start from: "default", the embedded weights, or a file: VMamba's ImageNet weights, released
+    weights, or ours."""
 
     fresh: tuple[str, ...] = ()
     """Beginnings of the names of parameters that start at random all the same."""
@@ -53,13 +46,27 @@ class TrainingConfig(Settings):
     """Epochs without a better validation Dice after which it stops; None: never."""
 
     batch_size: int = Field(default=16, ge=1)
-    """Slices in a step, on each device."""
+    """Slices at a time, on each device."""
+
+    accumulate: int = Field(default=1, ge=1)
+    """Batches on each device whose gradients make one step together: a step of batch_size x accumulate x
+    devices slices."""
+
+    checkpoint_activations: bool = False
+    """Compute the VSS blocks a second time on the way back instead of keeping what is inside them: the same
+    gradients, less memory, about a third more time."""
 
     optimizer: Literal["adam", "adamw"] = "adam"
     """Adam, or AdamW with decoupled weight decay."""
 
     lr: float = Field(default=1e-4, gt=0)
     """Learning rate; the highest one with a cosine."""
+
+    encoder_lr_factor: float = Field(default=1.0, gt=0)
+    """Of the encoder's learning rate; below 1 a trained encoder is kept closer to what it was."""
+
+    freeze_encoder_epochs: int = Field(default=0, ge=0)
+    """First epochs in which the encoder is not trained, while a new decoder finds its way."""
 
     weight_decay: float = Field(default=0.0, ge=0)
     """Of matrices; vectors (norms, biases, decay rates) never decay."""
@@ -95,6 +102,10 @@ class TrainingConfig(Settings):
     nodes: int = Field(default=1, ge=1)
     """Machines, under torchrun or SLURM."""
 
+    loggers: tuple[Literal["csv", "tensorboard", "mlflow", "wandb"], ...] = ("csv", "tensorboard")
+    """Where metrics go besides the curves. mlflow and wandb are extras of this package and stay on this
+    machine unless MLFLOW_TRACKING_URI or WANDB_MODE says otherwise."""
+
     limit_batches: int | None = Field(default=None, ge=1)
     """At most so many steps an epoch, for a trial."""
 
@@ -113,103 +124,3 @@ class Recipe(Settings):
 
     data: DataConfig
     """Sources, split and augmentation."""
-
-
-def shipped_recipes() -> list[str]:
-    """Names of the recipes inside the package."""
-    folder = files("rma_mamba.training") / "recipes"
-    return sorted(
-        each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml")
-    )
-
-
-def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe and apply `KEY=VALUE` overrides.
-
-    Args:
-        recipe: A TOML file, or the name of a shipped recipe.
-        overrides: As "training.lr=1e-4"; a value is TOML, or else a plain string.
-
-    Raises:
-        ConfigError: There is no such recipe, it is no TOML, or a key or value is wrong.
-    """
-    content = _read(recipe)
-    for override in overrides:
-        _apply(content, override)
-    try:
-        return Recipe.model_validate(content)
-    except pydantic.ValidationError as error:
-        raise _explained(error) from None
-
-
-def _read(recipe: str | Path) -> dict[str, Any]:
-    path = Path(recipe)
-    try:
-        if path.suffix != ".toml" and not path.exists() and str(recipe) in shipped_recipes():
-            text = (files("rma_mamba.training") / "recipes" / f"{recipe}.toml").read_text("utf-8")
-        else:
-            text = path.read_text("utf-8")
-        return tomllib.loads(text)
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(
-            f"the recipe {path.name} cannot be read; expected a TOML file or one of "
-            f"{', '.join(shipped_recipes())}. Check the path."
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"the recipe {path.name} is no TOML ({error}); expected tables of KEY = VALUE. Repair it."
-        ) from None
-
-
-def _apply(content: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    *tables, name = key.strip().split(".")
-    if not equals or not name:
-        raise ConfigError(
-            f"the setting '{override}' has no value; expected KEY=VALUE. Write it as training.lr=1e-4."
-        )
-    for table in tables:
-        content = content.setdefault(table, {})
-        if not isinstance(content, dict):
-            raise ConfigError(
-                f"the setting '{key}' goes into '{table}', which is a value; expected a table. "
-                "Look at the recipe."
-            )
-    try:
-        content[name] = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        content[name] = text
-
-
-def _explained(error: pydantic.ValidationError) -> ConfigError:
-    first = error.errors()[0]
-    where = list(first["loc"])
-    setting = ".".join(str(part) for part in where)
-    if first["type"] == "extra_forbidden":
-        known = list(_model_at(where[:-1]).model_fields)
-        near = difflib.get_close_matches(str(where[-1]), known, n=1)
-        hint = f"Did you mean '{near[0]}'?" if near else "Remove it."
-        return ConfigError(
-            f"the recipe has an unknown setting '{setting}'; expected one of {', '.join(known)}. {hint}"
-        )
-    value = json.dumps(first["input"], default=str)
-    found = (
-        f"is {value}" if len(value) < 80 and first["type"] != "missing" else "is wrong or missing"
-    )
-    return ConfigError(
-        f"the recipe's setting '{setting}' {found}; expected: {first['msg']}. Change it."
-    )
-
-
-def _model_at(where: list[int | str]) -> type[BaseModel]:
-    """The settings class at a place of the recipe."""
-    model: type[BaseModel] = Recipe
-    for part in where:
-        if isinstance(part, str) and part in model.model_fields:
-            annotation = model.model_fields[part].annotation
-            inner = [annotation, *get_args(annotation)]
-            model = next(
-                (each for each in inner if isinstance(each, type) and issubclass(each, BaseModel)),
-                model,
-            )
-    return model

@@ -1,9 +1,7 @@
-"""One training step, one validation step, the optimiser and its schedule."""
+"""One training step and one validation step."""
 
 from __future__ import annotations
 
-import math
-from functools import partial
 from typing import Any, cast
 
 import lightning
@@ -13,9 +11,13 @@ from torch import Tensor, nn
 from rma_mamba.datasets.slices import Sample
 from rma_mamba.errors import ConfigError
 from rma_mamba.training.config import TrainingConfig
+from rma_mamba.training.data import SliceData
 from rma_mamba.training.losses import segmentation_loss
+from rma_mamba.training.optimizer import cosine_schedule, make_optimizer, plateau_schedule
+from rma_mamba.training.sampling import seed_of
 
-_PLATEAU_FACTOR, _PLATEAU_PATIENCE = 0.1, 5  # the paper's
+_STEP, _PLATEAU = "slices_per_step", "plateau"  # in checkpoints
+_NAMED = 16  # slices in a message
 
 
 class SegmentationModule(lightning.LightningModule):
@@ -24,13 +26,32 @@ class SegmentationModule(lightning.LightningModule):
     Args:
         model: Images to a list of logits, finest last.
         config: Optimiser and schedule.
+        seed: Of stochastic depth and dropout.
     """
 
-    def __init__(self, model: nn.Module, config: TrainingConfig) -> None:
+    def __init__(self, model: nn.Module, config: TrainingConfig, seed: int = 0) -> None:
         super().__init__()
         self.model = model
         self.config = config
-        self._counts = torch.zeros(3, dtype=torch.float64)  # both, predicted, true pixels
+        self.seed = seed
+        self.plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
+        self._plateau_state: dict[str, Any] = {}
+        # of the validation: both, predicted and true pixels, sum of the losses, slices
+        self._sums = torch.zeros(5, dtype=torch.float64)
+
+    @property
+    def _data(self) -> SliceData:
+        return cast(SliceData, self.trainer.datamodule)  # type: ignore[attr-defined]
+
+    def on_train_epoch_start(self) -> None:
+        """Freeze the encoder in the first epochs, if the recipe says so."""
+        if self.config.freeze_encoder_epochs:
+            trained = self.current_epoch >= self.config.freeze_encoder_epochs
+            self.model.get_submodule("encoder").requires_grad_(trained)
+
+    def on_train_batch_start(self, batch: Sample, index: int) -> None:
+        """Draw from (seed, epoch, batch, device) alone, so that an interruption changes nothing."""
+        torch.manual_seed(seed_of(self.seed, self.current_epoch, index, self.global_rank))
 
     def training_step(self, batch: Sample, index: int) -> Tensor:
         """The loss of a batch.
@@ -42,66 +63,82 @@ class SegmentationModule(lightning.LightningModule):
         loss = segmentation_loss(maps, label, per_slice=self.config.dice_per_slice)
         if not torch.isfinite(loss):
             raise ConfigError(
-                f"the loss became {float(loss)} in epoch {self.current_epoch}; expected a finite number. "
-                "Lower training.lr, set training.clip_norm, or go on from best.ckpt in precision 32-true."
+                f"the loss became {float(loss)} in epoch {self.current_epoch}, step {index}, on "
+                f"{self._named(batch, maps[-1])}; expected a finite number. Look at these slices, lower "
+                "training.lr, set training.clip_norm, or go on from best.ckpt in precision 32-true."
             )
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
+    def _named(self, batch: Sample, logits: Tensor) -> str:
+        """The slices whose logits are not finite, or else the whole batch."""
+        wrong = ~torch.isfinite(logits.flatten(1)).all(1)
+        indices = batch["index"][wrong if wrong.any() else slice(None)].tolist()
+        names = [self._data.train.describe(each) for each in indices[:_NAMED]]
+        more = len(indices) - len(names)
+        return ", ".join(names) + (f" and {more} more" if more else "")
+
     def on_validation_epoch_start(self) -> None:
-        """Forget the pixels of the last epoch."""
-        self._counts.zero_()
+        """Forget the last epoch."""
+        self._sums.zero_()
 
     def validation_step(self, batch: Sample, index: int) -> None:
         """Add a batch to the validation's loss and Dice."""
+        if not self._data.is_counted(index):
+            return
         maps, label = self.model(batch["image"]), batch["label"]
         loss = segmentation_loss(maps, label)
-        self.log("val_loss", loss, prog_bar=True, sync_dist=True, batch_size=len(label))
         found = maps[-1] > 0
-        pixels = [(found & (label > 0)).sum(), found.sum(), label.sum()]
-        self._counts += torch.stack([each.double().cpu() for each in pixels])
+        liver = label > 0
+        sums = [(found & liver).sum(), found.sum(), liver.sum(), loss * len(label)]
+        added = [each.cpu().double() for each in sums]
+        self._sums += torch.stack([*added, torch.tensor(len(label)).double()])
 
     def on_validation_epoch_end(self) -> None:
         """Dice over all validation pixels together: slices without liver count by what is wrongly found."""
-        everywhere = cast(Tensor, self.all_gather(self._counts.to(self.device, torch.float32)))
-        counts = everywhere.reshape(-1, 3).sum(0)
-        dice = (2 * counts[0] / (counts[1] + counts[2]).clamp(min=1)).float()
-        self.log("val_dice", dice, prog_bar=True)
+        sums = self._sums
+        if self.trainer.world_size > 1:
+            sums = cast(Tensor, self.all_gather(sums.to(self.device))).sum(0).cpu()
+        dice = 2 * sums[0] / (sums[1] + sums[2]).clamp(min=1)
+        loss = sums[3] / sums[4].clamp(min=1)
+        self.log_dict({"val_loss": loss.float(), "val_dice": dice.float()}, prog_bar=True)
+
+    def on_train_epoch_end(self) -> None:
+        """Let the plateau see the validation; Lightning's own turn comes after the checkpoint is written."""
+        if self.plateau is not None:
+            self.plateau.step(float(self.trainer.callback_metrics["val_loss"]))
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule of the recipe."""
         config = self.config
-        matrices = [each for each in self.model.parameters() if each.ndim > 1]
-        vectors = [each for each in self.model.parameters() if each.ndim <= 1]
-        kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-        optimizer = kind(
-            [
-                {"params": matrices, "weight_decay": config.weight_decay},
-                {"params": vectors, "weight_decay": 0.0},
-            ],
-            lr=config.lr,
-        )
+        optimizer = make_optimizer(self.model, config)
         if config.schedule == "plateau":
-            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-                optimizer, factor=_PLATEAU_FACTOR, patience=_PLATEAU_PATIENCE
-            )
-            return {
-                "optimizer": optimizer,
-                "lr_scheduler": {"scheduler": plateau, "monitor": "val_loss"},
-            }
-        steps = int(self.trainer.estimated_stepping_batches)
-        cosine = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, partial(_cosine, warmup=config.warmup_steps, steps=steps)
-        )
+            self.plateau = plateau_schedule(optimizer)
+            self.plateau.load_state_dict(self._plateau_state)
+            return optimizer
+        schedule = cosine_schedule(optimizer, config, int(self.trainer.estimated_stepping_batches))
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": cosine, "interval": "step"},
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what Lightning does not know."""
+        checkpoint[_STEP] = self._data.slices_per_step(self.trainer.world_size)
+        checkpoint[_PLATEAU] = {} if self.plateau is None else self.plateau.state_dict()
 
-def _cosine(step: int, warmup: int, steps: int) -> float:
-    """Factor of the learning rate: a straight rise, then half a cosine down to zero."""
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    passed = (step - warmup) / max(1, steps - warmup)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, passed)))
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it up again.
+
+        Raises:
+            ConfigError: A step would be of more or fewer slices than before.
+        """
+        devices = self.trainer.world_size
+        before, now = checkpoint.get(_STEP), self._data.slices_per_step(devices)
+        if before not in (None, now):
+            raise ConfigError(
+                f"a step of this training was of {before} slices and would now be of {now} "
+                f"({self.config.batch_size} on each of {devices} devices, {self.config.accumulate} times); "
+                "expected the same. Change training.batch_size or training.accumulate to match."
+            )
+        self._plateau_state = checkpoint.get(_PLATEAU, {})

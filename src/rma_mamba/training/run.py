@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import pickle
 import signal
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Literal
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import (
-    Callback,
-    EarlyStopping,
-    EMAWeightAveraging,
-    LearningRateMonitor,
-    ModelCheckpoint,
-)
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch import nn
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import replace_file
 from rma_mamba.models import create_model, load_weights
+from rma_mamba.models.vss import VSSBlock
 from rma_mamba.models.weights import encode_checkpoint
-from rma_mamba.training.config import Recipe, TrainingConfig, load_recipe
+from rma_mamba.training.checkpoints import (
+    Checkpoints,
+    Patience,
+    epochs_done,
+    last_checkpoint,
+    model_state,
+)
+from rma_mamba.training.config import ModelConfig, Recipe
+from rma_mamba.training.curves import Curves
 from rma_mamba.training.data import SliceData
+from rma_mamba.training.failures import known_failures
 from rma_mamba.training.module import SegmentationModule
+from rma_mamba.training.optimizer import check_encoder
+from rma_mamba.training.recipe import checked, merged_recipe
+from rma_mamba.training.record import Record
+from rma_mamba.training.trainer import make_trainer
 
 WEIGHTS_FILE = "weights.safetensors"
+EMBEDDED = "default"  # instead of a file to start from
+
 # What Lightning says of its own code and of choices that are meant, and MONAI of a crop beside the body.
 _NO_NEWS = (
     r".*isinstance\(treespec, LeafSpec\).*",
@@ -40,7 +48,6 @@ _NO_NEWS = (
     ".*lr_scheduler.step.*before.*optimizer.step.*",
     ".*intensity is a single value.*",
 )
-_WATCHED, _BETTER = "val_dice", "max"
 
 
 def train(
@@ -48,8 +55,10 @@ def train(
 ) -> Path:
     """Train a network as a recipe says.
 
-    In the run's folder it leaves `metrics/` (CSV), `tensorboard/`, `checkpoints/best.ckpt` and
-    `last.ckpt`, the recipe as it was used, and `weights.safetensors`, the best network.
+    In the run's folder it leaves the recipe as it was used (`recipe.toml`, and with every default
+    `recipe.json`), `versions.json`, `data_manifest.json`, what the loggers write (`metrics/`, `tensorboard/`),
+    `curves.png`, `checkpoints/best.ckpt` and `last.ckpt`, and `weights.safetensors`, the best network. On a
+    CPU a training that was interrupted, however, and resumed comes to the same weights, bit for bit.
 
     Args:
         recipe: A TOML file, or the name of a shipped recipe.
@@ -61,29 +70,70 @@ def train(
         Path of the weights.
 
     Raises:
-        ConfigError: The recipe or a setting is wrong, or the folder already holds a training and
-            `resume` is false.
-        ScanError: Data cannot be read.
+        ConfigError: The recipe or a setting is wrong, the folder already holds a training and `resume` is
+            false, or the loss became NaN.
+        ScanError: Data cannot be read, or a file of the run cannot be written.
         WeightsError: The weights to start from do not fit.
+        RmaMambaError: A process that prepares slices died.
     """
-    settings = load_recipe(recipe, overrides)
+    content = merged_recipe(recipe, overrides)
+    settings = checked(content)
     folder = Path(settings.run.folder)
-    last = _last_checkpoint(folder, resume)
-    # What is drawn after an interruption shall not be what was drawn before it.
-    seed = settings.run.seed + (_epochs_done(last) if last else 0)
-    lightning.seed_everything(seed, workers=True, verbose=False)
+    last = last_checkpoint(folder, resume)
+    lightning.seed_everything(settings.run.seed, verbose=False)
+    model = _model(settings)
+    data = SliceData(settings, first_epoch=epochs_done(last) if last else 0)
+    module = SegmentationModule(model, settings.training, settings.run.seed)
+    callbacks = [*_callbacks(settings, folder), Record(folder, content, settings, data)]
+    trainer = make_trainer(settings.training, folder, callbacks, model, quiet=quiet)
+    with _no_news(), known_failures():
+        _fit(trainer, module, data, last)
+    return _export(settings, folder, trainer)
+
+
+def _model(settings: Recipe) -> nn.Module:
     model = create_model(settings.model.name, **settings.model.settings)
-    if settings.model.weights is not None:
-        load_weights(model, settings.model.weights, fresh=settings.model.fresh)
-    data = SliceData(settings.data, settings.training)
-    module = SegmentationModule(model, settings.training)
-    trainer = _trainer(settings, folder, quiet)
-    replace_file(folder / "recipe.json", settings.model_dump_json(indent=2).encode(), "recipe")
+    _start(model, settings.model)
+    check_encoder(model, settings.training)
+    if settings.training.checkpoint_activations:
+        blocks = [each for each in model.modules() if isinstance(each, VSSBlock)]
+        if not blocks:
+            raise ConfigError(
+                "training.checkpoint_activations is set, but the network has no VSS block; expected one "
+                "with them. Remove it, or lower training.batch_size and raise training.accumulate."
+            )
+        for block in blocks:
+            block.recomputed = True
+    return model
+
+
+def _start(model: nn.Module, config: ModelConfig) -> None:
+    """Load the weights to start from."""
+    if config.weights == EMBEDDED:
+        with as_file(files("rma_mamba") / "weights" / f"{EMBEDDED}.safetensors") as path:
+            load_weights(model, path, fresh=config.fresh)
+    elif config.weights is not None:
+        load_weights(model, config.weights, fresh=config.fresh)
+
+
+def _callbacks(settings: Recipe, folder: Path) -> list[Callback]:
+    training = settings.training
+    callbacks: list[Callback] = [Curves(folder), Checkpoints(folder / "checkpoints")]
+    if training.loggers:
+        callbacks.append(LearningRateMonitor())
+    if training.patience is not None:
+        callbacks.append(Patience(training.patience))
+    if training.average_weights is not None:
+        callbacks.append(EMAWeightAveraging(decay=training.average_weights))
+    return callbacks
+
+
+@contextmanager
+def _no_news() -> Iterator[None]:
     with warnings.catch_warnings():
         for message in _NO_NEWS:
             warnings.filterwarnings("ignore", message)
-        _fit(trainer, module, data, last)
-    return _export(settings, folder, trainer)
+        yield
 
 
 def _fit(
@@ -99,93 +149,12 @@ def _fit(
         raise
 
 
-def _last_checkpoint(folder: Path, resume: bool) -> Path | None:
-    last = folder / "checkpoints" / "last.ckpt"
-    if not last.exists():
-        return None
-    if not resume:
-        raise ConfigError(
-            f"the folder {folder.name} already holds a training; expected an empty one. "
-            "Go on with --resume, or choose another with --set run.folder=FOLDER."
-        )
-    return last
-
-
-def _epochs_done(checkpoint: Path) -> int:
-    """How many epochs are behind a checkpoint."""
-    try:
-        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["epoch"]) + 1
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError):
-        raise ConfigError(
-            f"the checkpoint {checkpoint.name} cannot be read; expected the one that the training left. "
-            "Put best.ckpt in its place, or begin anew in another folder."
-        ) from None
-
-
-def _trainer(settings: Recipe, folder: Path, quiet: bool) -> lightning.Trainer:
-    training = settings.training
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR if quiet else logging.WARNING)
-    limit = training.limit_batches
-    return lightning.Trainer(
-        accelerator=training.accelerator,
-        devices=_devices(training),
-        num_nodes=training.nodes,
-        precision=_precision(training),
-        max_epochs=training.epochs,
-        gradient_clip_val=training.clip_norm,
-        limit_train_batches=limit,
-        limit_val_batches=limit,
-        num_sanity_val_steps=0,
-        logger=[CSVLogger(folder, "metrics"), TensorBoardLogger(folder, "tensorboard")],
-        callbacks=_callbacks(training, folder),
-        enable_progress_bar=not quiet,
-        enable_model_summary=False,
-        default_root_dir=folder,
-    )
-
-
-def _devices(training: TrainingConfig) -> int | str:
-    """Devices on this machine: as many as torchrun started processes, if it did."""
-    if training.devices == "auto" and "TORCHELASTIC_RUN_ID" in os.environ:
-        return int(os.environ["LOCAL_WORLD_SIZE"])
-    return training.devices
-
-
-def _precision(training: TrainingConfig) -> Literal["32-true", "bf16-mixed"]:
-    if training.precision != "auto":
-        return training.precision
-    fast = training.accelerator != "cpu" and torch.cuda.is_available()
-    return "bf16-mixed" if fast and torch.cuda.is_bf16_supported() else "32-true"
-
-
-def _callbacks(training: TrainingConfig, folder: Path) -> list[Callback]:
-    callbacks: list[Callback] = [
-        ModelCheckpoint(
-            folder / "checkpoints",
-            "best",
-            monitor=_WATCHED,
-            mode=_BETTER,
-            enable_version_counter=False,
-        ),
-        # A second one: `save_last` beside a monitor keeps the last of the best, not the last epoch.
-        ModelCheckpoint(folder / "checkpoints", "last", enable_version_counter=False),
-        LearningRateMonitor(),
-    ]
-    if training.patience is not None:
-        callbacks.append(EarlyStopping(_WATCHED, patience=training.patience, mode=_BETTER))
-    if training.average_weights is not None:
-        callbacks.append(EMAWeightAveraging(decay=training.average_weights))
-    return callbacks
-
-
 def _export(settings: Recipe, folder: Path, trainer: lightning.Trainer) -> Path:
     """The best checkpoint as a weights file; what is validated, averaged or not, is what is kept."""
     path = folder / WEIGHTS_FILE
     if trainer.is_global_zero:
-        best = folder / "checkpoints" / "best.ckpt"
-        state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
         content = encode_checkpoint(
-            {name.removeprefix("model."): tensor for name, tensor in state.items()},
+            model_state(folder / "checkpoints" / "best.ckpt"),
             model=settings.model.name,
             settings=settings.model.settings,
             recipe=settings.data.recipe.model_dump(mode="json"),

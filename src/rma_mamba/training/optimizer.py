@@ -1,0 +1,71 @@
+"""Optimisers and schedules of the learning rate."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+
+from rma_mamba.errors import ConfigError
+from rma_mamba.training.config import TrainingConfig
+
+_PLATEAU_FACTOR, _PLATEAU_PATIENCE = 0.1, 5  # the paper's
+_ENCODER = "encoder"
+
+
+def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """The recipe's optimiser; vectors do not decay, and the encoder may learn more slowly."""
+    slower = config.encoder_lr_factor != 1
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        key = slower and name.startswith(f"{_ENCODER}."), parameter.ndim <= 1
+        groups.setdefault(key, []).append(parameter)
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return kind(
+        [
+            {
+                "params": parameters,
+                "weight_decay": 0.0 if vector else config.weight_decay,
+                "lr": config.lr * (config.encoder_lr_factor if encoder else 1),
+            }
+            for (encoder, vector), parameters in sorted(groups.items(), key=lambda each: each[0])
+        ],
+        lr=config.lr,
+    )
+
+
+def check_encoder(model: nn.Module, config: TrainingConfig) -> None:
+    """See that a network has an encoder if the recipe treats it in a way of its own.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    special = config.encoder_lr_factor != 1 or config.freeze_encoder_epochs > 0
+    if special and not hasattr(model, _ENCODER):
+        raise ConfigError(
+            "training.encoder_lr_factor or training.freeze_encoder_epochs is set, but the network has no part "
+            "named encoder; expected an RMA-Mamba. Remove these settings or choose another model.name."
+        )
+
+
+def plateau_schedule(optimizer: torch.optim.Optimizer) -> ReduceLROnPlateau:
+    """A tenth after 5 epochs without a lower validation loss."""
+    return ReduceLROnPlateau(optimizer, factor=_PLATEAU_FACTOR, patience=_PLATEAU_PATIENCE)
+
+
+def cosine_schedule(
+    optimizer: torch.optim.Optimizer, config: TrainingConfig, steps: int
+) -> LambdaLR:
+    """A straight rise in the recipe's warm-up, then half a cosine down to zero after `steps`."""
+    return LambdaLR(optimizer, partial(_cosine, warmup=config.warmup_steps, steps=steps))
+
+
+def _cosine(step: int, warmup: int, steps: int) -> float:
+    """Factor of the learning rate."""
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    passed = (step - warmup) / max(1, steps - warmup)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, passed)))

@@ -1,0 +1,58 @@
+"""What a run leaves to be told from others: its recipe, the versions behind it, and the data it read."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+
+from rma_mamba.datasets.manifest import manifest
+from rma_mamba.files import replace_file
+from rma_mamba.training.config import Recipe
+from rma_mamba.training.data import SliceData
+from rma_mamba.training.toml import as_toml
+
+_PACKAGES = ("rma-mamba", "torch", "lightning", "monai", "numba", "numpy")
+
+
+class Record(Callback):
+    """Writes `recipe.toml`, `recipe.json`, `versions.json` and `data_manifest.json` once the data is read.
+
+    Args:
+        folder: Of the run.
+        content: The recipe as it was read, base and overrides included.
+        recipe: The same, checked, with every default.
+        data: Where the cases are.
+    """
+
+    def __init__(
+        self, folder: Path, content: Mapping[str, Any], recipe: Recipe, data: SliceData
+    ) -> None:
+        self.folder, self.content, self.recipe, self.data = folder, content, recipe, data
+
+    def on_fit_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """Write them."""
+        if not trainer.is_global_zero:
+            return
+        cases = manifest(self.recipe.data, self.data.cases)
+        texts = {
+            "recipe.toml": as_toml(self.content),
+            "recipe.json": self.recipe.model_dump_json(indent=2),
+            "versions.json": json.dumps(versions(), indent=2),
+            "data_manifest.json": json.dumps(cases, indent=1),
+        }
+        for name, text in texts.items():
+            replace_file(self.folder / name, text.encode(), name.partition(".")[0])
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of what decides the numbers."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}

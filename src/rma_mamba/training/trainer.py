@@ -1,0 +1,112 @@
+"""Lightning's trainer, with the devices, machines, precision and files of a recipe."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning
+import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback
+from torch import nn
+
+from rma_mamba.errors import BackendError
+from rma_mamba.training.checkpoints import AtomicCheckpointIO
+from rma_mamba.training.config import TrainingConfig
+from rma_mamba.training.loggers import make_loggers
+
+
+def make_trainer(
+    training: TrainingConfig,
+    folder: Path,
+    callbacks: Sequence[Callback],
+    model: nn.Module,
+    *,
+    quiet: bool,
+) -> lightning.Trainer:
+    """The trainer of a run.
+
+    Args:
+        training: Settings.
+        folder: Of the run.
+        callbacks: Beside Lightning's own.
+        model: Decides how devices wait for each other.
+        quiet: No progress bar, and errors alone.
+
+    Raises:
+        ConfigError: A logger is not installed.
+        BackendError: There are no such devices or machines.
+    """
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR if quiet else logging.WARNING)
+    loggers = make_loggers(training.loggers, folder)
+    limit = training.limit_batches
+    try:
+        return lightning.Trainer(
+            accelerator=training.accelerator,
+            devices=_devices(training),
+            num_nodes=training.nodes,
+            strategy=_strategy(training, model),
+            plugins=_plugins(),
+            precision=_precision(training),
+            max_epochs=training.epochs,
+            accumulate_grad_batches=training.accumulate,
+            gradient_clip_val=training.clip_norm,
+            limit_train_batches=limit,
+            limit_val_batches=limit,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,  # ours deal slices to devices themselves
+            logger=loggers,
+            callbacks=list(callbacks),
+            enable_progress_bar=not quiet,
+            enable_model_summary=False,
+            default_root_dir=folder,
+        )
+    except (MisconfigurationException, RuntimeError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise BackendError(
+            f"the devices cannot be used ({said}); expected some that are there. Change "
+            "training.accelerator, training.devices or training.nodes."
+        ) from None
+
+
+def _devices(training: TrainingConfig) -> int | str:
+    """Devices on this machine: as many as torchrun or SLURM started processes, if one of them did."""
+    if training.devices == "auto":
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            return int(os.environ["LOCAL_WORLD_SIZE"])
+        if SLURMEnvironment.detect() and "SLURM_NTASKS_PER_NODE" in os.environ:
+            return int(os.environ["SLURM_NTASKS_PER_NODE"])
+    return training.devices
+
+
+def _strategy(training: TrainingConfig, model: nn.Module) -> str:
+    """Parameters that get no gradient would make devices wait for ever, unless they are looked for."""
+    idle = bool(getattr(model, "unused_parameters", ())) or training.freeze_encoder_epochs > 0
+    return "ddp_find_unused_parameters_true" if idle and _is_parallel(training) else "auto"
+
+
+def _is_parallel(training: TrainingConfig) -> bool:
+    devices = _devices(training)
+    if devices == "auto":
+        devices = torch.cuda.device_count() if training.accelerator in ("auto", "gpu") else 1
+    return int(devices) * training.nodes > 1
+
+
+def _plugins() -> list[Any]:
+    plugins: list[Any] = [AtomicCheckpointIO()]
+    if SLURMEnvironment.detect():
+        # A job that SLURM starts again is resumed from its last epoch; Lightning would do it in mid-epoch.
+        plugins.append(SLURMEnvironment(auto_requeue=False))
+    return plugins
+
+
+def _precision(training: TrainingConfig) -> Literal["32-true", "bf16-mixed"]:
+    if training.precision != "auto":
+        return training.precision
+    fast = training.accelerator != "cpu" and torch.cuda.is_available()
+    return "bf16-mixed" if fast and torch.cuda.is_bf16_supported() else "32-true"

@@ -1,0 +1,50 @@
+"""A training of a second or two."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from folders import folder_config, write_folder
+from rma_mamba.training.toml import as_toml
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lightning and MONAI say these of their own code and of short epochs."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            for category in ("DeprecationWarning", "FutureWarning", "UserWarning"):
+                item.add_marker(pytest.mark.filterwarnings(f"ignore::{category}"))
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> dict[str, Any]:
+    """The recipe of a tiny network on a small folder of data, as TOML holds it."""
+    data = folder_config(write_folder(tmp_path / "data"))
+    return {
+        "run": {"folder": str(tmp_path / "run")},
+        "model": {
+            "name": "rma-mamba-n",
+            "settings": {"width": 8, "depths": [1, 1, 1, 1], "decoder_width": 8},
+        },
+        "training": {
+            "epochs": 2,
+            "batch_size": 4,
+            "lr": 3e-3,
+            "workers": 0,
+            "accelerator": "cpu",
+            "average_weights": 0.5,
+        },
+        "data": {
+            **data.model_dump(mode="json", exclude_unset=True),
+            "slices_per_epoch": 24,
+        },
+    }
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, content: dict[str, Any]) -> Path:
+    """That recipe as a file."""
+    path = tmp_path / "recipe.toml"
+    path.write_text(as_toml(content))
+    return path

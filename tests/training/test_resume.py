@@ -1,0 +1,123 @@
+"""A training that is interrupted, at any moment and however hard, comes to the same as one that is not."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rma_mamba.errors import ConfigError
+from rma_mamba.models.weights import read_checkpoint
+from rma_mamba.training import train
+from rma_mamba.training.config import Recipe
+from rma_mamba.training.recipe import load_recipe
+
+# Chance in every place: augmentation, canvases, neighbours, draws of slices, stochastic depth, dropout's kind.
+CHANCE = [
+    "data.crop=64",
+    "data.canvases=[32, 64]",
+    "data.augment={spatial = 0.8, rotation_degrees = 30, noise = 0.5, single_slice = 0.5}",
+    "model.settings.drop_path=0.3",
+    "model.settings.decoder_drop_path=0.3",
+]
+
+# On a disk so slow that a checkpoint is half written most of the time.
+SLOWLY = """
+import os, sys, time
+really = os.fsync
+os.fsync = lambda file: (time.sleep(0.3), really(file))
+from rma_mamba.training import train
+train(sys.argv[1], sys.argv[2:], resume=True, quiet=True)
+"""
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two checkpoints hold the same bits."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def checkpoint(run: Path, name: str = "last") -> dict[str, Any]:
+    content = torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)
+    return {key: content[key] for key in sorted(content) if key != "loops"}
+
+
+def killed(recipe: Path, settings: list[str], run: Path, *, saving: bool) -> None:
+    """Train until SIGKILL, after at least one more epoch: while a checkpoint is written, or at any moment."""
+    last = run / "checkpoints" / "last.ckpt"
+    before = last.stat().st_mtime_ns if last.exists() else 0
+    command = [sys.executable, "-c", SLOWLY, str(recipe), *settings]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as training:
+        while training.poll() is None:
+            time.sleep(0.005)
+            if last.exists() and last.stat().st_mtime_ns > before:
+                if not saving:
+                    time.sleep(random.uniform(0, 1))
+                    break
+                if list(last.parent.glob(".rma-mamba-*.tmp")):
+                    break
+        training.kill()
+        assert training.wait() == -signal.SIGKILL
+
+
+def test_a_killed_training_comes_to_the_same_bits(tmp_path: Path, recipe: Path) -> None:
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    settings = [*CHANCE, "training.epochs=6", "training.schedule=cosine", "training.workers=1"]
+    train(recipe, [*settings, f"run.folder={whole}"], quiet=True)
+    settings.append(f"run.folder={torn}")
+    killed(recipe, settings, torn, saving=True)
+    killed(recipe, settings, torn, saving=False)
+    train(recipe, settings, resume=True, quiet=True)
+    for name in ("last", "best"):
+        assert same(checkpoint(whole, name), checkpoint(torn, name))
+    exported = [read_checkpoint(run / "weights.safetensors").sha256 for run in (whole, torn)]
+    assert exported[0] == exported[1]
+    assert not list(torn.rglob(".rma-mamba-*"))
+    assert not same(checkpoint(whole), checkpoint(whole, "best"))
+
+
+def test_the_plateau_and_the_patience_go_on_where_they_were(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rma_mamba.training.optimizer._PLATEAU_PATIENCE", 0)
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    # steps so long that the validation gets worse as often as better
+    settings = [*CHANCE, "training.lr=0.1", "training.patience=2"]
+    train(recipe, [*settings, "training.epochs=6", f"run.folder={whole}"], quiet=True)
+    for epochs in (1, 3, 6, 6):
+        changed = [f"training.epochs={epochs}", f"run.folder={torn}"]
+        train(recipe, [*settings, *changed], resume=True, quiet=True)
+    assert same(checkpoint(whole), checkpoint(torn))
+    assert checkpoint(whole)["optimizer_states"][0]["param_groups"][0]["lr"] < 0.1
+
+
+def test_another_number_of_slices_in_a_step_is_refused(recipe: Path) -> None:
+    train(recipe, quiet=True)
+    with pytest.raises(ConfigError, match=r"was of 4 slices and would now be of 8 \(4 on each of 1"):
+        train(recipe, ["training.epochs=3", "training.accumulate=2"], resume=True, quiet=True)
+    train(
+        recipe,
+        ["training.epochs=3", "training.accumulate=2", "training.batch_size=2"],
+        resume=True,
+        quiet=True,
+    )
+
+
+def test_a_folder_without_a_checkpoint_is_begun_anew(tmp_path: Path, recipe: Path) -> None:
+    unfinished = tmp_path / "run" / "checkpoints" / ".rma-mamba-0123.tmp"
+    unfinished.parent.mkdir(parents=True)
+    unfinished.write_bytes(b"half a checkpoint")
+    train(recipe, ["training.epochs=1"], resume=True, quiet=True)
+    assert not unfinished.exists()
+    settings: Recipe = load_recipe(tmp_path / "run" / "recipe.toml")
+    assert settings.training.epochs == 1
