@@ -1,0 +1,102 @@
+"""What the qualitative panel shows: single slices, and what every network found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.datasets.cases import case_files, read_slice, read_volume
+from rma_mamba.datasets.config import DataConfig, SourceConfig
+from rma_mamba.evaluation import CaseScore
+from rma_mamba.inference import Segmenter
+from rma_mamba.slicing import IntensityScale, SliceRecipe
+from rma_mamba.volume import Volume
+
+Picture = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class PanelRow:
+    """One slice, as a radiologist looks at it: from the feet, the front on top.
+
+    Args:
+        title: Says which.
+        image: [height, width] in [0, 1].
+        reference: Where the liver is, same shape.
+        found: By method, same shape.
+        aspect: Height of a pixel over its width.
+    """
+
+    title: str
+    image: Picture
+    reference: Pixels
+    found: Mapping[str, Pixels]
+    aspect: float
+
+
+def make_panel(
+    weights: Mapping[str, Path],
+    data: DataConfig,
+    cases: Sequence[CaseScore],
+    group: str,
+    patients: int,
+) -> list[PanelRow]:
+    """The slices with most liver of the patients on whom the networks differ most.
+
+    Args:
+        weights: File of each method.
+        data: What the cases were read from.
+        cases: Scores of all methods.
+        group: Of sources, from which slices are taken.
+        patients: How many.
+    """
+    chosen = _most_disputed(cases, group)[:patients]
+    rows = [_scan(data, source, patient) for source, patient in chosen]
+    segmenters = {method: Segmenter.load(path) for method, path in weights.items()}
+    return [
+        _row(f"patient {patient}", scan, reference, segmenters)
+        for (_, patient), (scan, reference) in zip(chosen, rows, strict=True)
+    ]
+
+
+def _most_disputed(cases: Sequence[CaseScore], group: str) -> list[tuple[str, str]]:
+    """Sources and patients, the widest range of Dice over the methods first."""
+    dices: dict[tuple[str, str], list[float]] = {}
+    for case in cases:
+        if case.group == group:
+            values = [each.values["dice"] for each in case.slices if each.has_liver]
+            if case.volume is not None:
+                values = [case.volume.dice]
+            dices.setdefault((case.source, case.patient), []).extend(values)
+    return sorted(dices, key=lambda key: (-np.ptp(dices[key]) if dices[key] else 0.0, key))
+
+
+def _scan(data: DataConfig, name: str, patient: str) -> tuple[Volume, npt.NDArray[Any]]:
+    source: SourceConfig = next(each for each in data.sources if each.name == name)
+    path = case_files(data, source, "test")[patient][0]
+    return (read_volume if source.kind == "volumes" else read_slice)(data, source, path)
+
+
+def _row(
+    title: str,
+    scan: Volume,
+    reference: npt.NDArray[Any],
+    segmenters: Mapping[str, Segmenter],
+) -> PanelRow:
+    order = scan.geometry.canonical
+    upright = order.apply(reference)
+    number = int(upright.sum(axis=(1, 2)).argmax())
+    scale = IntensityScale.of_volume(scan, SliceRecipe())
+    found = {
+        method: order.apply(segmenter(scan, modality=scan.modality).mask.labels)[number] > 0
+        for method, segmenter in segmenters.items()
+    }
+    image = scale.apply(np.asarray(order.apply(scan.values)[number]))
+    spacing_mm = scan.geometry.reordered(order).spacing_mm
+    return PanelRow(title, image, upright[number] > 0, found, spacing_mm[1] / spacing_mm[2])
