@@ -109,6 +109,20 @@ def test_undo_is_the_exact_inverse_of_apply(order: str) -> None:
 
 
 @given(affine=oblique_affines(), shape=st.tuples(*[st.integers(1, 4)] * 3))
+def test_the_grid_in_canonical_order_has_every_voxel_in_its_place(
+    affine: Any, shape: tuple[int, int, int]
+) -> None:
+    geometry = Geometry(shape, affine)
+    world = (np.moveaxis(np.indices(shape), 0, -1) @ affine[:3, :3].T) + affine[:3, 3]
+    seen = [geometry.canonical.apply(world[..., axis]) for axis in range(3)]
+    grid = geometry.in_canonical_order
+    expected = np.moveaxis(np.indices(grid.shape), 0, -1) @ grid.affine[:3, :3].T
+    np.testing.assert_allclose(np.stack(seen, -1), expected + grid.affine[:3, 3], atol=1e-9)
+    assert grid.canonical.permutation == (0, 1, 2)
+    assert not any(grid.canonical.flips)
+
+
+@given(affine=oblique_affines(), shape=st.tuples(*[st.integers(1, 4)] * 3))
 def test_one_scan_in_all_48_orders_is_seen_as_one(affine: Any, shape: tuple[int, ...]) -> None:
     array = np.arange(math.prod(shape)).reshape(shape)
     first = Geometry(shape, affine)  # type: ignore[arg-type]
@@ -118,6 +132,7 @@ def test_one_scan_in_all_48_orders_is_seen_as_one(affine: Any, shape: tuple[int,
         geometry = Geometry(stored.shape, other)  # type: ignore[arg-type]
         assert np.array_equal(geometry.canonical.apply(stored), seen)
         assert np.array_equal(geometry.canonical.undo(seen), stored)
+        assert geometry.in_canonical_order.matches(first.in_canonical_order)
         assert geometry.spacing_mm == tuple(first.spacing_mm[axis] for axis in permutation)
         assert geometry.voxel_volume_ml == pytest.approx(first.voxel_volume_ml, rel=1e-12)
 

@@ -136,6 +136,18 @@ class Geometry:
         (r, a, s), (r_back, a_back, s_back) = self._world_axes
         return AxisOrder((s, a, r), (s_back, not a_back, not r_back))
 
+    @property
+    def in_canonical_order(self) -> Geometry:
+        """The grid of `canonical.apply(array)`: the same voxels at the same places, axes S, P, L."""
+        order = self.canonical
+        shape = tuple(self.shape[axis] for axis in order.permutation)
+        to_voxel = np.zeros((4, 4))  # from an index in canonical order to one as stored
+        to_voxel[3, 3] = 1
+        for number, (axis, reverse) in enumerate(zip(order.permutation, order.flips, strict=True)):
+            to_voxel[axis, number] = -1 if reverse else 1
+            to_voxel[axis, 3] = self.shape[axis] - 1 if reverse else 0
+        return Geometry((shape[0], shape[1], shape[2]), self.affine @ to_voxel)
+
     def matches(self, other: Geometry, tolerance_mm: float = 1e-3) -> bool:
         """Whether two grids are one: same shape, and no corner further apart than `tolerance_mm`."""
         if self.shape != other.shape:

@@ -13,7 +13,7 @@ def test_the_version_is_that_of_the_package(command) -> None:
     assert (done.code, done.out) == (0, f"rma-mamba {version('rma-mamba')}\n")
 
 
-@pytest.mark.parametrize("name", ["segment", "train", "info", "demo"])
+@pytest.mark.parametrize("name", ["segment", "train", "evaluate", "score", "info", "demo"])
 def test_every_command_explains_itself(command, name: str) -> None:
     assert name in command("--help").out
     done = command(name, "--help")
@@ -21,7 +21,9 @@ def test_every_command_explains_itself(command, name: str) -> None:
     assert "--verbose" in done.out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["info"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["segment", "--help"], ["score", "--help"], ["info"]], ids=" ".join
+)
 def test_help_and_info_import_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys\n"

@@ -1,3 +1,4 @@
+import csv
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,23 @@ def test_every_patient_of_a_side_gets_a_row(command, tiny, data, side, patients)
     rows = [line.split("|") for line in done.out.split("\n\n")[0].splitlines()[2:]]
     assert [row[2].strip() for row in rows] == patients
     assert done.err.count("Dice") == len(patients)
+
+
+def test_every_score_is_summarised_and_written(command, tiny, data, tmp_path) -> None:
+    out = tmp_path / "out"
+    done = command("evaluate", "default", "--model", tiny, "--side", "valid", "-o", out, "-q")
+    assert done.code == 0, done.err
+    assert "**tiny, volumes: per volume, on the scan's own grid**" in done.out
+    assert "**tiny, slices: paper_per_slice, slices with liver only, at 256 x 256**" in done.out
+    assert "**tiny, slices: per volume" not in done.out
+    with (out / "per_case.csv").open() as file:
+        (case,) = csv.DictReader(file)
+    assert (case["source"], case["patient"], case["case"]) == ("volumes", "2", "case_02")
+    with (out / "per_slice.csv").open() as file:
+        slices = list(csv.DictReader(file))
+    assert [row["case"] for row in slices] == ["case_02"] * 5 + ["p004_z0", "p004_z1"]
+    first_table = done.out.split("\n\n")[0]
+    assert f"| volumes | 2 | {float(case['dice']):.3f} | 1 |" in first_table
 
 
 def test_a_missing_folder_is_one_line(command, tiny) -> None:

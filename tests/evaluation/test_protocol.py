@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from folders import folder_config, write_folder
-from rma_mamba.evaluation import PatientScore, score_patients, to_markdown
+from rma_mamba.evaluation import PatientScore, score_patients, score_segmenter, to_markdown
 from rma_mamba.inference import Segmentation
 from rma_mamba.volume import Mask, Volume
 
@@ -36,6 +36,23 @@ def test_a_perfect_mask_scores_one_and_its_volumes_agree(tmp_path: Path) -> None
     assert volume.false_ml == 0
     assert slices.dice == 0  # the slices' liver is darker than that
     assert slices.scored == 1  # of two slices one has liver
+
+
+def test_every_volume_and_every_slice_has_its_scores(tmp_path: Path) -> None:
+    config = folder_config(write_folder(tmp_path))
+    volume, *slices = score_segmenter(Bright(400), config, "valid", method="bright")  # type: ignore[arg-type]
+    assert (volume.method, volume.group, volume.patient, volume.case) == (
+        "bright",
+        "volumes",
+        "2",
+        "case_02",
+    )
+    assert volume.volume is not None
+    assert (volume.volume.dice, volume.volume.hd_mm, volume.volume.nsd_2mm) == (1, 0, 1)
+    assert [each.has_liver for each in volume.slices] == [False, True, True, True, False]
+    assert [(each.patient, each.case) for each in slices] == [("4", "p004_z0"), ("4", "p004_z1")]
+    assert all(each.volume is None and len(each.slices) == 1 for each in slices)
+    assert slices[1].slices[0].values["dice"] == pytest.approx(0)
 
 
 def test_what_is_found_where_there_is_none_is_counted(tmp_path: Path) -> None:

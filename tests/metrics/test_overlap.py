@@ -1,10 +1,15 @@
-"""Dice, worked out by hand, with every empty case decided."""
+"""Overlaps, worked out by hand, with every empty case decided."""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra import numpy as arrays
 
 from rma_mamba.errors import GridError
-from rma_mamba.metrics import dice
+from rma_mamba.metrics import dice, f2, iou, overlap, precision, recall
+
+ALL = (dice, iou, recall, precision, f2)
+SHAPES = arrays.array_shapes(min_dims=2, max_dims=3, max_side=6)
 
 
 def mask(*voxels: int) -> np.ndarray:
@@ -14,24 +19,43 @@ def mask(*voxels: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("found", "true", "expected"),
+    ("true", "found", "expected"),
     [
-        (mask(0, 1, 2), mask(0, 1, 2), 1.0),
-        (mask(0, 1, 2), mask(2, 3), 2 / 5),
-        (mask(0), mask(1), 0.0),
-        (mask(), mask(), 1.0),
-        (mask(), mask(1), 0.0),
-        (mask(1), mask(), 0.0),
-        (255 * mask(0, 1), mask(0), 2 / 3),
+        (mask(0, 1, 2), mask(0, 1, 2), (1, 1, 1, 1, 1)),
+        (mask(0, 1, 2), mask(2, 3), (2 / 5, 1 / 4, 1 / 3, 1 / 2, 5 / 14)),
+        (mask(0), mask(1), (0, 0, 0, 0, 0)),
+        (mask(), mask(), (1, 1, 1, 1, 1)),
+        (mask(), mask(1), (0, 0, 0, 0, 0)),
+        (mask(1), mask(), (0, 0, 0, 0, 0)),
+        (255 * mask(0), mask(0, 1), (2 / 3, 1 / 2, 1, 1 / 2, 5 / 6)),
     ],
 )
-def test_dice_is_twice_what_is_shared_over_what_there_is(
-    found: np.ndarray, true: np.ndarray, expected: float
+def test_overlaps_are_those_worked_out_by_hand(
+    true: np.ndarray, found: np.ndarray, expected: tuple[float, ...]
 ) -> None:
-    assert dice(found, true) == pytest.approx(expected)
-    assert dice(true, found) == pytest.approx(expected)
+    for metric, value in zip(ALL, expected, strict=True):
+        assert metric(true, found) == pytest.approx(value), metric.__name__
 
 
-def test_masks_on_different_grids_are_refused() -> None:
+@given(masks=SHAPES.flatmap(lambda shape: arrays.arrays(bool, (2, *shape))))
+def test_the_metrics_keep_their_relations(masks: np.ndarray) -> None:
+    true, found = masks
+    shared = iou(true, found)
+    assert dice(true, found) == dice(found, true) == pytest.approx(2 * shared / (1 + shared))
+    assert recall(true, found) == precision(found, true)
+    of = overlap(true, found)
+    if of.empty == "neither" and of.both:
+        product, weighed = of.precision * of.recall, 4 * of.precision + of.recall
+        assert of.f2 == pytest.approx(5 * product / weighed)
+
+
+def test_not_a_number_is_no_liver() -> None:
+    found = np.where(mask(0, 1) > 0, 1.0, np.nan)
+    assert dice(mask(0, 1), found) == 1
+    assert overlap(mask(), np.full((2, 3, 2), np.nan)).empty == "both"
+
+
+@pytest.mark.parametrize("metric", ALL)
+def test_masks_on_different_grids_are_refused(metric) -> None:
     with pytest.raises(GridError, match="expected one grid"):
-        dice(mask(0), mask(0)[:1])
+        metric(mask(0), mask(0)[:1])

@@ -11,6 +11,7 @@ from rma_mamba.cli import failures
 from rma_mamba.cli.demo import demo
 from rma_mamba.cli.evaluate import evaluate
 from rma_mamba.cli.info import info
+from rma_mamba.cli.score import score
 from rma_mamba.cli.segment import segment
 from rma_mamba.cli.train import train
 
@@ -52,6 +53,7 @@ def options(
 app.command()(segment)
 app.command()(train)
 app.command()(evaluate)
+app.command()(score)
 app.command()(info)
 app.command()(demo)
 

@@ -1,7 +1,8 @@
-"""`rma-mamba evaluate`: Dice of every patient on one side of a recipe's split."""
+"""`rma-mamba evaluate`: scores of every patient on one side of a recipe's split."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -23,6 +24,9 @@ def evaluate(
         bool | None,
         typer.Option(help="Show the network a slice's neighbours, or not; as it was trained."),
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for tables (CSV and JSON).")
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but the tables and errors.")
     ] = False,
@@ -31,17 +35,20 @@ def evaluate(
     ] = False,
 ) -> None:
     """Score a network on a recipe's test patients, one by one; prints Markdown tables."""
+    from rma_mamba.cli.scores import check_folder, publish
     from rma_mamba.evaluation import score_patients, to_markdown
     from rma_mamba.inference import Segmenter
     from rma_mamba.training import load_recipe
 
     console = Console(quiet, verbose)
+    check_folder(output)
     data = load_recipe(recipe, settings or []).data
     segmenter = Segmenter.load(model)
     if neighbours is not None:
         segmenter.recipe = segmenter.recipe.model_copy(update={"neighbours": neighbours})
     scores = []
-    for score in score_patients(segmenter, data, side):
+    for score in score_patients(segmenter, data, side, method=Path(model).stem):
         console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")
         scores.append(score)
-    typer.echo(to_markdown(scores))
+    typer.echo(f"{to_markdown(scores)}\n")
+    publish([case for score in scores for case in score.cases], output, console)

@@ -51,7 +51,7 @@ def plan(
                 "the output file is the scan itself; expected another file. Choose another name."
             )
         for path in filter(None, astuple(outputs)):
-            _check_writable(path)
+            check_writable(path)
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise ConfigError(
             f"the output path cannot be used ({error.strerror or 'input/output error'}); expected one "
@@ -139,7 +139,12 @@ def _without(suffixes: tuple[str, ...], name: str) -> str:
     return name
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
+    """See that a file can be written, in folders that may have to be made.
+
+    Raises:
+        ConfigError: It cannot.
+    """
     if path.is_dir():
         raise ConfigError("the output is a folder; expected the name of a file. Choose another.")
     folder = path.parent

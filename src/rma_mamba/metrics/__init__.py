@@ -1,5 +1,70 @@
-"""How far a mask agrees with a reference."""
+"""How far a mask agrees with a reference, and what can be said of many. NumPy and SciPy only.
 
-from rma_mamba.metrics.overlap import dice
+>>> score = score_volume(reference, prediction, spacing_mm)  # the headline: one volume, in mm
+>>> paper_per_slice(to_paper_size(reference_slice), to_paper_size(prediction_slice))  # to compare
+"""
 
-__all__ = ["dice"]
+from rma_mamba.metrics.overlap import (
+    EmptyCase,
+    Overlap,
+    dice,
+    f2,
+    iou,
+    overlap,
+    precision,
+    recall,
+)
+from rma_mamba.metrics.paper import (
+    PAPER_SIZE,
+    paper_per_slice,
+    row_distance_paper,
+    to_paper_size,
+)
+from rma_mamba.metrics.score import VolumeScore, score_volume
+from rma_mamba.metrics.statistics import (
+    RESAMPLES,
+    Summary,
+    bootstrap_interval,
+    holm,
+    paired_wilcoxon,
+    summarise_values,
+)
+from rma_mamba.metrics.surface import (
+    TOLERANCE_MM,
+    SurfaceDistances,
+    average_surface_distance_mm,
+    hausdorff95_mm,
+    hausdorff_mm,
+    surface_dice,
+    surface_distances,
+)
+
+__all__ = [
+    "PAPER_SIZE",
+    "RESAMPLES",
+    "TOLERANCE_MM",
+    "EmptyCase",
+    "Overlap",
+    "Summary",
+    "SurfaceDistances",
+    "VolumeScore",
+    "average_surface_distance_mm",
+    "bootstrap_interval",
+    "dice",
+    "f2",
+    "hausdorff95_mm",
+    "hausdorff_mm",
+    "holm",
+    "iou",
+    "overlap",
+    "paired_wilcoxon",
+    "paper_per_slice",
+    "precision",
+    "recall",
+    "row_distance_paper",
+    "score_volume",
+    "summarise_values",
+    "surface_dice",
+    "surface_distances",
+    "to_paper_size",
+]

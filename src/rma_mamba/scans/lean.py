@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from rma_mamba.errors import ScanError
 
+NOT_FINITE = "voxels were not finite numbers"  # in the sentence on what was replaced
+
 _INT16 = np.iinfo(np.int16)
 
 
@@ -59,6 +61,4 @@ def _finite(values: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], t
             "no voxel of the scan is a finite number; expected intensities. Export the scan again."
         )
     values[~finite] = np.min(values, where=finite, initial=np.inf)
-    return values, (
-        f"{count} voxels were not finite numbers: they got the lowest value of the scan.",
-    )
+    return values, (f"{count} {NOT_FINITE}: they got the lowest value of the scan.",)

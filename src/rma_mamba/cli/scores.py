@@ -1,0 +1,40 @@
+"""What the commands that score have in common: tables on stdout, files in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from rma_mamba.cli.console import Console
+
+if TYPE_CHECKING:
+    from rma_mamba.evaluation import CaseScore
+
+
+def check_folder(folder: Path | None) -> None:
+    """See, before any work, that tables can be written to a folder.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    if folder is None:
+        return
+    from rma_mamba.cli.outputs import check_writable
+    from rma_mamba.evaluation import FILES
+
+    for name in FILES:
+        check_writable(folder / name)
+
+
+def publish(cases: Sequence[CaseScore], folder: Path | None, console: Console) -> None:
+    """Print the summary of scores, and write all tables if there is a folder for them."""
+    from rma_mamba.evaluation import Report, report_to_markdown, write_scores
+
+    report = Report.of(cases)
+    if folder is not None:
+        write_scores(folder, cases, report)
+        console.note(f"Tables are in {folder}/")
+    typer.echo(report_to_markdown(report))

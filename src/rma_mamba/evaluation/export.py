@@ -1,0 +1,101 @@
+"""Scores as files: a line a case, a line a slice, a line a metric, and all of it for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rma_mamba.evaluation.comparison import PairedTest
+from rma_mamba.evaluation.report import Report
+from rma_mamba.evaluation.samples import METRICS
+from rma_mamba.evaluation.scores import CaseScore
+from rma_mamba.evaluation.summary import MetricSummary
+from rma_mamba.files import replace_file
+from rma_mamba.metrics import VolumeScore
+
+FILES = ("per_case.csv", "per_slice.csv", "summary.csv", "tests.csv", "summary.json")
+
+_NAME = ("method", "source", "group", "patient", "case")
+_DIGITS = 6  # after the point
+
+
+def write_scores(folder: Path, cases: Sequence[CaseScore], report: Report) -> None:
+    """Write `FILES` into a folder; each appears complete or not at all.
+
+    A value that is not defined is an empty cell of a CSV file and null in JSON.
+
+    Args:
+        folder: Made if it is missing; files of these names are replaced.
+        cases: All scores.
+        report: What was made of them.
+
+    Raises:
+        ScanError: A file cannot be written.
+    """
+    volume = [each.name for each in fields(VolumeScore)]
+    paper = list(METRICS["paper_per_slice_all"])
+    tables = {
+        "per_case.csv": ([*_NAME, *volume], _volume_rows(cases)),
+        "per_slice.csv": ([*_NAME, "slice", "empty", *paper], _slice_rows(cases)),
+        "summary.csv": (_names(MetricSummary), map(asdict, report.summaries)),
+        "tests.csv": (_names(PairedTest), map(asdict, report.tests)),
+    }
+    for name, (columns, rows) in tables.items():
+        replace_file(folder / name, _csv(columns, rows), "table of scores")
+    replace_file(folder / "summary.json", _json(report), "table of scores")
+
+
+def _volume_rows(cases: Iterable[CaseScore]) -> Iterable[dict[str, Any]]:
+    for case in cases:
+        if case.volume is not None:
+            yield {**_name(case), **asdict(case.volume)}
+
+
+def _slice_rows(cases: Iterable[CaseScore]) -> Iterable[dict[str, Any]]:
+    for case in cases:
+        for score in case.slices:
+            yield {**_name(case), "slice": score.number, "empty": score.empty, **score.values}
+
+
+def _name(case: CaseScore) -> dict[str, Any]:
+    return {name: getattr(case, name) for name in _NAME}
+
+
+def _names(record: type[MetricSummary] | type[PairedTest]) -> list[str]:
+    return [each.name for each in fields(record)]
+
+
+def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    table.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    return text.getvalue().encode()
+
+
+def _json(report: Report) -> bytes:
+    content = {
+        "software": f"rma-mamba {version('rma-mamba')}",
+        "bootstrap": {"resamples": report.resamples, "seed": report.seed, "draws": "patients"},
+        "empty_masks": [_defined(asdict(each)) for each in report.empties],
+        "summaries": [_defined(asdict(each)) for each in report.summaries],
+        "tests": [_defined(asdict(each)) for each in report.tests],
+    }
+    return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
+
+
+def _defined(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: _cell(value) for name, value in row.items()}
+
+
+def _cell(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return None if math.isnan(value) else round(value, _DIGITS)

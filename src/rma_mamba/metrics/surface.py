@@ -1,0 +1,162 @@
+"""Distances between the surfaces of two masks, in mm.
+
+The surface of a mask is made of its voxels that touch the outside with a face; beyond the edge of the
+array is outside. A distance runs from the centre of a surface voxel to the nearest centre in the other
+surface, with the spacing of each axis. This is the surface of MONAI and of most challenges; it
+weighs voxels equally, whatever area they show.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import binary_erosion
+from scipy.spatial import KDTree
+
+from rma_mamba.errors import GridError
+from rma_mamba.metrics.overlap import AnyMask, Bits, as_bits
+
+Distances = npt.NDArray[np.float64]
+
+TOLERANCE_MM = 2.0
+_ROUNDING_MM = 1e-6  # ten steps of 0.2 mm are 2 mm, whatever floating point makes of them
+_LEAF = 32  # points in a leaf of the tree; faster here than the default of 10
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceDistances:
+    """How far the surfaces of two masks lie apart, voxel by voxel.
+
+    Both masks empty: every distance is 0 and the surface Dice 1. One of them empty: all are NaN, which
+    says that they are not defined.
+
+    Args:
+        from_reference: mm from each surface voxel of the reference to the prediction's surface.
+        from_prediction: mm from each surface voxel of the prediction to the reference's surface.
+    """
+
+    from_reference: Distances
+    from_prediction: Distances
+
+    @property
+    def hd_mm(self) -> float:
+        """The Hausdorff distance: the largest of all."""
+        return self._larger(100)
+
+    @property
+    def hd95_mm(self) -> float:
+        """The larger of the two directed 95th percentiles (linear interpolation), not that of the union."""
+        return self._larger(95)
+
+    @property
+    def assd_mm(self) -> float:
+        """Average symmetric surface distance: the mean over the voxels of both surfaces together."""
+        return self._if_defined(0.0, lambda: float(self._all.mean()))
+
+    def surface_dice(self, tolerance_mm: float = TOLERANCE_MM) -> float:
+        """Share of the voxels of both surfaces that lie within `tolerance_mm` of the other surface."""
+        within = tolerance_mm + _ROUNDING_MM
+        return self._if_defined(1.0, lambda: float((self._all <= within).mean()))
+
+    def _larger(self, percentile: float) -> float:
+        directed = (self.from_reference, self.from_prediction)
+        return self._if_defined(
+            0.0, lambda: float(max(np.percentile(each, percentile) for each in directed))
+        )
+
+    @property
+    def _all(self) -> Distances:
+        return np.concatenate([self.from_reference, self.from_prediction])
+
+    def _if_defined(self, both_empty: float, value: Callable[[], float]) -> float:
+        sizes = self.from_reference.size, self.from_prediction.size
+        if all(sizes):
+            return value()
+        return math.nan if any(sizes) else both_empty
+
+
+def surface_distances(
+    reference: AnyMask, prediction: AnyMask, spacing_mm: Sequence[float]
+) -> SurfaceDistances:
+    """All distances between the surfaces of two masks (labels > 0) on one grid, two or three axes.
+
+    Args:
+        reference, prediction: The masks.
+        spacing_mm: Voxel size along each axis.
+
+    Raises:
+        GridError: The shapes differ, or the spacing is not one positive number for each axis.
+    """
+    true, found = as_bits(reference, prediction)
+    if len(spacing_mm) != true.ndim or not all(0 < size < math.inf for size in spacing_mm):
+        raise GridError(
+            f"the spacing is {tuple(spacing_mm)} mm; expected {true.ndim} positive numbers. "
+            "Repair the mask's header."
+        )
+    box = _box(true | found)
+    surfaces = [_surface(mask[box]) for mask in (true, found)]
+    return SurfaceDistances(
+        _nearest_mm(surfaces[0], surfaces[1], spacing_mm),
+        _nearest_mm(surfaces[1], surfaces[0], spacing_mm),
+    )
+
+
+def hausdorff_mm(reference: AnyMask, prediction: AnyMask, spacing_mm: Sequence[float]) -> float:
+    """Hausdorff distance in mm; arguments, empties and errors as of `surface_distances`."""
+    return surface_distances(reference, prediction, spacing_mm).hd_mm
+
+
+def hausdorff95_mm(reference: AnyMask, prediction: AnyMask, spacing_mm: Sequence[float]) -> float:
+    """The larger directed 95th percentile in mm; arguments, empties, errors as of `surface_distances`."""
+    return surface_distances(reference, prediction, spacing_mm).hd95_mm
+
+
+def average_surface_distance_mm(
+    reference: AnyMask, prediction: AnyMask, spacing_mm: Sequence[float]
+) -> float:
+    """ASSD in mm; arguments, empties and errors as of `surface_distances`."""
+    return surface_distances(reference, prediction, spacing_mm).assd_mm
+
+
+def surface_dice(
+    reference: AnyMask,
+    prediction: AnyMask,
+    spacing_mm: Sequence[float],
+    tolerance_mm: float = TOLERANCE_MM,
+) -> float:
+    """Normalised surface Dice; arguments, empties and errors as of `surface_distances`."""
+    return surface_distances(reference, prediction, spacing_mm).surface_dice(tolerance_mm)
+
+
+def _box(mask: Bits) -> tuple[slice, ...]:
+    """The smallest box around a mask; no voxel if it is empty."""
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        filled = np.flatnonzero(mask.any(axis=others))
+        box.append(slice(filled[0], filled[-1] + 1) if filled.size else slice(0, 0))
+    return tuple(box)
+
+
+def _surface(mask: Bits) -> Bits:
+    return mask & ~binary_erosion(mask) if mask.size else mask
+
+
+def _nearest_mm(start: Bits, target: Bits, spacing_mm: Sequence[float]) -> Distances:
+    """mm from each voxel of one surface to the nearest of the other; NaN if that one has none.
+
+    A tree over the surfaces' voxels gives the very numbers of a distance transform, in a third of the time on
+    a liver, and unlike it does not slow down when a stray voxel far away makes the box large.
+    """
+    if not target.any():
+        return np.full(np.count_nonzero(start), np.nan)
+    distances = np.zeros(np.count_nonzero(start))
+    apart = ~target[start]  # voxels of both surfaces are at distance 0
+    if apart.any():
+        targets, starts = (np.argwhere(mask) * np.asarray(spacing_mm) for mask in (target, start))
+        distances[apart] = KDTree(targets, leafsize=_LEAF).query(starts[apart])[0]
+    return distances
