@@ -20,11 +20,13 @@ def check_folder(folder: Path | None) -> None:
     Raises:
         ConfigError: They cannot.
     """
+    if folder is None:
+        return
     from rma_mamba.cli.outputs import check_writable
     from rma_mamba.evaluation import FILES
 
-    for name in FILES if folder else ():
-        check_writable(folder / name)  # type: ignore[operator]
+    for name in FILES:
+        check_writable(folder / name)
 
 
 def publish(cases: Sequence[CaseScore], folder: Path | None, console: Console) -> None:
