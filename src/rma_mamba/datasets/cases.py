@@ -14,8 +14,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from rma_mamba.datasets.cache import Arrays, cached, fingerprint
-from rma_mamba.datasets.config import DataConfig, Side, SourceConfig, normalised
+from rma_mamba.datasets.config import DataConfig, Side, SourceConfig, SplitConfig, normalised
 from rma_mamba.datasets.phantom import CONTRASTS, make_phantom
+from rma_mamba.datasets.splits import side_of
 from rma_mamba.errors import ConfigError, GridError, ScanError
 from rma_mamba.scans import read_scan
 from rma_mamba.slicing import IntensityScale, SlicePlan, SliceRecipe
@@ -107,7 +108,31 @@ def phantom_cases(config: DataConfig) -> list[Case]:
 
 
 def case_files(config: DataConfig, source: SourceConfig, side: Side) -> dict[str, list[Path]]:
-    """Image files of the patients on one side, by patient."""
+    """Image files of the patients on one side, by patient.
+
+    Raises:
+        ConfigError: The folder holds no image, a file name does not match, or folds outnumber patients.
+    """
+    patients = _image_files(config, source)
+    if source.side is not None:
+        return patients if source.side == side else {}
+    split = config.splits.get(source.cohort, SplitConfig())
+    cohort = _cohort(config, source.cohort) if split.folds else ()
+    return {
+        patient: files
+        for patient, files in patients.items()
+        if side_of(split, patient, cohort) == side
+    }
+
+
+def _cohort(config: DataConfig, cohort: str) -> set[str]:
+    """All patients of a cohort whose side its split decides."""
+    sources = [each for each in config.sources if each.cohort == cohort and each.side is None]
+    return {patient for source in sources for patient in _image_files(config, source)}
+
+
+def _image_files(config: DataConfig, source: SourceConfig) -> dict[str, list[Path]]:
+    """All image files of a source, by patient."""
     folder = Path(config.root) / source.images
     endings = _VOLUMES if source.kind == "volumes" else _PICTURES
     files = sorted(path for path in folder.glob(source.files) if path.name.endswith(endings))
@@ -124,9 +149,7 @@ def case_files(config: DataConfig, source: SourceConfig, side: Side) -> dict[str
                 f"source {source.name}: a file name does not match the pattern of its patient; "
                 f"expected '{source.patient}' to match every name. Change 'patient' or 'files'."
             )
-        patient = normalised(match[1])
-        if config.side(source, patient) == side:
-            patients.setdefault(patient, []).append(path)
+        patients.setdefault(normalised(match[1]), []).append(path)
     return patients
 
 

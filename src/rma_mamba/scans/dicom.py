@@ -29,7 +29,7 @@ from rma_mamba.errors import ScanError
 from rma_mamba.scans.checks import doubts
 from rma_mamba.scans.lean import lean_values
 from rma_mamba.scans.stack import Plane, stack
-from rma_mamba.volume import Modality, Volume
+from rma_mamba.volume import Geometry, Modality, Volume
 
 # Read of each file at first: what tells slices from the rest and places them, and nothing of the patient.
 _TAGS = [
