@@ -21,7 +21,11 @@ def test_every_command_explains_itself(command, name: str) -> None:
     assert "--verbose" in done.out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["info"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["segment", "--help"], ["data", "check", "--help"], ["info"]],
+    ids=" ".join,
+)
 def test_help_and_info_import_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys\n"

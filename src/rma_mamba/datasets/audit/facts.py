@@ -97,7 +97,7 @@ def _grid(entry: Entry, part: Part) -> list[Finding]:
         return []
     if image.shape == label.shape and np.allclose(image.spacing_mm, label.spacing_mm, rtol=0.01):
         step = np.linalg.solve(image.affine[:3, :3], (label.affine - image.affine)[:3, 3])
-        moved = ", ".join(f"{each:+.2f}" for each in step)
+        moved = ", ".join(f"{each:+.2f}" for each in np.round(step, 2) + 0.0)  # no -0.00
         text = (
             f"the label's grid is moved by ({moved}) voxels to the left, back and head, or turned"
         )
@@ -115,7 +115,9 @@ def _labels(facts: CaseFacts, parts: list[Part]) -> tuple[CaseFacts, list[Findin
     """What labels hold; image and label of each part are on one grid."""
     entry, rule = facts.entry, facts.entry.rule
     values = [part.label.values for part in parts if part.label is not None]
-    found = np.unique(np.concatenate([np.unique(each) for each in values]))
+    # slice by slice: a whole volume would be sorted in a copy
+    planes = [each[:, :, k] for each in values for k in range(each.shape[2])]
+    found = np.unique(np.concatenate([np.unique(plane) for plane in planes]))
     livers = [rule.liver_in(each) for each in values]
     slices = [liver[:, :, k] for liver in livers for k in range(liver.shape[2])]
     with_liver = sum(bool(each.any()) for each in slices)
@@ -159,10 +161,11 @@ def _offsets(
 ) -> tuple[BorderOffset | None, ...]:
     if len({liver.shape for liver in livers}) > 1:
         return ()
+    if entry.kind == "volume":
+        return border_offsets(parts[0].image.values, livers[0] > 0)
     image = np.concatenate([part.image.values for part in parts], axis=2)
     found = border_offsets(image, np.concatenate(livers, axis=2) > 0)
-    # slices of a patient may lie anywhere
-    return found if entry.kind == "volume" else (*found[:2], None)
+    return (*found[:2], None)  # slices of a patient may lie anywhere
 
 
 def _slice_digests(values: npt.NDArray[Any]) -> list[str]:

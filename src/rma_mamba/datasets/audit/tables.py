@@ -11,6 +11,7 @@ from rma_mamba.datasets.audit.audit import Report
 from rma_mamba.datasets.audit.facts import CaseFacts
 from rma_mamba.datasets.audit.findings import Finding
 from rma_mamba.datasets.audit.summary import severity_lines
+from rma_mamba.datasets.layouts.entries import Dataset
 
 _COUNTS = (
     "| sequence | side | patients | volumes | slices | with liver | without liver |",
@@ -41,7 +42,7 @@ def to_json(report: Report) -> str:
         "dataset": report.dataset.name,
         "notes": report.dataset.notes,
         "findings": [vars(finding) for finding in report.findings],
-        "cases": [_case(case, report.dataset.severity) for case in report.cases],
+        "cases": [_case(case, report.dataset) for case in report.cases],
     }
     return json.dumps(content, indent=2) + "\n"
 
@@ -51,8 +52,9 @@ def _line(finding: Finding) -> str:
     return f"- **{finding.kind}**{where} {finding.text}"
 
 
-def _case(case: CaseFacts, severity: Any) -> dict[str, Any]:
+def _case(case: CaseFacts, dataset: Dataset) -> dict[str, Any]:
     entry = case.entry
+    graded = entry.cohort == dataset.name  # not the healthy subjects, whose numbers are their own
     return {
         "name": entry.name,
         "patient": entry.patient,
@@ -60,7 +62,7 @@ def _case(case: CaseFacts, severity: Any) -> dict[str, Any]:
         "sequence": entry.sequence,
         "side": entry.side,
         "kind": entry.kind,
-        "severity": severity.get(entry.patient) if entry.cohort == "cirrmri600" else None,
+        "severity": dataset.severity.get(entry.patient) if graded else None,
         "shape": case.shape,
         "spacing_mm": case.spacing_mm,
         "orientation": case.orientation,

@@ -67,8 +67,7 @@ def open_dataset(
         raise ConfigError(
             "the dataset's folder does not exist; expected the folder it was unpacked to. Check the path."
         )
-    seen = detect(folder)
-    chosen = LAYOUTS.get((seen or "") if name == "auto" else name)
+    chosen = LAYOUTS.get((detect(folder) or "") if name == "auto" else name)
     if chosen is None:
         found = "is of no known layout" if name == "auto" else f"cannot be read as '{name}'"
         raise ConfigError(
@@ -77,6 +76,7 @@ def open_dataset(
         )
     dataset = chosen.read(folder, options or Options()) if chosen.recognises(folder) else None
     if dataset is None or not dataset.entries:
+        seen = detect(folder)
         hint = f"It looks like '{seen}'." if seen and LAYOUTS[seen] is not chosen else ""
         raise ConfigError(
             f"found no case of {name} in the folder; expected {chosen.expected}. "

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+_AT_A_TIME = 16  # slices
 _ROUNDING = 1e-3  # of whole numbers in labels that were stored as floats
 
 
@@ -34,7 +35,10 @@ class LabelRule:
         """1 where a label is liver; 0 and 255 stand for 0 and 1."""
         whole = _whole(labels)
         wanted = {255} if self._is_two_tone(whole) else self.liver
-        liver: npt.NDArray[np.uint8] = np.isin(whole, sorted(wanted)).astype(np.uint8)
+        liver = np.empty(labels.shape, np.uint8)
+        for start in range(0, labels.shape[-1], _AT_A_TIME):  # its temporaries are large
+            part = slice(start, start + _AT_A_TIME)
+            liver[..., part] = np.isin(whole[..., part], sorted(wanted))
         return liver
 
     def unexpected_in(self, labels: npt.NDArray[Any]) -> tuple[float, ...]:
