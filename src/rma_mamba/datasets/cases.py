@@ -27,7 +27,7 @@ Grey = npt.NDArray[np.uint8]
 _EIGHT_BITS = IntensityScale(0, 255)
 _PICTURES = (".png", ".jpg", ".jpeg")
 _VOLUMES = (".nii", ".nii.gz")
-_MASK_THRESHOLD = 63  # of 8-bit masks: 127 or 255 is liver; JPG masks ring around 0
+MASK_THRESHOLD = 63  # of 8-bit masks: 127 or 255 is liver; JPG masks ring around 0
 _DECIDE_ARRAYS = {"kind", "liver", "modality", "pixel_mm", "quarter_turns", "mirrored_at_random"}
 _ROUNDING = 1e-3  # of whole numbers in labels that were stored as floats
 
@@ -235,14 +235,14 @@ def read_slice(
         grey, label = grey[:, ::-1], label[:, ::-1]
     affine = np.diag([-source.pixel_mm, -source.pixel_mm, 1.0, 1.0])  # to the left, to the back
     values = grey.T[:, :, None]
-    threshold = 0 if label.max() <= 1 else _MASK_THRESHOLD  # some masks are 0 and 1
+    threshold = 0 if label.max() <= 1 else MASK_THRESHOLD  # some masks are 0 and 1
     labels = (label > threshold).astype(np.uint8).T[:, :, None]
     return Volume(values, Geometry(values.shape, affine)), labels
 
 
 def _is_mirrored(grey: Grey, label: Grey) -> bool:
     """Whether the liver lies on the patient's left: right of the body's middle, as pictures are shown."""
-    liver, body = np.nonzero(label > _MASK_THRESHOLD)[1], np.nonzero(grey > 0.15 * grey.max())[1]
+    liver, body = np.nonzero(label > MASK_THRESHOLD)[1], np.nonzero(grey > 0.15 * grey.max())[1]
     return liver.size > 0 and bool(liver.mean() > body.mean())
 
 

@@ -154,6 +154,13 @@ def test_values_that_no_label_has_are_found(folders: Path) -> None:
     assert "holds the values 7; expected 0-1." in report.errors[0].text
 
 
+def test_what_is_said_of_many_cases_is_one_line(folders: Path) -> None:
+    for n in (2, 4):
+        save(label_of(folders, n), 3 * scan(n)[1])
+    shown = to_markdown(audited("folders", folders))
+    assert shown.count("**label values** case_2; case_4: the label holds the values 3;") == 1
+
+
 def test_labels_of_0_and_255_and_of_floats_are_sound(folders: Path) -> None:
     save(label_of(folders, 2), scan(2)[1] * np.uint8(255))
     save(label_of(folders, 3), scan(3)[1].astype(np.float32))

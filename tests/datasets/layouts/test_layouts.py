@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from layouts import (
     scan,
@@ -192,6 +193,14 @@ def test_plain_folders_may_hold_series_and_slices_too(tmp_path: Path) -> None:
     assert [path.stem for path in dataset.entries[2].images][-1] == "p03_z9"
     renamed = open_dataset("folders", root, Options(patient=r"\D*(\d+).*"))
     assert [each.patient for each in renamed.entries] == ["0", "7", "3"]
+    mask = Image.open(root / "labels" / "p03_z5.png")
+    expected = np.asarray(mask).T
+    (root / "labels" / "p03_z5.png").unlink()
+    mask.save(root / "labels" / "p03_z5.jpg", quality=60)
+    parts = list(read_parts(open_dataset("folders", root).entries[2]))
+    assert parts[5].label is not None
+    assert set(np.unique(parts[5].label.values)) == {0, 255}  # without the ringing of JPG
+    assert (parts[5].label.values[:, :, 0] != expected).mean() < 0.02
     for wrong in ("(", "case", "x(.*)"):
         with pytest.raises(ConfigError, match="--patient"):
             open_dataset("folders", root, Options(patient=wrong))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from rma_mamba.datasets.audit.borders import BorderOffset, border_offsets
 from rma_mamba.datasets.audit.findings import Finding
+from rma_mamba.datasets.cases import MASK_THRESHOLD
 from rma_mamba.datasets.layouts.entries import Entry
 from rma_mamba.datasets.layouts.reading import Part, read_parts
 from rma_mamba.errors import GridError, ScanError
@@ -153,19 +154,20 @@ def _doubts(facts: CaseFacts, parts: list[Part]) -> list[Finding]:
         sentences[text] = None
     if facts.entry.kind == "slices" and len({part.image.geometry.shape for part in parts}) > 1:
         sentences["Its slices have several sizes."] = None
+    if any(
+        path is not None and path.suffix.lower() in (".jpg", ".jpeg") for path in facts.entry.labels
+    ):
+        sentences[
+            f"Its masks are JPG, which is not exact: values above {MASK_THRESHOLD} were taken as liver."
+        ] = None
     return [Finding("reader", "warning", text, (facts.entry.name,)) for text in sentences]
 
 
 def _offsets(
     entry: Entry, parts: list[Part], livers: list[npt.NDArray[np.uint8]]
 ) -> tuple[BorderOffset | None, ...]:
-    if len({liver.shape for liver in livers}) > 1:
-        return ()
-    if entry.kind == "volume":
-        return border_offsets(parts[0].image.values, livers[0] > 0)
-    image = np.concatenate([part.image.values for part in parts], axis=2)
-    found = border_offsets(image, np.concatenate(livers, axis=2) > 0)
-    return (*found[:2], None)  # slices of a patient may lie anywhere
+    # single slices have too few faces: in real ones the estimate strays by a voxel
+    return border_offsets(parts[0].image.values, livers[0] > 0) if entry.kind == "volume" else ()
 
 
 def _slice_digests(values: npt.NDArray[Any]) -> list[str]:

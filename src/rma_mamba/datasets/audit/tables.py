@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rma_mamba.datasets.audit.audit import Report
@@ -13,6 +13,7 @@ from rma_mamba.datasets.audit.findings import Finding
 from rma_mamba.datasets.audit.summary import severity_lines
 from rma_mamba.datasets.layouts.entries import Dataset
 
+_SHOWN_CASES = 20  # of one sentence; JSON names them all
 _COUNTS = (
     "| sequence | side | patients | volumes | slices | with liver | without liver |",
     "|---|---|---|---|---|---|---|",
@@ -31,7 +32,7 @@ def to_markdown(report: Report) -> str:
         lines += ["", "Patients by severity:", "", *severity_lines(report.dataset)]
     for level, title in (("error", "Errors"), ("warning", "Warnings")):
         found = [finding for finding in report.findings if finding.level == level]
-        lines += ["", f"## {title}: {len(found)}", "", *map(_line, found)]
+        lines += ["", f"## {title}: {len(found)}", "", *_lines(found)]
     lines += ["", "## Notes", "", *(f"- {note}" for note in report.dataset.notes)]
     return "\n".join(lines)
 
@@ -47,9 +48,16 @@ def to_json(report: Report) -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
-def _line(finding: Finding) -> str:
-    where = f" {', '.join(finding.cases)}:" if finding.cases else ""
-    return f"- **{finding.kind}**{where} {finding.text}"
+def _lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """One line for each sentence, with the cases that it was said of."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for finding in findings:
+        names = ", ".join(finding.cases)
+        groups.setdefault((finding.kind, finding.text), []).extend([names] if names else [])
+    for (kind, text), cases in groups.items():
+        more = f" and {len(cases) - _SHOWN_CASES} more" if len(cases) > _SHOWN_CASES else ""
+        where = f" {'; '.join(cases[:_SHOWN_CASES])}{more}:" if cases else ""
+        yield f"- **{kind}**{where} {text}"
 
 
 def _case(case: CaseFacts, dataset: Dataset) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rma_mamba.datasets.cases import read_picture
+from rma_mamba.datasets.cases import MASK_THRESHOLD, read_picture
 from rma_mamba.datasets.layouts.entries import Entry
 from rma_mamba.errors import GridError
 from rma_mamba.scans import read_geometry, read_scan, slice_files
@@ -42,7 +42,7 @@ def read_parts(entry: Entry) -> Iterator[Part]:
         yield _volume(entry)
         return
     for image, label in zip(entry.images, entry.labels, strict=True):
-        mask = None if label is None else _picture(label)
+        mask = None if label is None else _mask(label)
         yield Part(_picture(image), mask, "LPI")
 
 
@@ -107,6 +107,15 @@ def _stacked(masks: list[Path], series: Path, scan: Volume) -> Volume:
             f"{scan.geometry.shape[0]} x {scan.geometry.shape[1]}, as the slices. Unpack the dataset again."
         )
     return Volume(np.stack(pictures, axis=2), scan.geometry)
+
+
+def _mask(path: Path) -> Volume:
+    """A mask picture; JPG rings around its values, so that it can hold but two of them."""
+    mask = _picture(path)
+    if path.suffix.lower() == ".png":
+        return mask
+    values = np.where(mask.values > MASK_THRESHOLD, 255, 0).astype(np.uint8)
+    return Volume(values, mask.geometry)
 
 
 def _picture(path: Path) -> Volume:
