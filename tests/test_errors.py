@@ -2,7 +2,8 @@ import pytest
 
 from rma_mamba import errors
 
-CODES = {"ScanError": 4, "GridError": 4, "WeightsError": 5, "ConfigError": 2, "BackendError": 7}
+CODES = {"ScanError": 4, "GridError": 4, "DataError": 4}
+CODES |= {"WeightsError": 5, "ConfigError": 2, "BackendError": 7}
 
 
 @pytest.mark.parametrize(("name", "code"), CODES.items())

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rma_mamba.errors import (
         BackendError,
         ConfigError,
+        DataError,
         GridError,
         RmaMambaError,
         ScanError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BackendError",
     "ConfigError",
+    "DataError",
     "Geometry",
     "GridError",
     "Mask",
@@ -55,6 +57,7 @@ __all__ = [
 _HOMES = {
     "BackendError": "errors",
     "ConfigError": "errors",
+    "DataError": "errors",
     "Geometry": "volume",
     "GridError": "errors",
     "Mask": "volume",

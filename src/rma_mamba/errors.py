@@ -3,6 +3,7 @@
     RmaMambaError            1
     ├── ScanError            4   a scan cannot be read, or does not hold one regular volume
     ├── GridError            4   a geometry is impossible, or two grids do not match
+    ├── DataError            4   a dataset holds what would spoil a result
     ├── WeightsError         5   a weights file is missing, damaged, or does not fit the network
     ├── ConfigError          2   a setting or a recipe is wrong
     └── BackendError         7   a device or an operator backend was asked for and cannot run
@@ -29,6 +30,12 @@ class ScanError(RmaMambaError):
 
 class GridError(RmaMambaError):
     """A geometry is impossible, or two grids that must be one are not."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class DataError(RmaMambaError):
+    """A dataset holds what would spoil a result: a patient on two sides, a label of another case."""
 
     exit_code: ClassVar[int] = 4
 

@@ -22,7 +22,9 @@ def test_every_command_explains_itself(command, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["segment", "--help"], ["score", "--help"], ["info"]], ids=" ".join
+    "arguments",
+    [["--help"], ["segment", "--help"], ["score", "--help"], ["data", "check", "--help"], ["info"]],
+    ids=" ".join,
 )
 def test_help_and_info_import_nothing_heavy(arguments: list[str]) -> None:
     script = (

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli import failures
+from rma_mamba.cli.data import data
 from rma_mamba.cli.demo import demo
 from rma_mamba.cli.evaluate import evaluate
 from rma_mamba.cli.info import info
@@ -56,6 +57,7 @@ app.command()(evaluate)
 app.command()(score)
 app.command()(info)
 app.command()(demo)
+app.add_typer(data)
 
 
 def main() -> None:

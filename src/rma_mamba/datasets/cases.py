@@ -14,8 +14,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from rma_mamba.datasets.cache import Arrays, cached, fingerprint
-from rma_mamba.datasets.config import DataConfig, Side, SourceConfig, normalised
+from rma_mamba.datasets.config import DataConfig, Side, SourceConfig, SplitConfig, normalised
 from rma_mamba.datasets.phantom import CONTRASTS, make_phantom
+from rma_mamba.datasets.splits import side_of
 from rma_mamba.errors import ConfigError, GridError, ScanError
 from rma_mamba.scans import read_scan
 from rma_mamba.slicing import IntensityScale, SlicePlan, SliceRecipe
@@ -26,7 +27,7 @@ Grey = npt.NDArray[np.uint8]
 _EIGHT_BITS = IntensityScale(0, 255)
 _PICTURES = (".png", ".jpg", ".jpeg")
 _VOLUMES = (".nii", ".nii.gz")
-_MASK_THRESHOLD = 63  # of 8-bit masks: 127 or 255 is liver; JPG masks ring around 0
+MASK_THRESHOLD = 63  # of 8-bit masks: 127 or 255 is liver; JPG masks ring around 0
 _DECIDE_ARRAYS = {"kind", "liver", "modality", "pixel_mm", "quarter_turns", "mirrored_at_random"}
 _ROUNDING = 1e-3  # of whole numbers in labels that were stored as floats
 
@@ -107,7 +108,31 @@ def phantom_cases(config: DataConfig) -> list[Case]:
 
 
 def case_files(config: DataConfig, source: SourceConfig, side: Side) -> dict[str, list[Path]]:
-    """Image files of the patients on one side, by patient."""
+    """Image files of the patients on one side, by patient.
+
+    Raises:
+        ConfigError: The folder holds no image, a file name does not match, or folds outnumber patients.
+    """
+    patients = _image_files(config, source)
+    if source.side is not None:
+        return patients if source.side == side else {}
+    split = config.splits.get(source.cohort, SplitConfig())
+    cohort = _cohort(config, source.cohort) if split.folds else ()
+    return {
+        patient: files
+        for patient, files in patients.items()
+        if side_of(split, patient, cohort) == side
+    }
+
+
+def _cohort(config: DataConfig, cohort: str) -> set[str]:
+    """All patients of a cohort whose side its split decides."""
+    sources = [each for each in config.sources if each.cohort == cohort and each.side is None]
+    return {patient for source in sources for patient in _image_files(config, source)}
+
+
+def _image_files(config: DataConfig, source: SourceConfig) -> dict[str, list[Path]]:
+    """All image files of a source, by patient."""
     folder = Path(config.root) / source.images
     endings = _VOLUMES if source.kind == "volumes" else _PICTURES
     files = sorted(path for path in folder.glob(source.files) if path.name.endswith(endings))
@@ -124,9 +149,7 @@ def case_files(config: DataConfig, source: SourceConfig, side: Side) -> dict[str
                 f"source {source.name}: a file name does not match the pattern of its patient; "
                 f"expected '{source.patient}' to match every name. Change 'patient' or 'files'."
             )
-        patient = normalised(match[1])
-        if config.side(source, patient) == side:
-            patients.setdefault(patient, []).append(path)
+        patients.setdefault(normalised(match[1]), []).append(path)
     return patients
 
 
@@ -212,14 +235,14 @@ def read_slice(
         grey, label = grey[:, ::-1], label[:, ::-1]
     affine = np.diag([-source.pixel_mm, -source.pixel_mm, 1.0, 1.0])  # to the left, to the back
     values = grey.T[:, :, None]
-    threshold = 0 if label.max() <= 1 else _MASK_THRESHOLD  # some masks are 0 and 1
+    threshold = 0 if label.max() <= 1 else MASK_THRESHOLD  # some masks are 0 and 1
     labels = (label > threshold).astype(np.uint8).T[:, :, None]
     return Volume(values, Geometry(values.shape, affine)), labels
 
 
 def _is_mirrored(grey: Grey, label: Grey) -> bool:
     """Whether the liver lies on the patient's left: right of the body's middle, as pictures are shown."""
-    liver, body = np.nonzero(label > _MASK_THRESHOLD)[1], np.nonzero(grey > 0.15 * grey.max())[1]
+    liver, body = np.nonzero(label > MASK_THRESHOLD)[1], np.nonzero(grey > 0.15 * grey.max())[1]
     return liver.size > 0 and bool(liver.mean() > body.mean())
 
 

@@ -89,16 +89,45 @@ class SplitConfig(Settings):
     test: tuple[str, ...] = ()
     """Patients that are only ever scored; "*" stands for all others."""
 
+    folds: int | None = Field(default=None, ge=2)
+    """Cross-validation: all patients but those of `test` are spread over so many folds, and `fold` says which
+    of them validates; None: `valid` names the patients."""
+
+    fold: int = Field(default=0, ge=0)
+    """The fold that validates, from 0."""
+
+    seed: int = Field(default=0, ge=0)
+    """Another seed spreads the patients in another way."""
+
+    published: tuple[tuple[str, ...], ...] = ()
+    """Patients that validate in each fold, where a dataset publishes its folds; instead of `folds`."""
+
+    @model_validator(mode="after")
+    def _one_way_to_validate(self) -> Self:
+        ways = [bool(self.valid), self.folds is not None, bool(self.published)]
+        if sum(ways) > 1:
+            raise ValueError(
+                "more than one of valid, folds and published is given; expected one of them"
+            )
+        count = self.folds or len(self.published) or 1
+        if self.fold >= count:
+            raise ValueError(
+                f"fold is {self.fold}; expected less than {count}, the number of folds"
+            )
+        return self
+
     @model_validator(mode="after")
     def _nobody_on_two_sides(self) -> Self:
-        both = {normalised(each) for each in self.valid} & {normalised(each) for each in self.test}
+        valid = {normalised(each) for part in (self.valid, *self.published) for each in part}
+        both = valid & {normalised(each) for each in self.test}
         if both:
             raise ValueError(f"patients {sorted(both)} are on both sides; expected one")
         return self
 
     def side(self, patient: str) -> Side:
-        """On which side a patient is."""
-        if patient in {normalised(each) for each in self.valid}:
+        """On which side a patient is named; `folds` are dealt out elsewhere, among all of the cohort."""
+        valid = self.published[self.fold] if self.published else self.valid
+        if patient in {normalised(each) for each in valid}:
             return "valid"
         tested = {normalised(each) for each in self.test}
         return "test" if patient in tested or "*" in tested else "train"
@@ -238,10 +267,6 @@ class DataConfig(Settings):
         if lost:
             raise ValueError(f"splits of unknown cohorts {sorted(lost)}; no source has them")
         return self
-
-    def side(self, source: SourceConfig, patient: str) -> Side:
-        """On which side a patient of a source is."""
-        return source.side or self.splits.get(source.cohort, SplitConfig()).side(patient)
 
 
 def normalised(patient: str) -> str:

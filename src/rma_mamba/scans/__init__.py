@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rma_mamba.errors import ConfigError, ScanError
-from rma_mamba.volume import Mask, Volume
+from rma_mamba.volume import Geometry, Mask, Volume
 
-__all__ = ["read_scan", "volume_of", "write_mask", "write_scan"]
+__all__ = ["read_geometry", "read_scan", "slice_files", "volume_of", "write_mask", "write_scan"]
 
 MASK_SUFFIXES = (".nii", ".nii.gz")
 
@@ -35,24 +37,69 @@ def read_scan(path: str | os.PathLike[str]) -> Volume:
     """
     # The libraries behind the readers load on first use: `import rma_mamba.scans` stays quick.
     scan = Path(path)
-    try:
+    with _opened():
         if scan.is_dir():
             from rma_mamba.scans import dicom
 
             return dicom.read(scan)
-        if not scan.exists():
-            raise ScanError(
-                "there is nothing at the scan's path; expected a NIfTI file or a DICOM folder. "
-                "Check the path for typing errors."
-            )
+        _check_exists(scan)
         from rma_mamba.scans import nifti
 
         return nifti.read(scan)
+
+
+def read_geometry(path: str | os.PathLike[str]) -> Geometry:
+    """The grid of a scan, from the headers alone; what only the voxels show stays unseen.
+
+    Args:
+        path: As of `read_scan`.
+
+    Raises:
+        ScanError: The path is missing, or holds no single 3-D volume.
+        GridError: The scan's geometry is impossible.
+    """
+    scan = Path(path)
+    with _opened():
+        if scan.is_dir():
+            from rma_mamba.scans import dicom
+
+            return dicom.read_geometry(scan)[0]
+        _check_exists(scan)
+        from rma_mamba.scans import nifti
+
+        return nifti.read_geometry(scan)
+
+
+def slice_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """The files of a folder's DICOM series in the order in which `read_scan` stacks them along k.
+
+    Raises:
+        ScanError, GridError: The folder holds no complete, regular series.
+    """
+    with _opened():
+        from rma_mamba.scans import dicom
+
+        return dicom.read_geometry(Path(folder))[1]
+
+
+@contextmanager
+def _opened() -> Iterator[None]:
+    """What the file system refuses, as an error of this package."""
+    try:
+        yield
     except OSError as error:
         raise ScanError(
             f"the scan cannot be opened ({error.strerror or 'input/output error'}); "
             "expected a readable file or folder. Check its path and permissions."
         ) from error
+
+
+def _check_exists(scan: Path) -> None:
+    if not scan.exists():
+        raise ScanError(
+            "there is nothing at the scan's path; expected a NIfTI file or a DICOM folder. "
+            "Check the path for typing errors."
+        )
 
 
 def volume_of(scan: Any, affine: Any = None) -> Volume:

@@ -29,7 +29,7 @@ from rma_mamba.errors import ScanError
 from rma_mamba.scans.checks import doubts
 from rma_mamba.scans.lean import lean_values
 from rma_mamba.scans.stack import Plane, stack
-from rma_mamba.volume import Modality, Volume
+from rma_mamba.volume import Geometry, Modality, Volume
 
 # Read of each file at first: what tells slices from the rest and places them, and nothing of the patient.
 _TAGS = [
@@ -163,19 +163,35 @@ def read(folder: Path) -> Volume:
         GridError: The slices' directions or spacing are impossible.
     """
     with _quiet():
-        files, strangers = _dicom_files(folder)
-        slices = [file for file in files if file.is_slice]
-        notes = (*_strange(strangers), *_ignored(len(files) - len(slices)))
-        _check_series(files, slices)
-        slices, copies = _without_copies(slices)
-        _check_slices(slices)
-        order, geometry = stack([file.plane for file in slices])
-        slices = [slices[index] for index in order]
+        slices, geometry, notes = _series(folder)
         values, repairs = _values(slices)
     name = slices[0].modality
     modality = cast("Modality", name) if name in ("CT", "MR") else None
-    notes = (*notes, *copies, *repairs, *doubts(values, geometry))
+    notes = (*notes, *repairs, *doubts(values, geometry))
     return Volume(values, geometry, modality, warnings=notes)
+
+
+def read_geometry(folder: Path) -> tuple[Geometry, list[Path]]:
+    """The grid of the one series in a folder, and the file of each slice k; pixels are not read.
+
+    Raises:
+        ScanError, GridError: As of `read`, but for what only the pixels show.
+    """
+    with _quiet():
+        slices, geometry, _ = _series(folder)
+    return geometry, [file.path for file in slices]
+
+
+def _series(folder: Path) -> tuple[list[_File], Geometry, tuple[str, ...]]:
+    """The slices of a folder's one series in order, their grid, and what was passed over."""
+    files, strangers = _dicom_files(folder)
+    slices = [file for file in files if file.is_slice]
+    ignored = _ignored(len(files) - len(slices))
+    _check_series(files, slices)
+    slices, copies = _without_copies(slices)
+    _check_slices(slices)
+    order, geometry = stack([file.plane for file in slices])
+    return [slices[index] for index in order], geometry, (*_strange(strangers), *ignored, *copies)
 
 
 @contextmanager

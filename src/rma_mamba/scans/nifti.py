@@ -86,6 +86,19 @@ def read(path: Path) -> Volume:
 
 
 @np.errstate(invalid="ignore", over="ignore")
+def read_geometry(path: Path) -> Geometry:
+    """The grid of a NIfTI file, from its header alone.
+
+    Raises:
+        ScanError: The file is no NIfTI, or holds no single 3-D volume.
+        GridError: The header's geometry is impossible.
+    """
+    with open_stream(_files(path)[0]) as stream:
+        header = _parse(stream)
+    return locate(GridHeader.of(header, _shape(header)))[0]
+
+
+@np.errstate(invalid="ignore", over="ignore")
 def from_image(image: Any) -> Volume:
     """A nibabel image as a volume, checked as a file is; of a NIfTI image the mask keeps the grid's header.
 

@@ -1,0 +1,119 @@
+"""CHAOS: liver in CT, and four organs in T1-DUAL and T2-SPIR, as DICOM series with PNG masks, or as NIfTI.
+
+    Train_Sets/CT/<n>/{DICOM_anon,Ground}
+    Train_Sets/MR/<n>/{T1DUAL/{DICOM_anon/{InPhase,OutPhase},Ground},T2SPIR/{DICOM_anon,Ground}}
+    images/chaos_<n>.nii.gz, labels/chaos_<n>.nii.gz                    (T2 MR, as resampled by others)
+
+The n-th mask by name belongs to the n-th file of its series by name, wherever that slice lies in the
+patient. Source: chaos.grand-challenge.org, doi 10.5281/zenodo.3362844.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rma_mamba.datasets.config import normalised
+from rma_mamba.datasets.layouts.entries import (
+    Dataset,
+    Entry,
+    Options,
+    find_folder,
+    scan_files,
+    subfolders,
+)
+from rma_mamba.datasets.layouts.labels import LabelRule
+from rma_mamba.volume import Modality
+
+EXPECTED = "Train_Sets/MR/1/T2SPIR/{DICOM_anon,Ground} or images/chaos_01.nii.gz"
+
+_ORGANS = (
+    range(55, 71),
+    range(110, 136),
+    range(175, 201),
+    range(240, 256),
+)  # liver, kidneys, spleen
+_MR_RULE = LabelRule(
+    frozenset(_ORGANS[0]), frozenset(value for organ in _ORGANS for value in organ)
+)
+_CT_RULE = LabelRule(frozenset({255}), frozenset({255}))
+_NIFTI_RULE = LabelRule(frozenset({1}), frozenset({1, 2, 3, 4}))
+
+_MR_SERIES = {
+    "T1 in phase": ("T1DUAL", "DICOM_anon/InPhase"),
+    "T1 out of phase": ("T1DUAL", "DICOM_anon/OutPhase"),
+    "T2": ("T2SPIR", "DICOM_anon"),
+}
+_NOTE = "CT and MR are of different patients; T1 and T2 of one number are of one patient."
+
+
+def recognises(root: Path) -> bool:
+    """Whether its training sets lie there."""
+    return bool(_sets(root)) or any(name.startswith("chaos_") for name in _nifti(root))
+
+
+def read(root: Path, options: Options) -> Dataset:
+    """The training sets; the test sets have no masks."""
+    entries = [*_nifti_entries(root, options)]
+    folder = _sets(root)
+    if folder:
+        entries += [*_mr_entries(folder / "MR", options), *_ct_entries(folder / "CT", options)]
+    return Dataset("chaos", tuple(entries), (_NOTE,))
+
+
+def _sets(root: Path) -> Path | None:
+    return find_folder(root, ["Train_Sets"], ["MR", "CT"])
+
+
+def _nifti(root: Path) -> dict[str, Path]:
+    return scan_files(root / "images")
+
+
+def _nifti_entries(root: Path, options: Options) -> Iterator[Entry]:
+    labels = scan_files(root / "labels")
+    for name, path in _nifti(root).items():
+        if name.startswith("chaos_"):
+            found = (labels[name],) if name in labels else ()
+            rule, number = _NIFTI_RULE.with_liver(options.liver), name.removeprefix("chaos_")
+            yield _entry("T2", number, "MR", (path, found), rule)
+
+
+def _mr_entries(folder: Path, options: Options) -> Iterator[Entry]:
+    rule = _MR_RULE.with_liver(options.liver)
+    for patient in subfolders(folder):
+        for sequence, (place, series) in _MR_SERIES.items():
+            images, masks = patient / place / series, patient / place / "Ground"
+            if images.is_dir():
+                yield _entry(sequence, patient.name, "MR", (images, _masks(masks)), rule)
+
+
+def _ct_entries(folder: Path, options: Options) -> Iterator[Entry]:
+    rule = _CT_RULE.with_liver(options.liver)
+    for patient in subfolders(folder):
+        if (patient / "DICOM_anon").is_dir():
+            files = patient / "DICOM_anon", _masks(patient / "Ground")
+            yield _entry("CT", patient.name, "CT", files, rule)
+
+
+def _masks(folder: Path) -> tuple[Path, ...]:
+    return tuple(scan_files(folder, (".png",)).values())
+
+
+def _entry(
+    sequence: str,
+    number: str,
+    modality: Modality,
+    files: tuple[Path, tuple[Path, ...]],
+    rule: LabelRule,
+) -> Entry:
+    return Entry(
+        name=f"{sequence}/{number}",
+        patient=normalised(number),
+        cohort=f"chaos-{modality.lower()}",
+        sequence=sequence,
+        kind="volume",
+        images=(files[0],),
+        labels=files[1],
+        rule=rule,
+        modality=modality,
+    )
