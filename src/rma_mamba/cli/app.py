@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli import failures
+from rma_mamba.cli.benchmark import benchmark
 from rma_mamba.cli.data import data
 from rma_mamba.cli.demo import demo
 from rma_mamba.cli.evaluate import evaluate
@@ -54,6 +55,7 @@ def options(
 app.command()(segment)
 app.command()(train)
 app.command()(evaluate)
+app.command()(benchmark)
 app.command()(score)
 app.command()(info)
 app.command()(demo)

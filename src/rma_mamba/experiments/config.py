@@ -34,7 +34,8 @@ class NetworkRow(Settings):
     """Changes to what the model's name stands for."""
 
     weights: str | None = None
-    """A file to start from; None: the recipe's, else at random."""
+    """File to start from, in the folder of weights that a run is given; without such a folder, and without a
+    file, a network starts as its recipe says."""
 
     set: tuple[str, ...] = ()
     """Further settings of the recipe for this row, as "training.batch_size=8". Each is told below the tables,
@@ -59,7 +60,7 @@ class Benchmark(Settings):
     """Recipe that every row is trained by: a shipped name, or a TOML file relative to this one's folder."""
 
     group: str | None = None
-    """Group of sources that the tables are about; None: the first that has scores."""
+    """Group of sources that the tables are about; None: the first that has volumes, else the first."""
 
     side: int = Field(default=256, ge=32)
     """Side of the image at which operations are counted and latency is measured."""

@@ -114,7 +114,7 @@ def _covered(
 ) -> npt.NDArray[np.float32]:
     picture = _grey(image)
     for where, colour in parts:
-        picture[where] = (1 - _COVER) * picture[where] + _COVER * np.float32(colour)
+        picture[where] = (1 - _COVER) * picture[where] + _COVER * np.asarray(colour, np.float32)
     return picture
 
 

@@ -98,5 +98,5 @@ def _row(
         for method, segmenter in segmenters.items()
     }
     image = scale.apply(np.asarray(order.apply(scan.values)[number]))
-    spacing_mm = scan.geometry.reordered(order).spacing_mm
+    spacing_mm = scan.geometry.in_canonical_order.spacing_mm
     return PanelRow(title, image, upright[number] > 0, found, spacing_mm[1] / spacing_mm[2])

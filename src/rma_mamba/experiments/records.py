@@ -29,7 +29,9 @@ def fingerprint(*parts: Any) -> str:
     """SHA-256 of what a result depends on: bytes, or anything that JSON holds."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode())
+        digest.update(
+            part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode()
+        )
         digest.update(b"\0")
     return digest.hexdigest()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from rma_mamba.errors import ConfigError
@@ -49,6 +50,7 @@ def run_benchmark(
     overrides: Sequence[str] = (),
     *,
     folder: Path | None = None,
+    weights: Path | None = None,
     only: Sequence[str] = (),
     quiet: bool = False,
     note: Note = lambda message: None,
@@ -63,6 +65,7 @@ def run_benchmark(
         benchmark: What to compare.
         overrides: Settings of all recipes, as "data.root=FOLDER".
         folder: Instead of the benchmark's own.
+        weights: Folder of the files that rows start from; None: all start as their recipe says, at random by default.
         only: Names of the rows to train and score; the tables then hold those that are done.
         quiet: No progress bars.
         note: Is told what happens.
@@ -76,6 +79,7 @@ def run_benchmark(
         ScanError, GridError, WeightsError: As of `train` and of segmenting.
     """
     folder = folder or Path(benchmark.folder)
+    benchmark = _started_from(benchmark, weights)
     rows = _chosen(benchmark, only)
     recipes = {
         row.name: _recipe(benchmark, row, overrides, folder) for row in benchmark.networks
@@ -100,6 +104,20 @@ def _chosen(benchmark: Benchmark, only: Sequence[str]) -> list[NetworkRow]:
     return [row for row in benchmark.networks if not only or row.name in only]
 
 
+def _started_from(benchmark: Benchmark, weights: Path | None) -> Benchmark:
+    """The benchmark with whole paths of the files that rows start from, or without them."""
+    rows = []
+    for row in benchmark.networks:
+        start = str(weights / row.weights) if weights and row.weights else None
+        if start and not Path(start).is_file():
+            raise ConfigError(
+                f"the folder of weights has no {row.weights}, from which {row.name} starts; expected it there. "
+                "Put it there, or leave out --weights to start all networks at random."
+            )
+        rows.append(row.model_copy(update={"weights": start}))
+    return benchmark.model_copy(update={"networks": tuple(rows)})
+
+
 def _overrides(row: NetworkRow, shared: Sequence[str], folder: Path) -> list[str]:
     """Settings of a row on top of its recipe; those of the command line come last."""
     own = [f"run.folder={json.dumps(str(folder / row.slug))}"]
@@ -111,11 +129,10 @@ def _overrides(row: NetworkRow, shared: Sequence[str], folder: Path) -> list[str
     return [*own, *row.set, *shared]
 
 
-def _recipe(
-    benchmark: Benchmark, row: NetworkRow, shared: Sequence[str], folder: Path
-) -> Recipe:
+def _recipe(benchmark: Benchmark, row: NetworkRow, shared: Sequence[str], folder: Path) -> Recipe:
     recipe = load_recipe(row.recipe or benchmark.recipe, _overrides(row, shared, folder))
-    create_model(recipe.model.name, **recipe.model.settings)  # a wrong setting is seen now
+    with torch.device("meta"):  # a wrong setting is seen now, and costs nothing
+        create_model(recipe.model.name, **recipe.model.settings)
     return recipe
 
 
@@ -158,7 +175,9 @@ def _score(row: NetworkRow, recipe: Recipe, folder: Path, note: Note) -> list[Ca
         found = []
         segmenter = Segmenter.load(place / WEIGHTS_FILE)
         for patient in score_patients(segmenter, recipe.data, "test", method=row.name):
-            note(f"{row.name}: {patient.source}, patient {patient.patient}: Dice {patient.dice:.3f}")
+            note(
+                f"{row.name}: {patient.source}, patient {patient.patient}: Dice {patient.dice:.3f}"
+            )
             found += patient.cases
         keep_scores(place / _SCORES, made_of, found)
     return found
@@ -171,7 +190,8 @@ def _compare(benchmark: Benchmark, trained: list[_Trained], folder: Path, note: 
             "no network of the benchmark is scored; expected one at least. Check --only, and that the test "
             "side of the split has patients."
         )
-    group = benchmark.group or cases[0].group
+    volumes = [case.group for case in cases if case.volume is not None]
+    group = benchmark.group or [*volumes, cases[0].group][0]
     report = Report.of(cases)
     note("measuring parameters, operations and latency")
     costs = measure_costs({each.row.name: each.model() for each in trained}, benchmark.side)
@@ -195,7 +215,13 @@ def _table(
     costs: dict[str, Costs],
 ) -> Table:
     rows = [
-        Row(each.row.name, each.row.publication, each.row.set, costs[each.row.name])
+        Row(
+            each.row.name,
+            each.row.publication,
+            each.row.set,
+            each.recipe.model.weights is not None,
+            costs[each.row.name],
+        )
         for each in trained
     ]
     return Table(benchmark.title, group, benchmark.side, tuple(rows), report)

@@ -26,12 +26,14 @@ class Row:
         name: As in the scores.
         publication: Shown beside it.
         exceptions: Settings that are its alone.
+        pretrained: Whether it started from a file of weights.
         costs: Of the network.
     """
 
     name: str
     publication: str
     exceptions: tuple[str, ...]
+    pretrained: bool
     costs: Costs
 
 
@@ -210,10 +212,14 @@ def _footnotes(table: Table) -> str:
         f"GMACs and latency (median, float32, in turn with the others): one image of {table.side} x "
         f"{table.side}. The row distance is what the paper prints as HD: not a distance in mm."
     )
+    started = [row.name for row in table.rows if row.pretrained]
+    text += f" Started from trained weights: {', '.join(started) or 'none'}; the others at random."
     exceptions = [
         f"{row.name}: {', '.join(row.exceptions)}" for row in table.rows if row.exceptions
     ]
-    return text + (f" Settings of one network alone: {'; '.join(exceptions)}." if exceptions else "")
+    return text + (
+        f" Settings of one network alone: {'; '.join(exceptions)}." if exceptions else ""
+    )
 
 
 def _tests(table: Table) -> str:

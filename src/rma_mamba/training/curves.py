@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from rma_mamba.files import replace_file
 
 _SECONDS = 60  # between two drawings: one takes about a third of a second
 _DOTS = 120  # per inch
+_HISTORY = "history.json"
 
 History = dict[str, list[float]]
 
 
 class Curves(Callback):
-    """Keeps loss, Dice and learning rate of every epoch, and draws them to `curves.png`."""
+    """Keeps loss, Dice and learning rate of every epoch in `history.json`, and draws them to `curves.png`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -51,6 +53,7 @@ class Curves(Callback):
             self._write()
 
     def _write(self) -> None:
+        replace_file(self.folder / _HISTORY, json.dumps(self.history).encode(), "curves")
         replace_file(self.folder / "curves.png", draw_curves(self.history), "curves")
 
     def state_dict(self) -> dict[str, Any]:
@@ -60,6 +63,15 @@ class Curves(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take them up again."""
         self.history = state_dict["history"]
+
+
+def read_history(folder: Path) -> History:
+    """What a training kept of its epochs; nothing of a folder without."""
+    try:
+        found: History = json.loads((folder / _HISTORY).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def draw_curves(history: History) -> bytes:

@@ -1,0 +1,50 @@
+"""A benchmark of two tiny networks on a small folder of data."""
+
+from pathlib import Path
+
+import pytest
+
+from folders import folder_config, write_folder
+from rma_mamba.training.toml import as_toml
+
+BENCHMARK = """
+title = "Trial"
+folder = "{folder}"
+recipe = "recipe.toml"
+side = 32
+panel_patients = 1
+
+[[networks]]
+name = "Ours & more"
+publication = "2025"
+model = "rma-mamba-n"
+settings = {{ width = 8, depths = [1, 1, 1, 1], decoder_width = 8 }}
+
+[[networks]]
+name = "U-Net"
+model = "unet"
+settings = {{ width = 4 }}
+set = ["training.lr=1e-3"]
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lightning and MONAI say these of their own code and of short epochs."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            for category in ("DeprecationWarning", "FutureWarning", "UserWarning"):
+                item.add_marker(pytest.mark.filterwarnings(f"ignore::{category}"))
+
+
+@pytest.fixture
+def benchmark_file(tmp_path: Path) -> Path:
+    """The benchmark, beside its recipe and its data."""
+    data = folder_config(write_folder(tmp_path / "data"))
+    content = {
+        "training": {"epochs": 1, "batch_size": 4, "workers": 0, "accelerator": "cpu"},
+        "data": {**data.model_dump(mode="json", exclude_unset=True), "slices_per_epoch": 8},
+    }
+    (tmp_path / "recipe.toml").write_text(as_toml(content))
+    path = tmp_path / "benchmark.toml"
+    path.write_text(BENCHMARK.format(folder=tmp_path / "out"))
+    return path

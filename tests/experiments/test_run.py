@@ -1,0 +1,50 @@
+"""A benchmark trains, scores and compares, and does nothing twice."""
+
+from pathlib import Path
+
+import pytest
+
+from rma_mamba.errors import ConfigError
+from rma_mamba.experiments import load_benchmark, run_benchmark
+
+FILES = ("table.md", "table.tex", "table.csv", "boxes.png", "curves.png", "panel.png")
+
+
+def test_networks_are_trained_scored_and_compared_once(benchmark_file: Path) -> None:
+    benchmark, folder = load_benchmark(benchmark_file), benchmark_file.parent / "out"
+    notes: list[str] = []
+    first = run_benchmark(benchmark, only=["U-Net"], quiet=True, note=notes.append)
+    assert "| U-Net |" in first
+    assert "Ours" not in first
+    kept = (folder / "u-net" / "weights.safetensors").stat().st_mtime_ns
+
+    text = run_benchmark(benchmark, quiet=True, note=notes.append)
+    assert "| Ours & more (2025) |" in text
+    assert "Settings of one network alone: U-Net: training.lr=1e-3." in text
+    assert "Started from trained weights: none" in text
+    for name in FILES:
+        assert (folder / name).stat().st_size > 100
+    assert notes.count("U-Net: training") == 1
+    assert "U-Net: trained already" in notes
+    assert (folder / "u-net" / "weights.safetensors").stat().st_mtime_ns == kept
+    scored = [note for note in notes if note.startswith("U-Net: ") and "Dice" in note]
+    assert len(scored) == len(set(scored))
+
+    with pytest.raises(ConfigError, match="holds a training by another recipe"):
+        run_benchmark(benchmark, ["training.epochs=2"], quiet=True)
+
+
+def test_what_cannot_run_is_refused_before_the_first_training(benchmark_file: Path) -> None:
+    benchmark, folder = load_benchmark(benchmark_file), benchmark_file.parent
+    with pytest.raises(
+        ConfigError, match="no network 'V-Net'; expected some of Ours & more, U-Net"
+    ):
+        run_benchmark(benchmark, only=["V-Net"], quiet=True)
+    row = benchmark.networks[1].model_copy(update={"weights": "start.pth"})
+    started = benchmark.model_copy(update={"networks": (benchmark.networks[0], row)})
+    with pytest.raises(ConfigError, match=r"has no start\.pth, from which U-Net starts"):
+        run_benchmark(started, weights=folder, quiet=True)
+    wrong = row.model_copy(update={"settings": {"widht": 4}})
+    with pytest.raises(ConfigError, match="widht"):
+        run_benchmark(benchmark.model_copy(update={"networks": (wrong,)}), quiet=True)
+    assert not (folder / "out").exists()

@@ -1,0 +1,67 @@
+"""Tables say what was measured: the best in bold, intervals, and what is missing."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from rma_mamba.evaluation import CaseName, CaseScore, Report, score_case
+from rma_mamba.experiments.costs import Costs
+from rma_mamba.experiments.tables import Row, Table, to_csv, to_latex, to_markdown
+from rma_mamba.volume import Geometry
+
+
+def case(method: str, patient: str, shift: int) -> CaseScore:
+    """A block of liver, found `shift` voxels too far to one side."""
+    reference = np.zeros((20, 20, 6), np.uint8)
+    reference[4:14, 4:14, 1:5] = 1
+    name = CaseName(method, "MR", "MR", patient, patient)
+    found = np.roll(reference, shift, axis=0)
+    return score_case(name, reference, found, Geometry(reference.shape, np.diag([2, 2, 5, 1])))
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    shifts = {"A_1": (0, 1, 2), "B & C": (3, 3, 30)}
+    cases = [
+        case(method, str(patient), shift)
+        for method, each in shifts.items()
+        for patient, shift in enumerate(each)
+    ]
+    costs = {"A_1": Costs(2_000_000, 3.0, 20.4), "B & C": Costs(1_000_000, 4.0, 10.0)}
+    rows = [
+        Row(name, "", ("training.lr=1",) * (name == "A_1"), False, costs[name]) for name in shifts
+    ]
+    return Table("100 %", "MR", 256, tuple(rows), Report.of(cases, resamples=200))
+
+
+def test_markdown_marks_the_best_and_tells_what_stands_behind(table: Table) -> None:
+    text = to_markdown(table)
+    volume = next(line for line in text.splitlines() if line.startswith("| A_1 | **0.900"))
+    assert "**0.900 (0.800 to 1.000)** | **0.800**" in volume
+    assert "| 2.00 | **3.00** | 20 |" in volume
+    assert "18 slices of 3 patients, 6 of them without liver." in text
+    assert "Settings of one network alone: A_1: training.lr=1." in text
+    assert "| A_1 | B & C | 3 |" in text
+
+
+def test_latex_escapes_what_it_would_read_otherwise(table: Table) -> None:
+    text = to_latex(table)
+    assert r"A\_1 & " in text
+    assert r"B \& C & " in text
+    assert r"% 100 \%" in text
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert len({line.replace(r"\&", "").count("&") for line in rows}) == 1
+
+
+def test_csv_holds_numbers_and_ends_of_intervals(table: Table) -> None:
+    first, second = csv.DictReader(io.StringIO(to_csv(table)))
+    assert float(first["Dice"]) == pytest.approx(0.9)
+    assert float(first["Dice, low"]) == pytest.approx(0.8)
+    assert float(second["GMACs"]) == 4.0
+
+
+def test_a_column_that_has_no_number_shows_a_dash(table: Table) -> None:
+    other = Table(table.title, "CT", 256, table.rows, table.report)
+    assert "| A_1 | - | - |" in to_markdown(other)
