@@ -21,6 +21,12 @@ def benchmark(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of all recipes."),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="recipe_data.toml of a prepared dataset, instead of the recipe's data."
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder, instead of the file's own.")
     ] = None,
@@ -46,6 +52,7 @@ def benchmark(
         load_benchmark(benchmark),
         settings or [],
         folder=output,
+        data=data,
         weights=weights,
         only=only or [],
         quiet=quiet,

@@ -20,6 +20,12 @@ def evaluate(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of the recipe."),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="recipe_data.toml of a prepared dataset, instead of the recipe's data."
+        ),
+    ] = None,
     neighbours: Annotated[
         bool | None,
         typer.Option(help="Show the network a slice's neighbours, or not; as it was trained."),
@@ -42,12 +48,12 @@ def evaluate(
 
     console = Console(quiet, verbose)
     check_folder(output)
-    data = load_recipe(recipe, settings or []).data
+    scored = load_recipe(recipe, settings or [], data).data
     segmenter = Segmenter.load(model)
     if neighbours is not None:
         segmenter.recipe = segmenter.recipe.model_copy(update={"neighbours": neighbours})
     scores = []
-    for score in score_patients(segmenter, data, side, method=Path(model).stem):
+    for score in score_patients(segmenter, scored, side, method=Path(model).stem):
         console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")
         scores.append(score)
     typer.echo(f"{to_markdown(scores)}\n")

@@ -12,13 +12,19 @@ def train(
     recipe: Annotated[
         Path,
         typer.Argument(
-            help="A TOML file, or the name of a shipped recipe: default, paper-t, paper-s."
+            help="A TOML file, or a shipped recipe: default, fine-tune, paper-t, paper-s, ..."
         ),
     ],
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set", metavar="KEY=VALUE", help="Override one setting, as training.lr=1e-4."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="recipe_data.toml of a prepared dataset, instead of the recipe's data."
         ),
     ] = None,
     resume: Annotated[
@@ -31,5 +37,5 @@ def train(
     """Train a network as a recipe says; logs and checkpoints go where the recipe says."""
     from rma_mamba.training import train as run_recipe
 
-    weights = run_recipe(recipe, settings or [], resume)
+    weights = run_recipe(recipe, settings or [], resume, data=data)
     typer.echo(f"Weights: {weights}", err=True)

@@ -50,6 +50,7 @@ def run_benchmark(
     overrides: Sequence[str] = (),
     *,
     folder: Path | None = None,
+    data: Path | None = None,
     weights: Path | None = None,
     only: Sequence[str] = (),
     quiet: bool = False,
@@ -65,6 +66,7 @@ def run_benchmark(
         benchmark: What to compare.
         overrides: Settings of all recipes, as "data.root=FOLDER".
         folder: Instead of the benchmark's own.
+        data: A TOML file with the data, instead of the recipes': see `training.merged_recipe`.
         weights: Folder of the files that rows start from; None: all start as their recipe says, at random by default.
         only: Names of the rows to train and score; the tables then hold those that are done.
         quiet: No progress bars.
@@ -82,10 +84,10 @@ def run_benchmark(
     benchmark = _started_from(benchmark, weights)
     rows = _chosen(benchmark, only)
     recipes = {
-        row.name: _recipe(benchmark, row, overrides, folder) for row in benchmark.networks
+        row.name: _recipe(benchmark, row, overrides, folder, data) for row in benchmark.networks
     }  # all are checked before the first is trained
     for row in rows:
-        _train(row, recipes[row.name], folder, overrides, benchmark, quiet, note)
+        _train(row, recipes[row.name], folder, overrides, benchmark, data, quiet, note)
     trained = []
     for row in benchmark.networks:
         if (folder / row.slug / WEIGHTS_FILE).exists():
@@ -129,8 +131,10 @@ def _overrides(row: NetworkRow, shared: Sequence[str], folder: Path) -> list[str
     return [*own, *row.set, *shared]
 
 
-def _recipe(benchmark: Benchmark, row: NetworkRow, shared: Sequence[str], folder: Path) -> Recipe:
-    recipe = load_recipe(row.recipe or benchmark.recipe, _overrides(row, shared, folder))
+def _recipe(
+    benchmark: Benchmark, row: NetworkRow, shared: Sequence[str], folder: Path, data: Path | None
+) -> Recipe:
+    recipe = load_recipe(row.recipe or benchmark.recipe, _overrides(row, shared, folder), data)
     with torch.device("meta"):  # a wrong setting is seen now, and costs nothing
         create_model(recipe.model.name, **recipe.model.settings)
     return recipe
@@ -147,6 +151,7 @@ def _train(
     folder: Path,
     shared: Sequence[str],
     benchmark: Benchmark,
+    data: Path | None,
     quiet: bool,
     note: Note,
 ) -> None:
@@ -162,7 +167,7 @@ def _train(
     replace_file(mark, json.dumps({"recipe": made_of}).encode(), "benchmark")
     note(f"{row.name}: training")
     overrides = _overrides(row, shared, folder)
-    train(row.recipe or benchmark.recipe, overrides, resume=True, quiet=quiet)
+    train(row.recipe or benchmark.recipe, overrides, resume=True, data=data, quiet=quiet)
     return None
 
 

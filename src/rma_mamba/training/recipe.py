@@ -17,6 +17,7 @@ from rma_mamba.errors import ConfigError
 from rma_mamba.training.config import Recipe
 
 _BASE = "base"
+_WHERE = ("root", "sources", "splits")  # of data: which scans, and who is on which side
 
 
 def shipped_recipes() -> list[str]:
@@ -27,27 +28,35 @@ def shipped_recipes() -> list[str]:
     )
 
 
-def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(
+    recipe: str | Path, overrides: Sequence[str] = (), data: str | Path | None = None
+) -> Recipe:
     """Read a recipe and apply `KEY=VALUE` overrides; arguments and errors as of `merged_recipe`.
 
     Raises:
         ConfigError: A key or value is wrong.
     """
-    return checked(merged_recipe(recipe, overrides))
+    return checked(merged_recipe(recipe, overrides, data))
 
 
-def merged_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+def merged_recipe(
+    recipe: str | Path, overrides: Sequence[str] = (), data: str | Path | None = None
+) -> dict[str, Any]:
     """The content of a recipe on top of its base, with overrides, as TOML can hold it; not yet checked.
 
     Args:
         recipe: A TOML file, or the name of a shipped recipe. Its key `base` names another recipe (a file:
             relative to this one's folder) that it changes: tables are merged, other values replaced.
         overrides: As "training.lr=1e-4"; a value is TOML, or else a plain string.
+        data: A TOML file whose `data.root`, `data.sources` and `data.splits` take the place of the recipe's:
+            what `rma-mamba data prepare` leaves.
 
     Raises:
         ConfigError: There is no such recipe, it is no TOML, or its bases run in a circle.
     """
     content = _with_base(recipe, ())
+    if data is not None:
+        _take_data(content, data)
     for override in overrides:
         _apply(content, override)
     return content
@@ -79,6 +88,21 @@ def _with_base(recipe: str | Path, above: tuple[str, ...]) -> dict[str, Any]:
     if base not in shipped_recipes():
         base = str(Path(recipe).parent / base)
     return _merged(_with_base(base, (*above, itself)), content)
+
+
+def _take_data(content: dict[str, Any], data: str | Path) -> None:
+    """Let the data of another file take the place of a recipe's; what is done with it stays the recipe's."""
+    table = _read(data).get("data")
+    if not isinstance(table, dict) or "sources" not in table:
+        raise ConfigError(
+            f"the file {Path(data).name} has no data.sources; expected those of a prepared dataset. "
+            "Make it with rma-mamba data prepare."
+        )
+    kept = content.setdefault("data", {})
+    for name in _WHERE:
+        kept.pop(name, None)
+        if name in table:
+            kept[name] = table[name]
 
 
 def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

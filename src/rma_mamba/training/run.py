@@ -51,7 +51,12 @@ _NO_NEWS = (
 
 
 def train(
-    recipe: str | Path, overrides: Sequence[str] = (), resume: bool = False, *, quiet: bool = False
+    recipe: str | Path,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    *,
+    data: str | Path | None = None,
+    quiet: bool = False,
 ) -> Path:
     """Train a network as a recipe says.
 
@@ -64,6 +69,7 @@ def train(
         recipe: A TOML file, or the name of a shipped recipe.
         overrides: Settings as "training.lr=1e-4".
         resume: Go on from `last.ckpt` of the same folder, if there is one.
+        data: A TOML file with the data, instead of the recipe's: see `merged_recipe`.
         quiet: No progress bar.
 
     Returns:
@@ -76,18 +82,18 @@ def train(
         WeightsError: The weights to start from do not fit.
         RmaMambaError: A process that prepares slices died.
     """
-    content = merged_recipe(recipe, overrides)
+    content = merged_recipe(recipe, overrides, data)
     settings = checked(content)
     folder = Path(settings.run.folder)
     last = last_checkpoint(folder, resume)
     lightning.seed_everything(settings.run.seed, verbose=False)
     model = _model(settings)
-    data = SliceData(settings, first_epoch=epochs_done(last) if last else 0)
+    slices = SliceData(settings, first_epoch=epochs_done(last) if last else 0)
     module = SegmentationModule(model, settings.training, settings.run.seed)
-    callbacks = [*_callbacks(settings, folder), Record(folder, content, settings, data)]
+    callbacks = [*_callbacks(settings, folder), Record(folder, content, settings, slices)]
     trainer = make_trainer(settings.training, folder, callbacks, model, quiet=quiet)
     with _no_news(), known_failures():
-        _fit(trainer, module, data, last)
+        _fit(trainer, module, slices, last)
     return _export(settings, folder, trainer)
 
 

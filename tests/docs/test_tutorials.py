@@ -1,0 +1,80 @@
+"""The tutorials' commands run, in their order, on small data in the published form."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from layouts import save_pair, write_cirrmri
+from rma_mamba.cli.app import run
+
+TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
+# What makes a training of days one of a second; the commands are otherwise as they are printed.
+SMALL = (
+    "training.epochs=1",
+    "training.limit_batches=1",
+    "training.batch_size=2",
+    "training.workers=0",
+    "training.accelerator=cpu",
+    "data.recipe.size=32",
+    "data.crop=32",
+)
+FINE_TUNE = ("data.canvases=[32]", "data.recipe.magnifications=[1.0]", "data.recipe.spacing_mm=3.0")
+ONLY = {"cirrmri600_t2": ["UNeXt", "UltraLight VM-UNet"], "ablation": ["#1 T, N=0, RA"]}
+
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore::{category}")
+    for category in ("DeprecationWarning", "FutureWarning", "UserWarning")
+]
+
+
+def commands(tutorial: str) -> list[list[str]]:
+    """The arguments of every `rma-mamba` in the tutorial's blocks."""
+    text = (TUTORIALS / f"{tutorial}.md").read_text()
+    lines = "\n".join(re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)).splitlines()
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("rma-mamba ")]
+
+
+def reduced(arguments: list[str]) -> list[str]:
+    """The same on a small budget."""
+    if arguments[0] in ("train", "evaluate", "benchmark") and arguments[1] != "default":
+        settings = SMALL + (FINE_TUNE if arguments[1] == "fine-tune" else ())
+        arguments = [*arguments, *(word for each in settings for word in ("--set", each))]
+    if arguments[0] == "benchmark":
+        arguments += [word for name in ONLY[arguments[1]] for word in ("--only", name)]
+    return arguments
+
+
+def follow(tutorial: str) -> None:
+    for arguments in commands(tutorial):
+        assert run(reduced(arguments)) == 0, " ".join(arguments)
+
+
+def test_the_paper_is_reproduced_as_the_tutorial_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_cirrmri(tmp_path / "published")
+    shutil.move(next(source.rglob("Cirrhosis_T2_3D")), tmp_path / "Cirrhosis_T2_3D")
+    monkeypatch.chdir(tmp_path)
+    follow("reproduce")
+    assert "paper_per_slice" in capsys.readouterr().out
+    assert (tmp_path / "scores" / "per_case.csv").exists()
+    for table in ("table1", "table3"):
+        assert (tmp_path / "runs" / table / "table.tex").exists()
+        assert (tmp_path / "runs" / table / "panel.png").exists()
+
+
+def test_own_scans_are_trained_on_as_the_tutorial_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 7):
+        name = f"case_{number:02d}.nii.gz"
+        scans = tmp_path / "my_scans"
+        save_pair(scans / "images" / name, scans / "labels" / name, number)
+    monkeypatch.chdir(tmp_path)
+    follow("own-scans")
+    assert (tmp_path / "before" / "per_case.csv").exists()
+    assert (tmp_path / "after" / "per_case.csv").exists()
+    assert (tmp_path / "liver.nii.gz").exists()
