@@ -12,7 +12,6 @@ from rma_mamba.errors import ConfigError
 from rma_mamba.models import create_model
 from rma_mamba.models.baselines.mamba import Mamba
 from rma_mamba.models.baselines.ultralight_vm_unet import ParallelMamba
-from rma_mamba.models.baselines.vm_unet_v2 import VMUNetV2
 from rma_mamba.models.layers import DropPath
 
 # of the released networks: convolutions and matrix products of one 256x256 image, scans apart
@@ -41,6 +40,33 @@ def test_an_image_costs_what_it_costs_the_released_network(name: str) -> None:
     assert counter.get_total_flops() / 2e9 == pytest.approx(GMACS[name], abs=5e-4)
 
 
+TINY: dict[str, dict[str, Any]] = {
+    "vm-unet": {"width": 4, "depths": (1, 1, 1, 1), "decoder_depths": (1, 1, 1, 1)},
+    "vm-unet-v2": {"width": 16, "depths": (1, 1, 1, 1), "decoder_width": 4},
+    "ultralight-vm-unet": {"widths": (4, 4, 4, 4, 4, 4)},
+    "mamba-unet": {"width": 4, "depths": (1, 1, 1, 1)},
+}
+
+
+@pytest.mark.parametrize("name", ["ultralight-vm-unet", "vm-unet"])  # one of each kind of scan
+def test_the_whole_network_compiles_as_one_graph_and_computes_the_same(name: str) -> None:
+    torch.manual_seed(0)
+    network, images = create_model(name, **TINY[name]).eval(), torch.rand(1, 3, 32, 64)
+    compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
+    results = []
+    for each in (compiled, network):
+        logits = each(images)[-1]
+        used = [p for n, p in network.named_parameters() if not is_unused(network, n)]
+        grads = torch.autograd.grad(logits.square().mean(), used)
+        results.append([logits.detach(), *grads])
+    for got, expected in zip(*results, strict=True):
+        torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-4)
+
+
+def is_unused(network: nn.Module, name: str) -> bool:
+    return name.startswith(getattr(network, "unused_parameters", ()))
+
+
 def drop_paths(network: nn.Module, part: str) -> list[float]:
     modules = network.get_submodule(part).modules()
     return [each.probability for each in modules if isinstance(each, DropPath)]
@@ -59,26 +85,23 @@ def test_stochastic_depth_of_mamba_unet_is_mirrored_stage_by_stage() -> None:
     assert up == pytest.approx([0.4, 0.5, 0.2, 0.3, 0.0, 0.1])
 
 
-def unused(network: nn.Module) -> dict[str, Tensor]:
-    return {
-        name: parameter
-        for name, parameter in network.named_parameters()
-        if name.startswith(VMUNetV2.unused_parameters)
-    }
+def unused(network: nn.Module) -> list[Tensor]:
+    named = network.named_parameters()
+    return [parameter for name, parameter in named if is_unused(network, name)]
 
 
 def test_vm_unet_v2_has_as_many_parameters_for_nothing_as_the_released_network() -> None:
     with torch.device("meta"):
         network = create_model("vm-unet-v2")
-    assert sum(each.numel() for each in unused(network).values()) == 8_948_834
+    assert sum(each.numel() for each in unused(network)) == 8_948_834
 
 
 @torch.no_grad()
 def test_what_vm_unet_v2_never_trains_has_no_part_in_its_masks() -> None:
-    network = create_model("vm-unet-v2", width=16, depths=(1, 1, 1, 1), decoder_width=4).eval()
+    network = create_model("vm-unet-v2", **TINY["vm-unet-v2"]).eval()
     images = torch.rand(1, 3, 64, 64)
     before = network(images)[-1]
-    for parameter in unused(network).values():
+    for parameter in unused(network):
         parameter.add_(1)
     assert torch.equal(network(images)[-1], before)
     network.get_parameter("encoder.layers.2.blocks.0.self_attention.out_proj.weight").add_(1)

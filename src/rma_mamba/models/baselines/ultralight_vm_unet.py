@@ -68,7 +68,7 @@ class ParallelMamba(nn.Module):
         parts = torch.cat(sequence.chunk(_CHUNKS, dim=-1))
         parts = self.mamba(parts) + self.skip_scale * parts
         out = self.proj(self.norm(torch.cat(parts.chunk(_CHUNKS), dim=-1)))
-        joined: Tensor = out.mT.unflatten(2, x.shape[2:])
+        joined: Tensor = out.mT.contiguous().unflatten(2, x.shape[2:])
         return joined
 
 
