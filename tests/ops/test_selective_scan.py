@@ -257,6 +257,13 @@ def test_the_operators_are_ones_that_torch_can_compile(backend: str, keep: bool)
         torch.library.opcheck(operator.default, given_, test_utils=tests)
 
 
+@pytest.mark.parametrize("backend", ["numba", "reference"])
+def test_gradients_have_the_layout_that_compiled_graphs_count_on(backend: str) -> None:
+    cross = [each.requires_grad_() for each in cross_inputs(Size(1, 3, 4, 5, 3, 4), 2)]
+    grads = torch.autograd.grad(cross_selective_scan(*cross, backend=backend).sum(), cross)
+    assert [each.stride() for each in grads] == [each.contiguous().stride() for each in grads]
+
+
 def test_a_wrong_shape_is_named() -> None:
     u, delta, A, B, C, D, bias = scan_inputs(Size(1, 3, 4, 5, 1, 4))
     with pytest.raises(

@@ -8,13 +8,18 @@ load_weights(model, "weights.safetensors")
 from __future__ import annotations
 
 import difflib
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import pydantic
 from torch import nn
 
 from rma_mamba.errors import ConfigError
+from rma_mamba.models.baselines.mamba_unet import MambaUNet, MambaUNetConfig
+from rma_mamba.models.baselines.ultralight_vm_unet import UltraLightVMUNet, UltraLightVMUNetConfig
 from rma_mamba.models.baselines.unet import UNet, UNetConfig
+from rma_mamba.models.baselines.vm_unet import VMUNet, VMUNetConfig
+from rma_mamba.models.baselines.vm_unet_v2 import VMUNetV2, VMUNetV2Config
 from rma_mamba.models.inference import for_inference
 from rma_mamba.models.registry import BASELINES, ENCODERS, NETWORKS, PARAMETERS
 from rma_mamba.models.rma_mamba import RMAMamba, RMAMambaConfig
@@ -25,6 +30,14 @@ __all__ = ["create_model", "for_inference", "list_models", "load_weights"]
 
 
 Config = TypeVar("Config", bound=pydantic.BaseModel)
+
+_BASELINES: Final[dict[str, tuple[Callable[[Any], nn.Module], type[pydantic.BaseModel]]]] = {
+    "unet": (UNet, UNetConfig),
+    "vm-unet": (VMUNet, VMUNetConfig),
+    "vm-unet-v2": (VMUNetV2, VMUNetV2Config),
+    "ultralight-vm-unet": (UltraLightVMUNet, UltraLightVMUNetConfig),
+    "mamba-unet": (MambaUNet, MambaUNetConfig),
+}
 
 
 def list_models() -> list[str]:
@@ -37,8 +50,8 @@ def create_model(name: str, **settings: Any) -> nn.Module:
 
     Args:
         name: One of `list_models()`.
-        settings: Changes to what the name stands for: fields of `RMAMambaConfig`, `VMambaConfig` or
-            `UNetConfig`.
+        settings: Changes to what the name stands for: fields of `RMAMambaConfig`, `VMambaConfig` or of
+            the baseline's configuration.
 
     Raises:
         ConfigError: The name or a setting is unknown, or a value is out of range.
@@ -48,7 +61,9 @@ def create_model(name: str, **settings: Any) -> nn.Module:
     if name in NETWORKS:
         return RMAMamba(_configured(RMAMambaConfig, name, {**NETWORKS[name], **settings}))
     if name in BASELINES:
-        return UNet(_configured(UNetConfig, name, {**BASELINES[name], **settings}))
+        network, config = _BASELINES[name]
+        made: nn.Module = network(_configured(config, name, {**BASELINES[name], **settings}))
+        return made
     raise _unknown(f"model '{name}'", name, list_models())
 
 

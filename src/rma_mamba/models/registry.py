@@ -28,7 +28,13 @@ NETWORKS: Final[dict[str, dict[str, Any]]] = {
 }
 
 # What the paper compares with.
-BASELINES: Final[dict[str, dict[str, Any]]] = {"unet": {"width": 64}}
+BASELINES: Final[dict[str, dict[str, Any]]] = {
+    "unet": {"width": 64},
+    "vm-unet": {"width": 96, "depths": (2, 2, 2, 2), "decoder_depths": (2, 2, 2, 1)},
+    "vm-unet-v2": {"width": 96, "depths": (2, 2, 9, 2)},
+    "ultralight-vm-unet": {"widths": (8, 16, 24, 32, 48, 64)},
+    "mamba-unet": {"width": 96, "depths": (2, 2, 2, 2)},
+}
 
 # Of each network as its name alone makes it; a test counts them.
 PARAMETERS: Final[dict[str, int]] = {
@@ -39,4 +45,8 @@ PARAMETERS: Final[dict[str, int]] = {
     "vmamba-s": 49_380_096,
     "vmamba-b": 87_534_592,
     "unet": 31_043_521,
+    "vm-unet": 27_427_561,
+    "vm-unet-v2": 22_770_934,
+    "ultralight-vm-unet": 49_457,
+    "mamba-unet": 19_121_376,
 }

@@ -91,7 +91,7 @@ class VMamba(nn.Module):
             last = level == len(depths) - 1
             self.layers.append(Stage(self.widths[level], drops, states, last))
             self.add_module(f"outnorm{level}", nn.LayerNorm(self.widths[level]))
-        self.apply(_start_linear)
+        self.apply(start_linear)
 
     def stem(self, images: Images) -> tuple[Features, Features]:
         """Half of the stem's channels at 1/2, and its output at 1/4 [slice, channel, height, width]."""
@@ -119,7 +119,8 @@ class VMamba(nn.Module):
         return [each[..., :h, :w] for each, (h, w) in zip(maps, sides, strict=True)]
 
 
-def _start_linear(module: Any) -> None:
+def start_linear(module: Any) -> None:
+    """For `nn.Module.apply`: Linear layers start small, their biases at 0."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:

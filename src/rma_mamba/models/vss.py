@@ -25,6 +25,15 @@ _STEP_RANGE = (1e-3, 0.1)  # of softplus(bias) at the start, log-uniform
 _STEP_FLOOR = 1e-4
 
 
+@torch.no_grad()
+def start_steps(weight: Tensor, bias: Tensor) -> None:
+    """Give a projection to step sizes Mamba's start: weight [..., channel, rank], bias [..., channel]."""
+    weight.uniform_(-1, 1).div_(math.sqrt(weight.shape[-1]))
+    low, high = (math.log(step) for step in _STEP_RANGE)
+    steps = bias.uniform_(low, high).exp_().clamp_(min=_STEP_FLOOR)
+    steps.add_(torch.log(-torch.expm1(-steps)))  # the inverse of softplus
+
+
 class SS2D(nn.Module):
     """Selective scan of a map along its rows and columns, forwards and backwards (section 4.2)."""
 
@@ -46,10 +55,7 @@ class SS2D(nn.Module):
     @torch.no_grad()
     def _start(self) -> None:
         self.x_proj_weight.uniform_(-1, 1).div_(math.sqrt(self.x_proj_weight.shape[-1]))
-        self.dt_projs_weight.uniform_(-1, 1).div_(math.sqrt(self.rank))
-        low, high = (math.log(step) for step in _STEP_RANGE)
-        steps = self.dt_projs_bias.uniform_(low, high).exp_().clamp_(min=_STEP_FLOOR)
-        steps.add_(torch.log(-torch.expm1(-steps)))  # the inverse of softplus
+        start_steps(self.dt_projs_weight, self.dt_projs_bias)
         self.A_logs.copy_(torch.arange(1, self.states + 1).log())
 
     def forward(self, x: Tensor) -> Tensor:

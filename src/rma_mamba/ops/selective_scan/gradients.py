@@ -9,8 +9,9 @@ from torch import Tensor
 
 
 def like(grads: Iterable[Tensor], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Gradients in the shapes and types of their inputs."""
-    return tuple(g.reshape(x.shape).to(x.dtype) for g, x in zip(grads, inputs, strict=True))
+    """Gradients in the shapes and types of their inputs, and in the one layout that compiled graphs count on."""
+    pairs = zip(grads, inputs, strict=True)
+    return tuple(grad.reshape(x.shape).to(x.dtype).contiguous() for grad, x in pairs)
 
 
 def of_scan(found: Mapping[str, Tensor], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -1,0 +1,92 @@
+"""Mamba-UNet (arXiv:2402.05079): a U-Net whose blocks are VMamba's, of v0, and whose skips are joined."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from rma_mamba.models.baselines.vss_v0 import (
+    Depths,
+    PatchExpand,
+    VSSEncoder,
+    rising,
+    vss_blocks,
+)
+from rma_mamba.models.layers import padded
+from rma_mamba.models.vmamba import start_linear
+from rma_mamba.models.vmamba_v0_weights import adopted
+from rma_mamba.shapes import Images, Logits
+
+# beginnings of names in the authors' files, and what they are here
+_RELEASED: Final = {
+    "mamba_unet.patch_embed.": "encoder.patch_embed.",
+    "mamba_unet.layers.": "encoder.layers.",
+    "mamba_unet.": "",
+}
+
+
+class MambaUNetConfig(BaseModel):
+    """Everything that decides the shape of the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    width: int = Field(default=96, ge=2, multiple_of=2)
+    """Channels at a quarter of the input's resolution; each coarser map has twice as many."""
+
+    depths: Depths = (2, 2, 2, 2)
+    """VSS blocks of the encoder's four stages, finest first; the decoder's three stages mirror the first three."""
+
+    drop_path: float = Field(default=0.2, ge=0, lt=1)
+    """Stochastic depth at the encoder's deepest block; rises linearly to it. The decoder mirrors it."""
+
+
+class MambaUNet(nn.Module):
+    """Images to one map of logits, at their size."""
+
+    def __init__(self, config: MambaUNetConfig) -> None:
+        super().__init__()
+        width, depths = config.width, config.depths
+        deepest = width * 2 ** (len(depths) - 1)
+        self.encoder = VSSEncoder(width, depths, config.drop_path)
+        self.norm = nn.LayerNorm(deepest)
+        self.layers_up = nn.ModuleList([PatchExpand(deepest, deepest // 2)])
+        self.concat_back_dim = nn.ModuleList([nn.Identity()])  # the first has no skip
+        *finer, _ = enumerate(rising(config.drop_path, depths))
+        for level, drop_paths in reversed(finer):
+            channels = width * 2**level
+            parts: OrderedDict[str, nn.Module] = OrderedDict(
+                blocks=vss_blocks(channels, drop_paths)
+            )
+            if level > 0:
+                parts["upsample"] = PatchExpand(channels, channels // 2)
+            self.layers_up.append(nn.Sequential(parts))
+            self.concat_back_dim.append(nn.Linear(2 * channels, channels))
+        self.norm_up = nn.LayerNorm(width)
+        self.up = PatchExpand(width, width, scale=4)
+        self.output = nn.Conv2d(width, 1, 1, bias=False)
+        self.apply(start_linear)
+
+    def forward(self, images: Images) -> list[Logits]:
+        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
+
+        Raises:
+            ConfigError: The images have another shape.
+        """
+        return padded(images, lambda whole: [self._logits(whole)])
+
+    def _logits(self, images: Images) -> Logits:
+        x, (*skips, _) = self.encoder(images)
+        first, *stages = self.layers_up
+        x = first(self.norm(x))
+        for join, stage in zip(self.concat_back_dim[1:], stages, strict=True):
+            x = stage(join(torch.cat([x, skips.pop()], dim=-1)))
+        out: Logits = self.output(self.up(self.norm_up(x)).permute(0, 3, 1, 2))
+        return out
+
+    def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Own names of a VMamba v0 file, or of the authors'; see `rma_mamba.models.vmamba_v0_weights`."""
+        return adopted(self, state, _RELEASED)

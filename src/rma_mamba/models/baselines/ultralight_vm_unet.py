@@ -1,0 +1,158 @@
+"""UltraLight VM-UNet (arXiv:2403.20035): a tiny U-Net whose deeper stages are Mambas over parts of the channels.
+
+Its authors' code ends in a sigmoid; here it ends in logits. It reads a map as one sequence, row by row, and has two
+quirks that are kept: one norm serves before and after the Mamba, and all Linear layers, those inside Mamba too, start
+small and without bias, which undoes Mamba's own start of the step sizes (`zeroed_steps`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Final
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rma_mamba.models.baselines.mamba import Mamba
+from rma_mamba.models.layers import padded
+from rma_mamba.models.vmamba import start_linear
+from rma_mamba.models.vmamba_v0_weights import adopted
+from rma_mamba.models.vss import start_steps
+from rma_mamba.shapes import Features, Images, Logits
+
+_CHUNKS: Final = 4  # of the channels; also the groups of every normalisation
+Width = Annotated[int, Field(ge=4, multiple_of=_CHUNKS)]
+
+# beginnings of names in the authors' files, and what they are here
+_RELEASED: Final = {
+    **{f"encoder{number + 1}.0.": f"down.{number}." for number in range(6)},
+    **{f"decoder{number + 1}.0.": f"up.{number}." for number in range(5)},
+    **{f"ebn{number + 1}.": f"down_norms.{number}." for number in range(5)},
+    **{f"dbn{number + 1}.": f"up_norms.{number}." for number in range(5)},
+    **{f"scab.catt.att{number + 1}.": f"bridge.channels.{number}." for number in range(5)},
+    "scab.catt.get_all_att.": "bridge.neighbours.",
+    "scab.satt.shared_conv2d.0.": "bridge.positions.",
+    "final.": "head.",
+}
+
+
+class UltraLightVMUNetConfig(BaseModel):
+    """Everything that decides the shape of the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    widths: tuple[Width, Width, Width, Width, Width, Width] = (8, 16, 24, 32, 48, 64)
+    """Channels of the six stages, finest first: three of convolutions, three of Mambas."""
+
+    zeroed_steps: bool = True
+    """Whether Mamba's step sizes start at softplus(0) = 0.69 everywhere, as in the authors' code, which sets all biases
+    of Linear layers to 0; else where Mamba has them, between 0.001 and 0.1."""
+
+
+class ParallelMamba(nn.Module):
+    """A quarter of the channels at a time through ONE Mamba, with a scaled skip (PVM, section 3.2)."""
+
+    def __init__(self, inside: int, outside: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(inside)
+        self.mamba = Mamba(inside // _CHUNKS)
+        self.proj = nn.Linear(inside, outside)
+        self.skip_scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Features) -> Features:
+        """[slice, inside, height, width] to [slice, outside, height, width]."""
+        sequence = self.norm(x.flatten(2).mT)
+        # the Mamba is shared, so that the parts are but more sequences to it
+        parts = torch.cat(sequence.chunk(_CHUNKS, dim=-1))
+        parts = self.mamba(parts) + self.skip_scale * parts
+        out = self.proj(self.norm(torch.cat(parts.chunk(_CHUNKS), dim=-1)))
+        joined: Tensor = out.mT.contiguous().unflatten(2, x.shape[2:])
+        return joined
+
+
+class Bridge(nn.Module):
+    """Attention over positions, then over the channels of all skips together (SAB and CAB, section 3.4)."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.positions = nn.Conv2d(2, 1, 7, padding=9, dilation=3)
+        self.neighbours = nn.Conv1d(1, 1, 3, padding=1, bias=False)
+        self.channels = nn.ModuleList(nn.Linear(sum(widths), width) for width in widths)
+
+    def forward(self, skips: list[Features]) -> list[Features]:
+        """Skips to skips of the same shapes."""
+        seen = [each * self._positions(each) for each in skips]
+        both = [each + skip for each, skip in zip(seen, skips, strict=True)]
+        means = torch.cat([each.mean((2, 3)) for each in both], dim=1)
+        mixed = self.neighbours(means[:, None])[:, 0]
+        weights = [torch.sigmoid(layer(mixed))[..., None, None] for layer in self.channels]
+        parts = zip(weights, both, seen, strict=True)
+        return [weight * each + residual for weight, each, residual in parts]
+
+    def _positions(self, x: Features) -> Features:
+        both = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], dim=1)
+        return torch.sigmoid(self.positions(both))
+
+
+def _stage(inside: int, outside: int, mamba: bool) -> nn.Module:
+    return ParallelMamba(inside, outside) if mamba else nn.Conv2d(inside, outside, 3, padding=1)
+
+
+class UltraLightVMUNet(nn.Module):
+    """Images to one map of logits, at their size; the network itself works at half of it and coarser."""
+
+    def __init__(self, config: UltraLightVMUNetConfig) -> None:
+        super().__init__()
+        widths = config.widths
+        inside = (3, *widths[:-1])
+        levels = list(range(len(widths)))
+        self.down = nn.ModuleList(_stage(inside[i], widths[i], mamba=i >= 3) for i in levels)
+        self.up = nn.ModuleList(_stage(widths[i], inside[i], mamba=i >= 3) for i in levels[:0:-1])
+        self.down_norms = nn.ModuleList(nn.GroupNorm(_CHUNKS, width) for width in widths[:-1])
+        self.up_norms = nn.ModuleList(nn.GroupNorm(_CHUNKS, width) for width in widths[-2::-1])
+        self.bridge = Bridge(widths[:-1])
+        self.head = nn.Conv2d(widths[0], 1, 1)
+        self.apply(_start)
+        if not config.zeroed_steps:
+            for mamba in (each for each in self.modules() if isinstance(each, Mamba)):
+                start_steps(mamba.dt_proj.weight, mamba.dt_proj.bias)
+
+    def forward(self, images: Images) -> list[Logits]:
+        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
+
+        Raises:
+            ConfigError: The images have another shape.
+        """
+        return padded(images, lambda whole: [self._logits(whole)])
+
+    def _logits(self, x: Features) -> Logits:
+        *stages, deepest = self.down
+        skips = []
+        for stage, norm in zip(stages, self.down_norms, strict=True):
+            x = functional.gelu(functional.max_pool2d(norm(stage(x)), 2))
+            skips.append(x)
+        skips = self.bridge(skips)
+        x = functional.gelu(deepest(x))
+        for number, (stage, norm) in enumerate(zip(self.up, self.up_norms, strict=True)):
+            x = norm(stage(x))
+            x = functional.gelu(_twice(x) if number else x) + skips.pop()
+        return _twice(self.head(x))
+
+    def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Own names of the authors' files; there is no ImageNet file for this network."""
+        return adopted(self, state, _RELEASED)
+
+
+def _twice(x: Features) -> Features:
+    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+
+
+def _start(module: nn.Module) -> None:
+    start_linear(module)
+    if isinstance(module, nn.Conv1d | nn.Conv2d):
+        outputs = math.prod(module.kernel_size) * module.out_channels
+        if isinstance(module, nn.Conv2d) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+        nn.init.normal_(module.weight, std=math.sqrt(2 / outputs))

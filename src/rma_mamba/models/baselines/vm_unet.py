@@ -1,0 +1,91 @@
+"""VM-UNet (arXiv:2402.02491): a U-Net whose blocks are VMamba's, of v0, and whose skips are added.
+
+Its authors' code ends in a sigmoid; here it ends in logits.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from rma_mamba.models.baselines.vss_v0 import (
+    Depths,
+    PatchExpand,
+    VSSEncoder,
+    rising,
+    vss_blocks,
+)
+from rma_mamba.models.layers import padded
+from rma_mamba.models.vmamba import start_linear
+from rma_mamba.models.vmamba_v0_weights import adopted
+from rma_mamba.shapes import Images, Logits
+
+# beginnings of names in the authors' files, and what they are here
+_RELEASED: Final = {
+    "vmunet.patch_embed.": "encoder.patch_embed.",
+    "vmunet.layers.": "encoder.layers.",
+    "vmunet.": "",
+}
+
+
+class VMUNetConfig(BaseModel):
+    """Everything that decides the shape of the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    width: int = Field(default=96, ge=4, multiple_of=4)
+    """Channels at a quarter of the input's resolution; each coarser map has twice as many."""
+
+    depths: Depths = (2, 2, 2, 2)
+    """VSS blocks of the encoder's four stages, finest first."""
+
+    decoder_depths: Depths = (2, 2, 2, 1)
+    """VSS blocks of the decoder's four stages, coarsest first."""
+
+    drop_path: float = Field(default=0.3, ge=0, lt=1)
+    """Stochastic depth at the deepest block of the encoder and of the decoder; falls linearly to 0 at the finest."""
+
+
+class VMUNet(nn.Module):
+    """Images to one map of logits, at their size."""
+
+    def __init__(self, config: VMUNetConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.encoder = VSSEncoder(width, config.depths, config.drop_path)
+        finest_first = rising(config.drop_path, config.decoder_depths[::-1])
+        self.layers_up = nn.ModuleList()
+        for level, drop_paths in reversed(list(enumerate(finest_first))):
+            channels = width * 2**level
+            parts: OrderedDict[str, nn.Module] = OrderedDict()
+            if len(self.layers_up):
+                parts["upsample"] = PatchExpand(2 * channels, channels)
+            parts["blocks"] = vss_blocks(channels, drop_paths[::-1])
+            self.layers_up.append(nn.Sequential(parts))
+        self.final_up = PatchExpand(width, width // 4, scale=4)
+        self.final_conv = nn.Conv2d(width // 4, 1, 1)
+        self.apply(start_linear)
+
+    def forward(self, images: Images) -> list[Logits]:
+        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
+
+        Raises:
+            ConfigError: The images have another shape.
+        """
+        return padded(images, lambda whole: [self._logits(whole)])
+
+    def _logits(self, images: Images) -> Logits:
+        x, skips = self.encoder(images)
+        deepest, *finer = self.layers_up
+        x = deepest(x)
+        for stage in finer:
+            x = stage(x + skips.pop())
+        out: Logits = self.final_conv(self.final_up(x).permute(0, 3, 1, 2))
+        return out
+
+    def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Own names of a VMamba v0 file, or of the authors'; see `rma_mamba.models.vmamba_v0_weights`."""
+        return adopted(self, state, _RELEASED)

@@ -1,0 +1,182 @@
+"""VM-UNetV2 (arXiv:2403.09157): VMamba's encoder of v0, and a decoder in which every level sees all four.
+
+Its authors' code takes the four maps BEFORE the blocks of their stages. The deepest blocks are therefore run for
+nothing, two of four heads and one deconvolution are not run at all, and none of these is ever trained. This is
+reproduced, so that size, cost and results are those of the released network; `unused_parameters` names them.
+The code ends in a sigmoid; here it ends in logits.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rma_mamba.models.baselines.vss_v0 import Depths, VSSEncoder
+from rma_mamba.models.layers import ConvNorm, padded
+from rma_mamba.models.vmamba import start_linear
+from rma_mamba.models.vmamba_v0_weights import adopted
+from rma_mamba.shapes import Features, Images, Logits
+
+_REDUCTION: Final = 16  # of channel attention
+_LEVELS: Final = 4
+
+# beginnings of names in the authors' files, and what they are here
+_RELEASED: Final = {
+    "vmunet.": "encoder.",
+    "seg_outs.": "heads.",
+    "deconv6.": "last.",
+    **{f"deconv{number + 2}.": f"deconvs.{number}." for number in range(_LEVELS)},
+    **{
+        f"{theirs}_{level + 1}.": f"{ours}.{level}."
+        for theirs, ours in {
+            "ca": "channels",
+            "sa": "positions",
+            "Translayer": "reduce",
+            "sdi": "fuse",
+        }.items()
+        for level in range(_LEVELS)
+    },
+}
+
+
+class VMUNetV2Config(BaseModel):
+    """Everything that decides the shape of the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    width: int = Field(default=96, ge=16, multiple_of=16)
+    """Channels at a quarter of the input's resolution; each coarser map has twice as many."""
+
+    depths: Depths = (2, 2, 9, 2)
+    """VSS blocks of the encoder's four stages, finest first."""
+
+    decoder_width: int = Field(default=48, ge=1)
+    """Channels of every map in the decoder."""
+
+    drop_path: float = Field(default=0.2, ge=0, lt=1)
+    """Stochastic depth at the encoder's deepest block; rises linearly to it."""
+
+
+class ChannelAttention(nn.Module):
+    """Channels weighted by what their mean and their maximum say (CBAM, arXiv:1807.06521)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(width, width // _REDUCTION, 1, bias=False)
+        self.fc2 = nn.Conv2d(width // _REDUCTION, width, 1, bias=False)
+
+    def forward(self, x: Features) -> Features:
+        """Features to features of the same shape."""
+        pooled = (x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True))
+        mean, maximum = (self.fc2(functional.relu(self.fc1(each))) for each in pooled)
+        return x * torch.sigmoid(mean + maximum)
+
+
+class SpatialAttention(nn.Module):
+    """Positions weighted by the mean and the maximum of their channels (CBAM)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 1, 7, padding=3, bias=False)
+
+    def forward(self, x: Features) -> Features:
+        """Features to features of the same shape."""
+        both = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], dim=1)
+        return x * torch.sigmoid(self.conv1(both))
+
+
+class Fusion(nn.Module):
+    """The product of all levels at the size of one, each after a convolution (SDI, arXiv:2311.17791)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(_LEVELS))
+
+    def forward(self, levels: list[Features], size: tuple[int, int]) -> Features:
+        """Levels of any sizes to one map of height and width `size`."""
+        first, *others = (
+            conv(_at(level, size)) for conv, level in zip(self.convs, levels, strict=True)
+        )
+        out: Features = first
+        for each in others:
+            out = out * each
+        return out
+
+
+def _at(x: Features, size: tuple[int, int]) -> Features:
+    if x.shape[-2] > size[0]:
+        return functional.adaptive_avg_pool2d(x, size)
+    if x.shape[-2] < size[0]:
+        return functional.interpolate(x, size=size, mode="bilinear", align_corners=True)
+    return x
+
+
+class VMUNetV2(nn.Module):
+    """Images to one map of logits, at their size."""
+
+    # 8,948,834 of the full-size network: beginnings of names
+    unused_parameters: ClassVar[tuple[str, ...]] = (
+        "encoder.layers.3.",
+        "heads.0.",
+        "heads.1.",
+        "deconvs.3.",
+    )
+
+    def __init__(self, config: VMUNetV2Config) -> None:
+        super().__init__()
+        widths = [config.width * 2**level for level in range(_LEVELS)]
+        narrow = config.decoder_width
+        self.encoder = VSSEncoder(config.width, config.depths, config.drop_path)
+        self.encoder.apply(start_linear)
+        self.channels = nn.ModuleList(ChannelAttention(width) for width in widths)
+        self.positions = nn.ModuleList(SpatialAttention() for _ in widths)
+        self.reduce = nn.ModuleList(ConvNorm(width, narrow, 1) for width in widths)
+        self.fuse = nn.ModuleList(Fusion(narrow) for _ in widths)
+        self.deconvs = nn.ModuleList(
+            nn.ConvTranspose2d(narrow, narrow, 4, stride=2, padding=1, bias=False) for _ in widths
+        )
+        self.heads = nn.ModuleList(nn.Conv2d(narrow, 1, 1) for _ in widths)
+        self.last = nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1, output_padding=1)
+
+    def forward(self, images: Images) -> list[Logits]:
+        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
+
+        Raises:
+            ConfigError: The images have another shape.
+        """
+        return padded(images, lambda whole: [self._logits(whole)])
+
+    def _logits(self, images: Images) -> Logits:
+        levels = self._levels(images)
+        sizes = [(each.shape[-2], each.shape[-1]) for each in levels]
+        fine, middle, coarse, x = (
+            fuse(levels, size) for fuse, size in zip(self.fuse, sizes, strict=True)
+        )
+        maps = []
+        for deconv, finer in zip(self.deconvs[:3], (coarse, middle, fine), strict=True):
+            x = deconv(x) + finer
+            maps.append(x)
+        *_, eighth, quarter = maps
+        coarser: Logits = self.last(_four_times(self.heads[2](eighth)))
+        return _four_times(self.heads[3](quarter)) + coarser
+
+    def _levels(self, images: Images) -> list[Features]:
+        """Four maps of the decoder's width, finest first."""
+        _, given = self.encoder(images)
+        parts = zip(given, self.channels, self.positions, self.reduce, strict=True)
+        return [
+            reduce(positions(channels(x.permute(0, 3, 1, 2))))
+            for x, channels, positions, reduce in parts
+        ]
+
+    def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Own names of a VMamba v0 file, or of the authors'; see `rma_mamba.models.vmamba_v0_weights`."""
+        return adopted(self, state, _RELEASED)
+
+
+def _four_times(x: Logits) -> Logits:
+    return functional.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)
