@@ -8,13 +8,20 @@ load_weights(model, "weights.safetensors")
 from __future__ import annotations
 
 import difflib
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import pydantic
 from torch import nn
 
 from rma_mamba.errors import ConfigError
+from rma_mamba.models.baselines.double_unet import DoubleUNet, DoubleUNetConfig
+from rma_mamba.models.baselines.pvtformer import PVTFormer, PVTFormerConfig
+from rma_mamba.models.baselines.resunet_plus_plus import ResUNetPlusPlus, ResUNetPlusPlusConfig
+from rma_mamba.models.baselines.transnetr import TransNetR, TransNetRConfig
+from rma_mamba.models.baselines.transresunet import TransResUNet, TransResUNetConfig
 from rma_mamba.models.baselines.unet import UNet, UNetConfig
+from rma_mamba.models.baselines.unext import UNeXt, UNeXtConfig
 from rma_mamba.models.inference import for_inference
 from rma_mamba.models.registry import BASELINES, ENCODERS, NETWORKS, PARAMETERS
 from rma_mamba.models.rma_mamba import RMAMamba, RMAMambaConfig
@@ -25,6 +32,16 @@ __all__ = ["create_model", "for_inference", "list_models", "load_weights"]
 
 
 Config = TypeVar("Config", bound=pydantic.BaseModel)
+
+_BASELINES: Final[dict[str, tuple[Callable[[Any], nn.Module], type[pydantic.BaseModel]]]] = {
+    "unet": (UNet, UNetConfig),
+    "unext": (UNeXt, UNeXtConfig),
+    "transnetr": (TransNetR, TransNetRConfig),
+    "transresunet": (TransResUNet, TransResUNetConfig),
+    "pvtformer": (PVTFormer, PVTFormerConfig),
+    "double-unet": (DoubleUNet, DoubleUNetConfig),
+    "resunet-plus-plus": (ResUNetPlusPlus, ResUNetPlusPlusConfig),
+}
 
 
 def list_models() -> list[str]:
@@ -37,8 +54,8 @@ def create_model(name: str, **settings: Any) -> nn.Module:
 
     Args:
         name: One of `list_models()`.
-        settings: Changes to what the name stands for: fields of `RMAMambaConfig`, `VMambaConfig` or
-            `UNetConfig`.
+        settings: Changes to what the name stands for: fields of `RMAMambaConfig`, `VMambaConfig` or of
+            the baseline's configuration.
 
     Raises:
         ConfigError: The name or a setting is unknown, or a value is out of range.
@@ -48,7 +65,9 @@ def create_model(name: str, **settings: Any) -> nn.Module:
     if name in NETWORKS:
         return RMAMamba(_configured(RMAMambaConfig, name, {**NETWORKS[name], **settings}))
     if name in BASELINES:
-        return UNet(_configured(UNetConfig, name, {**BASELINES[name], **settings}))
+        network, config = _BASELINES[name]
+        made: nn.Module = network(_configured(config, name, {**BASELINES[name], **settings}))
+        return made
     raise _unknown(f"model '{name}'", name, list_models())
 
 

@@ -28,7 +28,15 @@ NETWORKS: Final[dict[str, dict[str, Any]]] = {
 }
 
 # What the paper compares with.
-BASELINES: Final[dict[str, dict[str, Any]]] = {"unet": {"width": 64}}
+BASELINES: Final[dict[str, dict[str, Any]]] = {
+    "unet": {"width": 64},
+    "unext": {"widths": (16, 32, 128, 160, 256)},
+    "transnetr": {"width": 64, "encoder_depths": (3, 4, 6, 3)},
+    "transresunet": {"width": 256, "encoder_depths": (3, 4, 6)},
+    "pvtformer": {"width": 64, "encoder_depths": (3, 4, 18, 3)},
+    "double-unet": {"width": 64},
+    "resunet-plus-plus": {"width": 16},
+}
 
 # Of each network as its name alone makes it; a test counts them.
 PARAMETERS: Final[dict[str, int]] = {
@@ -39,4 +47,10 @@ PARAMETERS: Final[dict[str, int]] = {
     "vmamba-s": 49_380_096,
     "vmamba-b": 87_534_592,
     "unet": 31_043_521,
+    "unext": 1_471_921,
+    "transnetr": 27_269_441,
+    "transresunet": 27_597_025,
+    "pvtformer": 45_512_705,
+    "double-unet": 29_288_886,
+    "resunet-plus-plus": 4_062_993,
 }

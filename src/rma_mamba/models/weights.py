@@ -115,7 +115,8 @@ def load_weights(model: nn.Module, path: str | Path, *, fresh: Sequence[str] = (
 
     Args:
         model: A network of `create_model`. An ImageNet checkpoint goes into its encoder, whose four
-            output norms and the decoder keep their values.
+            output norms and the decoder keep their values. A network with a method `translate_weights`
+            (names in files to its own) reads its own kinds of checkpoints instead of the first two.
         path: The file.
         fresh: Beginnings of names that keep their values, whether the file has them or not: parts that a
             training shall start anew.
@@ -125,22 +126,33 @@ def load_weights(model: nn.Module, path: str | Path, *, fresh: Sequence[str] = (
     """
     path = Path(path)
     state = _read_safetensors(path)[1] if path.suffix == ".safetensors" else _read_pickle(path)
+    target = model
+    if state.keys() != model.state_dict().keys():
+        # a network of another kind knows its own kinds of files
+        translate = getattr(model, "translate_weights", None)
+        target, state = (model, translate(state)) if translate else _into_vmamba(model, state)
+    own = target.state_dict()
+    state |= {name: tensor for name, tensor in own.items() if name.startswith(tuple(fresh))}
+    fitted = {name: _fit(tensor, own.get(name)) for name, tensor in state.items()}
+    _check_fit(path, fitted, own)
+    target.load_state_dict(fitted)
+
+
+def _into_vmamba(model: nn.Module, state: dict[str, Tensor]) -> tuple[nn.Module, dict[str, Tensor]]:
+    """The part of a network with a VMamba encoder that a file is for, and the file by this part's names."""
     state = {_renamed(name): tensor for name, tensor in state.items()}
     target = model
     encoder_only = any(name.startswith(_CLASSIFIER) for name in state) or _is_bare_encoder(state)
     if encoder_only and hasattr(model, "encoder"):
         target = model.encoder  # type: ignore[assignment]
-    own = target.state_dict()
     state = {name: tensor for name, tensor in state.items() if not name.startswith(_CLASSIFIER)}
     if encoder_only:
+        own = target.state_dict()
         state = {
             **{name: tensor for name, tensor in own.items() if _OWN_NORMS.match(name)},
             **state,
         }
-    state |= {name: tensor for name, tensor in own.items() if name.startswith(tuple(fresh))}
-    fitted = {name: _fit(tensor, own.get(name)) for name, tensor in state.items()}
-    _check_fit(path, fitted, own)
-    target.load_state_dict(fitted)
+    return target, state
 
 
 def _is_bare_encoder(state: dict[str, Tensor]) -> bool:

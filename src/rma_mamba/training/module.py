@@ -48,6 +48,12 @@ class SegmentationModule(lightning.LightningModule):
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss
 
+    @property
+    def _ddp_params_and_buffers_to_ignore(self) -> list[str]:
+        """Names of what the network never runs; distributed training else waits for its gradients."""
+        unused = tuple(getattr(self.model, "unused_parameters", ()))
+        return [f"model.{name}" for name in self.model.state_dict() if name.startswith(unused)]
+
     def on_validation_epoch_start(self) -> None:
         """Forget the pixels of the last epoch."""
         self._counts.zero_()
