@@ -15,9 +15,15 @@ import pydantic
 from torch import nn
 
 from rma_mamba.errors import ConfigError
+from rma_mamba.models.baselines.double_unet import DoubleUNet, DoubleUNetConfig
 from rma_mamba.models.baselines.mamba_unet import MambaUNet, MambaUNetConfig
+from rma_mamba.models.baselines.pvtformer import PVTFormer, PVTFormerConfig
+from rma_mamba.models.baselines.resunet_plus_plus import ResUNetPlusPlus, ResUNetPlusPlusConfig
+from rma_mamba.models.baselines.transnetr import TransNetR, TransNetRConfig
+from rma_mamba.models.baselines.transresunet import TransResUNet, TransResUNetConfig
 from rma_mamba.models.baselines.ultralight_vm_unet import UltraLightVMUNet, UltraLightVMUNetConfig
 from rma_mamba.models.baselines.unet import UNet, UNetConfig
+from rma_mamba.models.baselines.unext import UNeXt, UNeXtConfig
 from rma_mamba.models.baselines.vm_unet import VMUNet, VMUNetConfig
 from rma_mamba.models.baselines.vm_unet_v2 import VMUNetV2, VMUNetV2Config
 from rma_mamba.models.inference import for_inference
@@ -37,6 +43,12 @@ _BASELINES: Final[dict[str, tuple[Callable[[Any], nn.Module], type[pydantic.Base
     "vm-unet-v2": (VMUNetV2, VMUNetV2Config),
     "ultralight-vm-unet": (UltraLightVMUNet, UltraLightVMUNetConfig),
     "mamba-unet": (MambaUNet, MambaUNetConfig),
+    "unext": (UNeXt, UNeXtConfig),
+    "transnetr": (TransNetR, TransNetRConfig),
+    "transresunet": (TransResUNet, TransResUNetConfig),
+    "pvtformer": (PVTFormer, PVTFormerConfig),
+    "double-unet": (DoubleUNet, DoubleUNetConfig),
+    "resunet-plus-plus": (ResUNetPlusPlus, ResUNetPlusPlusConfig),
 }
 
 

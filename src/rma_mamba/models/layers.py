@@ -32,11 +32,16 @@ class DropPath(nn.Module):
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias, then batch normalisation; no activation."""
+    """Convolution, by default without bias, then batch normalisation; no activation."""
 
-    def __init__(self, inside: int, outside: int, kernel: int) -> None:
+    def __init__(
+        self, inside: int, outside: int, kernel: int, *, dilation: int = 1, bias: bool = False
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inside, outside, kernel, padding=kernel // 2, bias=False)
+        padding = kernel // 2 * dilation
+        self.conv = nn.Conv2d(
+            inside, outside, kernel, padding=padding, dilation=dilation, bias=bias
+        )
         self.bn = nn.BatchNorm2d(outside)
 
     def forward(self, x: Features) -> Features:

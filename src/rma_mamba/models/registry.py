@@ -34,6 +34,12 @@ BASELINES: Final[dict[str, dict[str, Any]]] = {
     "vm-unet-v2": {"width": 96, "depths": (2, 2, 9, 2)},
     "ultralight-vm-unet": {"widths": (8, 16, 24, 32, 48, 64)},
     "mamba-unet": {"width": 96, "depths": (2, 2, 2, 2)},
+    "unext": {"widths": (16, 32, 128, 160, 256)},
+    "transnetr": {"width": 64, "encoder_depths": (3, 4, 6, 3)},
+    "transresunet": {"width": 256, "encoder_depths": (3, 4, 6)},
+    "pvtformer": {"width": 64, "encoder_depths": (3, 4, 18, 3)},
+    "double-unet": {"width": 64},
+    "resunet-plus-plus": {"width": 16},
 }
 
 # Of each network as its name alone makes it; a test counts them.
@@ -49,4 +55,10 @@ PARAMETERS: Final[dict[str, int]] = {
     "vm-unet-v2": 22_770_934,
     "ultralight-vm-unet": 49_457,
     "mamba-unet": 19_121_376,
+    "unext": 1_471_921,
+    "transnetr": 27_269_441,
+    "transresunet": 27_597_025,
+    "pvtformer": 45_512_705,
+    "double-unet": 29_288_886,
+    "resunet-plus-plus": 4_062_993,
 }

@@ -126,9 +126,11 @@ def load_weights(model: nn.Module, path: str | Path, *, fresh: Sequence[str] = (
     """
     path = Path(path)
     state = _read_safetensors(path)[1] if path.suffix == ".safetensors" else _read_pickle(path)
-    # a network of another kind knows its own kinds of files
-    translate = getattr(model, "translate_weights", None)
-    target, state = (model, translate(state)) if translate else _into_vmamba(model, state)
+    target = model
+    if state.keys() != model.state_dict().keys():
+        # a network of another kind knows its own kinds of files
+        translate = getattr(model, "translate_weights", None)
+        target, state = (model, translate(state)) if translate else _into_vmamba(model, state)
     own = target.state_dict()
     state |= {name: tensor for name, tensor in own.items() if name.startswith(tuple(fresh))}
     fitted = {name: _fit(tensor, own.get(name)) for name, tensor in state.items()}

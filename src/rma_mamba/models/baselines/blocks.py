@@ -1,0 +1,74 @@
+"""Blocks that several of the networks here share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rma_mamba.models.layers import ConvNorm
+from rma_mamba.shapes import Features
+
+Activation: TypeAlias = Callable[[], nn.Module]
+
+
+def conv_act(
+    inside: int,
+    outside: int,
+    kernel: int = 3,
+    *,
+    act: Activation = nn.ReLU,
+    dilation: int = 1,
+    bias: bool = True,
+) -> nn.Sequential:
+    """Convolution, batch normalisation and activation, at the same height and width."""
+    return nn.Sequential(ConvNorm(inside, outside, kernel, dilation=dilation, bias=bias), act())
+
+
+class Residual(nn.Module):
+    """Two convolutions of 3x3 beside one of 1x1, each with bias and batch normalisation; added, then activated."""
+
+    def __init__(self, inside: int, outside: int, act: Activation = nn.ReLU) -> None:
+        super().__init__()
+        self.first = conv_act(inside, outside, act=act)
+        self.second = ConvNorm(outside, outside, 3, bias=True)
+        self.shortcut = ConvNorm(inside, outside, 1, bias=True)
+        self.act = act()
+
+    def forward(self, x: Features) -> Features:
+        """[slice, channel, height, width] to the same height and width."""
+        out: Features = self.act(self.second(self.first(x)) + self.shortcut(x))
+        return out
+
+
+class SqueezeExcite(nn.Module):
+    """Scale each channel by what the means of all channels say (arXiv:1709.01507)."""
+
+    def __init__(self, channels: int, *, bias: bool, ratio: int = 8) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, channels // ratio, bias=bias)
+        self.excite = nn.Linear(channels // ratio, channels, bias=bias)
+
+    def forward(self, x: Features) -> Features:
+        """Features to features of the same shape."""
+        scale: Tensor = self.excite(functional.relu(self.squeeze(x.mean((2, 3))))).sigmoid()
+        return x * scale[:, :, None, None]
+
+
+def upsample(x: Features, factor: int = 2) -> Features:
+    """Bilinear interpolation to a multiple of height and width, corners aligned."""
+    return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=True)
+
+
+def start_tokens(module: nn.Module) -> None:
+    """Random values for layers on tokens, as PVTv2 and UNeXt start them; for `nn.Module.apply`."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+    elif isinstance(module, nn.Conv2d):
+        outputs = math.prod(module.kernel_size) * module.out_channels // module.groups
+        nn.init.normal_(module.weight, std=math.sqrt(2 / outputs))
+    if isinstance(module, nn.Linear | nn.Conv2d) and module.bias is not None:
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,120 @@
+"""Double-UNet (arXiv:2006.04868): a U-Net on a VGG-19 marks the image, and a second one looks at what was marked."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rma_mamba.models.baselines.blocks import SqueezeExcite, conv_act, upsample
+from rma_mamba.models.baselines.vgg import VGG19
+from rma_mamba.models.encoder_weights import VGG, adopted
+from rma_mamba.models.layers import padded
+from rma_mamba.shapes import Features, Images, Logits
+
+_DILATIONS = (6, 12, 18)
+
+
+class DoubleUNetConfig(BaseModel):
+    """Everything that decides the shape of the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    width: int = Field(default=64, ge=16, multiple_of=16)
+    """Channels of the first encoder's first level and of the pyramid pooling; all others follow."""
+
+
+class Pyramid(nn.Module):
+    """Atrous spatial pyramid pooling (arXiv:1706.05587)."""
+
+    def __init__(self, inside: int, outside: int) -> None:
+        super().__init__()
+        self.pooled = nn.Conv2d(inside, outside, 1, bias=False)
+        self.pooled_bn = nn.BatchNorm2d(outside)
+        self.branches = nn.ModuleList([conv_act(inside, outside, 1, bias=False)])
+        for dilation in _DILATIONS:
+            self.branches.append(conv_act(inside, outside, dilation=dilation, bias=False))
+        self.join = conv_act((2 + len(_DILATIONS)) * outside, outside, 1, bias=False)
+
+    def forward(self, x: Features) -> Features:
+        """[slice, channel, height, width] to the same height and width."""
+        # normalised after it is spread: the mean is the same, and one slice alone can be trained on
+        pooled = self.pooled(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[-2:])
+        maps = [functional.relu(self.pooled_bn(pooled)), *(branch(x) for branch in self.branches)]
+        out: Features = self.join(torch.cat(maps, dim=1))
+        return out
+
+
+class Decoder(nn.Module):
+    """Four levels, each twice as fine, joined with the encoders' maps, and a map of logits."""
+
+    def __init__(self, inside: int, skips: Sequence[int], widths: Sequence[int]) -> None:
+        super().__init__()
+        self.join = nn.ModuleList(
+            _double(lower + skip, width)
+            for lower, skip, width in zip((inside, *widths[:-1]), skips, widths, strict=True)
+        )
+        self.head = nn.Conv2d(widths[-1], 1, 1)
+
+    def forward(self, x: Features, skips: Sequence[Sequence[Features]]) -> Logits:
+        """Maps of each level, coarsest first, and what lies below them, to logits at the finest level's size."""
+        for join, level in zip(self.join, skips, strict=True):
+            x = join(torch.cat([upsample(x), *level], dim=1))
+        out: Logits = self.head(x)
+        return out
+
+
+class DoubleUNet(nn.Module):
+    """Images to two maps of logits at their size: what is marked first, then the prediction."""
+
+    def __init__(self, config: DoubleUNetConfig) -> None:
+        super().__init__()
+        width = config.width
+        coarse = [8 * width, 4 * width, 2 * width, width]  # skips of the first encoder
+        fine = [4 * width, 2 * width, width, width // 2]  # of the second, and both decoders' widths
+        self.encoder = VGG19(width)
+        self.pyramid = Pyramid(8 * width, width)
+        self.decoder = Decoder(width, coarse, fine)
+        self.second_encoder = nn.ModuleList(
+            _double(inside, outside) for inside, outside in itertools.pairwise([3, *reversed(fine)])
+        )
+        self.second_pyramid = Pyramid(fine[0], width)
+        both = [first + second for first, second in zip(coarse, fine, strict=True)]
+        self.second_decoder = Decoder(width, both, fine)
+
+    def forward(self, images: Images) -> list[Logits]:
+        """Images [slice, 3, height, width] of any size from 32 to two maps [slice, 1, height, width].
+
+        Raises:
+            ConfigError: The images have another shape.
+        """
+        return padded(images, self._logits)
+
+    def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Own names of a file: torchvision's VGG-19, or the whole network."""
+        return adopted(self, state, VGG)
+
+    def _logits(self, images: Images) -> list[Logits]:
+        *finer, deepest = self.encoder(images)
+        finer.reverse()
+        first = self.decoder(self.pyramid(deepest), [[each] for each in finer])
+        x, maps = images * first.sigmoid(), []
+        for level in self.second_encoder:
+            x = level(x)
+            maps.append(x)
+            x = functional.max_pool2d(x, 2)
+        skips = list(zip(finer, reversed(maps), strict=True))
+        return [first, self.second_decoder(self.second_pyramid(x), skips)]
+
+
+def _double(inside: int, outside: int) -> nn.Sequential:
+    """Convolution, normalisation and ReLU, twice, and squeeze-and-excitation."""
+    return nn.Sequential(
+        conv_act(inside, outside, bias=False),
+        conv_act(outside, outside, bias=False),
+        SqueezeExcite(outside, bias=True),
+    )

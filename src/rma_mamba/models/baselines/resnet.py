@@ -1,0 +1,77 @@
+"""ResNet-50 (arXiv:1512.03385, stride in the 3x3 convolution), its parameters named as in torchvision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+from torch.nn import functional
+
+from rma_mamba.shapes import Features, Images
+
+EXPANSION = 4  # of a bottleneck's channels
+_LEVELS_READ = 3
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolution beside a shortcut."""
+
+    def __init__(self, inside: int, width: int, stride: int) -> None:
+        super().__init__()
+        outside = EXPANSION * width
+        self.conv1 = nn.Conv2d(inside, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, outside, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outside)
+        self.downsample = nn.Sequential()
+        if stride != 1 or inside != outside:
+            self.downsample.append(nn.Conv2d(inside, outside, 1, stride, bias=False))
+            self.downsample.append(nn.BatchNorm2d(outside))
+
+    def forward(self, x: Features) -> Features:
+        """[slice, channel, height, width] to height / stride and width / stride."""
+        out = functional.relu(self.bn1(self.conv1(x)))
+        out = functional.relu(self.bn2(self.conv2(out)))
+        out = self.bn3(self.conv3(out)) + self.downsample(x)
+        return functional.relu(out)
+
+
+class ResNet(nn.Module):
+    """The four finest maps of a ResNet with bottlenecks.
+
+    Args:
+        width: Channels of the first convolution; 64 in ResNet-50.
+        depths: Bottlenecks of layer1, layer2, ...; (3, 4, 6, 3) in ResNet-50. A fourth layer is built and never
+            run: the networks here read no further than the third.
+    """
+
+    def __init__(self, width: int, depths: Sequence[int]) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        inside = width
+        for level, depth in enumerate(depths):
+            layer = nn.Sequential()
+            for block in range(depth):
+                stride = 2 if level > 0 and block == 0 else 1
+                layer.append(Bottleneck(inside, width * 2**level, stride))
+                inside = EXPANSION * width * 2**level
+            self.add_module(f"layer{level + 1}", layer)
+        self.apply(_start)
+
+    def forward(self, images: Images) -> list[Features]:
+        """Maps at 1/2, 1/4, 1/8 and 1/16 of the images' size, of width times 1, 4, 8 and 16 channels."""
+        maps = [functional.relu(self.bn1(self.conv1(images)))]
+        x = self.maxpool(maps[0])
+        for level in range(_LEVELS_READ):
+            x = self.get_submodule(f"layer{level + 1}")(x)
+            maps.append(x)
+        return maps
+
+
+def _start(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

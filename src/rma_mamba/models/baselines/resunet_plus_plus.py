@@ -1,0 +1,129 @@
+"""ResUNet++ (arXiv:1911.07067): a residual U-Net with squeeze-and-excitation, pyramid pooling and attention."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+from torch.nn import functional
+
+from rma_mamba.models.baselines.blocks import SqueezeExcite
+from rma_mamba.models.layers import ConvNorm, padded
+from rma_mamba.shapes import Features, Images, Logits
+
+_DILATIONS = (1, 6, 12, 18)
+_LEVELS = 4
+
+
+class ResUNetPlusPlusConfig(BaseModel):
+    """Everything that decides the shape of the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    width: int = Field(default=16, ge=8, multiple_of=8)
+    """Channels of the first level; each of the three others has twice as many as the one above."""
+
+
+def _before(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
+    """Normalisation, ReLU and convolution."""
+    convolution = nn.Conv2d(inside, outside, 3, stride, padding=1)
+    return nn.Sequential(nn.BatchNorm2d(inside), nn.ReLU(), convolution)
+
+
+class Unit(nn.Module):
+    """Two convolutions beside one of 1x1; normalised and activated before the convolutions (arXiv:1603.05027)."""
+
+    def __init__(self, inside: int, outside: int, first: nn.Module, stride: int = 1) -> None:
+        super().__init__()
+        self.outside = outside
+        self.first = first
+        self.second = _before(outside, outside)
+        self.shortcut = nn.Sequential(
+            nn.Conv2d(inside, outside, 1, stride), nn.BatchNorm2d(outside)
+        )
+
+    def forward(self, x: Features) -> Features:
+        """[slice, channel, height, width] to height / stride and width / stride."""
+        out: Features = self.second(self.first(x)) + self.shortcut(x)
+        return out
+
+
+class Pyramid(nn.Module):
+    """Dilated convolutions, added and mixed."""
+
+    def __init__(self, inside: int, outside: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            ConvNorm(inside, outside, 3, dilation=dilation, bias=True) for dilation in _DILATIONS
+        )
+        self.mix = nn.Conv2d(outside, outside, 1)
+
+    def forward(self, x: Features) -> Features:
+        """[slice, channel, height, width] to the same height and width."""
+        out: Features = self.mix(torch.stack([branch(x) for branch in self.branches]).sum(0))
+        return out
+
+
+class Attention(nn.Module):
+    """Weigh a coarse map by itself and by the encoder's map of twice its size."""
+
+    def __init__(self, skip: int, width: int) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(_before(skip, width), nn.MaxPool2d(2))
+        self.own = _before(width, width)
+        self.weigh = _before(width, width)
+
+    def forward(self, skip: Features, x: Features) -> Features:
+        """Both maps to one of the shape of x."""
+        out: Features = x * self.weigh(self.gate(skip) + self.own(x))
+        return out
+
+
+class ResUNetPlusPlus(nn.Module):
+    """Images to one map of logits, at their size."""
+
+    def __init__(self, config: ResUNetPlusPlusConfig) -> None:
+        super().__init__()
+        widths = [config.width * 2**level for level in range(_LEVELS)]
+        pairs = list(itertools.pairwise(widths))
+        image = nn.Conv2d(3, widths[0], 3, padding=1)
+        self.stem = _scaled(Unit(3, widths[0], image))
+        self.down = nn.ModuleList(
+            _scaled(Unit(upper, lower, _before(upper, lower, stride=2), stride=2))
+            for upper, lower in pairs
+        )
+        self.bridge = Pyramid(widths[-1], 2 * widths[-1])
+        self.attend = nn.ModuleList(Attention(upper, 2 * lower) for upper, lower in reversed(pairs))
+        self.up = nn.ModuleList(
+            _scaled(Unit(2 * lower + upper, lower, _before(2 * lower + upper, lower)))
+            for upper, lower in reversed(pairs)
+        )
+        self.last = Pyramid(widths[1], widths[0])
+        self.head = nn.Conv2d(widths[0], 1, 1)
+
+    def forward(self, images: Images) -> list[Logits]:
+        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
+
+        Raises:
+            ConfigError: The images have another shape.
+        """
+        return padded(images, lambda whole: [self._logits(whole)])
+
+    def _logits(self, images: Images) -> Logits:
+        skips = [self.stem(images)]
+        for down in self.down:
+            skips.append(down(skips[-1]))
+        x = self.bridge(skips.pop())
+        for attend, up in zip(self.attend, self.up, strict=True):
+            skip = skips.pop()
+            x = functional.interpolate(attend(skip, x), scale_factor=2, mode="nearest")
+            x = up(torch.cat([x, skip], dim=1))
+        out: Logits = self.head(self.last(x))
+        return out
+
+
+def _scaled(unit: Unit) -> nn.Sequential:
+    """A residual unit, then squeeze-and-excitation."""
+    return nn.Sequential(unit, SqueezeExcite(unit.outside, bias=False))

@@ -1,0 +1,113 @@
+"""TransNetR (arXiv:2303.07428): a ResNet-50, and a decoder whose residual blocks hold transformer layers.
+
+The authors' code runs attention over the batch, and only on images of 256x256; see `TokenTransformer`. Here a token is
+one place of the map at 1/8 of the resolution, and a patch of 2x2 places at 1/4: as many tokens, of the same width, as
+the authors' code has rows.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from rma_mamba.models.baselines.blocks import Residual, conv_act, upsample
+from rma_mamba.models.baselines.resnet import EXPANSION, ResNet
+from rma_mamba.models.baselines.token_attention import AttentionOver, TokenTransformer
+from rma_mamba.models.encoder_weights import RESNET, adopted
+from rma_mamba.models.layers import ConvNorm, padded
+from rma_mamba.shapes import Features, Images, Logits
+
+_HEADS = 4
+_leaky = partial(nn.LeakyReLU, 0.1)
+
+
+class TransNetRConfig(BaseModel):
+    """Everything that decides the shape of the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    width: int = Field(default=64, ge=4, multiple_of=4)
+    """Channels of the decoder."""
+
+    hidden: int = Field(default=2048, ge=1)
+    """Width of the feed-forward part of the transformer layers."""
+
+    encoder_width: int = Field(default=64, ge=1)
+    """Channels of the encoder's first convolution."""
+
+    encoder_depths: tuple[int, int, int, int] = (3, 4, 6, 3)
+    """Bottlenecks of the encoder's four layers; the fourth is built as in the authors' code, and never run."""
+
+    attention_over: AttentionOver = "tokens"
+    """tokens: of one slice; batch: as released, a mask depends on the other slices of its batch."""
+
+
+class ResidualTransformer(nn.Module):
+    """Transformer layers between convolutions, beside a shortcut, and a residual block."""
+
+    def __init__(self, inside: int, outside: int, transformer: TokenTransformer) -> None:
+        super().__init__()
+        self.first = conv_act(inside, outside, act=_leaky)
+        self.transformer = transformer
+        self.second = ConvNorm(outside, outside, 1, bias=True)
+        self.shortcut = ConvNorm(inside, outside, 1, bias=True)
+        self.act = _leaky()
+        self.refine = Residual(outside, outside, _leaky)
+
+    def forward(self, x: Features) -> Features:
+        """[slice, channel, height, width] to the same height and width."""
+        mixed = self.second(self.transformer(self.first(x)))
+        out: Features = self.refine(self.act(mixed + self.shortcut(x)))
+        return out
+
+
+class TransNetR(nn.Module):
+    """Images to one map of logits, at their size."""
+
+    unused_parameters: ClassVar[tuple[str, ...]] = ("encoder.layer4.",)
+
+    def __init__(self, config: TransNetRConfig) -> None:
+        super().__init__()
+        width, stem = config.width, config.encoder_width
+        self.encoder = ResNet(stem, config.encoder_depths)
+        self.reduce = nn.ModuleList(
+            conv_act(channels, width, 1, act=_leaky)
+            for channels in (stem, *(EXPANSION * stem * 2**level for level in range(3)))
+        )
+        transformers = [
+            TokenTransformer(
+                width, patch=patch, heads=_HEADS, hidden=config.hidden, over=config.attention_over
+            )
+            for patch in (1, 2)
+        ]
+        self.join = nn.ModuleList(
+            [
+                *(ResidualTransformer(2 * width, width, each) for each in transformers),
+                Residual(2 * width, width, _leaky),
+            ]
+        )
+        self.head = nn.Conv2d(width, 1, 1)
+
+    def forward(self, images: Images) -> list[Logits]:
+        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
+
+        Raises:
+            ConfigError: The images have another shape.
+        """
+        return padded(images, lambda whole: [self._logits(whole)])
+
+    def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Own names of a file: torchvision's ResNet-50, or the whole network."""
+        return adopted(self, state, RESNET)
+
+    def _logits(self, images: Images) -> Logits:
+        maps = zip(self.reduce, self.encoder(images), strict=True)
+        *skips, x = [reduce(each) for reduce, each in maps]
+        for join in self.join:
+            x = join(torch.cat([upsample(x), skips.pop()], dim=1))
+        out: Logits = self.head(upsample(x))
+        return out

@@ -1,0 +1,148 @@
+"""UNeXt (arXiv:2203.04967): convolutions where maps are large, shifted MLPs on tokens where they are small.
+
+The first convolution takes 3 channels, as in the authors' code.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, TypeAlias
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rma_mamba.models.baselines.blocks import start_tokens
+from rma_mamba.models.layers import ConvNorm, padded
+from rma_mamba.shapes import Features, Images, Logits
+
+_REACH = 2  # channels are shifted in chunks, by -2, -1, 0, 1 and 2 places
+_CONVOLUTIONS = 3  # levels without tokens
+
+Width: TypeAlias = Annotated[int, Field(ge=1)]
+
+
+class UNeXtConfig(BaseModel):
+    """Everything that decides the shape of the network."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    widths: tuple[Width, Width, Width, Width, Width] = (16, 32, 128, 160, 256)
+    """Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's resolution; the last two are tokens."""
+
+
+def shifted(x: Features, dim: int) -> Features:
+    """Move five chunks of channels along an axis by -2, -1, 0, 1 and 2 places; zeros come in at the border."""
+    beside = (0, 0, _REACH, _REACH) if dim == 2 else (_REACH, _REACH)
+    chunks = functional.pad(x, beside).chunk(2 * _REACH + 1, dim=1)
+    moved = [
+        chunk.narrow(dim, _REACH - places, x.shape[dim])
+        for places, chunk in zip(range(-_REACH, _REACH + 1), chunks, strict=False)
+    ]
+    return torch.cat(moved, dim=1)
+
+
+class ShiftedBlock(nn.Module):
+    """A residual MLP whose two linear layers see channels shifted along height, then along width."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.fc1 = nn.Linear(width, width)
+        self.dwconv = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.fc2 = nn.Linear(width, width)
+        self.apply(start_tokens)
+
+    def forward(self, x: Features) -> Features:
+        """[slice, channel, height, width] to the same shape."""
+        tall = shifted(_each_place(self.norm, x), dim=2)
+        mixed = functional.gelu(self.dwconv(_each_place(self.fc1, tall)))
+        return x + _each_place(self.fc2, shifted(mixed, dim=3))
+
+
+class TokenStage(nn.Module):
+    """A shifted block, then normalised."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.block = ShiftedBlock(width)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Features) -> Features:
+        """[slice, channel, height, width] to the same shape."""
+        return _each_place(self.norm, self.block(x))
+
+
+class PatchEmbed(nn.Module):
+    """Overlapping patches of 3x3 at half the resolution, normalised."""
+
+    def __init__(self, inside: int, outside: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(inside, outside, 3, stride=2, padding=1)
+        self.norm = nn.LayerNorm(outside)
+        self.apply(start_tokens)
+
+    def forward(self, x: Features) -> Features:
+        """[slice, channel, height, width] to half the height and width."""
+        return _each_place(self.norm, self.proj(x))
+
+
+class UNeXt(nn.Module):
+    """Images to one map of logits, at their size."""
+
+    def __init__(self, config: UNeXtConfig) -> None:
+        super().__init__()
+        widths = config.widths
+        pairs = list(itertools.pairwise(widths))
+        tokens = widths[_CONVOLUTIONS:]
+        self.convolutions = nn.ModuleList(
+            ConvNorm(inside, outside, 3, bias=True)
+            for inside, outside in itertools.pairwise((3, *widths[:_CONVOLUTIONS]))
+        )
+        self.embed = nn.ModuleList(
+            PatchEmbed(inside, outside) for inside, outside in pairs[_CONVOLUTIONS - 1 :]
+        )
+        self.encode = nn.ModuleList(TokenStage(width) for width in tokens)
+        self.up = nn.ModuleList(
+            ConvNorm(lower, upper, 3, bias=True) for upper, lower in reversed(pairs)
+        )
+        self.decode = nn.ModuleList(
+            TokenStage(width) for width in reversed(widths[_CONVOLUTIONS - 1 : -1])
+        )
+        self.last = nn.Conv2d(widths[0], widths[0], 3, padding=1)
+        self.head = nn.Conv2d(widths[0], 1, 1)
+
+    def forward(self, images: Images) -> list[Logits]:
+        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
+
+        Raises:
+            ConfigError: The images have another shape.
+        """
+        return padded(images, lambda whole: [self._logits(whole)])
+
+    def _logits(self, x: Features) -> Logits:
+        skips = []
+        for convolution in self.convolutions:
+            x = functional.relu(functional.max_pool2d(convolution(x), 2))
+            skips.append(x)
+        for embed, encode in zip(self.embed, self.encode, strict=True):
+            x = encode(embed(x))
+            skips.append(x)
+        x = skips.pop()
+        stages = [*self.decode, *[nn.Identity()] * (len(self.up) - len(self.decode))]
+        for up, stage in zip(self.up, stages, strict=True):
+            x = stage(_twice(up(x)) + skips.pop())
+        out: Logits = self.head(_twice(self.last(x)))
+        return out
+
+
+def _each_place(layer: nn.Module, x: Features) -> Features:
+    """Run a layer on the channels of each place."""
+    out: Tensor = layer(x.permute(0, 2, 3, 1))
+    return out.permute(0, 3, 1, 2)
+
+
+def _twice(x: Features) -> Features:
+    x = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    return functional.relu(x)

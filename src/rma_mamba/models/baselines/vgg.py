@@ -1,0 +1,45 @@
+"""VGG-19 without batch normalisation (arXiv:1409.1556), its parameters named as in torchvision."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from rma_mamba.shapes import Features, Images
+
+# channels in multiples of the first level's, and convolutions
+_LEVELS = ((1, 2), (2, 2), (4, 4), (8, 4), (8, 4))
+
+
+class VGG19(nn.Module):
+    """The maps of a VGG-19 before each pooling.
+
+    Args:
+        width: Channels of the first level; 64 in VGG-19.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inside = 3
+        for multiple, convolutions in _LEVELS:
+            for _ in range(convolutions):
+                layers += [nn.Conv2d(inside, multiple * width, 3, padding=1), nn.ReLU()]
+                inside = multiple * width
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers[:-1])
+        self.apply(_start)
+
+    def forward(self, images: Images) -> list[Features]:
+        """Maps at 1, 1/2, 1/4, 1/8 and 1/16 of the images' size, of width times 1, 2, 4, 8 and 8 channels."""
+        maps, x = [], images
+        for layer in self.features:
+            if isinstance(layer, nn.MaxPool2d):
+                maps.append(x)
+            x = layer(x)
+        return [*maps, x]
+
+
+def _start(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d) and module.bias is not None:
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(module.bias)
