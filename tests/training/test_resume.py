@@ -103,7 +103,9 @@ def test_the_plateau_and_the_patience_go_on_where_they_were(
 
 def test_another_number_of_slices_in_a_step_is_refused(recipe: Path) -> None:
     train(recipe, quiet=True)
-    with pytest.raises(ConfigError, match=r"was of 4 slices and would now be of 8 \(4 on each of 1"):
+    with pytest.raises(
+        ConfigError, match=r"was of 4 slices and would now be of 8 \(4 on each of 1"
+    ):
         train(recipe, ["training.epochs=3", "training.accumulate=2"], resume=True, quiet=True)
     train(
         recipe,
