@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.fabric.plugins.environments import SLURMEnvironment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 import one_of_several
@@ -80,6 +81,7 @@ def dice_alone(model: nn.Module, recipe: Path, settings: list[str]) -> float:
 
 
 def test_slurm_says_how_many_there_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(rank_zero_only, "rank", 0)  # Lightning's, of the whole process
     said = {"NTASKS": 4, "NTASKS_PER_NODE": 2, "NNODES": 2, "PROCID": 3, "LOCALID": 1, "NODEID": 1}
     for name, value in said.items():
         monkeypatch.setenv(f"SLURM_{name}", str(value))
