@@ -305,3 +305,9 @@ def test_numba_refuses_double_precision_and_says_what_there_is() -> None:
     with pytest.raises(BackendError, match=r"numba: ready; .*reference: ready"):
         scan_2d(*inputs, backend="numba")
     assert scan_2d(*inputs).dtype == torch.float64
+
+
+def test_on_the_meta_device_only_shapes_are_computed() -> None:
+    inputs = [each.to("meta") for each in cross_inputs(Size(1, 512, 512, 64, 1, 4), 2)]
+    assert cross_selective_scan(*inputs).shape == (1, 512, 512, 64)
+    assert scan_2d(*[each.to("meta") for each in scan_inputs(Size(1, 5, 6, 7, 1, 4))]).is_meta

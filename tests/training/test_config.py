@@ -1,12 +1,20 @@
 """Recipes: all that ship load, and a wrong setting is one line that names it."""
 
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.models import create_model
+from rma_mamba.models.weights import read_checkpoint
 from rma_mamba.training import load_recipe, shipped_recipes
+from rma_mamba.training.recipe import merged_recipe
+from rma_mamba.training.toml import as_toml
 
 MINIMAL = """
 [[data.sources]]
@@ -28,7 +36,9 @@ def recipe(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_a_shipped_recipe_loads_and_its_network_exists(name: str) -> None:
     recipe = load_recipe(name)
-    create_model(recipe.model.name, **recipe.model.settings)
+    with torch.device("meta"):
+        create_model(recipe.model.name, **recipe.model.settings)
+    assert recipe.run.folder == f"runs/{name}"
 
 
 def test_the_defaults_are_the_papers(recipe: Path) -> None:
@@ -46,7 +56,79 @@ def test_the_papers_recipe_is_the_papers() -> None:
     assert (recipe.data.recipe.size, recipe.data.recipe.spacing_mm) == (256, None)
     assert recipe.run.seed == 42
     assert recipe.model.name == "rma-mamba-t"
-    assert load_recipe("paper-s").model.name == "rma-mamba-s"
+    small = load_recipe("paper-s")
+    assert small.model.name == "rma-mamba-s"
+    assert (small.data, small.training) == (recipe.data, recipe.training)
+
+
+# of the paper's ablation, row by row, as counted in its networks
+ROWS = [30_040_324, 49_482_244, 49_575_748, 59_768_164, 30_133_828, 59_861_668]
+
+
+@pytest.mark.parametrize(("row", "parameters"), [*enumerate(ROWS, start=1)])
+def test_each_row_of_the_ablation_is_a_recipe(row: int, parameters: int) -> None:
+    recipe = load_recipe(f"ablation-{row}")
+    with torch.device("meta"):
+        model = create_model(recipe.model.name, **recipe.model.settings)
+    assert sum(each.numel() for each in model.parameters()) == parameters
+    assert (recipe.data, recipe.training) == (
+        load_recipe("paper-t").data,
+        load_recipe("paper-t").training,
+    )
+
+
+def test_the_recipe_of_fine_tuning_shows_what_the_embedded_weights_know() -> None:
+    recipe = load_recipe("fine-tune")
+    weights = read_checkpoint(str(files("rma_mamba") / "weights" / "default.safetensors"))
+    assert recipe.model.weights == "default"
+    assert recipe.model.name == weights.model
+    assert recipe.data.recipe == type(recipe.data.recipe).model_validate(weights.recipe)
+
+
+def test_a_recipe_changes_its_base(tmp_path: Path, recipe: Path) -> None:
+    above, top = tmp_path / "above.toml", tmp_path / "top.toml"
+    above.write_text('base = "recipe.toml"\n[training]\nlr = 1e-3\nepochs = 7\n')
+    top.write_text('base = "above.toml"\n[training]\nepochs = 8\n[data.recipe]\nsize = 64\n')
+    found = load_recipe(top, ["training.batch_size=2"])
+    training = found.training
+    assert (training.lr, training.epochs, training.batch_size) == (1e-3, 8, 2)
+    assert found.data.recipe.size == 64
+    assert found.data.sources == load_recipe(recipe).data.sources
+    above.write_text('base = "paper-t"\n[[data.sources]]\nname = "b"\nkind = "slices"\n')
+    with pytest.raises(ConfigError, match=r"data\.sources\.0\.images"):  # lists are replaced
+        load_recipe(above)
+
+
+@pytest.mark.parametrize("base", ['"itself.toml"', '"round.toml"', "3"])
+def test_a_base_in_a_circle_is_one_line(tmp_path: Path, base: str) -> None:
+    (tmp_path / "itself.toml").write_text(f"base = {base}\n")
+    (tmp_path / "round.toml").write_text('base = "itself.toml"\n')
+    with pytest.raises(ConfigError, match=r"the base of the recipe") as caught:
+        load_recipe(tmp_path / "itself.toml")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_a_recipe_written_and_read_again_is_the_same(name: str) -> None:
+    content = merged_recipe(name, ["training.lr=1e-9"])
+    assert tomllib.loads(as_toml(content)) == content
+
+
+LEAVES = st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False) | st.text()
+
+
+@given(
+    st.dictionaries(
+        st.text(),
+        st.recursive(
+            LEAVES,
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+            max_leaves=12,
+        ),
+    )
+)
+def test_whatever_toml_holds_is_written(content: dict[str, object]) -> None:
+    assert tomllib.loads(as_toml(content)) == content
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,16 @@ def test_the_plateau_and_the_patience_go_on_where_they_were(
     assert checkpoint(whole)["optimizer_states"][0]["param_groups"][0]["lr"] < 0.1
 
 
+def test_a_training_whose_patience_is_over_stays_so(tmp_path: Path, recipe: Path) -> None:
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    # without learning no epoch is better than the first
+    still = ["training.lr=1e-30", "training.average_weights=0.9999999", "data.slices_per_epoch=4"]
+    for patience, epoch in ((1, 1), (1, 1), (2, 2)):
+        changed = ["training.epochs=9", f"training.patience={patience}"]
+        train(recipe, [*still, *changed], resume=True, quiet=True)
+        assert torch.load(last, weights_only=True)["epoch"] == epoch
+
+
 def test_another_number_of_slices_in_a_step_is_refused(recipe: Path) -> None:
     train(recipe, quiet=True)
     with pytest.raises(

@@ -1,5 +1,6 @@
 """A real training on a small folder: it learns, leaves its files, and goes on where it stopped."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -88,8 +89,12 @@ def test_what_is_resumed_is_the_last_epoch_not_the_best(tmp_path: Path, recipe: 
 
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, recipe: Path) -> None:
-    with pytest.raises(ConfigError, match="the loss became"):
+    with pytest.raises(
+        ConfigError, match=r"the loss became \w+ in epoch \d, step \d, on "
+    ) as caught:
         train(recipe, ["training.lr=1e30", "training.epochs=5"], quiet=True)
+    assert 1 <= len(re.findall(r"(volumes|slices) patient \d+ slice \d", str(caught.value))) <= 4
+    assert "\n" not in str(caught.value)
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 

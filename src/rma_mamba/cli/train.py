@@ -12,7 +12,8 @@ def train(
     recipe: Annotated[
         Path,
         typer.Argument(
-            help="A TOML file, or a shipped recipe: default, fine-tune, paper-t, paper-s, ..."
+            help="A TOML file, or the name of a shipped recipe: default, fine-tune, paper-t, paper-s, "
+            "ablation-1 to ablation-6."
         ),
     ],
     settings: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -284,9 +285,20 @@ def _source_cases(config: DataConfig, source: SourceConfig, side: Side) -> Itera
             "recipe": config.recipe.model_dump(mode="json"),
             "source": source.model_dump(mode="json", include=_DECIDE_ARRAYS),
         }
-        arrays = cached(config.cache, key, partial(make, config, source, files))
+        with _of_patient(source, patient):
+            arrays = cached(config.cache, key, partial(make, config, source, files))
         ordered = source.ordered or (source.kind == "volumes" and len(files) == 1)
         yield _case(source.name, patient, arrays, ordered, source.weight)
+
+
+@contextmanager
+def _of_patient(source: SourceConfig, patient: str) -> Iterator[None]:
+    """Name the patient in an error: among hundreds nobody else would find the file."""
+    try:
+        yield
+    except (ScanError, GridError) as error:
+        what = str(error).removeprefix(f"source {source.name}: ")
+        raise type(error)(f"source {source.name}, patient {patient}: {what}") from error
 
 
 def _case(source: str, patient: str, arrays: Arrays, ordered: bool, weight: float) -> Case:

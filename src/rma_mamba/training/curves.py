@@ -12,6 +12,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from rma_mamba.files import replace_file
 
@@ -97,5 +98,6 @@ def _plot(axes: Axes, history: History, names: dict[str, str], title: str) -> No
         values = history[name]
         axes.plot(range(len(values)), values, marker="." if len(values) < 30 else "", label=label)
     axes.set(title=title, xlabel="epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend()

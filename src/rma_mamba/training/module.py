@@ -98,7 +98,8 @@ class SegmentationModule(lightning.LightningModule):
         """Dice over all validation pixels together: slices without liver count by what is wrongly found."""
         sums = self._sums
         if self.trainer.world_size > 1:
-            sums = cast(Tensor, self.all_gather(sums.to(self.device))).sum(0).cpu()
+            everywhere = self.trainer.strategy.reduce(sums.to(self.device), reduce_op="sum")
+            sums = cast(Tensor, everywhere).cpu()
         dice = 2 * sums[0] / (sums[1] + sums[2]).clamp(min=1)
         loss = sums[3] / sums[4].clamp(min=1)
         self.log_dict({"val_loss": loss.float(), "val_dice": dice.float()}, prog_bar=True)

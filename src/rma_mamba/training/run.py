@@ -126,7 +126,7 @@ def _callbacks(settings: Recipe, folder: Path) -> list[Callback]:
     training = settings.training
     callbacks: list[Callback] = [Curves(folder), Checkpoints(folder / "checkpoints")]
     if training.loggers:
-        callbacks.append(LearningRateMonitor())
+        callbacks.append(LearningRateMonitor("epoch"))
     if training.patience is not None:
         callbacks.append(Patience(training.patience))
     if training.average_weights is not None:

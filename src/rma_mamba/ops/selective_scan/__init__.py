@@ -226,7 +226,8 @@ def _is_traced(u: Tensor) -> bool:
     Plain inference goes to the backend itself: the first call of a custom operator loads `torch._dynamo`, which takes
     a second.
     """
-    return torch.compiler.is_compiling() or type(u) not in (Tensor, torch.nn.Parameter)
+    plain = type(u) in (Tensor, torch.nn.Parameter) and not u.is_meta
+    return torch.compiler.is_compiling() or not plain
 
 
 def _module(backend: str) -> ModuleType:

@@ -1,0 +1,71 @@
+"""Batches: the same whatever the workers, and settings that no batch can be made of are refused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.training.data import SliceData
+from rma_mamba.training.recipe import load_recipe
+
+CHANCE = [
+    "data.crop=64",
+    "data.canvases=[32, 64]",
+    "data.augment={spatial = 0.8, rotation_degrees = 30, noise = 0.5, single_slice = 0.5}",
+]
+
+
+def data(recipe: Path, *settings: str, epoch: int = 0) -> SliceData:
+    found = SliceData(load_recipe(recipe, settings), first_epoch=epoch)
+    found.setup("fit")
+    return found
+
+
+def test_batches_do_not_depend_on_the_workers(recipe: Path) -> None:
+    alone = list(data(recipe, *CHANCE, epoch=3).train_dataloader())
+    torch.manual_seed(99)
+    helped = list(data(recipe, *CHANCE, "training.workers=2", epoch=3).train_dataloader())
+    assert len(alone) == len(helped) == 6
+    for one, other in zip(alone, helped, strict=True):
+        assert all(torch.equal(one[key], other[key]) for key in one)
+    assert {tuple(batch["image"].shape[-2:]) for batch in alone} == {(32, 32), (64, 64)}
+    other = next(iter(data(recipe, *CHANCE, epoch=4).train_dataloader()))
+    assert not torch.equal(other["index"], alone[0]["index"])
+
+
+def test_every_slice_is_validated_once(recipe: Path) -> None:
+    found = data(recipe, "training.batch_size=3")
+    assert torch.cat([batch["index"] for batch in found.val_dataloader()]).tolist() == list(
+        range(len(found.valid))
+    )
+
+
+def test_less_than_a_step_is_one_step(recipe: Path) -> None:
+    (batch,) = data(recipe, "training.batch_size=100", "training.accumulate=2").train_dataloader()
+    assert len(batch["image"]) == 24
+
+
+def test_a_single_value_for_batch_normalisation_is_refused(recipe: Path) -> None:
+    with pytest.raises(ConfigError, match="a single slice of 32 x 32 pixels"):
+        data(recipe, "data.slices_per_epoch=1")
+    data(recipe, "data.slices_per_epoch=1", "data.crop=64")
+    with pytest.raises(ConfigError, match="a single slice of 32 x 32 pixels"):
+        data(recipe, "training.batch_size=1", "data.crop=64", "data.canvases=[32, 64]")
+
+
+def test_a_split_without_validation_is_refused(recipe: Path) -> None:
+    with pytest.raises(ConfigError, match="and 0 to validate on; expected both"):
+        data(recipe, "data.splits={}")
+
+
+@pytest.mark.parametrize("place", ["volumes/images/case_01.nii.gz", "slices/masks/p10_z1.png"])
+def test_a_corrupt_file_is_named_by_source_and_patient(
+    tmp_path: Path, recipe: Path, place: str
+) -> None:
+    path = tmp_path / "data" / place
+    path.write_bytes(path.read_bytes()[:60])
+    source, patient = place.partition("/")[0], {"v": "1", "s": "10"}[place[0]]
+    with pytest.raises(ScanError, match=f"^source {source}, patient {patient}: ") as caught:
+        data(recipe)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,76 @@
+"""A full disk, a worker that dies and devices that are not there are one line each."""
+
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from rma_mamba.errors import BackendError, ConfigError, RmaMambaError
+from rma_mamba.training import train
+from rma_mamba.training.data import SliceData
+
+
+@contextmanager
+def file_limit(size: int) -> Iterator[None]:
+    """No file grows beyond so many bytes: what a full disk does, without filling one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [0, 20_000])
+def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(
+    tmp_path: Path, recipe: Path, size: int
+) -> None:
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    train(recipe, ["training.epochs=1"], quiet=True)
+    before = last.read_bytes()
+    with file_limit(size), pytest.raises(RmaMambaError, match=r"\(File too large\)") as caught:
+        train(recipe, resume=True, quiet=True)
+    assert "\n" not in str(caught.value)
+    assert last.read_bytes() == before
+    train(recipe, resume=True, quiet=True)
+    assert torch.load(last, weights_only=True)["epoch"] == 1
+
+
+def test_a_worker_that_dies_is_one_line(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dying(self: SliceData, stage: str, setup=SliceData.setup) -> None:
+        setup(self, stage)
+        self.train.transform = lambda sample: os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(SliceData, "setup", dying)
+    with pytest.raises(RmaMambaError, match="a process that prepares slices died") as caught:
+        train(recipe, ["training.workers=1"], quiet=True)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("setting", ["training.accelerator=gpu", "training.accelerator=abacus"])
+def test_devices_that_are_not_there_are_one_line(recipe: Path, setting: str) -> None:
+    with pytest.raises(BackendError, match="the devices cannot be used") as caught:
+        train(recipe, [setting], quiet=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_computed_again_must_be_there(recipe: Path) -> None:
+    with pytest.raises(ConfigError, match="no VSS block"):
+        train(
+            recipe,
+            ["model.name=unet", "model.settings={width=4}", "training.checkpoint_activations=true"],
+            quiet=True,
+        )
+
+
+def test_a_lost_best_checkpoint_is_one_line(tmp_path: Path, recipe: Path) -> None:
+    train(recipe, ["training.epochs=1", "data.slices_per_epoch=4"], quiet=True)
+    (tmp_path / "run" / "checkpoints" / "best.ckpt").unlink()
+    with pytest.raises(ConfigError, match=r"best\.ckpt cannot be read"):
+        train(recipe, ["training.epochs=1", "data.slices_per_epoch=4"], resume=True, quiet=True)

@@ -1,0 +1,76 @@
+"""Draws: whole steps, the same slices on any number of devices, another order each epoch."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rma_mamba.training.sampling import EpochDraws, ValidationBatches, seed_of
+
+
+def draws(weights: list[float], count: int | None, step: int, devices: int, epoch: int = 0):
+    """What each device draws."""
+    everyone = []
+    for rank in range(devices):
+        sampler = EpochDraws(weights, count, seed=1, step=step, rank=rank, devices=devices)
+        sampler.set_epoch(epoch)
+        everyone.append(list(sampler))
+        assert len(everyone[-1]) == len(sampler)
+    return everyone
+
+
+@given(
+    slices=st.integers(1, 40),
+    count=st.none() | st.integers(1, 40),
+    batch=st.integers(1, 4),
+    devices=st.integers(1, 4),
+)
+def test_devices_together_draw_what_one_would(
+    slices: int, count: int | None, batch: int, devices: int
+) -> None:
+    step, whole = batch * devices, count or slices
+    everyone = draws([1.0] * slices, count, step, devices)
+    assert len({len(each) for each in everyone}) == 1
+    together = [each for turn in zip(*everyone, strict=True) for each in turn]
+    (alone,) = draws([1.0] * slices, count, step, 1)
+    assert together[: len(alone)] == alone
+    if whole >= step:
+        assert len(together) == len(alone) == whole // step * step
+    else:
+        assert whole <= len(together) < whole + devices
+    if count is None:
+        assert len({draw.place for draw in together}) == min(len(together), slices)
+
+
+def test_an_epoch_depends_on_its_number_alone() -> None:
+    first, again, second = (draws([1.0] * 9, None, 3, 1, epoch)[0] for epoch in (0, 0, 1))
+    assert first == again
+    assert [each.place for each in first] != [each.place for each in second]
+    assert {each.entropy for each in first}.isdisjoint(each.entropy for each in second)
+
+
+def test_heavier_slices_are_drawn_more_often() -> None:
+    (found,) = draws([1.0, 0.0, 3.0], 4000, 10, 1)
+    places = [each.place for each in found]
+    assert places.count(1) == 0
+    assert 2.6 < places.count(2) / places.count(0) < 3.5
+
+
+@given(count=st.integers(1, 50), batch=st.integers(1, 7), devices=st.integers(1, 5))
+def test_validation_batches_are_dealt_once_each(count: int, batch: int, devices: int) -> None:
+    (alone,) = [list(ValidationBatches(count, batch))]
+    assert list(itertools.chain(*alone)) == list(range(count))
+    samplers = [
+        ValidationBatches(count, batch, rank=rank, devices=devices) for rank in range(devices)
+    ]
+    everyone = [list(each) for each in samplers]
+    assert {len(each) for each in everyone} == {len(samplers[0])}
+    together = [each for turn in zip(*everyone, strict=True) for each in turn]
+    assert together[: len(alone)] == alone
+    assert set(map(tuple, together[len(alone) :])) <= {tuple(alone[-1])}
+
+
+def test_seeds_differ_by_every_part() -> None:
+    assert seed_of(1, 2, 3) == seed_of(1, 2, 3)
+    assert len({seed_of(1, 2, 3), seed_of(1, 2, 4), seed_of(2, 1, 3), seed_of(1, 2)}) == 4
+    assert 0 <= seed_of(0) < 2**63
