@@ -33,7 +33,7 @@ class TransResUNetConfig(BaseModel):
     hidden: int = Field(default=2048, ge=1)
     """Width of the feed-forward part of the transformer layers."""
 
-    encoder_width: int = Field(default=64, ge=1)
+    encoder_width: int = Field(default=64, ge=4)
     """Channels of the encoder's first convolution."""
 
     encoder_depths: tuple[int, int, int] = (3, 4, 6)
