@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rma_mamba.models.baselines.unet import UNet
+from rma_mamba.models.baselines.unet import UNet, UNetConfig
 from rma_mamba.training import run
 
 
@@ -32,6 +32,6 @@ def fit_and_tell(*arguments: Any, fit: Any = run._fit) -> None:
 if __name__ == "__main__":
     import rma_mamba.models
 
-    rma_mamba.models.UNet = IdleUNet
+    rma_mamba.models._BASELINES["unet"] = IdleUNet, UNetConfig
     run._fit = fit_and_tell
     run.train(sys.argv[1], sys.argv[2:], quiet=True)

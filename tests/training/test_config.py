@@ -181,5 +181,7 @@ def test_a_file_that_is_no_recipe_is_one_line(recipe: Path, content: str) -> Non
 
 @pytest.mark.parametrize("name", ["lost.toml", "defualt"])
 def test_a_missing_recipe_lists_those_that_ship(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match="default, fine-tune, paper-s, paper-t"):
+    with pytest.raises(
+        ConfigError, match="chaos-mini, default, fine-tune, paper-lits, paper-s, paper-t"
+    ):
         load_recipe(tmp_path / name)

@@ -12,6 +12,7 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 import one_of_several
+import rma_mamba.models
 from rma_mamba.models.baselines.unet import UNetConfig
 from rma_mamba.training import train
 from rma_mamba.training.checkpoints import model_state
@@ -60,7 +61,7 @@ def test_two_processes_train_as_one(
     assert dice_alone(model.eval(), recipe, settings) == found[-1]
 
     # one process goes on where two stopped, with as many slices in a step
-    monkeypatch.setattr("rma_mamba.models.UNet", one_of_several.IdleUNet)
+    monkeypatch.setitem(rma_mamba.models._BASELINES, "unet", (one_of_several.IdleUNet, UNetConfig))
     train(
         recipe, [*settings, "training.accumulate=2", "training.epochs=3"], resume=True, quiet=True
     )
