@@ -11,6 +11,7 @@ Every public name is loaded on first use, so that the import itself costs neithe
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rma_mamba import metrics
     from rma_mamba.errors import (
         BackendError,
         ConfigError,
@@ -48,6 +49,7 @@ __all__ = [
     "list_models",
     "load_weights",
     "measure",
+    "metrics",
     "read_scan",
     "segment",
     "write_mask",
@@ -87,6 +89,8 @@ if not TYPE_CHECKING:
 
         if name == "__version__":
             value = importlib.metadata.version("rma-mamba")
+        elif name == "metrics":
+            value = importlib.import_module(f"{__name__}.metrics")
         elif name in _HOMES:
             value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
         else:
