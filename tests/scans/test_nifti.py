@@ -349,8 +349,8 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], type[RmaMambaError], str]] = {
     "text": (lambda: b"patient;liver\nJohn Doe;yes\n", ScanError, "text file"),
     "long text": (lambda: "täxt\n".encode() * 500, ScanError, "text file"),
     "noise": (lambda: bytes(range(256)) * 4, ScanError, "unknown kind"),
-    "dicom file": (lambda: bytes(128) + b"DICM" + bytes(400), ScanError, "one DICOM file"),
-    "picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(400), ScanError, "PNG picture"),
+    "dicom file": (lambda: bytes(128) + b"DICM" + bytes(400), ScanError, "cannot be read"),
+    "picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(400), ScanError, "a picture is cut off"),
     "zip": (lambda: b"PK\x03\x04" + bytes(400), ScanError, "zip archive"),
     "truncated header": (lambda: patched()[:200], ScanError, "ends after 200 bytes"),
     "truncated header 2": (

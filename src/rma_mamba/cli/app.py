@@ -15,6 +15,7 @@ from rma_mamba.cli.evaluate import evaluate
 from rma_mamba.cli.info import info
 from rma_mamba.cli.score import score
 from rma_mamba.cli.segment import segment
+from rma_mamba.cli.series import series
 from rma_mamba.cli.train import train
 
 # No rich markup: it would cost a quarter of the time in which `--help` has to answer.
@@ -53,6 +54,7 @@ def options(
 
 
 app.command()(segment)
+app.command()(series)
 app.command()(train)
 app.command()(evaluate)
 app.command()(benchmark)

@@ -20,7 +20,10 @@ from rma_mamba.volume import Volume
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation
 
-_SCAN_SUFFIXES = (".nii.gz", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img")
+_SCAN_SUFFIXES = (
+    *(".nii.gz", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img", ".zip", ".dcm", ".nrrd", ".nhdr"),
+    *(".mha", ".mhd", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"),
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,10 @@ from rma_mamba.cli.console import Console
 
 def segment(
     scan: Annotated[
-        Path, typer.Option("--input", "-i", help="A NIfTI file, or a folder of one DICOM series.")
+        Path,
+        typer.Option(
+            "--input", "-i", help="DICOM (folder, zip, file), NIfTI, NRRD, MetaImage or pictures."
+        ),
     ],
     out: Annotated[
         Path,
@@ -21,6 +24,18 @@ def segment(
             "--output", "-o", help="The mask (.nii, .nii.gz), or a folder for <case>/liver.nii.gz."
         ),
     ],
+    series: Annotated[
+        str | None,
+        typer.Option(help="Of DICOM: a number of `rma-mamba series`, or a UID; else the best."),
+    ] = None,
+    frame: Annotated[int | None, typer.Option(help="Of a 4-D scan: which volume, from 1.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse DICOM slices that would need repair.")
+    ] = False,
+    spacing_mm: Annotated[
+        str | None,
+        typer.Option(help="Of pictures: one number, or three: 0.8,0.8,5 (column, row, slice)."),
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", "-m", help="A model's name or a weights file.")
     ] = "default",
@@ -62,6 +77,7 @@ def segment(
 ) -> None:
     """Segment the liver in a CT or MR scan and write its mask on the scan's own grid."""
     from rma_mamba.cli import outputs
+    from rma_mamba.cli.numbers import parsed_spacing
     from rma_mamba.reporting import measure
     from rma_mamba.scans import read_scan
 
@@ -70,7 +86,9 @@ def segment(
     files = outputs.plan(
         scan, out, preview=preview, statistics=statistics, probabilities=save_probabilities
     )
-    volume = read_scan(scan)
+    volume = read_scan(
+        scan, series=series, frame=frame, strict=strict, spacing_mm=parsed_spacing(spacing_mm)
+    )
     console.detail(f"scan: {volume.geometry.shape} voxels, {volume.geometry.orientation}")
 
     # Only now torch: a wrong path or a damaged scan is told at once.

@@ -167,7 +167,7 @@ class Segmenter:
         probabilities = np.zeros(labels.shape, np.float32) if keep_probabilities else None
         self._fill(SliceStack(volume, self.recipe), labels, probabilities, progress)
         remove_islands(labels, self.island_share, volume.geometry.spacing_mm)
-        mask = Mask(labels, volume.geometry, volume.header)
+        mask = Mask(labels, volume.geometry, volume.header, volume.source)
         warnings = dict.fromkeys((*volume.warnings, *measure(mask).warnings))
         return Segmentation(mask, known, tuple(warnings), probabilities)
 

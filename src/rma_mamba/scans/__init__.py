@@ -1,6 +1,6 @@
-"""Scan files in, mask files out. A scan's kind is told from its content, not from its name alone.
+"""Scan files in, mask files out. A scan's kind is told from its content, not from its name.
 
->>> volume = read_scan("patient7/")  # a folder of one DICOM series, or a NIfTI file
+>>> volume = read_scan("patient7/")  # DICOM of any number of series; or a zip, NIfTI, NRRD, MHA, pictures
 >>> write_mask(mask, "liver.nii.gz")
 """
 
@@ -10,46 +10,85 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.volume import Geometry, Mask, Volume
 
-__all__ = ["read_geometry", "read_scan", "slice_files", "volume_of", "write_mask", "write_scan"]
+if TYPE_CHECKING:
+    from rma_mamba.scans.dicom_series import SeriesInfo
+    from rma_mamba.scans.entries import Entry
+
+__all__ = [
+    "count_frames",
+    "list_series",
+    "read_geometry",
+    "read_scan",
+    "slice_files",
+    "volume_of",
+    "write_mask",
+    "write_scan",
+]
 
 MASK_SUFFIXES = (".nii", ".nii.gz")
 
+Spacing = tuple[float, ...]
 
-def read_scan(path: str | os.PathLike[str]) -> Volume:
+
+def read_scan(
+    path: str | os.PathLike[str],
+    *,
+    series: int | str | None = None,
+    frame: int | None = None,
+    strict: bool = False,
+    spacing_mm: Spacing | None = None,
+) -> Volume:
     """Read one 3-D scan with its geometry in mm (RAS+).
 
     Args:
-        path: A NIfTI file (NIfTI-1 or -2, plain or gzip, or either file of a .hdr/.img pair), or a
-            folder that holds the files of one DICOM series of CT or MR slices.
+        path: A folder, zip archive or file of DICOM slices; a NIfTI file (1 or 2, plain or gzip) or either
+            file of a NIfTI or Analyze pair; NRRD or MetaImage; a picture, or a folder of pictures.
+        series: Of DICOM: a number in the list of `list_series`, or a SeriesInstanceUID; None: the best
+            axial series of CT or MR.
+        frame: Of a scan with several volumes (4-D, echoes, phases, b-values): which, from 1.
+        strict: Of DICOM: refuse slices that are missing, uneven, tilted or doubled, instead of repairing
+            them with a warning.
+        spacing_mm: Of pictures: distance of pixels and slices, one number for both, or three along a row,
+            along a column and from slice to slice.
 
     Returns:
         Intensities [i, j, k] as int16, uint8 or float32 (HU for DICOM CT); what was repaired or is
         doubtful stands in `Volume.warnings`.
 
     Raises:
-        ScanError: The path is missing or unreadable, or holds no complete, regular 3-D volume.
+        ScanError: The path is missing or unreadable, or holds no complete 3-D volume, or several.
         GridError: The scan's geometry is impossible.
+        ConfigError: There is no such series or frame, or the kind of scan has none.
     """
     # The libraries behind the readers load on first use: `import rma_mamba.scans` stays quick.
     scan = Path(path)
     with _opened():
-        if scan.is_dir():
+        kind = _kind(scan)
+        _check_asked(kind, series, spacing_mm)
+        if kind in ("dicom", "zip"):
             from rma_mamba.scans import dicom
 
-            return dicom.read(scan)
-        _check_exists(scan)
+            return dicom.read(_entries(scan, kind), dicom.Choice(series, frame, strict))
+        if kind == "itk":
+            from rma_mamba.scans import itk_formats
+
+            return itk_formats.read(scan, frame)
+        if kind in ("picture", "pictures"):
+            from rma_mamba.scans import images
+
+            return images.read(scan, frame, spacing_mm)
         from rma_mamba.scans import nifti
 
-        return nifti.read(scan)
+        return nifti.read(scan, frame)
 
 
 def read_geometry(path: str | os.PathLike[str]) -> Geometry:
-    """The grid of a scan, from the headers alone; what only the voxels show stays unseen.
+    """The grid of a scan, of DICOM and NIfTI from the headers alone; what only the voxels show stays unseen.
 
     Args:
         path: As of `read_scan`.
@@ -60,14 +99,16 @@ def read_geometry(path: str | os.PathLike[str]) -> Geometry:
     """
     scan = Path(path)
     with _opened():
-        if scan.is_dir():
+        kind = _kind(scan)
+        if kind in ("dicom", "zip"):
             from rma_mamba.scans import dicom
 
-            return dicom.read_geometry(scan)[0]
-        _check_exists(scan)
-        from rma_mamba.scans import nifti
+            return dicom.read_geometry(_entries(scan, kind))
+        if kind == "nifti":
+            from rma_mamba.scans import nifti
 
-        return nifti.read_geometry(scan)
+            return nifti.read_geometry(scan)
+    return read_scan(scan).geometry
 
 
 def slice_files(folder: str | os.PathLike[str]) -> list[Path]:
@@ -77,9 +118,81 @@ def slice_files(folder: str | os.PathLike[str]) -> list[Path]:
         ScanError, GridError: The folder holds no complete, regular series.
     """
     with _opened():
+        from rma_mamba.scans import dicom, entries
+
+        return dicom.slice_paths(entries.of_folder(Path(folder)))
+
+
+def list_series(path: str | os.PathLike[str]) -> list[SeriesInfo]:
+    """The DICOM series in a folder (and below it), a zip archive or a file, and which one would be read.
+
+    Raises:
+        ScanError: The path is missing or unreadable, or holds no DICOM files.
+    """
+    scan = Path(path)
+    with _opened():
         from rma_mamba.scans import dicom
 
-        return dicom.read_geometry(Path(folder))[1]
+        return dicom.list_series(_entries(scan, _kind(scan)))
+
+
+def count_frames(path: str | os.PathLike[str], *, series: int | str | None = None) -> int:
+    """How many 3-D volumes a scan holds: what `read_scan(frame=)` counts.
+
+    Raises:
+        ScanError, GridError, ConfigError: As of `read_scan`.
+    """
+    scan = Path(path)
+    with _opened():
+        kind = _kind(scan)
+        _check_asked(kind, series, None)
+        if kind in ("dicom", "zip"):
+            from rma_mamba.scans import dicom
+
+            return dicom.count_frames(_entries(scan, kind), series)
+        if kind == "itk":
+            from rma_mamba.scans import itk_formats
+
+            return itk_formats.count_frames(scan)
+        if kind == "nifti":
+            from rma_mamba.scans import nifti
+
+            return nifti.count_frames(scan)
+    return 1
+
+
+def _kind(scan: Path) -> str:
+    if not scan.exists():
+        raise ScanError(
+            "there is nothing at the scan's path; expected a scan's file or a DICOM folder. "
+            "Check the path for typing errors."
+        )
+    from rma_mamba.scans.kinds import kind_of
+
+    return kind_of(scan)
+
+
+def _entries(scan: Path, kind: str) -> list[Entry]:
+    """The files of a DICOM scan."""
+    from rma_mamba.scans import archive, entries
+
+    if kind == "zip":
+        return archive.members(scan)
+    return entries.of_folder(scan) if scan.is_dir() else [entries.of_file(scan)]
+
+
+def _check_asked(kind: str, series: int | str | None, spacing_mm: Spacing | None) -> None:
+    """What was asked for is a thing of this kind of scan."""
+    if series is not None and kind not in ("dicom", "zip"):
+        raise ConfigError(
+            "a series was named, but the scan is no DICOM; expected a folder, archive or file of DICOM. "
+            "Leave the series out."
+        )
+    if spacing_mm is not None and kind not in ("picture", "pictures"):
+        raise ConfigError(
+            "a spacing was given, but the scan has its own; expected pictures, which have none. "
+            "Leave the spacing out, or repair the scan's header."
+        )
 
 
 @contextmanager
@@ -92,14 +205,6 @@ def _opened() -> Iterator[None]:
             f"the scan cannot be opened ({error.strerror or 'input/output error'}); "
             "expected a readable file or folder. Check its path and permissions."
         ) from error
-
-
-def _check_exists(scan: Path) -> None:
-    if not scan.exists():
-        raise ScanError(
-            "there is nothing at the scan's path; expected a NIfTI file or a DICOM folder. "
-            "Check the path for typing errors."
-        )
 
 
 def volume_of(scan: Any, affine: Any = None) -> Volume:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.errors import ScanError
+from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.volume import Geometry
 
 # 1024 x 1024 x 1024: twice a whole-body CT at full resolution. A header that claims more is damaged or hostile.
@@ -39,6 +39,27 @@ def check_size(shape: tuple[int, ...]) -> None:
             f"the scan claims {size} voxels; expected at most {MAX_VOXELS} in all. "
             "Crop or resample it, or repair its header."
         )
+
+
+def check_frame(frame: int | None, count: int, differ: str = "") -> int:
+    """The number of the volume to be read, from 1.
+
+    Raises:
+        ScanError: There are several, and none was named.
+        ConfigError: There is none with this number.
+    """
+    if frame is None and count > 1:
+        by = f" that differ in {differ}" if differ else ""
+        raise ScanError(
+            f"the scan holds {count} volumes{by}; expected one 3-D volume. "
+            f"Choose one with --frame 1 to {count}."
+        )
+    if frame is not None and not 1 <= frame <= count:
+        raise ConfigError(
+            f"the frame is {frame}; expected 1 to {count}, the number of volumes in the scan. "
+            "Choose one of these."
+        )
+    return frame or 1
 
 
 def doubts(values: npt.NDArray[Any], geometry: Geometry) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from rma_mamba.errors import GridError, ScanError
 from rma_mamba.files import atomic_write
-from rma_mamba.scans.checks import check_size, doubts
+from rma_mamba.scans.checks import check_frame, check_size, doubts
 from rma_mamba.scans.lean import lean_values
 from rma_mamba.scans.nifti_grid import GridHeader, fresh_grid, locate, unit_in_mm
 from rma_mamba.scans.stream import largest_content, open_stream, read_exactly, skip, too_short
@@ -44,28 +44,34 @@ _INTENT_LABEL = 1002
 # What else people hand in: first bytes, what they are, and what to do about it.
 _CONVERT = "Convert it to .nii.gz or give the DICOM folder."
 _STRANGERS = (
-    (b"NRRD", "an NRRD file", _CONVERT),
-    (b"ObjectType", "a MetaImage file", _CONVERT),
-    (b"PK\x03\x04", "a zip archive", "Unpack it and give the folder of one series."),
-    (b"\x89PNG", "a PNG picture", "Give the whole scan, not a picture of it."),
-    (b"\xff\xd8\xff", "a JPEG picture", "Give the whole scan, not a picture of it."),
+    (b"NRRD", "an NRRD file within gzip", "Unpack it once and give the .nrrd file."),
+    (b"PK\x03\x04", "a zip archive within gzip", "Unpack it once and give the .zip file."),
+    (b"PAR1", "a Parquet table", _CONVERT),
+    (b"\x89HDF", "an HDF5 or MINC file", _CONVERT),
+    (b"CDF", "a MINC file", _CONVERT),
 )
 
 
 # A header may hold any bits, signalling NaN included: they are judged, not warned about.
 @np.errstate(invalid="ignore", over="ignore")
-def read(path: Path) -> Volume:
-    """Read a NIfTI file: plain or gzip, any byte order, single or a pair of .hdr and .img.
+def read(path: Path, frame: int | None = None) -> Volume:
+    """Read a NIfTI file: plain or gzip, any byte order, single or a pair of .hdr and .img (also Analyze 7.5).
+
+    Args:
+        path: The file.
+        frame: Of a 4-D file the volume, from 1; None: it holds one.
 
     Raises:
         ScanError: The file is no NIfTI, is cut off, or holds no single 3-D volume of real numbers.
         GridError: The header's geometry is impossible.
+        ConfigError: There is no such frame.
     """
     header_path, image_path = _files(path)
     with ExitStack() as files:
         stream = files.enter_context(open_stream(header_path))
-        header = _parse(stream)
-        shape, dtype = _shape(header), _dtype(header)
+        header = _parse(stream, pair=image_path != header_path)
+        shape, volumes = _shape(header)
+        number, dtype = check_frame(frame, volumes), _dtype(header)
         grid = GridHeader.of(header, shape)
         geometry, warnings = locate(grid)
         position = int(header["sizeof_hdr"])
@@ -73,12 +79,13 @@ def read(path: Path) -> Volume:
             if image_path == header_path:
                 raise _half_a_pair()
             stream, position = files.enter_context(open_stream(image_path)), 0
-        offset = _offset(header, position)
         size = math.prod(shape) * dtype.itemsize
+        offset = _offset(header, position) + size * (number - 1)
         if offset + size > largest_content(image_path):
             raise too_short(size)
         skip(stream, offset - position)
         raw = read_exactly(stream, size)
+        skip(stream, size * (volumes - number))
         stream.read(1)  # reaches the end of a gzip stream, where its checksum is compared
     voxels = raw.view(dtype).reshape(shape, order="F")
     values, repairs = lean_values(voxels, *_scaling(header))
@@ -93,9 +100,20 @@ def read_geometry(path: Path) -> Geometry:
         ScanError: The file is no NIfTI, or holds no single 3-D volume.
         GridError: The header's geometry is impossible.
     """
-    with open_stream(_files(path)[0]) as stream:
-        header = _parse(stream)
-    return locate(GridHeader.of(header, _shape(header)))[0]
+    header = _header(path)
+    shape, volumes = _shape(header)
+    check_frame(None, volumes)
+    return locate(GridHeader.of(header, shape))[0]
+
+
+@np.errstate(invalid="ignore", over="ignore")
+def count_frames(path: Path) -> int:
+    """Number of 3-D volumes in a NIfTI file, from its header alone.
+
+    Raises:
+        ScanError: The file is no NIfTI.
+    """
+    return _shape(_header(path))[1]
 
 
 @np.errstate(invalid="ignore", over="ignore")
@@ -216,6 +234,12 @@ def _files(path: Path) -> tuple[Path, Path]:
     return header, image
 
 
+def _header(path: Path) -> Any:
+    header_path, image_path = _files(path)
+    with open_stream(header_path) as stream:
+        return _parse(stream, pair=image_path != header_path)
+
+
 def _half_a_pair() -> ScanError:
     return ScanError(
         "the file is one half of a .hdr/.img pair; expected the other half beside it. "
@@ -223,8 +247,11 @@ def _half_a_pair() -> ScanError:
     )
 
 
-def _parse(stream: BinaryIO) -> Any:
-    """The header as it stands, in its own byte order, unchecked but for its size and magic word."""
+def _parse(stream: BinaryIO, *, pair: bool = False) -> Any:
+    """The header as it stands, in its own byte order, unchecked but for its size and magic word.
+
+    Of a pair without magic word, Analyze 7.5, the fields that both formats share.
+    """
     block = stream.read(348)
     orders = {"<": "little", ">": "big"}
     for endianness, order in orders.items():
@@ -239,8 +266,22 @@ def _parse(stream: BinaryIO) -> Any:
             )
         if block[_MAGIC_AT[size] :][:4] in _SINGLE + _PAIR:
             return _HEADERS[size](block, endianness=endianness, check=False)
+        if pair and size == 348 and not block[344:348].strip(b"\0"):
+            return _HEADERS[size](_without_analyze(block), endianness=endianness, check=False)
     what, advice = _describe(block)
     raise ScanError(f"the file is {what}; expected a NIfTI scan or a DICOM folder. {advice}")
+
+
+def _without_analyze(block: bytes) -> bytes:
+    """An Analyze 7.5 header as one of NIfTI-1 that gives no orientation: sizes, type and spacing are the same.
+
+    Source: the Analyze 7.5 file format (dbh.h); where it has other fields than NIfTI, there are zeros.
+    """
+    kept = bytearray(348)
+    for start, end in ((0, 4), (40, 56), (70, 74), (76, 112)):
+        kept[start:end] = block[start:end]
+    kept[344:348] = _PAIR[0]
+    return bytes(kept)
 
 
 def _describe(block: bytes) -> tuple[str, str]:
@@ -248,7 +289,10 @@ def _describe(block: bytes) -> tuple[str, str]:
     if not block:
         return "empty (0 bytes)", "Copy or download the scan again."
     if block[128:132] == b"DICM":
-        return "one DICOM file", "Give the folder that holds the whole series."
+        return (
+            "a DICOM file within gzip",
+            "Unpack it and give the folder that holds the whole series.",
+        )
     for magic, what, advice in _STRANGERS:
         if block.startswith(magic):
             return what, advice
@@ -259,7 +303,8 @@ def _describe(block: bytes) -> tuple[str, str]:
     return "of an unknown kind", "Give a NIfTI scan or a DICOM folder, or copy the file again."
 
 
-def _shape(header: Any) -> tuple[int, int, int]:
+def _shape(header: Any) -> tuple[tuple[int, int, int], int]:
+    """Size of one volume, and how many there are."""
     count, *lengths = (int(length) for length in header["dim"])
     if not 1 <= count <= 7 or min(lengths[:count]) < 1:
         raise ScanError(
@@ -267,15 +312,14 @@ def _shape(header: Any) -> tuple[int, int, int]:
             "expected three positive ones. The header is damaged: export the scan again."
         )
     volumes = math.prod(lengths[3:count])
-    if count < 3 or volumes > 1:
-        found = "is one 2-D image" if count < 3 else f"holds {volumes} volumes"
+    if count < 3:
         raise ScanError(
-            f"the file {found}; expected one 3-D volume. "
-            "Export one phase, echo or b-value as a volume of its own."
+            "the file is one 2-D image; expected a 3-D volume of slices. "
+            "Give the whole scan as one volume."
         )
     i, j, k = lengths[:3]
     check_size((i, j, k))
-    return i, j, k
+    return (i, j, k), volumes
 
 
 def _dtype(header: Any) -> np.dtype[Any]:

@@ -31,10 +31,7 @@ def open_stream(path: Path) -> Iterator[BinaryIO]:
             read inside the block).
     """
     if not path.is_file():
-        raise ScanError(
-            "the scan's path is neither a file nor a folder; expected a NIfTI file or a DICOM folder. "
-            "Give one of these."
-        )
+        raise not_a_file()
     try:
         with path.open("rb") as file:
             if file.peek(2)[:2] == GZIP_MAGIC:
@@ -84,4 +81,12 @@ def too_short(size: int) -> ScanError:
     return ScanError(
         f"the image data end early; expected {size} bytes of them, as the header says. "
         "The file is cut off: copy or download the scan again."
+    )
+
+
+def not_a_file() -> ScanError:
+    """The error for a pipe, a device and the like."""
+    return ScanError(
+        "the scan's path is neither a file nor a folder; expected a scan's file or a DICOM folder. "
+        "Give one of these."
     )

@@ -1,0 +1,137 @@
+"""NRRD and MetaImage files; the only place where SimpleITK is imported.
+
+ITK reads what a header says, wherever its data file lies and however large it claims to be; so the header is
+looked at first. Source: the NRRD format (teem.sourceforge.net/nrrd/format.html) and ITK's MetaIO.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - as everybody writes it
+
+from rma_mamba.errors import ScanError
+from rma_mamba.scans.checks import check_frame, check_size, doubts
+from rma_mamba.scans.lean import lean_values
+from rma_mamba.scans.stream import MAX_GZIP_RATIO
+from rma_mamba.volume import Geometry, Volume
+
+_HEADER_BYTES = 2**16
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+# Fields that name another file, in lower case and without blanks; MetaImage's LOCAL means: in this one.
+_DATA_FILE = ("datafile", "elementdatafile")
+_PLACED = ("space", "spacedimension", "transformmatrix", "rotation", "orientation")
+
+
+def read(path: Path, frame: int | None = None) -> Volume:
+    """Read one volume of a NRRD or MetaImage file.
+
+    Args:
+        path: The file, or the header whose data file lies beside it.
+        frame: Of a 4-D file the volume, from 1; None: it holds one.
+
+    Raises:
+        ScanError: The file is cut off or damaged, points elsewhere, or holds no volume of real numbers.
+        GridError: Its geometry is impossible.
+        ConfigError: There is no such frame.
+    """
+    reader, shape, volumes, placed = _opened(path)
+    number = check_frame(frame, volumes)
+    if reader.GetDimension() == 4:
+        reader.SetExtractIndex([0, 0, 0, number - 1])
+        reader.SetExtractSize([*shape, 0])
+    try:
+        image = reader.Execute()
+    except RuntimeError as error:  # ITK's own words hold the path
+        raise _damaged() from error
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
+    affine[:3, 3] = image.GetOrigin()
+    geometry = Geometry(shape, _LPS_TO_RAS @ affine)
+    raw = sitk.GetArrayFromImage(image).transpose()
+    values, repairs = lean_values(raw, 1, 0)
+    guess = () if placed else ("The header gives no orientation: left and right are a guess.",)
+    return Volume(values, geometry, None, None, (*guess, *repairs, *doubts(values, geometry)))
+
+
+def count_frames(path: Path) -> int:
+    """Number of 3-D volumes in a NRRD or MetaImage file.
+
+    Raises:
+        ScanError: As of `read`, but for what only the voxels show.
+    """
+    return _opened(path)[2]
+
+
+def _opened(path: Path) -> tuple[Any, tuple[int, int, int], int, bool]:
+    """A reader that has read the header, the size of a volume, their number, and whether they are placed."""
+    fields = _fields(path)
+    packed = _check_data_file(path, fields)
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # ITK prints paths
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("NrrdImageIO" if "nrrd" in fields else "MetaImageIO")
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise _damaged() from error
+    size = reader.GetSize()
+    if reader.GetNumberOfComponents() != 1 or reader.GetDimension() not in (3, 4):
+        raise ScanError(
+            f"the file has {reader.GetDimension()} axes and {reader.GetNumberOfComponents()} numbers a voxel; "
+            "expected three axes (four with --frame) and one number. Convert it to .nii.gz."
+        )
+    shape, volumes = (size[0], size[1], size[2]), math.prod(size[3:])
+    check_size(shape)
+    if math.prod(size) > packed * MAX_GZIP_RATIO:
+        raise _damaged()
+    return reader, shape, volumes, any(name in fields for name in _PLACED)
+
+
+def _fields(path: Path) -> dict[str, str]:
+    """The header's fields by name, in lower case and without blanks; "nrrd" if it is one."""
+    with path.open("rb") as file:
+        block = file.read(_HEADER_BYTES)
+    found: dict[str, str] = {}
+    if block.startswith(b"NRRD"):
+        found["nrrd"] = ""
+        block = block.partition(b"\n\n")[0].partition(b"\r\n\r\n")[0]
+    for line in block.decode("latin-1").splitlines():
+        name, mark, value = line.partition(":" if "nrrd" in found else "=")
+        key = name.strip().replace(" ", "").lower()
+        if not mark or len(key) > 40:
+            continue
+        found[key] = value.strip()
+        if key == "elementdatafile":  # voxels follow
+            break
+    return found
+
+
+def _check_data_file(path: Path, fields: dict[str, str]) -> int:
+    """The voxels lie in this file, or in one beside it; the number of its bytes."""
+    name = next((fields[key] for key in _DATA_FILE if key in fields), "LOCAL")
+    if name.upper() == "LOCAL":
+        return path.stat().st_size
+    beside = path.parent / name
+    if Path(name).name != name or name.upper().startswith("LIST") or "%" in name:
+        raise ScanError(
+            "the header names data files elsewhere or several of them; expected one file beside it. "
+            "Put both into one folder, or convert the scan to .nii.gz."
+        )
+    if not beside.is_file():
+        raise ScanError(
+            "the data file that the header names is not beside it; expected both. "
+            "Copy header and data into one folder."
+        )
+    return beside.stat().st_size
+
+
+def _damaged() -> ScanError:
+    return ScanError(
+        "the NRRD or MetaImage file is cut off or damaged, or its header lies; expected a complete one. "
+        "Copy or export the scan again."
+    )
