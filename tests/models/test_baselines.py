@@ -1,14 +1,27 @@
-"""Every network that RMA-Mamba is compared with: logits at the size of the images, and nothing left untrained."""
+"""Every network that RMA-Mamba is compared with: logits at the size of the images, and nothing left untrained
+unless a network says so."""
+
+import copy
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.models import create_model
+from rma_mamba.models import create_model, for_inference, load_weights
 from rma_mamba.models.registry import BASELINES
 
-SMALL = {"unet": {"width": 4}}
+TINY_RESNET = {"width": 8, "hidden": 8, "encoder_width": 4}
+SMALL = {
+    "unet": {"width": 4},
+    "unext": {"widths": (4, 5, 6, 10, 12)},
+    "transnetr": {**TINY_RESNET, "encoder_depths": (1, 1, 1, 1)},
+    "transresunet": {**TINY_RESNET, "encoder_depths": (1, 1, 1)},
+    "pvtformer": {"width": 4, "encoder_width": 4, "encoder_depths": (1, 1, 2, 1)},
+    "double-unet": {"width": 16},
+    "resunet-plus-plus": {"width": 8},
+}
 
 
 @pytest.fixture(scope="module", params=sorted(BASELINES))
@@ -24,8 +37,17 @@ def test_any_size_from_32_gives_logits_at_that_size(
     with torch.inference_mode():
         maps = network.eval()(torch.rand(2, 3, *size))
     assert maps[-1].shape == (2, 1, *size)
-    assert maps[-1].min() < 0 or maps[-1].max() > 1  # logits, not probabilities
     assert torch.isfinite(maps[-1]).all()
+
+
+def test_maps_are_logits_not_probabilities(network: nn.Module) -> None:
+    strong = copy.deepcopy(network).eval().requires_grad_(False)
+    for parameter in strong.parameters():
+        if len(parameter) == 1:  # of a head
+            parameter.mul_(100)
+    with torch.inference_mode():
+        for each in strong(torch.rand(2, 3, 64, 64)):
+            assert each.min() < 0 or each.max() > 1
 
 
 def test_slices_of_a_batch_do_not_see_each_other(network: nn.Module) -> None:
@@ -38,7 +60,31 @@ def test_slices_of_a_batch_do_not_see_each_other(network: nn.Module) -> None:
 
 def test_every_parameter_is_trained(network: nn.Module) -> None:
     sum(each.square().mean() for each in network.train()(torch.rand(2, 3, 64, 64))).backward()
-    assert [name for name, each in network.named_parameters() if each.grad is None] == []
+    unused = getattr(network, "unused_parameters", ())
+    untrained = [name for name, each in network.named_parameters() if each.grad is None]
+    assert [name for name in untrained if not name.startswith(unused)] == []
+    assert [each for each in unused if not any(name.startswith(each) for name in untrained)] == []
+
+
+def test_folding_for_inference_changes_nothing(network: nn.Module) -> None:
+    images = torch.rand(2, 3, 64, 64)
+    network.train()(images)  # so that the statistics that are folded are not 0 and 1
+    folded = for_inference(network)
+    with torch.inference_mode():
+        expected, got = network.eval()(images)[-1], folded(images)[-1]
+        torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-4)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = for_inference(network, torch.bfloat16)(images)[-1]
+    assert (half - expected).abs().mean() < 0.1 * (1 + expected.abs().mean())
+
+
+def test_the_weights_of_a_network_go_into_its_twin(network: nn.Module, tmp_path: Path) -> None:
+    state = {name: tensor + 1 for name, tensor in network.state_dict().items()}
+    torch.save(state, tmp_path / "weights.pth")
+    twin = copy.deepcopy(network)
+    load_weights(twin, tmp_path / "weights.pth")
+    for name, tensor in twin.state_dict().items():
+        assert torch.equal(tensor, state[name]), name
 
 
 def test_images_of_another_shape_are_refused(network: nn.Module) -> None:
