@@ -57,6 +57,7 @@ def test_all_six_rows_of_the_ablation_exist(
         ("transresunet", {"atention_over": "batch"}, "Did you mean 'attention_over'"),
         ("double-unet", {"width": 24}, "'width' of double-unet is 24"),
         ("unext", {"widths": (4, 4)}, "widths"),
+        ("transnetr", {"encoder_depths": (3, 4, 0, 3)}, "'encoder_depths.2' of transnetr is 0"),
         ("doubleunet", {}, "Did you mean 'double-unet'"),
     ],
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -13,6 +14,7 @@ from rma_mamba.models.layers import ConvNorm
 from rma_mamba.shapes import Features
 
 Activation: TypeAlias = Callable[[], nn.Module]
+Positive: TypeAlias = Annotated[int, Field(ge=1)]
 
 
 def conv_act(

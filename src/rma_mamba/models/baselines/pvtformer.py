@@ -8,7 +8,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from rma_mamba.models.baselines.blocks import Residual, conv_act, upsample
+from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsample
 from rma_mamba.models.baselines.pvt_v2 import WIDTHS, PVTv2
 from rma_mamba.models.encoder_weights import PVT, adopted
 from rma_mamba.models.layers import padded
@@ -28,7 +28,7 @@ class PVTFormerConfig(BaseModel):
     encoder_width: int = Field(default=64, ge=1)
     """Channels of the encoder's first stage, and of each attention head."""
 
-    encoder_depths: tuple[int, int, int, int] = (3, 4, 18, 3)
+    encoder_depths: tuple[Positive, Positive, Positive, Positive] = (3, 4, 18, 3)
     """Blocks of the encoder's four stages; the fourth is built as in the authors' code, and never run."""
 
     drop_path: float = Field(default=0.1, ge=0, lt=1)

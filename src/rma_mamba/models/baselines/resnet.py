@@ -42,7 +42,8 @@ class ResNet(nn.Module):
     """The four finest maps of a ResNet with bottlenecks.
 
     Args:
-        width: Channels of the first convolution; 64 in ResNet-50.
+        width: Channels of the first convolution; 64 in ResNet-50, and no less than 4: the gradient of a 1x1 convolution
+            with stride for 8 channels or fewer breaks oneDNN's memory (torch 2.13).
         depths: Bottlenecks of layer1, layer2, ...; (3, 4, 6, 3) in ResNet-50. A fourth layer is built and never
             run: the networks here read no further than the third.
     """

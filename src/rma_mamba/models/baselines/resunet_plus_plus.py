@@ -45,7 +45,7 @@ class Unit(nn.Module):
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to height / stride and width / stride."""
-        # not a 1x1 convolution with stride: its gradient for few channels breaks oneDNN's memory (torch 2.13)
+        # not a 1x1 convolution with stride: its gradient for 8 channels breaks oneDNN's memory (torch 2.13)
         thinned = x[..., :: self.stride, :: self.stride]
         out: Features = self.second(self.first(x)) + self.shortcut(thinned)
         return out

@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from rma_mamba.models.baselines.blocks import Residual, conv_act, upsample
+from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsample
 from rma_mamba.models.baselines.resnet import EXPANSION, ResNet
 from rma_mamba.models.baselines.token_attention import AttentionOver, TokenTransformer
 from rma_mamba.models.encoder_weights import RESNET, adopted
@@ -39,7 +39,7 @@ class TransNetRConfig(BaseModel):
     encoder_width: int = Field(default=64, ge=4)
     """Channels of the encoder's first convolution."""
 
-    encoder_depths: tuple[int, int, int, int] = (3, 4, 6, 3)
+    encoder_depths: tuple[Positive, Positive, Positive, Positive] = (3, 4, 6, 3)
     """Bottlenecks of the encoder's four layers; the fourth is built as in the authors' code, and never run."""
 
     attention_over: AttentionOver = "tokens"

@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from rma_mamba.models.baselines.blocks import Residual, conv_act, upsample
+from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsample
 from rma_mamba.models.baselines.resnet import EXPANSION, ResNet
 from rma_mamba.models.baselines.token_attention import AttentionOver, TokenTransformer
 from rma_mamba.models.encoder_weights import RESNET, adopted
@@ -36,7 +36,7 @@ class TransResUNetConfig(BaseModel):
     encoder_width: int = Field(default=64, ge=4)
     """Channels of the encoder's first convolution."""
 
-    encoder_depths: tuple[int, int, int] = (3, 4, 6)
+    encoder_depths: tuple[Positive, Positive, Positive] = (3, 4, 6)
     """Bottlenecks of the encoder's three layers."""
 
     attention_over: AttentionOver = "tokens"

@@ -6,21 +6,18 @@ The first convolution takes 3 channels, as in the authors' code.
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, TypeAlias
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rma_mamba.models.baselines.blocks import start_tokens
+from rma_mamba.models.baselines.blocks import Positive, start_tokens
 from rma_mamba.models.layers import ConvNorm, padded
 from rma_mamba.shapes import Features, Images, Logits
 
 _REACH = 2  # channels are shifted in chunks, by -2, -1, 0, 1 and 2 places
 _CONVOLUTIONS = 3  # levels without tokens
-
-Width: TypeAlias = Annotated[int, Field(ge=1)]
 
 
 class UNeXtConfig(BaseModel):
@@ -28,7 +25,7 @@ class UNeXtConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    widths: tuple[Width, Width, Width, Width, Width] = (16, 32, 128, 160, 256)
+    widths: tuple[Positive, Positive, Positive, Positive, Positive] = (16, 32, 128, 160, 256)
     """Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's resolution; the last two are tokens."""
 
 
