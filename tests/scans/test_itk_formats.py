@@ -95,6 +95,11 @@ BAD: dict[str, tuple[str, bytes, str]] = {
         "expected",
     ),
     "an unknown type": (".mha", META % (b"5 4 3", b"MET_NONE", b"LOCAL") + bytes(200), "damaged"),
+    "no size": (
+        ".mha",
+        b"NDims = 3\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n",
+        "damaged",
+    ),
     "nrrd elsewhere": (
         ".nhdr",
         NRRD % (b"short", b"5 4 3", b"data file: /etc/passwd\n"),

@@ -174,7 +174,7 @@ def _frames(series: Series) -> Frames:
     _check_series(series)
     _check_slices(slices)
     check_alike([image.plane for image in slices])
-    return frames(slices, dicom_pixels.digest)
+    return frames(slices, dicom_pixels.digester())
 
 
 def _strange(count: int) -> tuple[str, ...]:

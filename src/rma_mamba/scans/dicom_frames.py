@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -127,16 +128,26 @@ def _told(copies: int, retakes: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _without_copies(slices: Sequence[DicomImage]) -> tuple[list[DicomImage], int]:
     """The slices without files that are, byte for byte, a copy of another one, and how many these are."""
-    kept: dict[tuple[object, ...], list[DicomImage]] = {}
+    first: dict[tuple[object, ...], DicomImage] = {}
+    seen: dict[tuple[object, ...], set[bytes]] = {}
+    hashes: dict[str, bytes] = {}
     unique = []
+
+    def content(image: DicomImage) -> bytes:
+        if image.entry.name not in hashes:
+            hashes[image.entry.name] = hashlib.sha256(image.entry.content()).digest()
+        return hashes[image.entry.name]
+
     for image in slices:
-        # read whole only where another slice lies at the same place
-        twins = kept.setdefault((image.place, image.entry.size, image.frame), [])
-        content = image.entry.content() if twins else b""
-        if any(twin.entry.content() == content for twin in twins):
-            continue
+        # read whole, and once, only where another slice lies at the same place
+        key = (image.place, image.entry.size, image.frame)
+        if key in first:
+            known = seen.setdefault(key, {content(first[key])})
+            if content(image) in known:
+                continue
+            known.add(content(image))
+        first.setdefault(key, image)
         unique.append(image)
-        twins.append(image)
     return unique, len(slices) - len(unique)
 
 

@@ -6,7 +6,7 @@ Source: DICOM PS3.3 C.11.1 (Modality LUT), C.7.6.3 (Image Pixel); PS3.5 section 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,14 +82,13 @@ def _rescale(image: DicomImage) -> tuple[float, float]:
     return slope, intercept
 
 
-def digest(image: DicomImage) -> bytes:
-    """A hash of an image's stored pixels, to find copies.
+def digester() -> Callable[[DicomImage], bytes]:
+    """A function that gives a hash of an image's stored pixels, to find copies.
 
-    Raises:
-        ScanError: It cannot be decoded.
+    It raises ScanError where an image cannot be decoded.
     """
-    pixels = np.ascontiguousarray(_Reader().pixels(image))
-    return hashlib.sha256(pixels.tobytes()).digest()
+    reader = _Reader()
+    return lambda image: hashlib.sha256(reader.pixels(image).tobytes()).digest()
 
 
 class _Reader:

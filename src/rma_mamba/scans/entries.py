@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -53,7 +54,11 @@ class Entry:
 
 def of_file(path: Path) -> Entry:
     """The entry of a file on disk."""
-    return Entry(str(path), path.stat().st_size, lambda: path.open("rb"), path)
+    return Entry(str(path), path.stat().st_size, partial(_opened, path), path)
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
 
 
 def of_folder(folder: Path) -> list[Entry]:

@@ -7,6 +7,9 @@ looked at first. Source: the NRRD format (teem.sourceforge.net/nrrd/format.html)
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from rma_mamba.scans.stream import MAX_GZIP_RATIO
 from rma_mamba.volume import Geometry, Volume
 
 _HEADER_BYTES = 2**16
+_LONGEST_NAME = 40
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 # Fields that name another file, in lower case and without blanks; MetaImage's LOCAL means: in this one.
@@ -45,7 +49,8 @@ def read(path: Path, frame: int | None = None) -> Volume:
         reader.SetExtractIndex([0, 0, 0, number - 1])
         reader.SetExtractSize([*shape, 0])
     try:
-        image = reader.Execute()
+        with _silent():
+            image = reader.Execute()
     except RuntimeError as error:  # ITK's own words hold the path
         raise _damaged() from error
     affine = np.eye(4)
@@ -69,14 +74,15 @@ def count_frames(path: Path) -> int:
 
 def _opened(path: Path) -> tuple[Any, tuple[int, int, int], int, bool]:
     """A reader that has read the header, the size of a volume, their number, and whether they are placed."""
-    fields = _fields(path)
-    packed = _check_data_file(path, fields)
+    fields, header_bytes = _fields(path)
+    stored_bytes = _check_data_file(path, fields, header_bytes)
     sitk.ProcessObject.SetGlobalWarningDisplay(False)  # ITK prints paths
     reader = sitk.ImageFileReader()
     reader.SetImageIO("NrrdImageIO" if "nrrd" in fields else "MetaImageIO")
     reader.SetFileName(str(path))
     try:
-        reader.ReadImageInformation()
+        with _silent():
+            reader.ReadImageInformation()
     except RuntimeError as error:
         raise _damaged() from error
     size = reader.GetSize()
@@ -87,35 +93,60 @@ def _opened(path: Path) -> tuple[Any, tuple[int, int, int], int, bool]:
         )
     shape, volumes = (size[0], size[1], size[2]), math.prod(size[3:])
     check_size(shape)
-    if math.prod(size) > packed * MAX_GZIP_RATIO:
+    if math.prod(size) * _voxel_bytes(reader, fields) > stored_bytes:
         raise _damaged()
     return reader, shape, volumes, any(name in fields for name in _PLACED)
 
 
-def _fields(path: Path) -> dict[str, str]:
-    """The header's fields by name, in lower case and without blanks; "nrrd" if it is one."""
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep MetaIO's remarks from the user: it writes them to the process's stderr, past Python and ITK."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - a device, by the name that the system gives it
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _voxel_bytes(reader: Any, fields: dict[str, str]) -> float:
+    """Bytes that a voxel takes in the file, at least: of packed values as few as gzip can make of them."""
+    raw = fields.get("encoding", "raw").lower() == "raw"
+    if not raw or fields.get("compresseddata", "").lower() == "true":
+        return 1 / MAX_GZIP_RATIO
+    bits = sitk.GetPixelIDValueAsString(reader.GetPixelID()).partition("-")[0]
+    return int(bits) / 8 if bits.isdecimal() else 1
+
+
+def _fields(path: Path) -> tuple[dict[str, str], int]:
+    """The header's fields by name, in lower case and without blanks ("nrrd" if it is one), and its length."""
     with path.open("rb") as file:
         block = file.read(_HEADER_BYTES)
-    found: dict[str, str] = {}
-    if block.startswith(b"NRRD"):
-        found["nrrd"] = ""
-        block = block.partition(b"\n\n")[0].partition(b"\r\n\r\n")[0]
-    for line in block.decode("latin-1").splitlines():
-        name, mark, value = line.partition(":" if "nrrd" in found else "=")
+    found: dict[str, str] = {"nrrd": ""} if block.startswith(b"NRRD") else {}
+    mark = ":" if found else "="
+    end = 0
+    for line in block.splitlines(keepends=True):
+        end += len(line)
+        name, separator, value = line.decode("latin-1").partition(mark)
         key = name.strip().replace(" ", "").lower()
-        if not mark or len(key) > 40:
-            continue
-        found[key] = value.strip()
-        if key == "elementdatafile":  # voxels follow
-            break
-    return found
+        if separator and len(key) <= _LONGEST_NAME:
+            found[key] = value.strip()
+        if key == "elementdatafile" or ("nrrd" in found and not line.strip()):
+            break  # voxels follow
+    return found, end
 
 
-def _check_data_file(path: Path, fields: dict[str, str]) -> int:
+def _check_data_file(path: Path, fields: dict[str, str], header_bytes: int) -> int:
     """The voxels lie in this file, or in one beside it; the number of its bytes."""
     name = next((fields[key] for key in _DATA_FILE if key in fields), "LOCAL")
     if name.upper() == "LOCAL":
-        return path.stat().st_size
+        return path.stat().st_size - header_bytes
     beside = path.parent / name
     if Path(name).name != name or name.upper().startswith("LIST") or "%" in name:
         raise ScanError(
