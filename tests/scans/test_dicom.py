@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openjpeg.utils import encode_array
 from pydicom import Dataset, FileMetaDataset, uid
+from pydicom.encaps import encapsulate
 
 from dicom_series import (
     AXIAL,
@@ -30,6 +32,7 @@ from dicom_series import (
     beside,
     break_rle,
     compress_unknown,
+    ct_slice,
     double,
     drop,
     edited,
@@ -44,7 +47,7 @@ from dicom_series import (
     tilt,
 )
 from rma_mamba.errors import GridError, RmaMambaError, ScanError
-from rma_mamba.scans import read_scan, write_mask
+from rma_mamba.scans import dicom_image, read_scan, write_mask
 from rma_mamba.volume import Mask
 
 # --- geometry and values -------------------------------------------------------------------------
@@ -239,12 +242,54 @@ def test_big_endian_files_are_read(tmp_path: Path) -> None:
     assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
 
 
-def test_rle_compressed_slices_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("bits", [12, 16])
+def test_jpeg_2000_is_read_bit_for_bit(tmp_path: Path, bits: int, signed: bool) -> None:
+    low = -(2 ** (bits - 1)) if signed else 0
+    values = np.random.default_rng(0).integers(low, low + 2**bits, (3, 64, 48))
+    slices = []
+    for k, pixels in enumerate(values.astype("<i2" if signed else "<u2")):
+        data = ct_slice(pixels, (0, 0, 2.5 * k), AXIAL, (1.0, 1.0), k)
+        data.BitsStored, data.HighBit, data.PixelRepresentation = bits, bits - 1, int(signed)
+        data.RescaleIntercept = 0
+        coded = encode_array(pixels, bits_stored=bits, photometric_interpretation=2)
+        data.PixelData = encapsulate([coded])
+        data["PixelData"].is_undefined_length = True
+        data["PixelData"].VR = "OB"
+        data.file_meta.TransferSyntaxUID = uid.JPEG2000Lossless
+        slices.append(data)
+    assert np.array_equal(read_scan(save(tmp_path, slices)).values, values.transpose(2, 1, 0))
+
+
+@pytest.mark.parametrize("syntax", [uid.RLELossless, uid.JPEGLSLossless])
+def test_compressed_slices_are_read(tmp_path: Path, syntax: Any) -> None:
     slices = series()
     for data in slices:
-        data.compress(uid.RLELossless, generate_instance_uid=False)
+        data.compress(syntax, generate_instance_uid=False)
     volume = read_scan(save(tmp_path, slices))
     assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
+
+
+def deflated(folder: Path, slices: list[Dataset]) -> Path:
+    folder.mkdir()
+    for k, data in enumerate(slices):
+        data.file_meta.TransferSyntaxUID = uid.DeflatedExplicitVRLittleEndian
+        data.save_as(folder / f"{k}.dcm", enforce_file_format=True)
+    return folder
+
+
+def test_deflated_files_are_read(tmp_path: Path) -> None:
+    volume = read_scan(deflated(tmp_path / "series", series()))
+    assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
+
+
+def test_a_deflated_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slices = series(slices=2)
+    slices[1].PixelData = bytes(10**6)
+    folder = deflated(tmp_path / "series", slices)
+    monkeypatch.setattr(dicom_image, "_MAX_INFLATED_BYTES", 10**5)
+    with pytest.raises(ScanError, match="1 DICOM file of the scan cannot be read"):
+        read_scan(folder)
 
 
 @pytest.mark.parametrize("kind", ["localizer", "screenshot", "segmentation", "report", "dose"])

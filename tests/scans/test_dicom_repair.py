@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from pathlib import Path
 from typing import Any
@@ -147,13 +148,13 @@ def test_the_ball_check_and_the_mask_check_can_fail(tmp_path: Path) -> None:
         assert_mask_on_the_slices(moved, slices)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     lost=st.sets(st.integers(1, 18), max_size=3),
     copied=st.sets(st.integers(0, 19), max_size=3),
     directions=st.sampled_from([AXIAL, CORONAL, SAGITTAL, (-1, 0, 0, 0, -1, 0)]),
-    syntax=st.sampled_from([None, uid.RLELossless, uid.JPEGLSLossless, uid.JPEG2000Lossless]),
+    syntax=st.sampled_from([None, uid.RLELossless, uid.JPEGLSLossless]),
 )
 def test_shuffled_doubled_removed_turned_and_compressed_slices_give_the_same_ball(
     tmp_path_factory: pytest.TempPathFactory,
@@ -165,9 +166,9 @@ def test_shuffled_doubled_removed_turned_and_compressed_slices_give_the_same_bal
 ) -> None:
     whole = scan(directions, step_mm=1.5)
     slices = [data for k, data in enumerate(whole) if k not in lost]
-    copies = [dcmcopy(whole[k]) for k in sorted(copied - lost)]
+    copies = [copy.deepcopy(whole[k]) for k in sorted(copied - lost)]
     everything = [*slices, *copies]
-    originals = [dcmcopy(data) for data in slices]
+    originals = [copy.deepcopy(data) for data in slices]
     np.random.default_rng(seed).shuffle(everything)  # type: ignore[arg-type]
     if syntax is not None:
         for data in everything:
@@ -177,14 +178,6 @@ def test_shuffled_doubled_removed_turned_and_compressed_slices_give_the_same_bal
     assert bool(volume.warnings) == bool(lost or copies)
     assert_ball_in_its_place(volume, 35 if lost else 0)
     assert_mask_on_the_slices(volume, originals)
-
-
-def dcmcopy(data: Dataset) -> Dataset:
-    copy = Dataset()
-    copy.update(data)
-    copy.file_meta = data.file_meta.__class__()
-    copy.file_meta.update(data.file_meta)
-    return copy
 
 
 @pytest.mark.parametrize("step_mm", [2.5, 1.0, 7.7])
