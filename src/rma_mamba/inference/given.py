@@ -60,4 +60,5 @@ def _from_itk(image: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
     directions = np.reshape(image.GetDirection(), (3, 3))
     affine[:3, :3] = directions * np.asarray(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
-    return to_array(image).transpose(), _LPS_TO_RAS @ affine
+    # a copy: the view is of freed memory once the image is gone
+    return np.array(to_array(image)).transpose(), _LPS_TO_RAS @ affine
