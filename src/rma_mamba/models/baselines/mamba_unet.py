@@ -9,6 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from rma_mamba.models.baselines.one_map import OneMap
 from rma_mamba.models.baselines.vss_v0 import (
     Depths,
     PatchExpand,
@@ -16,7 +17,6 @@ from rma_mamba.models.baselines.vss_v0 import (
     rising,
     vss_blocks,
 )
-from rma_mamba.models.layers import padded
 from rma_mamba.models.vmamba import start_linear
 from rma_mamba.models.vmamba_v0_weights import adopted
 from rma_mamba.shapes import Images, Logits
@@ -44,7 +44,7 @@ class MambaUNetConfig(BaseModel):
     """Stochastic depth at the encoder's deepest block; rises linearly to it. The decoder mirrors it."""
 
 
-class MambaUNet(nn.Module):
+class MambaUNet(OneMap):
     """Images to one map of logits, at their size."""
 
     def __init__(self, config: MambaUNetConfig) -> None:
@@ -69,14 +69,6 @@ class MambaUNet(nn.Module):
         self.up = PatchExpand(width, width, scale=4)
         self.output = nn.Conv2d(width, 1, 1, bias=False)
         self.apply(start_linear)
-
-    def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
-
-        Raises:
-            ConfigError: The images have another shape.
-        """
-        return padded(images, lambda whole: [self._logits(whole)])
 
     def _logits(self, images: Images) -> Logits:
         x, (*skips, _) = self.encoder(images)

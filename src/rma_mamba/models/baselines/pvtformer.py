@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsample
+from rma_mamba.models.baselines.one_map import OneMap
 from rma_mamba.models.baselines.pvt_v2 import WIDTHS, PVTv2
 from rma_mamba.models.encoder_weights import PVT, adopted
-from rma_mamba.models.layers import padded
 from rma_mamba.shapes import Images, Logits
 
 _FACTORS = (4, 8, 16)  # of the encoder's maps to full resolution, finest first
@@ -35,7 +35,7 @@ class PVTFormerConfig(BaseModel):
     """Stochastic depth at the encoder's last block; rises linearly to it. PVTv2's own segmentation has 0.1."""
 
 
-class PVTFormer(nn.Module):
+class PVTFormer(OneMap):
     """Images to one map of logits, at their size."""
 
     unused_parameters: ClassVar[tuple[str, ...]] = ("encoder.stages.3.",)
@@ -52,14 +52,6 @@ class PVTFormer(nn.Module):
         self.enlarged = nn.ModuleList(Residual(width, width) for _ in _FACTORS)
         self.fuse = Residual((1 + len(_FACTORS)) * width, width)
         self.head = nn.Conv2d(width, 1, 1)
-
-    def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
-
-        Raises:
-            ConfigError: The images have another shape.
-        """
-        return padded(images, lambda whole: [self._logits(whole)])
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Own names of a file: PVTv2 by timm or by its authors, or the whole network."""

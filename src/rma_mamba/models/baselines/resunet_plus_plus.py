@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 from rma_mamba.models.baselines.blocks import SqueezeExcite
-from rma_mamba.models.layers import ConvNorm, padded
+from rma_mamba.models.baselines.one_map import OneMap
+from rma_mamba.models.layers import ConvNorm
 from rma_mamba.shapes import Features, Images, Logits
 
 _DILATIONS = (1, 6, 12, 18)
@@ -82,7 +83,7 @@ class Attention(nn.Module):
         return out
 
 
-class ResUNetPlusPlus(nn.Module):
+class ResUNetPlusPlus(OneMap):
     """Images to one map of logits, at their size."""
 
     def __init__(self, config: ResUNetPlusPlusConfig) -> None:
@@ -103,14 +104,6 @@ class ResUNetPlusPlus(nn.Module):
         )
         self.last = Pyramid(widths[1], widths[0])
         self.head = nn.Conv2d(widths[0], 1, 1)
-
-    def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
-
-        Raises:
-            ConfigError: The images have another shape.
-        """
-        return padded(images, lambda whole: [self._logits(whole)])
 
     def _logits(self, images: Images) -> Logits:
         skips = [self.stem(images)]

@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsample
+from rma_mamba.models.baselines.one_map import OneMap
 from rma_mamba.models.baselines.resnet import EXPANSION, ResNet
 from rma_mamba.models.baselines.token_attention import AttentionOver, TokenTransformer
 from rma_mamba.models.encoder_weights import RESNET, adopted
-from rma_mamba.models.layers import ConvNorm, padded
+from rma_mamba.models.layers import ConvNorm
 from rma_mamba.shapes import Features, Images, Logits
 
 _HEADS = 4
@@ -65,7 +66,7 @@ class ResidualTransformer(nn.Module):
         return out
 
 
-class TransNetR(nn.Module):
+class TransNetR(OneMap):
     """Images to one map of logits, at their size."""
 
     unused_parameters: ClassVar[tuple[str, ...]] = ("encoder.layer4.",)
@@ -91,14 +92,6 @@ class TransNetR(nn.Module):
             ]
         )
         self.head = nn.Conv2d(width, 1, 1)
-
-    def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
-
-        Raises:
-            ConfigError: The images have another shape.
-        """
-        return padded(images, lambda whole: [self._logits(whole)])
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Own names of a file: torchvision's ResNet-50, or the whole network."""

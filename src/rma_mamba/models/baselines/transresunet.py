@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsample
+from rma_mamba.models.baselines.one_map import OneMap
 from rma_mamba.models.baselines.resnet import EXPANSION, ResNet
 from rma_mamba.models.baselines.token_attention import AttentionOver, TokenTransformer
 from rma_mamba.models.encoder_weights import RESNET, adopted
-from rma_mamba.models.layers import padded
 from rma_mamba.shapes import Features, Images, Logits
 
 _HEADS = 8
@@ -59,7 +59,7 @@ class Dilated(nn.Module):
         return out
 
 
-class TransResUNet(nn.Module):
+class TransResUNet(OneMap):
     """Images to one map of logits, at their size."""
 
     def __init__(self, config: TransResUNetConfig) -> None:
@@ -84,14 +84,6 @@ class TransResUNet(nn.Module):
             )
             inside = outside
         self.head = nn.Conv2d(inside, 1, 1)
-
-    def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
-
-        Raises:
-            ConfigError: The images have another shape.
-        """
-        return padded(images, lambda whole: [self._logits(whole)])
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Own names of a file: torchvision's ResNet-50, whose fourth layer is left out, or the whole network."""

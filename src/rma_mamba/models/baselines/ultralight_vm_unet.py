@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rma_mamba.models.baselines.mamba import Mamba
-from rma_mamba.models.layers import padded
+from rma_mamba.models.baselines.one_map import OneMap
 from rma_mamba.models.vmamba import start_linear
 from rma_mamba.models.vmamba_v0_weights import adopted
 from rma_mamba.models.vss import start_steps
-from rma_mamba.shapes import Features, Images, Logits
+from rma_mamba.shapes import Features, Logits
 
 _CHUNKS: Final = 4  # of the channels; also the groups of every normalisation
 Width = Annotated[int, Field(ge=4, multiple_of=_CHUNKS)]
@@ -100,7 +100,7 @@ def _stage(inside: int, outside: int, mamba: bool) -> nn.Module:
     return ParallelMamba(inside, outside) if mamba else nn.Conv2d(inside, outside, 3, padding=1)
 
 
-class UltraLightVMUNet(nn.Module):
+class UltraLightVMUNet(OneMap):
     """Images to one map of logits, at their size; the network itself works at half of it and coarser."""
 
     def __init__(self, config: UltraLightVMUNetConfig) -> None:
@@ -118,14 +118,6 @@ class UltraLightVMUNet(nn.Module):
         if not config.zeroed_steps:
             for mamba in (each for each in self.modules() if isinstance(each, Mamba)):
                 start_steps(mamba.dt_proj.weight, mamba.dt_proj.bias)
-
-    def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
-
-        Raises:
-            ConfigError: The images have another shape.
-        """
-        return padded(images, lambda whole: [self._logits(whole)])
 
     def _logits(self, x: Features) -> Logits:
         *stages, deepest = self.down

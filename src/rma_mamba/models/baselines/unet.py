@@ -8,8 +8,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
-from rma_mamba.models.layers import padded
-from rma_mamba.shapes import Features, Images, Logits
+from rma_mamba.models.baselines.one_map import OneMap
+from rma_mamba.shapes import Features, Logits
 
 _LEVELS = 5
 
@@ -31,7 +31,7 @@ def _double(inside: int, outside: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class UNet(nn.Module):
+class UNet(OneMap):
     """Images to one map of logits, at their size."""
 
     def __init__(self, config: UNetConfig) -> None:
@@ -46,14 +46,6 @@ class UNet(nn.Module):
         self.join = nn.ModuleList(_double(2 * upper, upper) for upper, _ in reversed(pairs))
         self.pool = nn.MaxPool2d(2)
         self.head = nn.Conv2d(widths[0], 1, 1)
-
-    def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
-
-        Raises:
-            ConfigError: The images have another shape.
-        """
-        return padded(images, lambda whole: [self._logits(whole)])
 
     def _logits(self, x: Features) -> Logits:
         skips = [self.first(x)]

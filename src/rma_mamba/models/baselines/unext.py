@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rma_mamba.models.baselines.blocks import Positive, start_tokens
-from rma_mamba.models.layers import ConvNorm, padded
-from rma_mamba.shapes import Features, Images, Logits
+from rma_mamba.models.baselines.one_map import OneMap
+from rma_mamba.models.layers import ConvNorm
+from rma_mamba.shapes import Features, Logits
 
 _REACH = 2  # channels are shifted in chunks, by -2, -1, 0, 1 and 2 places
 _CONVOLUTIONS = 3  # levels without tokens
@@ -85,7 +86,7 @@ class PatchEmbed(nn.Module):
         return _each_place(self.norm, self.proj(x))
 
 
-class UNeXt(nn.Module):
+class UNeXt(OneMap):
     """Images to one map of logits, at their size."""
 
     def __init__(self, config: UNeXtConfig) -> None:
@@ -109,14 +110,6 @@ class UNeXt(nn.Module):
         )
         self.last = nn.Conv2d(widths[0], widths[0], 3, padding=1)
         self.head = nn.Conv2d(widths[0], 1, 1)
-
-    def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
-
-        Raises:
-            ConfigError: The images have another shape.
-        """
-        return padded(images, lambda whole: [self._logits(whole)])
 
     def _logits(self, x: Features) -> Logits:
         skips = []

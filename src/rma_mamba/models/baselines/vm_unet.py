@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from rma_mamba.models.baselines.one_map import OneMap
 from rma_mamba.models.baselines.vss_v0 import (
     Depths,
     PatchExpand,
@@ -18,7 +19,6 @@ from rma_mamba.models.baselines.vss_v0 import (
     rising,
     vss_blocks,
 )
-from rma_mamba.models.layers import padded
 from rma_mamba.models.vmamba import start_linear
 from rma_mamba.models.vmamba_v0_weights import adopted
 from rma_mamba.shapes import Images, Logits
@@ -49,7 +49,7 @@ class VMUNetConfig(BaseModel):
     """Stochastic depth at the deepest block of the encoder and of the decoder; falls linearly to 0 at the finest."""
 
 
-class VMUNet(nn.Module):
+class VMUNet(OneMap):
     """Images to one map of logits, at their size."""
 
     def __init__(self, config: VMUNetConfig) -> None:
@@ -68,14 +68,6 @@ class VMUNet(nn.Module):
         self.final_up = PatchExpand(width, width // 4, scale=4)
         self.final_conv = nn.Conv2d(width // 4, 1, 1)
         self.apply(start_linear)
-
-    def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
-
-        Raises:
-            ConfigError: The images have another shape.
-        """
-        return padded(images, lambda whole: [self._logits(whole)])
 
     def _logits(self, images: Images) -> Logits:
         x, skips = self.encoder(images)

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rma_mamba.models.baselines.one_map import OneMap
 from rma_mamba.models.baselines.vss_v0 import Depths, VSSEncoder
-from rma_mamba.models.layers import ConvNorm, padded
+from rma_mamba.models.layers import ConvNorm
 from rma_mamba.models.vmamba import start_linear
 from rma_mamba.models.vmamba_v0_weights import adopted
 from rma_mamba.shapes import Features, Images, Logits
@@ -115,7 +116,7 @@ def _at(x: Features, size: tuple[int, int]) -> Features:
     return x
 
 
-class VMUNetV2(nn.Module):
+class VMUNetV2(OneMap):
     """Images to one map of logits, at their size."""
 
     # 8,948,834 of the full-size network: beginnings of names
@@ -141,14 +142,6 @@ class VMUNetV2(nn.Module):
         )
         self.heads = nn.ModuleList(nn.Conv2d(narrow, 1, 1) for _ in widths)
         self.last = nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1, output_padding=1)
-
-    def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
-
-        Raises:
-            ConfigError: The images have another shape.
-        """
-        return padded(images, lambda whole: [self._logits(whole)])
 
     def _logits(self, images: Images) -> Logits:
         levels = self._levels(images)
