@@ -163,12 +163,12 @@ def _train(
             "folder. Choose another folder with --output, or remove that one."
         )
     if (place / WEIGHTS_FILE).exists():
-        return note(f"{row.name}: trained already")
+        note(f"{row.name}: trained already")
+        return
     replace_file(mark, json.dumps({"recipe": made_of}).encode(), "benchmark")
     note(f"{row.name}: training")
     overrides = _overrides(row, shared, folder)
     train(row.recipe or benchmark.recipe, overrides, resume=True, data=data, quiet=quiet)
-    return None
 
 
 def _score(row: NetworkRow, recipe: Recipe, folder: Path, note: Note) -> list[CaseScore]:

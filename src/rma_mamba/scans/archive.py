@@ -19,8 +19,6 @@ from typing import BinaryIO
 from rma_mamba.errors import ScanError
 from rma_mamba.scans.entries import MAX_FILES, Entry, too_many
 
-ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
-
 # Names and sizes of a hundred thousand members take some ten megabytes.
 _MAX_DIRECTORY_BYTES = 2**25
 
