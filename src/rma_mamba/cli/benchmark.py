@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.options import PreparedData, QuietTables, Verbose
 
 
 def benchmark(
@@ -21,12 +22,7 @@ def benchmark(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of all recipes."),
     ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data", help="recipe_data.toml of a prepared dataset, instead of the recipe's data."
-        ),
-    ] = None,
+    data: PreparedData = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder, instead of the file's own.")
     ] = None,
@@ -37,12 +33,8 @@ def benchmark(
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Train this network; may be repeated.")
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but the tables and errors.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show where an error happened.")
-    ] = False,
+    quiet: QuietTables = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train and score networks on one dataset; prints the tables. Goes on where it stopped."""
     from rma_mamba.experiments import load_benchmark, run_benchmark

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.options import Verbose
 from rma_mamba.errors import RmaMambaError
 
 TOLERANCE = 0.10  # of the true volume
@@ -22,9 +23,7 @@ def demo(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but the table and errors.")
     ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show where an error happened.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Segment a synthetic abdomen, MR-like and CT-like, and compare with its true liver volume."""
     from rma_mamba.cli.trial import run_trial

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.options import PreparedData, QuietTables, Tables, Verbose
 
 
 def evaluate(
@@ -20,25 +21,14 @@ def evaluate(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of the recipe."),
     ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data", help="recipe_data.toml of a prepared dataset, instead of the recipe's data."
-        ),
-    ] = None,
+    data: PreparedData = None,
     neighbours: Annotated[
         bool | None,
         typer.Option(help="Show the network a slice's neighbours, or not; as it was trained."),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for tables (CSV and JSON).")
-    ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but the tables and errors.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show where an error happened.")
-    ] = False,
+    output: Tables = None,
+    quiet: QuietTables = False,
+    verbose: Verbose = False,
 ) -> None:
     """Score a network on a recipe's test patients, one by one; prints Markdown tables."""
     from rma_mamba.cli.scores import check_folder, publish

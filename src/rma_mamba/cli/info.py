@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from rma_mamba.cli.options import Verbose
+
 
 def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show where an error happened.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Show versions, models, operator backends, devices and embedded weights."""
     from rma_mamba.cli.inventory import take_inventory

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.options import Tables, Verbose
 
 
 def score(
@@ -15,9 +16,7 @@ def score(
     predictions: Annotated[
         list[Path], typer.Argument(help="For each method a folder of masks, or one mask.")
     ],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for tables (CSV and JSON).")
-    ] = None,
+    output: Tables = None,
     labels: Annotated[
         list[int] | None, typer.Option("--label", help="A label that is liver.  [default: any > 0]")
     ] = None,
@@ -35,9 +34,7 @@ def score(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but tables, warnings and errors.")
     ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show where an error happened.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Score masks of any tool against references; several methods are tested against each other."""
     from rma_mamba.cli.scores import check_folder, publish

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rma_mamba.cli.options import Verbose
+
 if TYPE_CHECKING:
     from rma_mamba.scans.dicom_series import SeriesInfo
 
@@ -15,9 +17,7 @@ if TYPE_CHECKING:
 def series(
     scan: Annotated[Path, typer.Argument(help="A folder, zip archive or file of DICOM.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show where an error happened.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """List the DICOM series of a study; `segment --series` takes the numbers of this list."""
     from dataclasses import asdict

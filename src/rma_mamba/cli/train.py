@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rma_mamba.cli.options import PreparedData, Verbose
+
 
 def train(
     recipe: Annotated[
@@ -22,18 +24,11 @@ def train(
             "--set", metavar="KEY=VALUE", help="Override one setting, as training.lr=1e-4."
         ),
     ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data", help="recipe_data.toml of a prepared dataset, instead of the recipe's data."
-        ),
-    ] = None,
+    data: PreparedData = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint of the same run.")
     ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show where an error happened.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train a network as a recipe says; logs and checkpoints go where the recipe says."""
     from rma_mamba.training import train as run_recipe

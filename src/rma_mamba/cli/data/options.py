@@ -39,7 +39,6 @@ Patient = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Say nothing but the results, warnings and errors.")
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show where an error happened.")]
 
 
 def opened(

@@ -15,9 +15,9 @@ from rma_mamba.cli.data.options import (
     Quiet,
     Root,
     Sequences,
-    Verbose,
     opened,
 )
+from rma_mamba.cli.options import Verbose
 
 
 def prepare(

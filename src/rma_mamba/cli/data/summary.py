@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from rma_mamba.cli.data.options import Liver, Name, Patient, Root, Sequences, Verbose, opened
+from rma_mamba.cli.data.options import Liver, Name, Patient, Root, Sequences, opened
+from rma_mamba.cli.options import Verbose
 
 
 def summary(
