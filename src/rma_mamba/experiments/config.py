@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +11,9 @@ from pydantic import Field, model_validator
 
 from rma_mamba.datasets.config import Settings
 from rma_mamba.errors import ConfigError
+from rma_mamba.training.shipped import read_toml, shipped
+
+_BENCHMARKS = "experiments/benchmarks"
 
 
 class NetworkRow(Settings):
@@ -84,10 +85,7 @@ class Benchmark(Settings):
 
 def shipped_benchmarks() -> list[str]:
     """Names of the benchmarks inside the package."""
-    folder = files("rma_mamba.experiments") / "benchmarks"
-    return sorted(
-        each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml")
-    )
+    return shipped(_BENCHMARKS)
 
 
 def load_benchmark(benchmark: str | Path) -> Benchmark:
@@ -101,21 +99,7 @@ def load_benchmark(benchmark: str | Path) -> Benchmark:
     """
     path = Path(benchmark)
     try:
-        if path.suffix != ".toml" and str(benchmark) in shipped_benchmarks():
-            folder = files("rma_mamba.experiments") / "benchmarks"
-            text = (folder / f"{benchmark}.toml").read_text("utf-8")
-        else:
-            text = path.read_text("utf-8")
-        found = Benchmark.model_validate(tomllib.loads(text))
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(
-            f"the benchmark {path.name} cannot be read; expected a TOML file or one of "
-            f"{', '.join(shipped_benchmarks())}. Check the path."
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"the benchmark {path.name} is no TOML ({error}); expected tables of KEY = VALUE. Repair it."
-        ) from None
+        found = Benchmark.model_validate(read_toml(benchmark, _BENCHMARKS, "benchmark"))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "its networks"

@@ -6,7 +6,6 @@ import difflib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,17 +14,16 @@ from pydantic import BaseModel
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.training.config import Recipe
+from rma_mamba.training.shipped import read_toml, shipped
 
+_RECIPES = "training/recipes"
 _BASE = "base"
 _WHERE = ("root", "sources", "splits")  # of data: which scans, and who is on which side
 
 
 def shipped_recipes() -> list[str]:
     """Names of the recipes inside the package."""
-    folder = files("rma_mamba.training") / "recipes"
-    return sorted(
-        each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml")
-    )
+    return shipped(_RECIPES)
 
 
 def load_recipe(
@@ -115,22 +113,7 @@ def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(recipe: str | Path) -> dict[str, Any]:
-    path = Path(recipe)
-    try:
-        if path.suffix != ".toml" and not path.exists() and str(recipe) in shipped_recipes():
-            text = (files("rma_mamba.training") / "recipes" / f"{recipe}.toml").read_text("utf-8")
-        else:
-            text = path.read_text("utf-8")
-        return tomllib.loads(text)
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(
-            f"the recipe {path.name} cannot be read; expected a TOML file or one of "
-            f"{', '.join(shipped_recipes())}. Check the path."
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"the recipe {path.name} is no TOML ({error}); expected tables of KEY = VALUE. Repair it."
-        ) from None
+    return read_toml(recipe, _RECIPES, "recipe")
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
