@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -20,7 +19,7 @@ from rma_mamba.inference.device import choose_device
 from rma_mamba.inference.given import Scan, as_volume
 from rma_mamba.inference.postprocess import remove_islands
 from rma_mamba.models import create_model, for_inference, list_models
-from rma_mamba.models.weights import Checkpoint, read_checkpoint
+from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
 from rma_mamba.reporting import Measurements, measure
 from rma_mamba.slicing import SliceRecipe, SliceStack, detect_modality, has_lost_its_intercept
 from rma_mamba.slicing.intensity import LOST_INTERCEPT
@@ -29,7 +28,6 @@ from rma_mamba.volume import Mask, Modality, Volume
 Progress = Callable[[int, int], None]  # slices done, slices in all
 Precision = Literal["float32", "bfloat16"]
 
-DEFAULT = "default"
 ISLAND_SHARE = 0.1  # of the largest component; smaller ones are not liver
 
 _PIXELS_AT_A_TIME = 600_000  # 16 slices of 192 x 192; more is not faster on a CPU
@@ -100,7 +98,7 @@ class Segmenter:
     @classmethod
     def load(
         cls,
-        model: str | Path = DEFAULT,
+        model: str | Path = EMBEDDED,
         *,
         device: str = "auto",
         batch_size: int | None = None,
@@ -121,7 +119,7 @@ class Segmenter:
             BackendError: The device cannot be used.
         """
         chosen = choose_device(device)
-        checkpoint = _embedded() if str(model) == DEFAULT else _from_file(str(model))
+        checkpoint = _embedded() if str(model) == EMBEDDED else _from_file(str(model))
         try:
             recipe = SliceRecipe.model_validate(checkpoint.recipe)
             network = create_model(checkpoint.model, **checkpoint.settings)
@@ -245,7 +243,7 @@ def _prepared(volume: Volume, modality: str | None) -> Volume:
 
 
 def _embedded() -> Checkpoint:
-    with as_file(files("rma_mamba") / "weights" / f"{DEFAULT}.safetensors") as path:
+    with embedded_weights() as path:
         return read_checkpoint(path)
 
 

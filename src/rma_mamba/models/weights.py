@@ -15,7 +15,9 @@ import pickle
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +27,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from rma_mamba.errors import WeightsError
+
+EMBEDDED: Final = "default"  # name of the weights inside the package
 
 _FORMAT: Final = "rma-mamba weights 1"
 _NAMES_SHOWN = 5
@@ -63,6 +67,11 @@ class Checkpoint:
     recipe: dict[str, Any]
     state: dict[str, Tensor]
     sha256: str
+
+
+def embedded_weights() -> AbstractContextManager[Path]:
+    """The file of the weights inside the package, for as long as a `with` block lasts."""
+    return as_file(files("rma_mamba") / "weights" / f"{EMBEDDED}.safetensors")
 
 
 def encode_checkpoint(

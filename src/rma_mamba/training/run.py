@@ -6,7 +6,6 @@ import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import lightning
@@ -19,7 +18,7 @@ from rma_mamba.errors import ConfigError
 from rma_mamba.files import replace_file
 from rma_mamba.models import create_model, load_weights
 from rma_mamba.models.vss import VSSBlock
-from rma_mamba.models.weights import encode_checkpoint
+from rma_mamba.models.weights import EMBEDDED, embedded_weights, encode_checkpoint
 from rma_mamba.training.checkpoints import (
     Checkpoints,
     Patience,
@@ -38,7 +37,6 @@ from rma_mamba.training.record import Record
 from rma_mamba.training.trainer import make_trainer
 
 WEIGHTS_FILE = "weights.safetensors"
-EMBEDDED = "default"  # instead of a file to start from
 
 # What Lightning says of its own code and of choices that are meant, and MONAI of a crop beside the body.
 _NO_NEWS = (
@@ -116,7 +114,7 @@ def _model(settings: Recipe) -> nn.Module:
 def _start(model: nn.Module, config: ModelConfig) -> None:
     """Load the weights to start from."""
     if config.weights == EMBEDDED:
-        with as_file(files("rma_mamba") / "weights" / f"{EMBEDDED}.safetensors") as path:
+        with embedded_weights() as path:
             load_weights(model, path, fresh=config.fresh)
     elif config.weights is not None:
         load_weights(model, config.weights, fresh=config.fresh)
