@@ -81,25 +81,23 @@ def _score_volumes(
     files: list[Path],
     method: str,
 ) -> PatientScore:
-    scores, cases, volumes = [], [], np.zeros(3)
+    cases, false_ml = [], 0.0
     for path in files:
         volume, labels = read_volume(data, source, path)
         found = segmenter(volume).mask.labels
         name = CaseName(method, source.name, source.summed_as, patient, _case(data, source, path))
         cases.append(score_case(name, labels, found, volume.geometry))
-        scores.append(dice(labels, found))
         order = volume.geometry.canonical
         empty = ~order.apply(labels).any(axis=(1, 2))
-        counts = labels.sum(), found.sum(), order.apply(found)[empty].sum()
-        volumes += np.array(counts, float) * volume.geometry.voxel_volume_ml
-    reference_ml, found_ml, false_ml = volumes.tolist()
+        false_ml += float(order.apply(found)[empty].sum()) * volume.geometry.voxel_volume_ml
+    volumes = [case.volume for case in cases if case.volume is not None]
     return PatientScore(
         source.name,
         patient,
-        float(np.mean(scores)),
-        len(scores),
-        reference_ml,
-        found_ml,
+        float(np.mean([each.dice for each in volumes])),
+        len(volumes),
+        sum(each.reference_ml for each in volumes),
+        sum(each.found_ml for each in volumes),
         false_ml,
         source.summed_as,
         tuple(cases),
