@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rma_mamba.datasets.cache import Arrays, cached, fingerprint
+from rma_mamba.datasets.cache import Arrays, cached, file_sha256, fingerprint
 from rma_mamba.datasets.cases import Case, case_files, label_file
 from rma_mamba.datasets.config import DataConfig, Side
 
@@ -59,8 +58,6 @@ def _digests(cache: str | None, paths: list[Path]) -> list[str]:
 
 
 def _read(paths: list[Path]) -> Arrays:
-    digests = []
-    for path in paths:
-        with path.open("rb") as file:
-            digests.append(list(hashlib.file_digest(file, "sha256").digest()))
-    return {"sha256": np.array(digests, np.uint8)}
+    return {
+        "sha256": np.array([list(bytes.fromhex(file_sha256(path))) for path in paths], np.uint8)
+    }

@@ -10,6 +10,7 @@ from pathlib import Path
 import pydantic
 from pydantic import Field
 
+from rma_mamba.datasets.cache import file_sha256
 from rma_mamba.datasets.config import Settings, Side
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import replace_file
@@ -146,12 +147,7 @@ def digest_of(paths: Iterable[Path]) -> str:
     files = [
         each for path in paths for each in (sorted(path.iterdir()) if path.is_dir() else [path])
     ]
-    digests = [_file_digest(path) for path in files if path.is_file()]
+    digests = [file_sha256(path) for path in files if path.is_file()]
     return (
         digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     )
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
