@@ -30,11 +30,17 @@ def for_inference(model: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Mo
     for module in model.modules():
         if isinstance(module, ConvNorm):
             module.fold()
+    if isinstance(model, RMAMamba):
+        model.only_finest = True
+    if dtype != torch.float32:
+        _narrow(model, dtype)
+    return model
+
+
+def _narrow(model: nn.Module, dtype: torch.dtype) -> None:
+    """Bring the weights of matrix products to a type of half precision."""
     for module in model.modules():
         if isinstance(module, _PRODUCTS):
             module.to(dtype)
         if isinstance(module, SS2D):
             module.x_proj_weight.data = module.x_proj_weight.data.to(dtype)
-    if isinstance(model, RMAMamba):
-        model.only_finest = True
-    return model
