@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from layouts import save_pair, write_cirrmri
+from news import IGNORED
 from rma_mamba.cli.app import run
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
@@ -24,10 +25,7 @@ SMALL = (
 FINE_TUNE = ("data.canvases=[32]", "data.recipe.magnifications=[1.0]", "data.recipe.spacing_mm=3.0")
 ONLY = {"cirrmri600_t2": ["UNeXt", "UltraLight VM-UNet"], "ablation": ["#1 T, N=0, RA"]}
 
-pytestmark = [
-    pytest.mark.filterwarnings(f"ignore::{category}")
-    for category in ("DeprecationWarning", "FutureWarning", "UserWarning")
-]
+pytestmark = IGNORED
 
 
 def commands(tutorial: str) -> list[list[str]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from folders import folder_config, write_folder
+from news import ignore_below
 from rma_mamba.training.toml import as_toml
 
 BENCHMARK = """
@@ -29,11 +30,8 @@ set = ["training.lr=1e-3"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lightning and MONAI say these of their own code and of short epochs."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            for category in ("DeprecationWarning", "FutureWarning", "UserWarning"):
-                item.add_marker(pytest.mark.filterwarnings(f"ignore::{category}"))
+    """Trainings of a second or two: see `news`."""
+    ignore_below(items, Path(__file__).parent)
 
 
 @pytest.fixture
