@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rma_mamba.errors import ScanError
-from rma_mamba.files import atomic_write
+from rma_mamba.files import all_or_none, atomic_write, remove_unfinished
 from rma_mamba.scans import write_mask
 from rma_mamba.volume import Geometry, Mask
 
@@ -97,3 +101,109 @@ def test_a_written_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> N
     (tmp_path / "plain").write_bytes(b"")
     write_mask(MASK, tmp_path / "mask.nii")
     assert (tmp_path / "mask.nii").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def write_several(
+    folder: Path, names: Iterable[str], failure: type[BaseException] | None = None
+) -> None:
+    with all_or_none(folder, "results") as staging:
+        for name in names:
+            (staging / name).write_text("new")
+        if failure is not None:
+            raise failure
+
+
+def test_several_files_take_their_places_together(tmp_path: Path) -> None:
+    folder = tmp_path / "case"
+    folder.mkdir()
+    (folder / "mask").write_text("old mask")
+    with all_or_none(folder, "results", last="run") as staging:
+        for name in ("run", "mask", "preview"):
+            (staging / name).write_text(f"new {name}")
+        assert (folder / "mask").read_text() == "old mask"
+        assert not (folder / "run").exists()
+    found = {path.name: path.read_text() for path in folder.iterdir()}
+    assert found == {name: f"new {name}" for name in ("run", "mask", "preview")}
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError, MemoryError])
+def test_after_a_failure_none_of_several_files_is_new(
+    tmp_path: Path, failure: type[BaseException]
+) -> None:
+    (tmp_path / "mask").write_text("old")
+    with pytest.raises(failure):
+        write_several(tmp_path, ("mask", "preview"), failure)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("mask", "old")]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_failure_while_files_move_brings_the_old_ones_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "z" / "folder").mkdir(parents=True)  # a file cannot take its place
+    if not links:
+
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(ScanError, match="the results cannot be written"):
+        write_several(tmp_path, "abz")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "z"]
+    assert (tmp_path / "a").read_text() == "old"
+
+
+def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nothing"), all_or_none(tmp_path / "case", "results"):
+        raise ValueError("nothing")
+    assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from rma_mamba.cli.interrupts import interruptible
+from rma_mamba.files import all_or_none, atomic_write
+with interruptible(), all_or_none(Path(sys.argv[1]), "results") as staging:
+    (staging / "mask").write_text("half")
+    with atomic_write(Path(sys.argv[1]) / "list", "list") as file:
+        file.write(b"half")
+        print("writing", flush=True)
+        time.sleep(60)
+"""
+
+
+def killed(folder: Path, number: signal.Signals) -> list[str]:
+    """Kill a process while it writes; the names of what was there before that."""
+    command = [sys.executable, "-c", KILLED, str(folder)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        remove_unfinished(folder)  # what a living process writes stays
+        there = sorted(path.name for path in folder.iterdir())
+        process.send_signal(number)
+        process.communicate()
+    return there
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_is_told_to_end_leaves_nothing(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    assert len(killed(tmp_path, number)) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "mask").write_text("old")
+    there = killed(tmp_path, signal.SIGKILL)
+    assert len(there) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == there
+    remove_unfinished(tmp_path, young_s=3600)
+    assert sorted(path.name for path in tmp_path.iterdir()) == there
+    remove_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mask"]
+    remove_unfinished(tmp_path / "missing")

@@ -1,9 +1,11 @@
-"""Files that appear complete or not at all."""
+"""Files that appear complete or not at all, alone or several together."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +13,13 @@ from typing import BinaryIO
 
 from rma_mamba.errors import ScanError
 
-_TEMPORARY = ".rma-mamba-{}.tmp"
+try:  # of Unix only; elsewhere age alone tells what was left behind
+    import fcntl
+except ImportError:  # pragma: no cover
+    fcntl = None  # type: ignore[assignment]
+
+_PATTERN = ".rma-mamba-*.tmp"
+_OLD_S = 24 * 3600.0  # where there are no locks: nothing is written for so long
 
 
 @contextmanager
@@ -29,20 +37,17 @@ def atomic_write(path: Path, what: str) -> Iterator[BinaryIO]:
     Raises:
         ScanError: The folder cannot be made or written, the disk is full, or `path` is a folder.
     """
-    # Not named after `path`: that name may already be as long as the file system allows.
-    temporary = path.parent / _TEMPORARY.format(secrets.token_hex(8))
+    temporary = _temporary(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
+            _lock(file.fileno())
             yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise ScanError(
-            f"the {what} cannot be written ({error.strerror or 'input/output error'}); expected a "
-            "writable folder with enough space. Choose another output path or free some space."
-        ) from error
+        raise _unwritten(what, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -54,8 +59,138 @@ def replace_file(path: Path, content: bytes, what: str) -> None:
         file.write(content)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what a process that was killed while it wrote has left; nobody else may be writing there."""
-    for path in folder.glob(_TEMPORARY.format("*")):
+@contextmanager
+def all_or_none(folder: Path, what: str, *, last: str = "") -> Iterator[Path]:
+    """An empty folder whose files move into `folder`, all of them, when the block ends without an error.
+
+    After an error or an interrupt none has moved, and files of these names that were there before are
+    as they were. Only a process that is killed during the renames leaves some new beside some old.
+
+    Args:
+        folder: Where the files shall be; made if missing.
+        what: What they are ("results"), for the error.
+        last: Name of the file that moves after all others, and so tells that they are there.
+
+    Raises:
+        ScanError: The folder cannot be made or written.
+    """
+    made = not folder.exists()
+    staging = _temporary(folder)
+    lock = -1
+    try:
+        with _unwritten_is_one_line(what):
+            staging.mkdir(parents=True)
+            lock = _lock_folder(staging)
+        yield staging
+        with _unwritten_is_one_line(what):
+            _move_all(staging, folder, last)
+    finally:
+        if lock >= 0:
+            os.close(lock)
+        shutil.rmtree(staging, ignore_errors=True)
+        if made:
+            with suppress(OSError):  # it holds something now
+                folder.rmdir()
+
+
+def remove_unfinished(folder: Path, *, young_s: float = 0.0) -> None:
+    """Remove what processes that were killed while they wrote have left directly in `folder`.
+
+    What living processes write is locked and stays.
+
+    Args:
+        folder: It may be missing.
+        young_s: What is younger stays in any case: where others write, one may be about to lock it.
+    """
+    for path in sorted(folder.glob(_PATTERN)):
         with suppress(OSError):
-            path.unlink()
+            age_s = time.time() - path.stat().st_mtime
+            if age_s < young_s or not _is_abandoned(path, age_s):
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _temporary(folder: Path) -> Path:
+    # Not named after a file: that name may already be as long as the file system allows.
+    return folder / f".rma-mamba-{secrets.token_hex(8)}.tmp"
+
+
+def _move_all(staging: Path, folder: Path, last: str) -> None:
+    kept = staging / _temporary(staging).name
+    kept.mkdir()
+    names = sorted(path.name for path in staging.iterdir() if path != kept)
+    names.sort(key=lambda name: name == last)
+    moved: list[str] = []
+    try:
+        for name in names:
+            _keep(folder / name, kept / name)
+            moved.append(name)
+            (staging / name).replace(folder / name)
+    except BaseException:
+        for name in moved:
+            _restore(kept / name, folder / name)
+        raise
+
+
+def _keep(path: Path, kept: Path) -> None:
+    """A second name for a file that is about to be replaced: it never is missing from its place."""
+    if not path.exists():
+        return
+    try:
+        os.link(path, kept)
+    except OSError:  # a file system without links
+        shutil.copy2(path, kept)
+
+
+def _restore(kept: Path, path: Path) -> None:
+    with suppress(OSError):
+        if kept.exists():
+            kept.replace(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _lock(descriptor: int) -> None:
+    if fcntl is not None:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _lock_folder(folder: Path) -> int:
+    """Lock a folder until the number that is returned is closed, or this process ends."""
+    if fcntl is None:
+        return -1
+    descriptor = os.open(folder, os.O_RDONLY)
+    _lock(descriptor)
+    return descriptor
+
+
+def _is_abandoned(path: Path, age_s: float) -> bool:
+    if fcntl is None:
+        return age_s > _OLD_S
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+@contextmanager
+def _unwritten_is_one_line(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unwritten(what, error) from error
+
+
+def _unwritten(what: str, error: OSError) -> ScanError:
+    return ScanError(
+        f"the {what} cannot be written ({error.strerror or 'input/output error'}); expected a "
+        "writable folder with enough space. Choose another output path or free some space."
+    )
