@@ -18,8 +18,7 @@ _PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 def for_inference(model: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
     """A copy of a network that computes the same faster, and cannot be trained.
 
-    Batch normalisation is folded into the convolutions, and an RMA-Mamba gives its finest map alone: the list
-    that it returns has one entry.
+    Batch normalisation is folded into the convolutions, and an RMA-Mamba gives its last three maps alone.
 
     Args:
         model: Any network of `create_model`.
@@ -31,7 +30,7 @@ def for_inference(model: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Mo
         if isinstance(module, ConvNorm):
             module.fold()
     if isinstance(model, RMAMamba):
-        model.only_finest = True
+        model.maps_returned = 3
     if dtype != torch.float32:
         _narrow(model, dtype)
     return model

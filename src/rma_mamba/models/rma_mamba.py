@@ -59,7 +59,9 @@ class RMAMamba(nn.Module):
     def __init__(self, config: RMAMambaConfig) -> None:
         super().__init__()
         self.config = config
-        self.only_finest = False  # of the maps, brought to the size of the images and returned
+        self.maps_returned = (
+            5  # at most, the finest; only they are brought to the size of the images
+        )
         self.encoder = VMamba(config)
         make_extra: Callable[[int], nn.Module] = partial(
             _blocks, config.extra_blocks, config.decoder_drop_path, config.states
@@ -97,7 +99,7 @@ class RMAMamba(nn.Module):
     def _at_input_size(self, images: Images) -> list[Logits]:
         size = (images.shape[-2], images.shape[-1])
         maps = self.maps(images)
-        return [resize(logits, size) for logits in (maps[-1:] if self.only_finest else maps)]
+        return [resize(logits, size) for logits in maps[-self.maps_returned :]]
 
     def maps(self, images: Images) -> list[Logits]:
         """The maps of logits at 1/32, 1/16, 1/8, 1/4 (and 1/2); sides must be multiples of 32."""
