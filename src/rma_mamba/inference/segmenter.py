@@ -17,10 +17,13 @@ from torch import nn
 from rma_mamba.errors import ConfigError, WeightsError
 from rma_mamba.inference.device import choose_device
 from rma_mamba.inference.given import Scan, as_volume
+from rma_mamba.inference.orientation import find_mirror
 from rma_mamba.inference.postprocess import remove_islands
+from rma_mamba.inference.uncertainty import Agreement, Uncertainty, entropy_bits, judge
 from rma_mamba.models import create_model, for_inference, list_models
 from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
-from rma_mamba.reporting import Measurements, measure
+from rma_mamba.reporting import Measurements, Quality, assess, measure
+from rma_mamba.reporting.quality import Mirror
 from rma_mamba.slicing import SliceRecipe, SliceStack, detect_modality, has_lost_its_intercept
 from rma_mamba.slicing.intensity import LOST_INTERCEPT
 from rma_mamba.volume import Mask, Modality, Volume
@@ -43,12 +46,16 @@ class Segmentation:
         modality: "CT" or "MR", as given, as the scan says, or as told from its values.
         warnings: What the reader repaired or doubts and what the mask shows, one sentence each.
         probabilities: float32 (i, j, k) on the scan's grid, before islands were removed; or None.
+        quality: A traffic light, and the flags behind it.
+        uncertainty: How well the looks and the network's maps agree, and the Dice that this predicts.
     """
 
     mask: Mask
     modality: Modality
     warnings: tuple[str, ...] = ()
     probabilities: npt.NDArray[np.float32] | None = field(default=None, repr=False)
+    quality: Quality = field(default_factory=Quality)
+    uncertainty: Uncertainty = field(default_factory=Uncertainty)
 
     @property
     def volume_ml(self) -> float:
@@ -59,6 +66,11 @@ class Segmentation:
     def measurements(self) -> Measurements:
         """Volume, extent, and the faces of the scan that the liver touches."""
         return measure(self.mask)
+
+    @property
+    def uncertainty_bits(self) -> npt.NDArray[np.float32] | None:
+        """Entropy of each voxel's probability in bits: 0 sure, 1 as likely as not; None without probabilities."""
+        return None if self.probabilities is None else entropy_bits(self.probabilities)
 
 
 class Segmenter:
@@ -74,6 +86,8 @@ class Segmenter:
         fast: One look at each slice, at the recipe's first magnification, instead of one at each.
         precision: Of matrix products. bfloat16 is faster where the hardware has it; about one voxel of the
             liver in a thousand changes.
+        weights_sha256: Of the weights' tensors, where they come from a file.
+        check_orientation: Whether to look for a header that mirrors the patient; None: unless `fast`.
     """
 
     def __init__(
@@ -86,10 +100,14 @@ class Segmenter:
         island_share: float = ISLAND_SHARE,
         fast: bool = False,
         precision: Precision = "float32",
+        weights_sha256: str | None = None,
+        check_orientation: bool | None = None,
     ) -> None:
         self.device = choose_device(device)
         self.dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self.model = for_inference(model, self.dtype).to(self.device)
+        self.weights_sha256 = weights_sha256
+        self.check_orientation = not fast if check_orientation is None else check_orientation
         looks = recipe.magnifications[: 1 if fast else None]
         self.recipe = recipe.model_copy(update={"magnifications": looks})
         self.batch_size = batch_size
@@ -136,6 +154,7 @@ class Segmenter:
             batch_size=batch_size,
             fast=fast,
             precision=precision,
+            weights_sha256=checkpoint.sha256,
         )
 
     def __call__(
@@ -163,19 +182,36 @@ class Segmenter:
         known = cast("Modality", volume.modality)
         labels = np.zeros(volume.geometry.shape, np.uint8)
         probabilities = np.zeros(labels.shape, np.float32) if keep_probabilities else None
-        self._fill(SliceStack(volume, self.recipe), labels, probabilities, progress)
+        stack = SliceStack(volume, self.recipe)
+        agreement = self._fill(stack, labels, probabilities, progress)
+        found = int(np.count_nonzero(labels))
         remove_islands(labels, self.island_share, volume.geometry.spacing_mm)
         mask = Mask(labels, volume.geometry, volume.header, volume.source)
-        warnings = dict.fromkeys((*volume.warnings, *measure(mask).warnings))
-        return Segmentation(mask, known, tuple(warnings), probabilities)
+        kept = int(np.count_nonzero(labels))
+        uncertainty = judge(agreement.found, found, kept, self.weights_sha256)
+        quality = assess(
+            volume,
+            mask,
+            stack.scale.range,
+            predicted_dice=uncertainty.predicted_dice,
+            mirror=self._mirror(stack) if self.check_orientation else None,
+        )
+        warnings = tuple(dict.fromkeys((*volume.warnings, *measure(mask).warnings)))
+        return Segmentation(mask, known, warnings, probabilities, quality, uncertainty)
 
     def logits(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The network's finest map, float32 [slice, 1, height, width], of slices on the canvas."""
+        return self.maps(images)[-1]
+
+    def maps(self, images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        """The network's last three maps, finest last, or as many as it has; each as of `logits`."""
         half = self.dtype != torch.float32
         with torch.inference_mode(), torch.autocast(self.device.type, self.dtype, enabled=half):
             maps: list[Any] = self.model(torch.from_numpy(images).to(self.device))
-            found: npt.NDArray[np.float32] = maps[-1].float().cpu().numpy()
-        return found
+            return [each.float().cpu().numpy() for each in maps[-3:]]
+
+    def _mirror(self, stack: SliceStack) -> Mirror | None:
+        return find_mirror(stack, self.logits)
 
     def _fill(
         self,
@@ -183,7 +219,7 @@ class Segmenter:
         labels: npt.NDArray[np.uint8],
         probabilities: npt.NDArray[np.float32] | None,
         progress: Progress | None,
-    ) -> None:
+    ) -> Agreement:
         # views in canonical order: what is written here lands on the scan's own grid
         order = stack.volume.geometry.canonical
         slices = order.apply(labels)
@@ -192,11 +228,16 @@ class Segmenter:
         height, width = np.max([view.plan.canvas for view in views], axis=0).tolist()
         size = self.batch_size or max(1, min(_MOST_SLICES, _PIXELS_AT_A_TIME // (height * width)))
         parts = [slice(at, min(at + size, len(stack))) for at in range(0, len(stack), size)]
+        agreement = Agreement(len(views), self.recipe.threshold)
 
-        def keep(part: slice, logits: list[npt.NDArray[np.float32]]) -> None:
-            looks = zip(views, logits, strict=True)
-            found = np.mean([view.plan.to_probabilities(each) for view, each in looks], axis=0)
+        def keep(part: slice, maps: list[list[npt.NDArray[np.float32]]]) -> None:
+            seen = zip(views, maps, strict=True)
+            looks = [view.plan.to_probabilities(each[-1]) for view, each in seen]
+            found = np.mean(looks, axis=0)
             slices[part] = found > self.recipe.threshold
+            agreement.add(looks, found)
+            if len(maps[0]) > 1:
+                agreement.add_maps(maps[0][-1], maps[0][0])
             if likely is not None:
                 likely[part] = found
 
@@ -209,14 +250,15 @@ class Segmenter:
                 images = made.result()
                 if number + 1 < len(parts):
                     made = beside.submit(_images, views, parts[number + 1])
-                logits = [self.logits(each) for each in images]
+                maps = [self.maps(each) for each in images]
                 if kept is not None:
                     kept.result()
-                kept = beside.submit(keep, part, logits)
+                kept = beside.submit(keep, part, maps)
                 if progress is not None:
                     progress(part.stop, len(stack))
             if kept is not None:
                 kept.result()
+        return agreement
 
 
 def _images(views: list[SliceStack], part: slice) -> list[npt.NDArray[np.float32]]:

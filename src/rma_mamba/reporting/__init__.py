@@ -2,5 +2,6 @@
 
 from rma_mamba.reporting.measure import Face, Measurements, measure
 from rma_mamba.reporting.preview import write_preview
+from rma_mamba.reporting.quality import Flag, Quality, assess
 
-__all__ = ["Face", "Measurements", "measure", "write_preview"]
+__all__ = ["Face", "Flag", "Measurements", "Quality", "assess", "measure", "write_preview"]

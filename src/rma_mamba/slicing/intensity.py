@@ -39,6 +39,11 @@ class IntensityScale:
     low: float
     high: float
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """Both."""
+        return self.low, self.high
+
     @classmethod
     def of_volume(cls, volume: Volume, recipe: SliceRecipe) -> IntensityScale:
         """The scale of a scan: its modality is the file's own, else told from the values."""

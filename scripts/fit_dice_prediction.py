@@ -1,0 +1,237 @@
+"""Fit how well agreement predicts Dice on validation patients, and judge it on test patients.
+
+    python scripts/fit_dice_prediction.py collect FOLDER cases.jsonl [SOURCE ...]
+    python scripts/fit_dice_prediction.py fit cases.jsonl bodies.jsonl      # writes the package's numbers
+
+FOLDER holds the public data of the model card. Patients of the validation side are fitted to; those of the test side
+are never looked at before the numbers are written. Each volume is also scored when it is made worse (noise, an
+inverted contrast, a mirrored header): so few patients fail by themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import optimize, stats
+
+from rma_mamba.datasets.cases import case_files, read_slice, read_volume
+from rma_mamba.files import replace_file
+from rma_mamba.inference import Segmenter
+from rma_mamba.inference import uncertainty as predicting
+from rma_mamba.inference.orientation import MIRRORS, decide, sure_pixels
+from rma_mamba.metrics import dice
+from rma_mamba.slicing import SliceStack
+from rma_mamba.training import load_recipe
+from rma_mamba.volume import Geometry, Volume
+
+SIDES = ("valid", "test")
+NAMES = ("expected", "looks", "maps", "kept")
+
+MOST_SLICES = 6  # of one patient, where a source is single slices
+COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.5)
+
+
+def collect(root: str, out: Path, *sources: str) -> None:
+    """Segment all patients of both sides, or those of some sources; one line for each scan."""
+    data = load_recipe("default", [f"data.root={root}"]).data
+    segmenter = Segmenter.load(device="cpu")
+    segmenter.check_orientation = False  # is judged by itself
+    with out.open("w") as file:
+        for source in (each for each in data.sources if not sources or each.name in sources):
+            for side in (*SIDES, "train"):
+                for patient, files in case_files(data, source, side).items():
+                    facts = {"source": source.name, "side": side, "patient": patient}
+                    whole = source.kind == "volumes"
+                    if side == "train" and (not whole or int(patient) % 2):
+                        continue
+                    for path in files[:: -(-len(files) // MOST_SLICES)]:
+                        read = read_volume if whole else read_slice
+                        volume, labels = read(data, source, path)
+                        for line in _lines(segmenter, volume, labels, whole, side == "train"):
+                            file.write(json.dumps({**facts, **line}) + "\n")
+                            file.flush()
+
+
+def _lines(
+    segmenter: Segmenter, volume: Volume, labels: Any, whole: bool, only_orientation: bool
+) -> Iterator[dict[str, Any]]:
+    if whole:
+        shown = replace(volume, modality=volume.modality or "MR")  # 8-bit grey values, CT as well
+        stack = SliceStack(shown, segmenter.recipe)
+        yield {"orientation": list(sure_pixels(stack, segmenter.logits).values())}
+    elif not labels.any():
+        return
+    for name, worse, truth in () if only_orientation else _worsened(volume, labels, whole):
+        started = time.monotonic()
+        found = segmenter(worse, modality="MR" if not whole else None)
+        yield {
+            "as": name,
+            "dice": dice(truth, found.mask.labels),
+            "agreements": dict(found.uncertainty.agreements),
+            "light": found.quality.light,
+            "flags": [flag.code for flag in found.quality.flags],
+            "seconds": round(time.monotonic() - started, 1),
+        }
+
+
+def _worsened(volume: Volume, labels: Any, whole: bool) -> Iterator[tuple[str, Volume, Any]]:
+    """The scan, and what may become of scans; thin slices are thinned out first: it is quicker."""
+    yield "as it is", volume, labels
+    if not whole:
+        return
+    geometry = volume.geometry
+    axis = geometry.canonical.permutation[0]
+    if geometry.spacing_mm[axis] < 6:
+        volume, labels = _thinned(volume, labels, axis, 2)
+    values = volume.values.astype(np.float32)
+    low, high = np.percentile(values, (1, 99))
+    spread, random = high - low, np.random.default_rng(0)
+    noise = random.normal(0, 0.25 * spread, values.shape).astype(np.float32)
+    yield "noise", replace(volume, values=values + noise), labels
+    yield "inverted", replace(volume, values=low + high - values), labels
+    flipped = volume.geometry.canonical.permutation[2]
+    yield "mirrored", replace(volume, values=np.flip(values, flipped)), np.flip(labels, flipped)
+
+
+def _thinned(volume: Volume, labels: Any, axis: int, step: int) -> tuple[Volume, Any]:
+    chosen = tuple(slice(None, None, step if each == axis else 1) for each in range(3))
+    affine = volume.geometry.affine.copy()
+    affine[:3, axis] *= step
+    values = volume.values[chosen]
+    return Volume(values, Geometry(values.shape, affine), volume.modality), labels[chosen]
+
+
+def fit(collected: Path, bodies: Path) -> None:
+    """Fit to the validation side, write the numbers, and print how they do on the test side."""
+    lines = [json.loads(line) for line in collected.read_text().splitlines()]
+    scored = [line for line in lines if "dice" in line]
+    valid = [line for line in scored if line["side"] == "valid"]
+    content = {
+        "weights_sha256": Segmenter.load(device="cpu").weights_sha256,
+        "provenance": _provenance(valid),
+        "line": _line(valid),
+    }
+    path = Path(predicting.__file__).with_name(predicting._CALIBRATION)
+    replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), "numbers")
+    predicting.calibration.cache_clear()
+    print(content["line"])
+    fronts = _by_patient(bodies)
+    whole = {source for source, _ in fronts}
+    for side in SIDES:
+        _print_prediction([line for line in scored if line["side"] == side], whole)
+    _print_worsened([line for line in scored if line["source"] in whole])
+    _print_orientation([line for line in lines if "orientation" in line], fronts)
+
+
+def _provenance(valid: list[dict[str, Any]]) -> dict[str, Any]:
+    counts: dict[str, int] = {}
+    for line in valid:
+        key = f"{line['source']}, {line['as']}"
+        counts[key] = counts.get(key, 0) + 1
+    return {
+        "made_by": "scripts/fit_dice_prediction.py",
+        "fitted_to": "validation patients of the embedded network, each source weighed alike",
+        "cases": counts,
+    }
+
+
+def _line(cases: list[dict[str, Any]]) -> dict[str, Any]:
+    """A logistic line by weighted non-negative least squares on the logit of Dice."""
+    groups = [(case["source"], case["as"]) for case in cases]
+    weight = np.sqrt([1 / groups.count(group) for group in groups])
+    rows = np.array(
+        [[predicting.logit(case["agreements"][name]) for name in NAMES] for case in cases]
+    )
+    aim = np.array([predicting.logit(min(max(case["dice"], 0.02), 0.98)) for case in cases])
+    # the intercept may have either sign, the slopes may not
+    design = np.column_stack([np.ones(len(rows)), -np.ones(len(rows)), rows])
+    solution, _ = optimize.nnls(design * weight[:, None], aim * weight)
+    slopes = {name: round(float(value), 4) for name, value in zip(NAMES, solution[2:], strict=True)}
+    return {
+        "intercept": round(float(solution[0] - solution[1]), 4),
+        "slopes": {name: value for name, value in slopes.items() if value},
+    }
+
+
+def _print_prediction(cases: list[dict[str, Any]], whole: set[str]) -> None:
+    volumes = [case for case in cases if case["source"] in whole]
+    groups = {
+        "volumes as they are": [case for case in volumes if case["as"] == "as it is"],
+        "volumes, worsened ones too": volumes,
+        "single slices": [case for case in cases if case["source"] not in whole],
+    }
+    risks = " | ".join(f"risk at {coverage:.0%}" for coverage in COVERAGES)
+    print(f"\n| {cases[0]['side']} | cases | mean error | rank correlation | {risks} |")
+    print("|" + "---|" * (4 + len(COVERAGES)))
+    for group, members in groups.items():
+        got = np.array([case["dice"] for case in members])
+        told = np.array([predicting.predict_dice(case["agreements"]) for case in members])
+        order = np.argsort(-told)
+        kept = [order[: max(1, round(coverage * len(got)))] for coverage in COVERAGES]
+        risks = " | ".join(f"{1 - got[each].mean():.3f}" for each in kept)
+        rank = stats.spearmanr(told, got).statistic
+        error = np.abs(told - got).mean()
+        print(f"| {group} | {len(got)} | {error:.3f} | {rank:.2f} | {risks} |")
+
+
+def _print_worsened(scored: list[dict[str, Any]]) -> None:
+    print("\n| made worse by | cases | Dice | predicted | told below 0.85 | other flags |")
+    print("|" + "---|" * 6)
+    for name in dict.fromkeys(case["as"] for case in scored):
+        cases = [case for case in scored if case["as"] == name]
+        flags: dict[str, int] = {}
+        for code in (code for case in cases for code in case["flags"]):
+            flags[code] = flags.get(code, 0) + 1
+        listed = ", ".join(f"{code} {count}" for code, count in flags.items()) or "none"
+        got = [case["dice"] for case in cases]
+        told = [predicting.predict_dice(case["agreements"]) for case in cases]
+        low = sum(dice < 0.85 for dice in told)
+        print(
+            f"| {name} | {len(cases)} | {min(got):.2f} to {max(got):.2f} | "
+            f"{min(told):.2f} to {max(told):.2f} | {low} | {listed} |"
+        )
+
+
+def _by_patient(bodies: Path) -> dict[tuple[str, str], float]:
+    lines = [json.loads(line) for line in bodies.read_text().splitlines()]
+    return {(line["source"], line["patient"]): line["body"] for line in lines}
+
+
+def _print_orientation(lines: list[dict[str, Any]], bodies: dict[tuple[str, str], float]) -> None:
+    """Mirroring a scan only changes places among its counts, and a sign: each is judged in all four forms."""
+    swaps = ((0, 1, 2, 3), (1, 0, 3, 2), (2, 3, 0, 1), (3, 2, 1, 0))
+    expected = [None, *MIRRORS]
+    for witness in ("both witnesses", "the network alone"):
+        print(f"\n| {witness}: side, source | scans | false alarms | {' | '.join(MIRRORS)} |")
+        print("|" + "---|" * 6)
+        for group in dict.fromkeys((line["side"], line["source"]) for line in lines):
+            members = [line for line in lines if (line["side"], line["source"]) == group]
+            right, alarms = [0] * 4, [0] * 4
+            for line in members:
+                front = bodies[line["source"], line["patient"]] * (witness == "both witnesses")
+                for number, swap in enumerate(swaps):
+                    counts = [line["orientation"][at] for at in swap]
+                    told = decide(counts, front if number < 2 else -front)
+                    right[number] += told == expected[number]
+                    alarms[number] += told is not None
+            found = [
+                f"{hits} named, {some} flagged" for hits, some in zip(right, alarms, strict=True)
+            ]
+            print(
+                f"| {', '.join(group)} | {len(members)} | {alarms[0]} | {' | '.join(found[1:])} |"
+            )
+
+
+if __name__ == "__main__":
+    command, *arguments = sys.argv[1:]
+    {
+        "collect": lambda: collect(arguments[0], Path(arguments[1]), *arguments[2:]),
+        "fit": lambda: fit(Path(arguments[0]), Path(arguments[1])),
+    }[command]()
