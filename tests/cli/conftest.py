@@ -1,14 +1,16 @@
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 from rma_mamba.cli.app import run
+from rma_mamba.reporting import Measurements, Quality, measure
+from rma_mamba.slicing import SliceRecipe
 from rma_mamba.volume import Mask, Volume
 from tiny import tiny_weights
 
@@ -30,6 +32,18 @@ class Result:
     modality: str = "MR"
     warnings: tuple[str, ...] = ()
     probabilities: np.ndarray | None = None
+    quality: Quality = field(default_factory=Quality)
+    uncertainty: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(agreements={"looks": 0.9})
+    )
+
+    @property
+    def measurements(self) -> Measurements:
+        return measure(self.mask)
+
+    @property
+    def uncertainty_bits(self) -> np.ndarray | None:
+        return self.probabilities
 
 
 class FakeSegmenter:
@@ -39,6 +53,10 @@ class FakeSegmenter:
     warnings: tuple[str, ...] = ()
     loaded: dict[str, object] | None = None
     modality: str | None = None
+    weights_sha256 = "0" * 64
+    recipe = SliceRecipe()
+    device = "cpu"
+    loads = 0
 
     @classmethod
     def load(
@@ -46,6 +64,7 @@ class FakeSegmenter:
     ) -> "FakeSegmenter":
         cls.loaded = {"model": model, "device": device, "batch_size": batch_size, "fast": fast}
         cls.loaded["precision"] = precision
+        cls.loads += 1
         return cls()
 
     def __call__(

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from rma_mamba.cli import outputs
+from rma_mamba.cli.request import Wanted
 from rma_mamba.errors import ScanError
 
 BOX_ML = 8 * 5 * 4 * 20 / 1000
@@ -32,6 +33,7 @@ def test_a_folder_gets_a_folder_per_case(command, segmenter, scan, tmp_path) -> 
     assert names(tmp_path / "out") == [
         "case_7/liver.nii.gz",
         "case_7/preview.png",
+        "case_7/run.json",
         "case_7/statistics.json",
     ]
 
@@ -114,7 +116,7 @@ def test_a_failed_write_leaves_no_file(command, segmenter, scan, tmp_path, monke
     [("a.nii.gz", "a"), ("b.c.NII", "b.c"), ("d.hdr", "d"), ("series 1", "series 1")],
 )
 def test_a_case_is_named_after_its_scan(scan_name: str, case: str, tmp_path: Path) -> None:
-    files = outputs.plan(Path(scan_name), tmp_path, preview=True, statistics=False)
+    files = outputs.plan(Path(scan_name), tmp_path, Wanted(preview=True))
     assert files.mask == tmp_path / case / "liver.nii.gz"
     assert files.preview == tmp_path / case / "preview.png"
     assert files.statistics is None

@@ -26,6 +26,10 @@ class Console:
         for sentence in dict.fromkeys(sentences):
             typer.echo(f"rma-mamba: warning: {sentence}", err=True)
 
+    def fail(self, text: str) -> None:
+        """Print an error that does not end the command."""
+        typer.echo(f"rma-mamba: error: {text}", err=True)
+
     def note(self, text: str) -> None:
         """Print a line unless quiet."""
         if not self.quiet:

@@ -3,11 +3,13 @@
     0    done
     1    a fault of this program
     2    wrong usage, setting or recipe
+    3    some cases of a cohort failed
     4    a scan or a geometry cannot be used
     5    weights are missing or damaged
     6    out of memory
     7    a device or an operator backend cannot run
     130  interrupted
+    143  terminated
 
 Only the errors of this package show their own text.
 """
@@ -20,6 +22,7 @@ import typer
 
 from rma_mamba.errors import RmaMambaError
 
+SOME_CASES_FAILED = 3
 OUT_OF_MEMORY = 6
 
 
@@ -27,9 +30,15 @@ def report(error: BaseException, *, verbose: bool) -> int:
     """Print `error` as one line on stderr (after its traceback if `verbose`); its exit code."""
     if verbose:
         traceback.print_exception(error)
-    message, code = _describe(error)
-    typer.echo(f"rma-mamba: error: {' '.join(message.split())}", err=True)
+    message, code = describe(error)
+    typer.echo(f"rma-mamba: error: {message}", err=True)
     return code
+
+
+def describe(error: BaseException) -> tuple[str, int]:
+    """An error's one line, which names no patient, and its exit code."""
+    message, code = _describe(error)
+    return " ".join(message.split()), code
 
 
 def _describe(error: BaseException) -> tuple[str, int]:

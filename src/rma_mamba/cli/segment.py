@@ -1,8 +1,7 @@
-"""`rma-mamba segment`: from a scan to a mask."""
+"""`rma-mamba segment`: from a scan, or a folder of scans, to masks."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,11 +14,13 @@ def segment(
     scan: Annotated[
         Path,
         typer.Option(
-            "--input", "-i", help="DICOM (folder, zip, file), NIfTI, NRRD, MetaImage or pictures."
+            "--input",
+            "-i",
+            help="DICOM (folder, zip, file), NIfTI, NRRD, MetaImage or pictures; or a folder of scans.",
         ),
     ],
     out: Annotated[
-        Path,
+        str,  # a path would lose the slash that tells a folder
         typer.Option(
             "--output", "-o", help="The mask (.nii, .nii.gz), or a folder for <case>/liver.nii.gz."
         ),
@@ -68,6 +69,23 @@ def segment(
     save_probabilities: Annotated[
         bool, typer.Option(help="Also write the probability of each voxel (NIfTI, float32).")
     ] = False,
+    save_uncertainty: Annotated[
+        bool, typer.Option(help="Also write how unsure each voxel is, in bits (NIfTI, float32).")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also write a report (HTML and PDF).")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip what was finished with the same settings.")
+    ] = False,
+    num_parts: Annotated[
+        int, typer.Option(min=1, help="Of a folder of scans: share it among so many runs.")
+    ] = 1,
+    part_id: Annotated[int, typer.Option(min=0, help="Which of them this is, from 0.")] = 0,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Of a folder of scans: this process, or a Ray cluster."),
+    ] = "local",
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")
     ] = False,
@@ -75,37 +93,19 @@ def segment(
         bool, typer.Option("--verbose", "-v", help="Say more; show where an error happened.")
     ] = False,
 ) -> None:
-    """Segment the liver in a CT or MR scan and write its mask on the scan's own grid."""
-    from rma_mamba.cli import outputs
+    """Segment the liver in a CT or MR scan, or in a folder of them, each mask on its scan's own grid."""
+    from rma_mamba.cli.interrupts import interruptible
     from rma_mamba.cli.numbers import parsed_spacing
-    from rma_mamba.reporting import measure
-    from rma_mamba.scans import read_scan
+    from rma_mamba.cli.request import Network, Reading, Request, Wanted
+    from rma_mamba.cli.segmenting import Sharing, segment_input
 
-    console = Console(quiet, verbose)
-    started = time.monotonic()
-    files = outputs.plan(
-        scan, out, preview=preview, statistics=statistics, probabilities=save_probabilities
+    request = Request(
+        Network(model, device, batch_size, fast, precision),
+        Reading(series, frame, strict, parsed_spacing(spacing_mm), modality),
+        Wanted(preview, statistics, save_probabilities, save_uncertainty, report),
+        resume,
     )
-    volume = read_scan(
-        scan, series=series, frame=frame, strict=strict, spacing_mm=parsed_spacing(spacing_mm)
-    )
-    console.detail(f"scan: {volume.geometry.shape} voxels, {volume.geometry.orientation}")
-
-    # Only now torch: a wrong path or a damaged scan is told at once.
-    from rma_mamba.inference import Segmenter
-
-    segmenter = Segmenter.load(
-        model, device=device, batch_size=batch_size, fast=fast, precision=precision
-    )
-    with console.progress("Segmenting") as progress:
-        result = segmenter(
-            volume,
-            modality=modality,
-            progress=progress,
-            keep_probabilities=save_probabilities,
-        )
-    found = measure(result.mask)
-    outputs.write(files, volume, result, found, model=model)
-    console.warn((*result.warnings, *found.warnings))
-    console.note(f"Liver: {found.volume_ml:.0f} mL ({result.modality})")
-    console.detail(f"time: {time.monotonic() - started:.1f} s")
+    sharing = Sharing(part_id, num_parts, engine)
+    with interruptible():
+        code = segment_input(scan, out, request, sharing, Console(quiet, verbose))
+    raise typer.Exit(code)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "count_frames",
+    "count_studies",
     "list_series",
     "read_geometry",
     "read_scan",
@@ -159,6 +160,23 @@ def count_frames(path: str | os.PathLike[str], *, series: int | str | None = Non
 
             return nifti.count_frames(scan)
     return 1
+
+
+def count_studies(files: Iterable[Path]) -> int:
+    """To how many studies these DICOM files belong; 0 if none of them is DICOM.
+
+    Raises:
+        ScanError: A file is missing or unreadable.
+    """
+    with _opened():
+        from rma_mamba.scans import dicom, entries
+
+        dicoms = [path for path in files if _kind(path) == "dicom"]
+        try:
+            found = dicom.list_series([entries.of_file(path) for path in dicoms])
+        except ScanError:  # none of them holds what DICOM needs
+            return 0
+        return len({one.study for one in found})
 
 
 def _kind(scan: Path) -> str:

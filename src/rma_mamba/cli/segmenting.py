@@ -1,0 +1,66 @@
+"""One scan or a cohort: which it is, and on to the code that does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rma_mamba.cli.cases import Case, find_cohort, part_of
+from rma_mamba.cli.console import Console
+from rma_mamba.cli.one_case import segment_case
+from rma_mamba.cli.request import Request
+from rma_mamba.errors import ConfigError, ScanError
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """How a cohort is shared: among runs, and among processes of this run."""
+
+    part: int = 0
+    parts: int = 1
+    engine: Literal["local", "ray"] = "local"
+
+    @property
+    def errors(self) -> str:
+        """Name of the list of errors: each run has its own."""
+        return "errors.jsonl" if self.parts == 1 else f"errors_{self.part}_of_{self.parts}.jsonl"
+
+
+def segment_input(
+    scan: Path, out: str, request: Request, sharing: Sharing, console: Console
+) -> int:
+    """Segment what lies at a path; the exit code. Errors are those of the parts."""
+    try:
+        cases = find_cohort(scan, Path(out))
+    except OSError as error:
+        raise ScanError(
+            f"the input cannot be looked into ({error.strerror or 'input/output error'}); expected "
+            "readable folders. Check the permissions."
+        ) from error
+    if cases is None:
+        if sharing != Sharing():
+            raise ConfigError(
+                "parts or an engine were asked for, but the input is one scan; expected a folder of "
+                "scans. Leave --num-parts, --part-id and --engine out."
+            )
+        _segment_one(scan, out, request, console)
+        return 0
+    from rma_mamba.cli import cohort
+
+    engine: cohort.Engine = cohort.one_after_another
+    if sharing.engine == "ray":
+        from rma_mamba.cli.ray_engine import over_ray as engine
+    chosen = part_of(cases, sharing.part, sharing.parts)
+    return cohort.segment_cohort(chosen, Path(out), request, console, engine, sharing.errors)
+
+
+def _segment_one(scan: Path, out: str, request: Request, console: Console) -> None:
+    case = Case(scan, scan.name)
+    with console.progress("Segmenting") as progress:
+        done = segment_case(case, out, request, request.network.load, progress, named=False)
+    console.warn(done.warnings)
+    for line in done.lines[:2]:
+        console.note(line)
+    for line in done.lines[2:]:
+        console.detail(line)

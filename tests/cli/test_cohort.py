@@ -1,0 +1,235 @@
+"""A folder of scans: one that fails does not stop the rest, and what is finished is not done again."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from pydicom.uid import generate_uid
+
+from dicom_series import save, series
+from rma_mamba.cli import outputs
+from rma_mamba.cli.cases import find_cohort
+from rma_mamba.errors import ConfigError, ScanError
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+
+
+@pytest.fixture
+def cohort(scan: Path, tmp_path: Path) -> Path:
+    """Three scans and a damaged one."""
+    folder = tmp_path / "cohort"
+    folder.mkdir()
+    for number, name in enumerate(("a.nii.gz", "b.nii", "deep/c.nii.gz")):
+        image = nib.load(scan)
+        values = np.asarray(image.dataobj).copy()
+        values[0, 0, 0] += number
+        (folder / name).parent.mkdir(exist_ok=True)
+        nib.save(nib.Nifti1Image(values, image.affine), folder / name)
+    (folder / "Doe.nii.gz").write_bytes(scan.read_bytes()[:-40])
+    return folder
+
+
+def test_one_bad_scan_does_not_stop_the_rest(command, segmenter, cohort, tmp_path) -> None:
+    out = tmp_path / "dir_v1.2"
+    done = command("segment", "-i", cohort, "-o", f"{out}/", "-s")
+    assert done.code == 3
+    files = ("liver.nii.gz", "run.json", "statistics.json")
+    found = [f"{case}/{name}" for case in ("a", "b", "deep/c") for name in files]
+    assert names(out) == sorted(["errors.jsonl", *found])
+    (line,) = (out / "errors.jsonl").read_text().splitlines()
+    failure = json.loads(line)
+    assert (failure["case"], failure["error"]) == ("Doe", "ScanError")
+    assert "cut off" in failure["message"]
+    assert "\n" not in failure["message"]
+    assert segmenter.loads == 1
+    assert "Doe" not in done.err
+    assert "3 of 4 cases done" in done.err
+
+
+def test_a_cohort_without_failures_leaves_no_list_of_errors(command, segmenter, cohort, tmp_path):
+    out = tmp_path / "out"
+    assert command("segment", "-i", cohort, "-o", out).code == 3
+    (cohort / "Doe.nii.gz").unlink()
+    assert command("segment", "-i", cohort, "-o", out).code == 0
+    assert not (out / "errors.jsonl").exists()
+
+
+def test_resume_does_only_what_is_not_finished(command, segmenter, cohort, tmp_path, monkeypatch):
+    out, done = tmp_path / "out", []
+    original = segmenter.__call__
+
+    def counted(self, scan, **options):
+        done.append(1)
+        return original(self, scan, **options)
+
+    monkeypatch.setattr(segmenter, "__call__", counted)
+
+    def again(*options: str) -> int:
+        done.clear()
+        command("segment", "-i", cohort, "-o", out, *options)
+        return len(done)
+
+    assert again() == 3
+    assert again("--resume") == 0
+    assert again() == 3  # without it everything is done anew
+    assert again("--resume", "-p") == 3  # a file is missing that is wanted now
+    assert again("--resume", "--fast") == 3  # other settings
+    assert again("--resume", "--fast") == 0
+    (out / "a" / "liver.nii.gz").write_bytes(b"changed")
+    assert again("--resume", "--fast") == 1
+    shutil.copy(cohort / "a.nii.gz", cohort / "deep" / "c.nii.gz")  # another input
+    assert again("--resume", "--fast") == 1
+    segmenter.weights_sha256 = "1" * 64
+    assert again("--resume", "--fast") == 3
+    (out / "b" / "run.json").write_text("[1]")
+    assert again("--resume", "--fast") == 1
+
+
+def test_parts_share_all_cases_and_each_has_its_own_errors(command, segmenter, cohort, tmp_path):
+    out = tmp_path / "out"
+    codes = [
+        command("segment", "-i", cohort, "-o", out, "--num-parts", 3, "--part_id", part).code
+        for part in range(3)
+    ]
+    assert sorted(codes) == [0, 0, 3]
+    assert {"a/liver.nii.gz", "b/liver.nii.gz", "deep/c/liver.nii.gz"} < set(names(out))
+    assert [name for name in names(out) if name.startswith("errors")] == ["errors_0_of_3.jsonl"]
+    wrong = command("segment", "-i", cohort, "-o", out, "--num-parts", 3, "--part-id", 3)
+    assert (wrong.code, "expected 0 to 2" in wrong.err) == (2, True)
+
+
+def test_run_json_says_what_ran_and_names_nobody(command, segmenter, cohort, tmp_path) -> None:
+    command("segment", "-i", cohort, "-o", tmp_path / "out", "-p", "--modality", "CT")
+    text = (tmp_path / "out" / "b" / "run.json").read_text()
+    run = json.loads(text)
+    assert run["modality"] == run["settings"]["modality"] == "CT"
+    assert len(run["input_sha256"]) == 64
+    assert run["weights_sha256"] == segmenter.weights_sha256
+    assert set(run["files"]) == {"liver.nii.gz", "preview.png"}
+    assert {"torch", "python", "rma-mamba"} <= set(run["versions"])
+    assert str(tmp_path) not in text
+
+
+def test_an_interrupt_is_one_line_and_leaves_no_file(command, segmenter, cohort, tmp_path) -> None:
+    segmenter.failure = KeyboardInterrupt()
+    (cohort / "Doe.nii.gz").unlink()
+    done = command("segment", "-i", cohort, "-o", tmp_path / "out")
+    assert done.code == 130
+    assert done.err == "rma-mamba: interrupted; no half-written file was left.\n"
+    assert not (tmp_path / "out").exists() or names(tmp_path / "out") == []
+
+
+def test_a_failed_rerun_leaves_all_files_as_they_were(
+    command, segmenter, scan, tmp_path, monkeypatch
+) -> None:
+    out = tmp_path / "out"
+    assert command("segment", "-i", scan, "-o", out, "-p", "-s").code == 0
+    before = {name: (out / name).read_bytes() for name in names(out)}
+
+    def fail(*_: object) -> None:
+        raise ScanError("the disk is full; expected space. Free some.")
+
+    segmenter.warnings = ("Another result.",)
+    monkeypatch.setattr(outputs, "write_mask", fail)
+    assert command("segment", "-i", scan, "-o", out, "-p", "-s", "--save-uncertainty").code == 4
+    assert {name: (out / name).read_bytes() for name in names(out)} == before
+
+
+def test_what_a_killed_run_left_is_cleared_by_the_next(command, segmenter, scan, tmp_path) -> None:
+    left = tmp_path / "out" / "case_7" / ".rma-mamba-0123.tmp"
+    left.mkdir(parents=True)
+    (left / "liver.nii.gz").write_bytes(b"half")
+    os.utime(left, (0, 0))
+    assert command("segment", "-i", scan, "-o", tmp_path / "out").code == 0
+    assert names(tmp_path / "out") == ["case_7/liver.nii.gz", "case_7/run.json"]
+
+
+def test_report_and_uncertainty_are_written_if_asked_for(
+    command, segmenter, scan, tmp_path
+) -> None:
+    out = tmp_path / "out"
+    assert command("segment", "-i", scan, "-o", out, "--report", "--save_uncertainty").code == 0
+    files = ("liver.nii.gz", "report.html", "report.pdf", "run.json", "uncertainty.nii.gz")
+    assert names(out) == [f"case_7/{name}" for name in files]
+    page = (out / "case_7" / "report.html").read_text()
+    assert "case_7" not in page
+    assert str(tmp_path) not in page
+
+
+@pytest.mark.parametrize("out", ["dir_v1.2/", "new/"])
+def test_an_output_that_ends_in_a_slash_is_a_folder(
+    command, segmenter, scan, tmp_path, out
+) -> None:
+    assert command("segment", "-i", scan, "-o", f"{tmp_path}/{out}").code == 0
+    assert names(tmp_path / out) == ["case_7/liver.nii.gz", "case_7/run.json"]
+
+
+def test_many_scans_do_not_fit_into_one_file(command, segmenter, cohort, tmp_path) -> None:
+    done = command("segment", "-i", cohort, "-o", tmp_path / "out.nii.gz")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "folder of 4 scans" in done.err
+    assert segmenter.loaded is None
+
+
+def test_parts_of_one_scan_are_refused(command, segmenter, scan, tmp_path) -> None:
+    done = command("segment", "-i", scan, "-o", tmp_path / "out", "--num-parts", 2)
+    assert (done.code, "the input is one scan" in done.err) == (2, True)
+
+
+def test_results_inside_the_input_are_no_input(command, segmenter, cohort) -> None:
+    (cohort / "Doe.nii.gz").unlink()
+    out = cohort / "results"
+    assert command("segment", "-i", cohort, "-o", out).code == 0
+    assert command("segment", "-i", cohort, "-o", out).code == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a", "b", "deep"]
+
+
+def touched(folder: Path, *files: str) -> Path:
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(b"x")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "cases"),
+    [
+        (["1.dcm", "2.dcm"], None),  # the slices of one series
+        (["1.dcm", "below/2.dcm"], None),
+        (["DICOMDIR", "a/1.dcm"], None),
+        (["a.nii", ".hidden.nii"], ["a"]),
+        (["a.hdr", "a.img", "b.img"], ["a", "b"]),
+        (["a.nii", "series/1.dcm", "empty/.keep"], ["a", "series"]),
+        (["p1/ct.nii.gz", "p2/ct.nii.gz", "p3/s/1.dcm"], ["p1/ct", "p2/ct", "p3"]),
+        (["a.mha", "b.nrrd", "c.zip", "notes.txt"], ["a", "b", "c"]),
+    ],
+    ids=str,
+)
+def test_what_is_a_cohort(tmp_path: Path, files: list[str], cases: list[str] | None) -> None:
+    found = find_cohort(touched(tmp_path, *files), tmp_path / "out")
+    assert (found and [case.name for case in found]) == cases
+
+
+def test_two_cases_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="same name but for their ending"):
+        find_cohort(touched(tmp_path, "a.nii", "A.nii.gz"), tmp_path / "out")
+
+
+def test_series_of_one_study_are_one_scan_and_studies_are_cases(tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    for name in ("one", "two"):
+        save(tmp_path / "study" / name, series())
+    assert find_cohort(tmp_path / "study", tmp_path / "out") is None
+    other = series()
+    for each in other:
+        each.StudyInstanceUID = generate_uid()
+    save(tmp_path / "study" / "three", other)
+    found = find_cohort(tmp_path / "study", tmp_path / "out")
+    assert found is not None
+    assert [case.name for case in found] == ["one", "three", "two"]

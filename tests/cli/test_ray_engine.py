@@ -1,0 +1,62 @@
+"""A cohort over Ray: a worker that is killed loses nothing. Skipped where Ray is not installed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rma_mamba.datasets.phantom import make_phantom
+from rma_mamba.scans import write_scan
+
+CASES = 6
+
+
+def test_without_ray_the_extra_is_named(command, segmenter, scan, monkeypatch, tmp_path) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = command("segment", "-i", scan.parent, "-o", tmp_path / "out", "--engine", "ray")
+    assert done.code == 7
+    assert "pip install 'rma-mamba[ray]'" in done.err
+    assert done.err.count("\n") == 1
+
+
+def workers() -> list[int]:
+    """Processes in which a worker lives, by the name that Ray gives them."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and b"ray::Worker" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_nothing(tiny: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="ray is not installed")
+    cohort, out = tmp_path / "cohort", tmp_path / "out"
+    volume = make_phantom(0, contrast="mr_t2").volume
+    for number in range(CASES):
+        write_scan(volume, cohort / f"case_{number}.nii.gz")
+    (cohort / "bad.nii.gz").write_bytes(b"no scan")
+    arguments = ["segment", "-i", cohort, "-o", out, "-m", tiny, "-d", "cpu", "--engine", "ray"]
+    command = [sys.executable, "-m", "rma_mamba.cli", *map(str, arguments)]
+    others = set(workers())
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        while process.poll() is None and not list(out.glob("*/run.json")):
+            time.sleep(0.05)
+        ours = sorted(set(workers()) - others)
+        assert ours, process.stderr and process.stderr.read()
+        os.kill(ours[0], signal.SIGKILL)
+        said = process.communicate()[1]
+    assert process.returncode == 3, said
+    failures = [json.loads(line) for line in (out / "errors.jsonl").read_text().splitlines()]
+    assert [failure["case"] for failure in failures] == ["bad"]
+    assert len(list(out.glob("*/liver.nii.gz"))) == CASES
+    assert not list(out.rglob(".rma-mamba-*"))
