@@ -1,7 +1,7 @@
 """Fit how well agreement predicts Dice on validation patients, and judge it on test patients.
 
     python scripts/fit_dice_prediction.py collect FOLDER cases.jsonl [SOURCE ...]
-    python scripts/fit_dice_prediction.py fit cases.jsonl bodies.jsonl      # writes the package's numbers
+    python scripts/fit_dice_prediction.py fit cases.jsonl                   # writes the package's numbers
 
 FOLDER holds the public data of the model card. Patients of the validation side are fitted to; those of the test side
 are never looked at before the numbers are written. Each volume is also scored when it is made worse (noise, an
@@ -25,9 +25,7 @@ from rma_mamba.datasets.cases import case_files, read_slice, read_volume
 from rma_mamba.files import replace_file
 from rma_mamba.inference import Segmenter
 from rma_mamba.inference import uncertainty as predicting
-from rma_mamba.inference.orientation import MIRRORS, decide, sure_pixels
 from rma_mamba.metrics import dice
-from rma_mamba.slicing import SliceStack
 from rma_mamba.training import load_recipe
 from rma_mamba.volume import Geometry, Volume
 
@@ -42,33 +40,26 @@ def collect(root: str, out: Path, *sources: str) -> None:
     """Segment all patients of both sides, or those of some sources; one line for each scan."""
     data = load_recipe("default", [f"data.root={root}"]).data
     segmenter = Segmenter.load(device="cpu")
-    segmenter.check_orientation = False  # is judged by itself
     with out.open("w") as file:
         for source in (each for each in data.sources if not sources or each.name in sources):
-            for side in (*SIDES, "train"):
+            for side in SIDES:
                 for patient, files in case_files(data, source, side).items():
                     facts = {"source": source.name, "side": side, "patient": patient}
                     whole = source.kind == "volumes"
-                    if side == "train" and (not whole or int(patient) % 2):
-                        continue
                     for path in files[:: -(-len(files) // MOST_SLICES)]:
                         read = read_volume if whole else read_slice
                         volume, labels = read(data, source, path)
-                        for line in _lines(segmenter, volume, labels, whole, side == "train"):
+                        for line in _lines(segmenter, volume, labels, whole):
                             file.write(json.dumps({**facts, **line}) + "\n")
                             file.flush()
 
 
 def _lines(
-    segmenter: Segmenter, volume: Volume, labels: Any, whole: bool, only_orientation: bool
+    segmenter: Segmenter, volume: Volume, labels: Any, whole: bool
 ) -> Iterator[dict[str, Any]]:
-    if whole:
-        shown = replace(volume, modality=volume.modality or "MR")  # 8-bit grey values, CT as well
-        stack = SliceStack(shown, segmenter.recipe)
-        yield {"orientation": list(sure_pixels(stack, segmenter.logits).values())}
-    elif not labels.any():
+    if not whole and not labels.any():
         return
-    for name, worse, truth in () if only_orientation else _worsened(volume, labels, whole):
+    for name, worse, truth in _worsened(volume, labels, whole):
         started = time.monotonic()
         found = segmenter(worse, modality="MR" if not whole else None)
         yield {
@@ -108,10 +99,9 @@ def _thinned(volume: Volume, labels: Any, axis: int, step: int) -> tuple[Volume,
     return Volume(values, Geometry(values.shape, affine), volume.modality), labels[chosen]
 
 
-def fit(collected: Path, bodies: Path) -> None:
+def fit(collected: Path) -> None:
     """Fit to the validation side, write the numbers, and print how they do on the test side."""
-    lines = [json.loads(line) for line in collected.read_text().splitlines()]
-    scored = [line for line in lines if "dice" in line]
+    scored = [json.loads(line) for line in collected.read_text().splitlines()]
     valid = [line for line in scored if line["side"] == "valid"]
     content = {
         "weights_sha256": Segmenter.load(device="cpu").weights_sha256,
@@ -122,12 +112,10 @@ def fit(collected: Path, bodies: Path) -> None:
     replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), "numbers")
     predicting.calibration.cache_clear()
     print(content["line"])
-    fronts = _by_patient(bodies)
-    whole = {source for source, _ in fronts}
+    whole = {line["source"] for line in scored if line["as"] != "as it is"}
     for side in SIDES:
         _print_prediction([line for line in scored if line["side"] == side], whole)
     _print_worsened([line for line in scored if line["source"] in whole])
-    _print_orientation([line for line in lines if "orientation" in line], fronts)
 
 
 def _provenance(valid: list[dict[str, Any]]) -> dict[str, Any]:
@@ -199,39 +187,9 @@ def _print_worsened(scored: list[dict[str, Any]]) -> None:
         )
 
 
-def _by_patient(bodies: Path) -> dict[tuple[str, str], float]:
-    lines = [json.loads(line) for line in bodies.read_text().splitlines()]
-    return {(line["source"], line["patient"]): line["body"] for line in lines}
-
-
-def _print_orientation(lines: list[dict[str, Any]], bodies: dict[tuple[str, str], float]) -> None:
-    """Mirroring a scan only changes places among its counts, and a sign: each is judged in all four forms."""
-    swaps = ((0, 1, 2, 3), (1, 0, 3, 2), (2, 3, 0, 1), (3, 2, 1, 0))
-    expected = [None, *MIRRORS]
-    for witness in ("both witnesses", "the network alone"):
-        print(f"\n| {witness}: side, source | scans | false alarms | {' | '.join(MIRRORS)} |")
-        print("|" + "---|" * 6)
-        for group in dict.fromkeys((line["side"], line["source"]) for line in lines):
-            members = [line for line in lines if (line["side"], line["source"]) == group]
-            right, alarms = [0] * 4, [0] * 4
-            for line in members:
-                front = bodies[line["source"], line["patient"]] * (witness == "both witnesses")
-                for number, swap in enumerate(swaps):
-                    counts = [line["orientation"][at] for at in swap]
-                    told = decide(counts, front if number < 2 else -front)
-                    right[number] += told == expected[number]
-                    alarms[number] += told is not None
-            found = [
-                f"{hits} named, {some} flagged" for hits, some in zip(right, alarms, strict=True)
-            ]
-            print(
-                f"| {', '.join(group)} | {len(members)} | {alarms[0]} | {' | '.join(found[1:])} |"
-            )
-
-
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
     {
         "collect": lambda: collect(arguments[0], Path(arguments[1]), *arguments[2:]),
-        "fit": lambda: fit(Path(arguments[0]), Path(arguments[1])),
+        "fit": lambda: fit(Path(arguments[0])),
     }[command]()

@@ -1,51 +1,105 @@
-"""A network that knows one orientation tells a mirrored patient."""
+"""A header that exchanges sides, or gives slices a wrong distance, is told from the body."""
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from rma_mamba.inference.orientation import find_mirror, sure_pixels
-from rma_mamba.slicing import SliceRecipe, SliceStack
+from rma_mamba.datasets.phantom import make_phantom
+from rma_mamba.inference.orientation import (
+    Bearing,
+    anatomy,
+    bearing,
+    exchanged,
+    summed_up,
+)
+from rma_mamba.inference.orientation_network import (
+    Answers,
+    OrientationNetwork,
+    orientation_network,
+)
+from rma_mamba.inference.thumbnails import COARSE, SIDE, body_box, thumbnails
+from rma_mamba.slicing import SliceStack
 from rma_mamba.volume import Geometry, Volume
 
-RECIPE = SliceRecipe(size=64, spacing_mm=4.0)
+HEIGHTS_MM = np.arange(8) * 20.0
 
 
-def logits(images: np.ndarray) -> np.ndarray:
-    """Sure of liver where it is bright in the quarter at the front right of the patient."""
-    found = np.where(images[:, :1] > 0.8, 5.0, -5.0)
-    found[:, :, 32:] = -5
-    found[..., 32:] = -5
-    return found
+def answers(right: float = 2.0, front: float = 2.0, rise: float = 1.0) -> Answers:
+    one = torch.ones(8)
+    return Answers(right * one, front * one, torch.tensor(HEIGHTS_MM * rise / 100), one)
 
 
-def stack(slices: int = 12, bright: tuple[int, int] = (0, 0)) -> SliceStack:
-    """A body with a bright organ in one quarter, in canonical order."""
-    values = np.full((slices, 64, 64), 300, np.int16)
-    rows, columns = (slice(10 + 32 * half, 26 + 32 * half) for half in bright)
-    values[:, rows, columns] = 1000
-    affine = np.array([[0, 0, -4.0, 0], [0, -4, 0, 0], [5, 0, 0, 0], [0, 0, 0, 1]])
-    return SliceStack(Volume(values, Geometry(values.shape, affine), "MR"), RECIPE)
+@pytest.fixture(scope="module")
+def body() -> Volume:
+    return make_phantom(0, contrast="mr_t2").volume
 
 
-@pytest.mark.parametrize(
-    ("bright", "mirror"),
-    [
-        ((0, 0), None),
-        ((0, 1), "left and right"),
-        ((1, 0), "belly and back"),
-        ((1, 1), "left and right, and belly and back"),
-    ],
-)
-def test_each_mirror_image_is_told(bright: tuple[int, int], mirror: str | None) -> None:
-    assert find_mirror(stack(bright=bright), logits) == mirror
+def stack(volume: Volume) -> SliceStack:
+    return SliceStack(volume, COARSE)
 
 
-def test_nothing_is_said_of_few_slices_or_little_liver() -> None:
-    assert find_mirror(stack(4, (1, 1)), logits) is None
-    assert find_mirror(stack(bright=(0, 1)), lambda images: logits(0 * images)) is None
+def test_a_mirror_image_is_told_the_very_opposite() -> None:
+    torch.manual_seed(0)
+    network = OrientationNetwork().eval()
+    pictures = torch.randn(3, SIDE, SIDE)
+    said = network.ask(pictures)
+    across, down = network.ask(pictures.flip(-1)), network.ask(pictures.flip(-2))
+    torch.testing.assert_close(across.right, -said.right)
+    torch.testing.assert_close(across.front, said.front)
+    torch.testing.assert_close(down.right, said.right)
+    torch.testing.assert_close(down.front, -said.front)
+    torch.testing.assert_close(across.height_dm, down.height_dm)
+    torch.testing.assert_close(across.liver, said.liver)
+    assert not torch.allclose(said.right, 0 * said.right)
 
 
-def test_a_little_more_in_a_mirror_image_is_no_mirror() -> None:
-    assert set(sure_pixels(stack(), logits).values()) == {0, 10 * 16 * 16}
-    even = lambda images: np.full((len(images), 1, 64, 64), 5.0)  # noqa: E731
-    assert find_mirror(stack(), even) is None
+@given(right=st.floats(-9, 9), front=st.floats(-9, 9), rise=st.floats(-3, 3))
+def test_each_side_is_doubted_by_itself(right: float, front: float, rise: float) -> None:
+    seen = summed_up(answers(right, front, rise), HEIGHTS_MM)
+    assert seen.rise == pytest.approx(rise, abs=1e-5)
+    sides = exchanged(seen)
+    assert ("left and right" in sides) == (right < -1)
+    assert ("belly and back" in sides) == (front < -1)
+    if abs(rise) > 1e-3:
+        assert ("head and feet" in sides) == (rise < 0)
+
+
+def test_heights_without_order_say_nothing_of_head_and_feet() -> None:
+    said = answers()
+    said.height_dm[:] = torch.tensor([0, -1, 1, -1, 1, -1, 1, 0])
+    assert exchanged(summed_up(said, HEIGHTS_MM)) == ()
+    assert summed_up(answers(rise=0), HEIGHTS_MM).steady == 0
+
+
+def test_too_little_is_not_judged(body: Volume) -> None:
+    few = Volume(
+        body.values[:, :, :4], Geometry((*body.geometry.shape[:2], 4), body.geometry.affine)
+    )
+    assert bearing(stack(few)) == Bearing(slices=4)
+    assert anatomy(stack(few)).exchanged == ()
+    nothing = Volume(0 * body.values, body.geometry, "MR")
+    assert bearing(stack(nothing)) == Bearing()
+    assert not anatomy(stack(nothing)).without_liver
+
+
+def test_a_thumbnail_shows_the_body_alone() -> None:
+    grey = np.zeros((96, 96), np.float32)
+    grey[20:60, 10:70] = 0.5
+    grey[80, 80] = 1
+    assert body_box(grey) == (20, 60, 10, 70)
+    assert body_box(grey[:, :25]) is None  # too narrow
+    assert body_box(0 * grey) is None
+
+
+def test_thumbnails_run_from_foot_to_head(body: Volume) -> None:
+    pictures, shown = thumbnails(stack(body), 6)
+    assert pictures.shape == (6, SIDE, SIDE)
+    assert shown[0] == 0
+    assert (np.diff(shown) > 0).all()
+    assert abs(float(pictures.mean())) < 1e-4
+
+
+def test_the_network_is_very_small() -> None:
+    assert sum(each.numel() for each in orientation_network().parameters()) < 50_000

@@ -1,86 +1,137 @@
-"""Does the header exchange left and right, or belly and back? The anatomy tells, the header cannot.
+"""Does the header exchange sides, or give slices a wrong distance? The anatomy tells, the header cannot.
 
-Two witnesses. The network learnt on patients whose liver is on the right and whose spine is at the back: it is
-shown a few slices as they are and mirrored, and is sure of more liver where they are the right way round. And
-the body's mean picture tells front from back (`body.py`); where it speaks clearly, it decides on that.
+A very small network sees thumbnails of a few axial slices. It learnt on patients whose liver is on the right, whose
+spine is at the back and whose lungs are above; which of these a scan shows does not depend on where liver was found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.reporting.quality import Mirror
+from rma_mamba.inference.orientation_network import Answers, orientation_network
+from rma_mamba.inference.thumbnails import thumbnails
+from rma_mamba.reporting.quality import Anatomy, Exchange
 from rma_mamba.slicing import SliceStack
 
-Images = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.float64]
 
-SLICES = 10  # evenly from foot to head
-SURE_LOGIT = 2.2  # a probability of 0.9
-MORE = 1.15  # times the sure liver of the scan as it is: docs/quality.md has what this finds and misses
-CLEAR = 0.15  # of what `front_is_front` says
-_LEAST_SLICES = 5  # fewer show too little of a body to judge
-_LEAST_PIXELS = 100
-
-MIRRORS: dict[Mirror, tuple[slice, slice]] = {
-    "left and right": (slice(None), slice(None, None, -1)),
-    "belly and back": (slice(None, None, -1), slice(None)),
-    "left and right, and belly and back": (slice(None, None, -1), slice(None, None, -1)),
-}
+LEAST_SLICES = 5  # fewer show too little of a body to judge
+_MOST_LIVER = 3  # slices: of those that look most like liver
 
 
-def find_mirror(
-    stack: SliceStack, logits: Callable[[Images], npt.NDArray[Any]], front: float = 0.0
-) -> Mirror | None:
-    """What the header of a scan seems to exchange; None if nothing, or if too little is seen.
+@dataclass(frozen=True)
+class Limits:
+    """Where doubt begins: chosen on validation patients, docs/quality.md has what they find and miss.
 
-    A patient whose organs lie the other way round (situs inversus) looks as a mirrored header does.
+    Args:
+        side: Mean log-odds that a side is where the header says; under the negative of it the header is doubted.
+        steady: Correlation of heights told from pictures and from the header; under the negative of it head and
+            feet are doubted.
+        straight: The same correlation, above which the distance of slices is told,
+        body_mm: from so much of the body.
+        liver: Log-odds under which no slice seems to hold liver.
+    """
+
+    side: float = 1.0
+    steady: float = 0.6
+    straight: float = 0.95
+    body_mm: float = 150.0
+    liver: float = -1.5
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Bearing:
+    """What a few slices say together.
+
+    Args:
+        right: Mean log-odds that the patient's right is where the header says.
+        front: The same of the belly.
+        rise: Millimetres of body for one of the header, from foot to head: 1 if the header is right.
+        steady: Correlation of both, -1 to 1; near 0 where heights cannot be told.
+        body_mm: What of the body is seen, from the lowest to the highest slice.
+        liver: Mean log-odds of liver in those slices that look most like it.
+        slices: Slices that were seen.
+    """
+
+    right: float = 0.0
+    front: float = 0.0
+    rise: float = 0.0
+    steady: float = 0.0
+    body_mm: float = 0.0
+    liver: float = 0.0
+    slices: int = 0
+
+
+def anatomy(stack: SliceStack, limits: Limits = LIMITS) -> Anatomy:
+    """What the body says of a scan's header; nothing where too little of it is seen.
 
     Args:
         stack: The scan's slices.
-        logits: Images [slice, 3, height, width] to the finest map [slice, 1, height, width].
-        front: What `front_is_front` says of the scan.
+        limits: Where doubt begins.
     """
-    if len(stack) < _LEAST_SLICES:
-        return None
-    return decide(list(sure_pixels(stack, logits).values()), front)
+    seen = bearing(stack)
+    told = abs(seen.steady) > limits.straight and seen.body_mm > limits.body_mm
+    rise = abs(seen.rise) if told else None
+    return Anatomy(exchanged(seen, limits), rise, seen.liver < limits.liver)
 
 
-def decide(pixels: Sequence[int], front: float) -> Mirror | None:
-    """What both witnesses say together.
+def bearing(stack: SliceStack) -> Bearing:
+    """How the body in a scan lies.
 
     Args:
-        pixels: Of sure liver, in the order of `sure_pixels`.
-        front: What `front_is_front` says.
+        stack: The scan's slices.
     """
-    as_it_is, *mirrored = pixels
-    mirrors = list(MIRRORS)
-    believed = dict(zip(mirrors, mirrored, strict=True))
-    more = MORE
-    if front > CLEAR:
-        believed = {mirrors[0]: mirrored[0]}
-    elif front < -CLEAR:
-        believed, more = {mirror: believed[mirror] for mirror in mirrors[1:]}, 1.0
-    best = max(believed, key=believed.__getitem__)
-    return best if believed[best] > max(_LEAST_PIXELS, more * as_it_is) else None
+    pictures, shown = thumbnails(stack)
+    if len(shown) < LEAST_SLICES:
+        return Bearing(slices=len(shown))
+    geometry = stack.volume.geometry
+    distance_mm = geometry.spacing_mm[geometry.canonical.permutation[0]]
+    return summed_up(orientation_network().ask(pictures), shown * distance_mm)
 
 
-def sure_pixels(stack: SliceStack, logits: Callable[[Images], npt.NDArray[Any]]) -> dict[str, int]:
-    """Pixels of sure liver in a few slices as they are, and in each mirror image; arguments as above."""
-    images = _some_slices(stack)
-    found = {"as it is": _sure_pixels(logits(images))}
-    for mirror, flip in MIRRORS.items():
-        found[mirror] = _sure_pixels(logits(np.ascontiguousarray(images[..., *flip])))
-    return found
+def summed_up(answers: Answers, height_mm: Numbers) -> Bearing:
+    """The answers of several slices together.
+
+    Args:
+        answers: Of each slice.
+        height_mm: Of each slice, as the header says.
+    """
+    right, front, told_dm, liver = (
+        each.double().numpy()
+        for each in (answers.right, answers.front, answers.height_dm, answers.liver)
+    )
+    rise, steady = _line(height_mm, told_dm * 100)
+    most = float(np.sort(liver)[-_MOST_LIVER:].mean())
+    body_mm = abs(rise) * float(np.ptp(height_mm))
+    return Bearing(
+        float(right.mean()), float(front.mean()), rise, steady, body_mm, most, len(liver)
+    )
 
 
-def _some_slices(stack: SliceStack) -> Images:
-    chosen = np.unique(np.linspace(0, len(stack) - 1, SLICES).round().astype(int)).tolist()
-    return np.concatenate([stack[at : at + 1] for at in chosen])
+def exchanged(seen: Bearing, limits: Limits = LIMITS) -> tuple[Exchange, ...]:
+    """The sides that the header of a scan seems to exchange; none where too little is seen.
+
+    A patient whose organs lie the other way round (situs inversus) looks as a mirrored header does.
+    """
+    doubted: dict[Exchange, bool] = {
+        "left and right": seen.right < -limits.side,
+        "belly and back": seen.front < -limits.side,
+        "head and feet": seen.steady < -limits.steady,
+    }
+    return tuple(side for side, doubt in doubted.items() if doubt)
 
 
-def _sure_pixels(logits: npt.NDArray[Any]) -> int:
-    return int(np.count_nonzero(logits > SURE_LOGIT))
+def _line(x: Numbers, y: Numbers) -> tuple[float, float]:
+    """Slope and correlation of y over x; 0 where one of them does not change."""
+    x, y = x - x.mean(), y - y.mean()
+    spread = float((x * x).sum() * (y * y).sum())
+    if spread <= 0:
+        return 0.0, 0.0
+    both = float((x * y).sum())
+    return both / float((x * x).sum()), both / spread**0.5

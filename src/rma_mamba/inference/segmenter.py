@@ -17,13 +17,12 @@ from torch import nn
 from rma_mamba.errors import ConfigError, WeightsError
 from rma_mamba.inference.device import choose_device
 from rma_mamba.inference.given import Scan, as_volume
-from rma_mamba.inference.orientation import find_mirror
+from rma_mamba.inference.orientation import anatomy
 from rma_mamba.inference.postprocess import remove_islands
 from rma_mamba.inference.uncertainty import Agreement, Uncertainty, entropy_bits, judge
 from rma_mamba.models import create_model, for_inference, list_models
 from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
 from rma_mamba.reporting import Measurements, Quality, assess, measure
-from rma_mamba.reporting.quality import Mirror
 from rma_mamba.slicing import SliceRecipe, SliceStack, detect_modality, has_lost_its_intercept
 from rma_mamba.slicing.intensity import LOST_INTERCEPT
 from rma_mamba.volume import Mask, Modality, Volume
@@ -87,7 +86,6 @@ class Segmenter:
         precision: Of matrix products. bfloat16 is faster where the hardware has it; about one voxel of the
             liver in a thousand changes.
         weights_sha256: Of the weights' tensors, where they come from a file.
-        check_orientation: Whether to look for a header that mirrors the patient; None: unless `fast`.
     """
 
     def __init__(
@@ -101,13 +99,11 @@ class Segmenter:
         fast: bool = False,
         precision: Precision = "float32",
         weights_sha256: str | None = None,
-        check_orientation: bool | None = None,
     ) -> None:
         self.device = choose_device(device)
         self.dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self.model = for_inference(model, self.dtype).to(self.device)
         self.weights_sha256 = weights_sha256
-        self.check_orientation = not fast if check_orientation is None else check_orientation
         looks = recipe.magnifications[: 1 if fast else None]
         self.recipe = recipe.model_copy(update={"magnifications": looks})
         self.batch_size = batch_size
@@ -194,7 +190,7 @@ class Segmenter:
             mask,
             stack.scale.range,
             predicted_dice=uncertainty.predicted_dice,
-            mirror=self._mirror(stack) if self.check_orientation else None,
+            anatomy=anatomy(stack),
         )
         warnings = tuple(dict.fromkeys((*volume.warnings, *measure(mask).warnings)))
         return Segmentation(mask, known, warnings, probabilities, quality, uncertainty)
@@ -209,9 +205,6 @@ class Segmenter:
         with torch.inference_mode(), torch.autocast(self.device.type, self.dtype, enabled=half):
             maps: list[Any] = self.model(torch.from_numpy(images).to(self.device))
             return [each.float().cpu().numpy() for each in maps[-3:]]
-
-    def _mirror(self, stack: SliceStack) -> Mirror | None:
-        return find_mirror(stack, self.logits)
 
     def _fill(
         self,

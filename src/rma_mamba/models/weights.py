@@ -69,9 +69,9 @@ class Checkpoint:
     sha256: str
 
 
-def embedded_weights() -> AbstractContextManager[Path]:
-    """The file of the weights inside the package, for as long as a `with` block lasts."""
-    return as_file(files("rma_mamba") / "weights" / f"{EMBEDDED}.safetensors")
+def embedded_weights(name: str = EMBEDDED) -> AbstractContextManager[Path]:
+    """The file of weights inside the package, for as long as a `with` block lasts."""
+    return as_file(files("rma_mamba") / "weights" / f"{name}.safetensors")
 
 
 def encode_checkpoint(

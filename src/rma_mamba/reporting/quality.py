@@ -22,7 +22,7 @@ from rma_mamba.volume import Geometry, Mask, Volume
 
 Severity = Literal["yellow", "red"]
 Light = Literal["green", "yellow", "red"]
-Mirror = Literal["left and right", "belly and back", "left and right, and belly and back"]
+Exchange = Literal["left and right", "belly and back", "head and feet"]
 
 _LIGHTS: tuple[Light, ...] = ("green", "yellow", "red")
 _BODY = 0.1  # of the grey scale: brighter than air
@@ -47,6 +47,7 @@ class Limits:
         liver_share: Least share of the body that the liver has in the slice where it is largest.
         part_share: A part of this share of the liver counts.
         dice: Predicted Dice under which the light is yellow, and red.
+        rise: Millimetres of body for one of the header, from slice to slice; docs/quality.md has what is usual.
     """
 
     usual_ml: tuple[float, float] = (600.0, 2500.0)
@@ -58,9 +59,25 @@ class Limits:
     liver_share: float = 0.08
     part_share: float = 0.01
     dice: tuple[float, float] = (0.85, 0.70)
+    rise: tuple[float, float] = (0.45, 2.2)
 
 
 LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What the body in a scan says of its header, beside the mask.
+
+    Args:
+        exchanged: Sides that the header seems to exchange.
+        rise: Millimetres of body for one of the header, from slice to slice; None where it cannot be told.
+        without_liver: Whether no slice looks as if it held liver.
+    """
+
+    exchanged: tuple[Exchange, ...] = ()
+    rise: float | None = None
+    without_liver: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,13 +126,16 @@ class Quality:
         return {"light": self.light, "predicted_dice": dice, "flags": flags}
 
 
+NOTHING_SAID = Anatomy()
+
+
 def assess(
     volume: Volume,
     mask: Mask,
     scale: tuple[float, float],
     *,
     predicted_dice: float | None = None,
-    mirror: Mirror | None = None,
+    anatomy: Anatomy = NOTHING_SAID,
     limits: Limits = LIMITS,
 ) -> Quality:
     """Everything that speaks against a mask.
@@ -125,11 +145,12 @@ def assess(
         mask: Its mask.
         scale: Intensities that the network saw as 0 and 1.
         predicted_dice: What the agreement of looks and maps predicts.
-        mirror: What the header seems to exchange, if anything.
+        anatomy: What the body says of the header.
         limits: Where the unusual begins.
     """
     flags = [
-        *_header(mirror),
+        *_header(anatomy, limits),
+        *_region(anatomy, mask),
         *_volume(mask, limits),
         *_slices(mask.geometry, mask, limits),
         *_parts(mask, limits),
@@ -140,14 +161,27 @@ def assess(
     return Quality(tuple(flags), predicted_dice)
 
 
-def _header(mirror: Mirror | None) -> Iterator[Flag]:
-    if mirror is not None:
+def _header(anatomy: Anatomy, limits: Limits) -> Iterator[Flag]:
+    if anatomy.exchanged:
         yield Flag(
             "mirrored",
-            f"The organs lie as if the header exchanged {mirror}: "
+            f"The organs lie as if the header exchanged {', and '.join(anatomy.exchanged)}: "
             "the mask is not to be trusted. Compare the scan with its source.",
             "red",
         )
+    low, high = limits.rise
+    if anatomy.rise is not None and not low <= anatomy.rise <= high:
+        message = (
+            f"From slice to slice the body changes as if they lay {anatomy.rise:.1f} times as far apart as the "
+            "header says: volumes are wrong by as much. Check the distance of slices in the header."
+        )
+        yield Flag("slice_distance", message, "red")
+
+
+def _region(anatomy: Anatomy, mask: Mask) -> Iterator[Flag]:
+    if anatomy.without_liver and mask.labels.any():
+        message = "No slice looks as if it held liver: the scan may show another region."
+        yield Flag("other_region", message, "yellow")
 
 
 def _volume(mask: Mask, limits: Limits) -> Iterator[Flag]:
