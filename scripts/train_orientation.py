@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import rma_mamba
 from rma_mamba.datasets.augment import training_transform
-from rma_mamba.datasets.cases import case_files, read_cases, read_volume
+from rma_mamba.datasets.cases import case_files, read_cases, read_slice, read_volume
 from rma_mamba.datasets.config import DataConfig, Side
 from rma_mamba.datasets.slices import Draw, SliceDataset
 from rma_mamba.files import replace_file
@@ -209,7 +209,7 @@ def judge(root: str, side: Side) -> None:
             livers[f"slices with liver: {share}; flagged"] += anatomy(
                 SliceStack(scan, COARSE)
             ).without_liver
-            for factor in DISTANCES if part == "whole" else ():
+            for factor in DISTANCES if part == "whole" and "T1" not in name else ():
                 rises[f"distance times {factor:g}"] += _is_told(scan, factor)
             counts = told.setdefault(f"{name.rpartition(' ')[0]}, {part.split()[0]}", Counter())
             counts["scans"] += 1
@@ -268,9 +268,17 @@ def _mirrored(volume: Volume, form: tuple[Exchange, ...]) -> Volume:
 def volumes(root: str, side: Side) -> Iterator[tuple[str, Volume, Any]]:
     """The whole volumes of a side, and their labels; 8-bit grey values are shown as MR is."""
     data = data_of(root)
-    for source in (each for each in data.sources if each.kind == "volumes"):
+    for source in (each for each in data.sources if each.kind == "volumes" or each.ordered):
         for patient, files in case_files(data, source, side).items():
-            volume, labels = read_volume(data, source, files[0])
+            if source.ordered:
+                pairs = [read_slice(data, source, path) for path in files]
+                values, labels = (
+                    np.concatenate(parts, axis=2)
+                    for parts in zip(*((seen.values, label) for seen, label in pairs), strict=True)
+                )
+                volume = Volume(values, Geometry(values.shape, pairs[0][0].geometry.affine))
+            else:
+                volume, labels = read_volume(data, source, files[0])
             yield f"{source.name} {patient}", replace(volume, modality="MR"), labels
 
 

@@ -7,6 +7,7 @@ spine is at the back and whose lungs are above; which of these a scan shows does
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from rma_mamba.inference.thumbnails import thumbnails
 from rma_mamba.reporting.quality import Anatomy, Exchange
 from rma_mamba.slicing import SliceStack
 
-Numbers = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.floating[Any]]
 
 LEAST_SLICES = 5  # fewer show too little of a body to judge
 _MOST_LIVER = 3  # slices: of those that look most like liver
