@@ -1,5 +1,8 @@
 """A header that exchanges sides, or gives slices a wrong distance, is told from the body."""
 
+import itertools
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -20,9 +23,12 @@ from rma_mamba.inference.orientation_network import (
     orientation_network,
 )
 from rma_mamba.inference.thumbnails import COARSE, SIDE, body_box, thumbnails
+from rma_mamba.reporting.quality import Exchange
 from rma_mamba.slicing import SliceStack
 from rma_mamba.volume import Geometry, Volume
 
+SIDES: tuple[Exchange, ...] = ("left and right", "belly and back", "head and feet")
+SMALL: Any = {"shape": (96, 96, 24), "spacing_mm": (4.0, 4.0, 10.0)}
 HEIGHTS_MM = np.arange(8) * 20.0
 
 
@@ -33,7 +39,7 @@ def answers(right: float = 2.0, front: float = 2.0, rise: float = 1.0) -> Answer
 
 @pytest.fixture(scope="module")
 def body() -> Volume:
-    return make_phantom(0, contrast="mr_t2").volume
+    return make_phantom(0, contrast="mr_t2", **SMALL).volume
 
 
 def stack(volume: Volume) -> SliceStack:
@@ -82,6 +88,29 @@ def test_too_little_is_not_judged(body: Volume) -> None:
     nothing = Volume(0 * body.values, body.geometry, "MR")
     assert bearing(stack(nothing)) == Bearing()
     assert not anatomy(stack(nothing)).without_liver
+
+
+@pytest.mark.parametrize("contrast", ["mr_t2", "ct"])
+def test_a_synthetic_body_is_told_in_each_of_its_forms(contrast: str) -> None:
+    volume = make_phantom(1, contrast=contrast, **SMALL).volume
+    along = dict(zip(SIDES, volume.geometry.canonical.permutation[::-1], strict=True))
+    for number in range(len(SIDES) + 1):
+        for form in itertools.combinations(SIDES, number):
+            values = np.flip(volume.values, [along[side] for side in form])
+            seen = anatomy(stack(Volume(values, volume.geometry, volume.modality)))
+            assert seen.exchanged == form
+            assert not seen.without_liver
+
+
+def test_a_wrong_distance_of_slices_is_told_from_the_body(body: Volume) -> None:
+    affine = body.geometry.affine @ np.diag([1, 1, 0.25, 1])
+    right, wrong = (
+        anatomy(stack(Volume(body.values, Geometry(body.geometry.shape, each), "MR"))).rise
+        for each in (body.geometry.affine, affine)
+    )
+    assert right is not None
+    assert 0.5 < right < 2
+    assert wrong == pytest.approx(4 * right)
 
 
 def test_a_thumbnail_shows_the_body_alone() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders import ORDERS, reordered
-from rma_mamba.reporting.quality import Flag, Quality, assess
+from rma_mamba.reporting.quality import Anatomy, Flag, Quality, assess
 from rma_mamba.volume import Geometry, Mask, Volume
 
 SCALE = (-160.0, 240.0)
@@ -107,9 +107,21 @@ def test_little_liver_in_a_large_body_may_be_another_region() -> None:
 def test_what_others_found_becomes_flags() -> None:
     for dice, light in ((0.9, "green"), (0.8, "yellow"), (0.6, "red")):
         assert assess(*scene(), SCALE, predicted_dice=dice).light == light
-    found = assess(*scene(), SCALE, mirror="belly and back")
+    found = assess(*scene(), SCALE, anatomy=Anatomy(("left and right", "head and feet")))
     assert found.light == "red"
-    assert "exchanged belly and back" in found.flags[0].message
+    assert "exchanged left and right, and head and feet:" in found.flags[0].message
+
+
+def test_slices_at_a_wrong_distance_are_told() -> None:
+    for rise, told in ((None, False), (0.8, False), (1.4, False), (0.3, True), (3.0, True)):
+        assert ("slice_distance" in codes(*scene(), anatomy=Anatomy(rise=rise))) == told
+
+
+def test_a_mask_where_no_liver_is_seen_may_be_of_another_region() -> None:
+    volume, mask = scene()
+    assert codes(volume, mask, anatomy=Anatomy(without_liver=True)) == {"other_region"}
+    empty = replace(mask, labels=0 * mask.labels)
+    assert codes(volume, empty, anatomy=Anatomy(without_liver=True)) == {"no_liver"}
 
 
 def test_the_gravest_flag_comes_first_and_gives_the_light() -> None:
