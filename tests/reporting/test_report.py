@@ -87,7 +87,7 @@ def test_what_comes_from_outside_is_escaped_and_shown(report: Report) -> None:
         "Extent (mm), right to left 201.5",
         "Touches border none",
         "Surface area (cm²) 712",
-        "Input sha256 " + "ab" * 32,
+        "Input SHA-256 " + "ab" * 32,
         "Settings, fast no",
         "Dice of about 0.91",
         "Something was repaired.",

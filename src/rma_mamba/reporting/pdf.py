@@ -99,6 +99,7 @@ def _head(pages: _Pages, report: Report) -> None:
     pages.down(2.2)
     note = f"{report.modality}   {report.software}   Research software, not a medical device."
     pages.write(note, color="#676c76")
+    pages.down(1)
     pages.heading("Quality")
     pages.paragraph(report.verdict)
     for flag in report.flags:
@@ -115,7 +116,7 @@ def _montage(pages: _Pages, report: Report) -> None:
     if pages.at - height < _BOTTOM:
         pages.turn()
     axes = pages.page.add_axes((_LEFT, pages.at - height, width, height))
-    axes.imshow(picture, aspect="auto")
+    axes.imshow(picture, aspect="auto", interpolation="none")  # as it is
     axes.axis("off")
     pages.at -= height
     pages.down(1)

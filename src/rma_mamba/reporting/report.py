@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.files import replace_file
+from rma_mamba.reporting.measure import measure
 from rma_mamba.reporting.mesh import surface
 from rma_mamba.reporting.preview import render_preview
 from rma_mamba.reporting.quality import Flag, Light, Quality
@@ -39,6 +40,7 @@ _VERDICTS: dict[Light, str] = {
 }
 # What the page says elsewhere.
 _SHOWN_ELSEWHERE = ("quality", "warnings", "modality", "software", "model", "flags")
+_NOT_OF_THE_RUN = ("rma_mamba", "modality", "quality", "warnings", "agreements", "files")
 
 Rows = list[tuple[str, str]]
 
@@ -95,8 +97,8 @@ class Report:
 
     @property
     def warnings(self) -> list[str]:
-        """What reader and mask say that no flag says."""
-        said = {flag.message for flag in self.flags}
+        """What the reader says; what the mask shows is said by flags."""
+        said = {flag.message for flag in self.flags} | set(measure(self.mask).warnings)
         return [text for text in self.statistics.get("warnings", ()) if text not in said]
 
     @cached_property
@@ -110,8 +112,10 @@ class Report:
     @cached_property
     def provenance(self) -> Rows:
         """What ran."""
-        hidden = ("quality", "warnings", "agreements", "files")
-        return list(_rows({key: value for key, value in self.run.items() if key not in hidden}))
+        shown = {key: value for key, value in self.run.items() if key not in _NOT_OF_THE_RUN}
+        if versions := shown.get("versions"):
+            shown["versions"] = [f"{name} {number}" for name, number in versions.items()]
+        return list(_rows(shown))
 
 
 def write_html(report: Report, path: Path) -> None:
@@ -164,6 +168,8 @@ def _rows(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
 def _name(key: str) -> str:
     """ "volume_ml" as "Volume (mL)"."""
     words = str(key).split("_")
+    if words[-1] == "sha256":
+        words[-1] = "SHA-256"
     unit = _UNITS.get(words[-1]) if len(words) > 1 else None
     name = " ".join(words[:-1] if unit else words)
     return f"{name[:1].upper()}{name[1:]}" + (f" ({unit})" if unit else "")
