@@ -88,7 +88,8 @@ def render_pdf(report: Report) -> bytes:
     told = {"Title": "Liver segmentation report", "Creator": report.software, "CreationDate": None}
     with PdfPages(content, metadata=told) as pdf:
         for page in pages.pages:
-            pdf.savefig(page)
+            if page.texts:  # the last one may have been begun for nothing
+                pdf.savefig(page)
     return content.getvalue()
 
 
