@@ -21,7 +21,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from rma_mamba.errors import ConfigError, GridError, RmaMambaError, ScanError
-from rma_mamba.scans import nifti, read_scan, stream, write_mask, write_scan
+from rma_mamba.scans import (
+    count_frames,
+    nifti,
+    read_geometry,
+    read_scan,
+    stream,
+    write_mask,
+    write_scan,
+)
 from rma_mamba.scans.checks import MAX_VOXELS
 from rma_mamba.volume import Geometry, Mask, Volume
 
@@ -316,6 +324,43 @@ def test_a_4d_file_with_one_volume_is_a_scan(tmp_path: Path) -> None:
     assert np.array_equal(volume.values, RAMP)
     write_mask(mask_of(volume), tmp_path / "mask.nii")
     assert nib.load(tmp_path / "mask.nii").shape == SHAPE
+
+
+@pytest.mark.parametrize("end", [".nii", ".nii.gz"])
+def test_each_volume_of_a_4d_file_is_read_by_its_number(tmp_path: Path, end: str) -> None:
+    values = np.arange(180, dtype=np.int16).reshape(*SHAPE, 3)
+    nib.save(nib.Nifti1Image(values, OBLIQUE), tmp_path / f"scan{end}")
+    assert count_frames(tmp_path / f"scan{end}") == 3
+    for number in (1, 2, 3):
+        volume = read_scan(tmp_path / f"scan{end}", frame=number)
+        assert np.array_equal(volume.values, values[..., number - 1])
+        write_mask(mask_of(volume), tmp_path / "mask.nii")
+        assert nib.load(tmp_path / "mask.nii").shape == SHAPE
+    for number in (0, 4):
+        with pytest.raises(ConfigError, match="expected 1 to 3"):
+            read_scan(tmp_path / f"scan{end}", frame=number)
+    with pytest.raises(ScanError, match="holds 3 volumes"):
+        read_geometry(tmp_path / f"scan{end}")
+
+
+@pytest.mark.parametrize("given_end", [".hdr", ".img"])
+def test_an_analyze_pair_is_read_with_a_word_on_left_and_right(
+    tmp_path: Path, given_end: str
+) -> None:
+    image = nib.AnalyzeImage(RAMP, np.diag([1.2, 1.5, 5, 1]))
+    nib.save(image, tmp_path / "scan.img")
+    content = bytearray((tmp_path / "scan.hdr").read_bytes())
+    content[148:228] = b"Doe John".ljust(80, b"x")  # free text, where NIfTI has other fields
+    content[253:300] = b"7" * 47
+    (tmp_path / "scan.hdr").write_bytes(content)
+    volume = read_scan(tmp_path / f"scan{given_end}")
+    assert np.array_equal(volume.values, RAMP)
+    np.testing.assert_allclose(volume.geometry.spacing_mm, (1.2, 1.5, 5), rtol=1e-6)
+    assert volume.warnings == (
+        "The header gives no orientation: left and right of the body are a guess.",
+    )
+    write_mask(mask_of(volume), tmp_path / "mask.nii")
+    assert b"Doe" not in (tmp_path / "mask.nii").read_bytes()
 
 
 def test_header_extensions_are_passed_over(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,69 @@ def double(slices: list[Dataset]) -> None:
     for k, data in enumerate(series()):
         data.SOPInstanceUID = f"{SERIES}.{100 + k}"
         slices.append(data)
+
+
+def pixels_of(slices: list[Dataset], change: Callable[[Any, int], Any]) -> None:
+    """Replace the stored values of each slice by what `change` makes of them and the slice's number."""
+    for k, data in enumerate(slices):
+        values = np.frombuffer(data.PixelData, "<u2").reshape(data.Rows, data.Columns)
+        data.PixelData = change(values, k).astype("<u2").tobytes()
+
+
+def as_series(slices: list[Dataset], number: int, **elements: Any) -> list[Dataset]:
+    """The same slices as a series of their own."""
+    for k, data in enumerate(slices):
+        data.SeriesInstanceUID = f"{SERIES}.{number}"
+        data.SOPInstanceUID = f"{SERIES}.{number}.{k}"
+        data.SeriesNumber = number
+        for keyword, value in elements.items():
+            setattr(data, keyword, value)
+    return slices
+
+
+def enhanced(slices: list[Dataset]) -> Dataset:
+    """The same slices as the frames of one enhanced multi-frame object (CT or MR)."""
+    first = slices[0]
+    data = Dataset()
+    modality = str(first.Modality)
+    data.SOPClassUID = {"CT": uid.EnhancedCTImageStorage, "MR": uid.EnhancedMRImageStorage}[
+        modality
+    ]
+    for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "Modality", "ImageType", "Rows"):
+        setattr(data, keyword, first[keyword].value)
+    for keyword in ("Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated"):
+        setattr(data, keyword, first[keyword].value)
+    for keyword in ("BitsStored", "HighBit", "PixelRepresentation", "PatientName", "PatientID"):
+        setattr(data, keyword, first[keyword].value)
+    data.NumberOfFrames = len(slices)
+    measures, direction = Dataset(), Dataset()
+    measures.PixelSpacing, measures.SliceThickness = first.PixelSpacing, first.SliceThickness
+    direction.ImageOrientationPatient = first.ImageOrientationPatient
+    shared = Dataset()
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [direction]
+    data.SharedFunctionalGroupsSequence = [shared]
+    data.PerFrameFunctionalGroupsSequence = [_groups(each) for each in slices]
+    data.PixelData = b"".join(each.PixelData for each in slices)
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    return data
+
+
+def _groups(slice_: Dataset) -> Dataset:
+    place, scale, group = Dataset(), Dataset(), Dataset()
+    place.ImagePositionPatient = slice_.ImagePositionPatient
+    scale.RescaleSlope, scale.RescaleIntercept = slice_.RescaleSlope, slice_.RescaleIntercept
+    group.PlanePositionSequence, group.PixelValueTransformationSequence = [place], [scale]
+    if "EchoTime" in slice_:
+        echo = Dataset()
+        echo.EffectiveEchoTime = slice_.EchoTime
+        group.MREchoSequence = [echo]
+    return group
+
+
+def zipped(folder: Path, path: Path) -> Path:
+    """A zip archive of a folder's files."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder))
+    return path

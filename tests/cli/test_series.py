@@ -1,0 +1,87 @@
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from dicom_series import SLICES, as_series, beside, drop, edited, pixels_of, save, series
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Two series and a report; the values of the second are 1000 higher."""
+    bright = as_series(series(), 2, SeriesDescription="\x1b[31mlate\nphase")
+    pixels_of(bright, lambda values, k: values + 1600)
+    report = as_series([beside("report")], 3)
+    return save(tmp_path / "study", [*as_series(series(slices=20), 1), *bright, *report])
+
+
+def test_the_list_names_each_series_and_marks_the_choice(command, study) -> None:
+    done = command("series", study)
+    heading, *rows = done.out.splitlines()
+    assert (done.code, done.err) == (0, "")
+    assert heading.split()[:3] == ["no.", "study", "modality"]
+    assert [row[0] for row in rows] == ["*", " ", " "]
+    assert "the best by the rules" in rows[0]
+    assert rows[1].endswith("[31mlatephase")  # no code that a terminal would obey
+    assert "no slices of a scan" in rows[2]
+
+
+def test_the_list_as_json_is_the_same(command, study) -> None:
+    found = json.loads(command("series", study, "--json").out)
+    assert [(one["number"], one["images"], one["chosen"]) for one in found] == [
+        (1, 20, True),
+        (2, SLICES, False),
+        (3, 1, False),
+    ]
+
+
+def test_a_folder_without_dicom_is_one_line(command, tmp_path) -> None:
+    done = command("series", tmp_path)
+    assert (done.code, done.out) == (4, "")
+    assert done.err.startswith("rma-mamba: error: the folder is empty")
+
+
+def test_segment_reads_the_series_that_is_named(command, segmenter, study, tmp_path) -> None:
+    out = tmp_path / "out.nii"
+    assert command("segment", "-i", study, "-o", out, "--series", "2").code == 0
+    assert nib.load(out).shape[2] == SLICES
+    assert np.asarray(nib.load(out).dataobj).all()
+    assert command("segment", "-i", study, "-o", out, "--series", "9").code == 2
+
+
+def test_strict_refuses_what_is_repaired_otherwise(command, segmenter, tmp_path) -> None:
+    folder = save(tmp_path / "series", edited(drop(3)))
+    done = command("segment", "-i", folder, "-o", tmp_path / "a.nii", "--strict")
+    assert done.code == 4
+    assert "about 1 slice" in done.err
+    assert not (tmp_path / "a.nii").exists()
+    assert command("segment", "-i", folder, "-o", tmp_path / "a.nii").code == 0
+    assert nib.load(tmp_path / "a.nii").shape[2] == SLICES
+
+
+def test_a_frame_of_a_4d_scan_is_segmented(command, segmenter, tmp_path) -> None:
+    values = np.zeros((4, 4, 4, 2), np.int16)
+    values[..., 1] = 900
+    nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / "scan.nii")
+    out = tmp_path / "out.nii"
+    assert command("segment", "-i", tmp_path / "scan.nii", "-o", out).code == 4
+    for frame, filled in (("1", False), ("2", True)):
+        done = command("segment", "-i", tmp_path / "scan.nii", "-o", out, "--frame", frame)
+        assert done.code == 0
+        assert np.asarray(nib.load(out).dataobj).any() == filled
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("2", 0), ("2,2,2", 0), ("2x2x2", 0), ("2,2", 2), ("two", 2), ("-1", 2)]
+)
+def test_pictures_get_the_spacing_that_is_typed(
+    command, segmenter, tmp_path, text: str, code: int
+) -> None:
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "a.png")
+    out = tmp_path / "out.nii"
+    options = ("-i", tmp_path / "a.png", "-o", out, "--spacing-mm", text)
+    assert command("segment", *options).code == code
+    assert not out.exists() or nib.load(out).header.get_zooms() == (2, 2, 2)

@@ -1,0 +1,197 @@
+"""Several volumes in one series are told apart, and one is read; frames of enhanced objects are slices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import Dataset, uid
+
+from dicom_series import (
+    CORONAL,
+    SERIES,
+    SLICES,
+    assert_every_voxel_in_its_place,
+    assign,
+    double,
+    drop,
+    edited,
+    enhanced,
+    pixels_of,
+    save,
+    series,
+    shift,
+    stored,
+)
+from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.scans import count_frames, read_scan
+
+Values = Any
+
+
+def phases(count: int, **elements: Any) -> list[Dataset]:
+    """Volumes of one series, in which elements take one value a volume; their values differ by 1000."""
+    slices = []
+    for number in range(count):
+        volume = series()
+        pixels_of(volume, lambda values, k, number=number: values + 1000 * number)
+        for k, data in enumerate(volume):
+            data.SOPInstanceUID = f"{SERIES}.{number}.{k}"
+            data.InstanceNumber = number * SLICES + k + 1
+            for keyword, values in elements.items():
+                setattr(data, keyword, values[number])
+        slices += volume
+    return slices
+
+
+KINDS: dict[str, tuple[dict[str, Any], str]] = {
+    "echoes": ({"EchoTime": [2.3, 4.6, 6.9]}, "echo time"),
+    "b-values": ({"DiffusionBValue": [0.0, 50.0, 800.0]}, "b-value"),
+    "phases": ({"TemporalPositionIdentifier": [1, 2, 3]}, "phase"),
+    "acquisitions": ({"AcquisitionNumber": [3, 4, 5]}, "acquisition"),
+    "real and imaginary": (
+        {"ImageType": [["ORIGINAL", "PRIMARY", kind] for kind in "IMR"]},
+        "kind of image",
+    ),
+    "no word for it": ({}, ""),
+}
+
+
+@pytest.mark.parametrize(("elements", "words"), KINDS.values(), ids=KINDS.keys())
+def test_the_volumes_of_a_series_are_told_apart(
+    tmp_path: Path, elements: dict[str, Any], words: str
+) -> None:
+    folder = save(tmp_path, phases(3, **elements))
+    assert count_frames(folder) == 3
+    with pytest.raises(ScanError, match="holds 3 volumes") as caught:
+        read_scan(folder)
+    assert words in str(caught.value)
+    assert "--frame 1 to 3" in str(caught.value)
+    for number in (1, 2, 3):
+        volume = read_scan(folder, frame=number)
+        expected = stored().transpose(2, 1, 0) - 1024 + 1000 * (number - 1)
+        assert np.array_equal(volume.values, expected)
+        assert volume.warnings == ()
+
+
+@pytest.mark.parametrize("frame", [0, 4, -1])
+def test_a_frame_that_is_not_there_is_a_wrong_setting(tmp_path: Path, frame: int) -> None:
+    with pytest.raises(ConfigError, match="expected 1 to 3"):
+        read_scan(save(tmp_path, phases(3, EchoTime=[1, 2, 3])), frame=frame)
+
+
+def test_a_plain_series_is_its_own_first_frame(tmp_path: Path) -> None:
+    folder = save(tmp_path, series())
+    assert count_frames(folder) == 1
+    assert np.array_equal(read_scan(folder, frame=1).values, read_scan(folder).values)
+    with pytest.raises(ConfigError, match="expected 1 to 1"):
+        read_scan(folder, frame=2)
+
+
+def test_two_things_that_vary_make_a_volume_for_each_pair(tmp_path: Path) -> None:
+    slices = phases(4, EchoTime=[1, 1, 2, 2], TemporalPositionIdentifier=[1, 2, 1, 2])
+    folder = save(tmp_path, slices)
+    assert count_frames(folder) == 4
+    assert read_scan(folder, frame=4).values.min() == 3000 - 1024
+
+
+def test_a_slice_that_one_volume_lacks_is_filled_in_there_alone(tmp_path: Path) -> None:
+    slices = phases(3, EchoTime=[1, 2, 3])
+    del slices[SLICES + 2]
+    folder = save(tmp_path, slices)
+    assert read_scan(folder, frame=1).warnings == ()
+    volume = read_scan(folder, frame=2)
+    assert volume.geometry.shape[2] == SLICES
+    assert "About 1 slice" in volume.warnings[0]
+    with pytest.raises(ScanError, match="about 1 slice"):
+        read_scan(folder, frame=2, strict=True)
+
+
+def test_a_series_that_was_sent_twice_is_read_once(tmp_path: Path) -> None:
+    volume = read_scan(save(tmp_path, edited(double)))
+    assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
+    assert volume.warnings == ("6 exact copies of slices were passed over.",)
+
+
+def test_of_a_slice_that_was_taken_twice_the_first_is_kept(tmp_path: Path) -> None:
+    slices = series()
+    again = series()[2]
+    pixels_of([again], lambda values, k: values + 500)
+    again.SOPInstanceUID, again.InstanceNumber = f"{SERIES}.99", 99
+    volume = read_scan(save(tmp_path, [again, *slices]))
+    assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
+    assert volume.warnings == ("1 slice lies at the place of another one: the first was kept.",)
+
+
+# --- enhanced multi-frame objects ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("syntax", [None, uid.RLELossless, uid.JPEGLSLossless])
+@pytest.mark.parametrize("directions", [None, CORONAL])
+def test_an_enhanced_object_is_read_as_its_slices(
+    tmp_path: Path, syntax: Any, directions: Any
+) -> None:
+    slices = series(directions=directions) if directions else series()
+    data = enhanced([slices[k] for k in (3, 0, 5, 1, 4, 2)])
+    if syntax is not None:
+        data.compress(syntax, generate_instance_uid=False)
+    folder = save(tmp_path, [data])
+    for path in (folder, folder / "IM0000"):
+        volume = read_scan(path)
+        assert_every_voxel_in_its_place(volume, slices)
+        assert (volume.modality, volume.warnings) == ("CT", ())
+        assert volume.source is not None
+        assert [each.frame for each in volume.source.slices] == [2, 4, 6, 1, 5, 3]
+        assert {each.instance_uid for each in volume.source.slices} == {f"{SERIES}.3"}
+
+
+def test_each_frame_is_rescaled_by_its_own_numbers(tmp_path: Path) -> None:
+    slices = series()
+    for k, data in enumerate(slices):
+        data.RescaleSlope, data.RescaleIntercept = k + 1, -10 * k
+    volume = read_scan(save(tmp_path, [enhanced(slices)]))
+    expected = stored() * np.arange(1, 7)[:, None, None] - 10 * np.arange(6)[:, None, None]
+    assert np.array_equal(volume.values, expected.transpose(2, 1, 0))
+
+
+def test_the_echoes_of_an_enhanced_object_are_told_apart(tmp_path: Path) -> None:
+    slices = phases(2, EchoTime=[2.3, 4.6], Modality=["MR", "MR"])
+    folder = save(tmp_path, [enhanced(slices)])
+    with pytest.raises(ScanError, match="2 volumes that differ in echo time"):
+        read_scan(folder)
+    assert read_scan(folder, frame=2).values.min() == 1000 - 1024
+    assert read_scan(folder, frame=2).modality == "MR"
+
+
+def test_an_enhanced_object_with_a_gap_is_repaired_as_slices_are(tmp_path: Path) -> None:
+    folder = save(tmp_path, [enhanced(edited(drop(3)))])
+    assert "About 1 slice" in read_scan(folder).warnings[0]
+    with pytest.raises(ScanError, match="about 1 slice"):
+        read_scan(folder, strict=True)
+
+
+@pytest.mark.parametrize("count", [0, 5, 7, 2**31 - 1])
+def test_an_enhanced_object_that_lies_about_its_frames_is_refused(
+    tmp_path: Path, count: int
+) -> None:
+    data = enhanced(series())
+    data.NumberOfFrames = count
+    with pytest.raises(ScanError, match="expected"):
+        read_scan(save(tmp_path, [data]))
+
+
+def test_jitter_of_a_hundredth_is_no_second_volume(tmp_path: Path) -> None:
+    folder = save(tmp_path, edited(shift(2, 2, 0.01)))
+    assert (count_frames(folder), read_scan(folder, strict=True).warnings) == (1, ())
+
+
+def test_a_damaged_functional_group_is_a_typed_error(tmp_path: Path) -> None:
+    data = enhanced(series())
+    del data.PerFrameFunctionalGroupsSequence[2].PlanePositionSequence
+    with pytest.raises(ScanError, match="1 of 6 slices have no valid ImagePosition"):
+        read_scan(save(tmp_path, [data]))
+    assign("Rows", 0)([data])
+    with pytest.raises(ScanError, match="expected"):
+        read_scan(save(tmp_path, [data]))

@@ -1,0 +1,268 @@
+"""However slices come, each lies where it was taken: on the scan's grid, and the mask back on the slices."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom import Dataset, dcmread, uid
+from scipy.ndimage import map_coordinates
+
+from dicom_series import (
+    AXIAL,
+    CORONAL,
+    SAGITTAL,
+    SERIES,
+    ct_slice,
+    drop,
+    edited,
+    save,
+    series,
+    shift,
+    stored,
+    tilt,
+)
+from rma_mamba.errors import ScanError
+from rma_mamba.scans import read_scan
+from rma_mamba.source import SliceSource
+from rma_mamba.volume import Volume
+
+CENTRE_MM, RADIUS_MM = np.array([-100.0, -60.0, 70.0]), 18.0  # LPS
+LIVER_HU, FAT_HU = 120, -100
+EDGE_MM = 12.0  # soft: linear interpolation between samples d apart is wrong by up to 220 HU / 12 mm * d / 4
+SIZE = (40, 44)  # rows, columns
+
+
+def ball(position: Any, directions: Any, spacing: tuple[float, float], number: int) -> Dataset:
+    """A slice through a soft ball in fat, wherever it lies: its values follow from world positions alone."""
+    along_row, along_column = np.array(directions, float).reshape(2, 3)
+    rows, columns = np.indices(SIZE)
+    points = (
+        np.array(position)
+        + rows[..., None] * spacing[0] * along_column
+        + columns[..., None] * spacing[1] * along_row
+    )
+    return ct_slice(hu_at(points) + 1024, position, directions, spacing, number)
+
+
+def hu_at(points_lps: Any) -> Any:
+    distance = np.linalg.norm(points_lps - CENTRE_MM, axis=-1)
+    share = np.clip(
+        (RADIUS_MM - distance) / 6 + 0.5, 0, 1
+    )  # an edge of 6 mm, so that it can be resampled
+    return np.round(FAT_HU + (LIVER_HU - FAT_HU) * share).astype(int)
+
+
+def scan(
+    directions: Any = AXIAL,
+    *,
+    step_mm: float = 2.5,
+    slices: int = 20,
+    slide_mm: float = 0.0,
+    jitter_mm: Any = (),
+) -> list[Dataset]:
+    """Slices through the ball; `slide_mm` is how far each lies aside of the one before."""
+    spacing = (1.5, 1.25)
+    along_row, along_column = np.array(directions, float).reshape(2, 3)
+    normal = np.cross(along_row, along_column)
+    middle = (SIZE[1] - 1) / 2 * spacing[1] * along_row + (SIZE[0] - 1) / 2 * spacing[
+        0
+    ] * along_column
+    found = []
+    for k in range(slices):
+        up = (k - (slices - 1) / 2) * step_mm + (jitter_mm[k] if len(jitter_mm) else 0)
+        aside = (k - (slices - 1) / 2) * slide_mm
+        place = CENTRE_MM - middle + up * normal + aside * along_column
+        found.append(ball(place, directions, spacing, k))
+    return found
+
+
+def assert_ball_in_its_place(volume: Volume, tolerance_hu: float, inside_mm: float = 22.0) -> None:
+    """Every voxel near the ball has the value that belongs to its place in the patient."""
+    index = np.indices(volume.geometry.shape).reshape(3, -1)
+    ras = volume.geometry.affine[:3, :3] @ index + volume.geometry.affine[:3, 3:]
+    points = (ras * [[-1], [-1], [1]]).T
+    near = np.linalg.norm(points - CENTRE_MM, axis=1) < inside_mm
+    assert near.sum() > 1000
+    apart = np.abs(volume.values.reshape(-1)[near] - hu_at(points[near]))
+    assert apart.max() <= tolerance_hu
+
+
+def assert_mask_on_the_slices(volume: Volume, slices: list[Dataset]) -> None:
+    """A mask made on the volume covers on each source slice the pixels that are liver there."""
+    assert volume.source is not None
+    labels = (volume.values > 10).astype(np.uint8)
+    planes = volume.source.on_slices(labels)
+    assert planes.dtype == np.uint8
+    by_uid = {str(data.SOPInstanceUID): data for data in slices}
+    assert {each.instance_uid for each in volume.source.slices} == set(by_uid)
+    for n, each in enumerate(volume.source.slices):
+        data = by_uid[each.instance_uid]
+        assert each.position_lps == tuple(data.ImagePositionPatient)
+        hu = np.frombuffer(data.PixelData, "<u2").reshape(SIZE).astype(int) - 1024
+        found = planes[:, :, n].T
+        assert not (found & (hu < -75)).any()
+        assert found[hu > 95].all()
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "regular": {},
+    "coronal": {"directions": CORONAL},
+    "sagittal": {"directions": SAGITTAL},
+    "mirrored": {"directions": (-1, 0, 0, 0, 1, 0)},
+    "upside down": {"directions": (1, 0, 0, 0, -1, 0)},
+    "gantry tilt": {"slide_mm": 0.7},
+    "gantry tilt the other way": {"slide_mm": -0.7},
+    "jitter": {"jitter_mm": 0.2 * np.array([0, 1, -1, 0, 1] * 4)},
+    "tilt and jitter": {"slide_mm": 0.5, "jitter_mm": 0.3 * np.array([0, 1, -1, 0, 1] * 4)},
+}
+
+
+@pytest.mark.parametrize("settings_", CASES.values(), ids=CASES.keys())
+def test_every_stack_is_one_ball_in_one_place_and_its_mask_too(
+    tmp_path: Path, settings_: dict[str, Any]
+) -> None:
+    slices = scan(**settings_)
+    volume = read_scan(save(tmp_path, slices))
+    repaired = bool({"slide_mm", "jitter_mm"} & set(settings_))
+    assert bool(volume.warnings) == repaired
+    assert volume.source is not None
+    assert volume.source.is_regular != repaired
+    assert_ball_in_its_place(volume, 20 if repaired else 0)
+    assert_mask_on_the_slices(volume, slices)
+
+
+def test_the_ball_check_and_the_mask_check_can_fail(tmp_path: Path) -> None:
+    slices = scan(jitter_mm=0.2 * np.array([0, 1, -1, 0, 1] * 4))
+    volume = read_scan(save(tmp_path, slices))
+    moved = Volume(np.roll(volume.values, 2, axis=1), volume.geometry, source=volume.source)
+    with pytest.raises(AssertionError):
+        assert_ball_in_its_place(moved, 20)
+    with pytest.raises(AssertionError):
+        assert_mask_on_the_slices(moved, slices)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    lost=st.sets(st.integers(1, 18), max_size=3),
+    copied=st.sets(st.integers(0, 19), max_size=3),
+    directions=st.sampled_from([AXIAL, CORONAL, SAGITTAL, (-1, 0, 0, 0, -1, 0)]),
+    syntax=st.sampled_from([None, uid.RLELossless, uid.JPEGLSLossless, uid.JPEG2000Lossless]),
+)
+def test_shuffled_doubled_removed_turned_and_compressed_slices_give_the_same_ball(
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    lost: set[int],
+    copied: set[int],
+    directions: Any,
+    syntax: Any,
+) -> None:
+    whole = scan(directions, step_mm=1.5)
+    slices = [data for k, data in enumerate(whole) if k not in lost]
+    copies = [dcmcopy(whole[k]) for k in sorted(copied - lost)]
+    everything = [*slices, *copies]
+    originals = [dcmcopy(data) for data in slices]
+    np.random.default_rng(seed).shuffle(everything)  # type: ignore[arg-type]
+    if syntax is not None:
+        for data in everything:
+            data.compress(syntax, generate_instance_uid=False)
+    volume = read_scan(save(tmp_path_factory.mktemp("mixed"), everything))
+    assert volume.geometry.shape[2] == 20
+    assert bool(volume.warnings) == bool(lost or copies)
+    assert_ball_in_its_place(volume, 35 if lost else 0)
+    assert_mask_on_the_slices(volume, originals)
+
+
+def dcmcopy(data: Dataset) -> Dataset:
+    copy = Dataset()
+    copy.update(data)
+    copy.file_meta = data.file_meta.__class__()
+    copy.file_meta.update(data.file_meta)
+    return copy
+
+
+@pytest.mark.parametrize("step_mm", [2.5, 1.0, 7.7])
+def test_missing_slices_are_filled_in_and_the_others_kept_bit_for_bit(
+    tmp_path: Path, step_mm: float
+) -> None:
+    slices = edited(drop(2), slices=6, step_mm=step_mm)
+    volume = read_scan(save(tmp_path, slices))
+    pixels = stored().transpose(2, 1, 0) - 1024
+    kept = [0, 1, 3, 4, 5]
+    assert np.array_equal(volume.values[:, :, kept], pixels[:, :, kept])
+    assert np.array_equal(volume.values[:, :, 2], (pixels[:, :, 1] + pixels[:, :, 3]) // 2)
+    assert volume.values.dtype == np.int16
+    np.testing.assert_allclose(volume.geometry.spacing_mm[2], step_mm)
+    assert volume.source is not None
+    labels = np.random.default_rng(0).integers(0, 2, volume.geometry.shape).astype(np.uint8)
+    assert np.array_equal(volume.source.on_slices(labels), labels[:, :, kept])
+
+
+def test_a_tilt_is_resampled_as_scipy_does_it(tmp_path: Path) -> None:
+    slices = series(slices=5)
+    tilt(slices)
+    volume = read_scan(save(tmp_path, slices))
+    assert volume.source is not None
+    assert volume.geometry.shape[1] > 5
+    axes = volume.geometry.affine[:3, :3] / volume.geometry.spacing_mm
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-9)
+    for k, (i, j, _) in enumerate(volume.source.offsets):
+        pixels = stored(5)[k].T - 1024.0
+        grid = np.indices(volume.geometry.shape[:2]).astype(float) - [[[i]], [[j]]]
+        inside = (grid >= 0).all(axis=0) & (grid <= np.array(pixels.shape)[:, None, None] - 1).all(
+            axis=0
+        )
+        expected = map_coordinates(pixels, grid, order=1)
+        assert np.abs(volume.values[:, :, k] - expected)[inside].max() <= 0.5001
+        outside = (grid <= -1).any(axis=0) | (grid >= np.array(pixels.shape)[:, None, None]).any(
+            axis=0
+        )
+        assert (volume.values[:, :, k][outside] == -1024).all()
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (drop(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13), "13 slices of the series seem missing"),
+        (drop(1, 3, 5, 7, 8, 10, 12), "7 slices"),
+        (shift(2, 2, 2.48), "missing"),  # almost at the place of the next one
+        (shift(2, 0, 500.0), "sideways by 500 mm"),
+    ],
+)
+def test_what_cannot_be_repaired_is_refused_in_any_case(
+    tmp_path: Path, edit: Any, words: str
+) -> None:
+    with pytest.raises(ScanError, match=words):
+        read_scan(save(tmp_path, edited(edit, slices=16)))
+
+
+def test_a_source_slice_opens_its_file(tmp_path: Path) -> None:
+    volume = read_scan(save(tmp_path, series()))
+    assert volume.source is not None
+    for k, each in enumerate(volume.source.slices):
+        with each.open() as stream:
+            assert dcmread(stream).SOPInstanceUID == f"{SERIES}.{k}" == each.instance_uid
+
+
+@given(
+    shape=st.tuples(*[st.integers(1, 6)] * 2),
+    heights=st.lists(st.floats(0, 3), min_size=1, max_size=4),
+    seed=st.integers(0, 99),
+)
+def test_a_full_or_empty_mask_stays_full_or_empty_on_slices(
+    shape: tuple[int, int], heights: list[float], seed: int
+) -> None:
+    offsets = np.zeros((len(heights), 3))
+    offsets[:, 2] = sorted(heights)
+    source = SliceSource((), shape, offsets)
+    source = SliceSource(tuple(itertools.repeat(None, len(heights))), shape, offsets)  # type: ignore[arg-type]
+    for value in (0, 1):
+        found = source.on_slices(np.full((*shape, 4), value, np.uint8))
+        assert (found == value).all()
+        assert found.shape == (*shape, len(heights))

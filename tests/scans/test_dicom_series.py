@@ -1,0 +1,173 @@
+"""Of many series the scan is found by stated rules, and a person can name another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import Dataset
+
+from dicom_series import (
+    CORONAL,
+    SERIES,
+    SLICES,
+    as_series,
+    beside,
+    edited,
+    pixels_of,
+    remove,
+    save,
+    series,
+    zipped,
+)
+from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.scans import list_series, read_scan
+
+LONG = {"slices": 14}  # 35 mm: more than a few images at one place
+
+
+def study() -> list[Dataset]:
+    """Seven series, of which number 4 is the axial original that covers most in the thinnest slices."""
+    short = as_series(series(slices=SLICES), 1)
+    coronal = as_series(series(directions=CORONAL, slices=16), 2)
+    thick = as_series(series(slices=7, step_mm=5.0), 3)
+    best = as_series(series(**LONG), 4, SeriesDescription="liver of Doe")
+    derived = as_series(series(slices=20), 5, ImageType=["DERIVED", "SECONDARY", "MPR"])
+    other = as_series(series(**LONG), 6, Modality="PT")
+    report = as_series([beside("report")], 7)
+    return [*short, *coronal, *thick, *best, *derived, *other, *report]
+
+
+def test_the_best_axial_original_is_chosen_and_said(tmp_path: Path) -> None:
+    volume = read_scan(save(tmp_path, study()))
+    assert volume.geometry.shape[2] == 14
+    (ignored, said) = volume.warnings
+    assert "1 DICOM file that is no slice" in ignored
+    assert said.startswith("5 series could be segmented: number 4 ")
+    assert "axial, original, 14 slices" in said
+
+
+def test_the_list_says_what_each_series_is_and_why_it_lost(tmp_path: Path) -> None:
+    found = list_series(save(tmp_path, study()))
+    assert [one.number for one in found] == [*range(1, 8)]
+    reasons = {one.number: one.reason for one in found}
+    assert reasons == {
+        1: "covers too little",
+        2: "not axial",
+        3: "thicker slices",
+        4: "the best by the rules",
+        5: "derived from another one",
+        6: "not CT or MR",
+        7: "no slices of a scan",
+    }
+    assert [one.number for one in found if one.chosen] == [4]
+    fourth = found[3]
+    assert (fourth.images, fourth.volumes, fourth.orientation) == (14, 1, "axial")
+    assert fourth.spacing_mm == (0.75, 1.5, 2.5)
+    assert fourth.description == "liver of Doe"
+    assert (found[1].orientation, found[4].kind, found[6].kind) == ("coronal", "derived", "object")
+
+
+@pytest.mark.parametrize("wanted", [2, "2", f"{SERIES}.2"])
+def test_a_series_is_read_by_number_and_by_uid(tmp_path: Path, wanted: Any) -> None:
+    volume = read_scan(save(tmp_path, study()), series=wanted)
+    assert volume.geometry.shape[2] == 16
+    assert volume.geometry.orientation == "LIP"
+
+
+@pytest.mark.parametrize("wanted", [0, 8, -1, "1.2.3", "", "liver of Doe"])
+def test_a_series_that_is_not_there_is_a_wrong_setting(tmp_path: Path, wanted: Any) -> None:
+    with pytest.raises(ConfigError, match="expected a number from 1 to 7") as caught:
+        read_scan(save(tmp_path, study()), series=wanted)
+    assert "Doe" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("wanted", "words"), [(6, "another kind"), (7, "no slices")])
+def test_a_series_that_is_no_scan_is_refused_even_if_named(
+    tmp_path: Path, wanted: int, words: str
+) -> None:
+    with pytest.raises(ScanError, match=words):
+        read_scan(save(tmp_path, study()), series=wanted)
+
+
+def test_series_in_folders_below_are_found(tmp_path: Path) -> None:
+    save(tmp_path / "a", as_series(series(**LONG), 1))
+    save(tmp_path / "b", as_series(series(), 2))
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    assert [one.images for one in list_series(tmp_path)] == [14, SLICES]
+    assert read_scan(tmp_path).geometry.shape[2] == 14
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "PatientID"])
+def test_scans_of_two_studies_or_patients_are_never_chosen_between(
+    tmp_path: Path, keyword: str
+) -> None:
+    one, two = as_series(series(**LONG), 1), as_series(series(), 2, **{keyword: "1.2.3"})
+    folder = save(tmp_path, [*one, *two])
+    with pytest.raises(ScanError, match="scans of 2 studies or patients"):
+        read_scan(folder)
+    found = list_series(folder)
+    assert {entry.study for entry in found} == {1, 2}
+    assert not any(entry.chosen for entry in found)
+    numbers = {entry.images: entry.number for entry in found}
+    assert read_scan(folder, series=numbers[14]).geometry.shape[2] == 14
+
+
+def test_another_study_without_a_scan_is_no_obstacle(tmp_path: Path) -> None:
+    report = beside("report")
+    report.StudyInstanceUID = "1.2.3"
+    assert read_scan(save(tmp_path, [*series(), report])).geometry.shape[2] == SLICES
+
+
+def test_derived_or_coronal_slices_are_read_where_there_is_nothing_else(tmp_path: Path) -> None:
+    slices = series(directions=CORONAL)
+    for data in slices:
+        data.ImageType = ["DERIVED", "PRIMARY"]
+    assert read_scan(save(tmp_path, slices)).geometry.orientation == "LIP"
+
+
+def test_a_series_with_one_volume_is_preferred_to_one_with_several(tmp_path: Path) -> None:
+    echoes = [
+        *as_series(series(**LONG), 1, EchoTime=2.3),
+        *as_series(series(**LONG), 1, EchoTime=4.6),
+    ]
+    for number, data in enumerate(echoes):
+        data.SOPInstanceUID = f"{SERIES}.1.{number}"
+    plain = as_series(series(**LONG), 2)
+    pixels_of(plain, lambda values, k: values + 1)
+    volume = read_scan(save(tmp_path, [*echoes, *plain]))
+    assert volume.values.min() == -1023
+    assert [one.volumes for one in list_series(tmp_path)] == [2, 1]
+
+
+def test_a_zip_archive_is_read_as_its_folder(tmp_path: Path) -> None:
+    folder = save(tmp_path / "study", study())
+    one, other = read_scan(folder), read_scan(zipped(folder, tmp_path / "study.zip"))
+    assert np.array_equal(one.values, other.values)
+    assert np.array_equal(one.geometry.affine, other.geometry.affine)
+    assert one.warnings == other.warnings
+    assert [entry.uid for entry in list_series(tmp_path / "study.zip")] == [
+        entry.uid for entry in list_series(folder)
+    ]
+
+
+def test_one_file_is_a_scan_of_one_slice_and_says_so(tmp_path: Path) -> None:
+    folder = save(tmp_path, series())
+    volume = read_scan(folder / "IM0003")
+    assert volume.geometry.shape[2] == 1
+    assert any("single slice" in line for line in volume.warnings)
+
+
+def test_a_series_is_a_thing_of_dicom(tmp_path: Path) -> None:
+    (tmp_path / "scan.nii").write_bytes(b"\x5c\x01\0\0" + bytes(400))
+    with pytest.raises(ConfigError, match="no DICOM"):
+        read_scan(tmp_path / "scan.nii", series=1)
+
+
+def test_slices_that_do_not_know_their_place_lose_to_those_that_do(tmp_path: Path) -> None:
+    lost = as_series(edited(remove("ImagePositionPatient"), **LONG), 1)
+    folder = save(tmp_path, [*lost, *as_series(series(), 2)])
+    assert read_scan(folder).geometry.shape[2] == SLICES
+    assert list_series(folder)[0].reason == "the slices do not know their place"

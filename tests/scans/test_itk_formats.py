@@ -1,0 +1,155 @@
+"""NRRD and MetaImage are read as SimpleITK reads them, unless their headers lie."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rma_mamba.errors import ConfigError, RmaMambaError, ScanError
+from rma_mamba.inference.given import as_volume
+from rma_mamba.scans import count_frames, read_geometry, read_scan
+
+SHAPE = (5, 4, 3)
+TURN = nib.eulerangles.euler2mat(0.3, -0.2, 0.1)
+
+
+def image_of(values: Any = None) -> Any:
+    values = np.arange(60, dtype=np.int16).reshape(SHAPE[::-1]) - 20 if values is None else values
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing((1.2, 1.5, 5.0))
+    image.SetOrigin((-90.0, 120.0, 40.0))
+    image.SetDirection(TURN.ravel())
+    return image
+
+
+def written(path: Path, image: Any = None, *, packed: bool = False) -> Path:
+    sitk.WriteImage(image_of() if image is None else image, str(path), useCompression=packed)
+    return path
+
+
+@pytest.mark.parametrize("end", [".nrrd", ".nhdr", ".mha", ".mhd"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_is_the_same_volume_as_the_image_in_memory(
+    tmp_path: Path, end: str, packed: bool
+) -> None:
+    path = written(tmp_path / f"scan{end}", packed=packed)
+    volume, expected = read_scan(path), as_volume(image_of())
+    np.testing.assert_allclose(volume.geometry.affine, expected.geometry.affine, atol=1e-9)
+    assert np.array_equal(volume.values, expected.values)
+    assert (volume.values.dtype, volume.warnings) == (np.int16, ())
+    assert read_geometry(path).matches(volume.geometry)
+
+
+def test_the_content_decides_and_not_the_name(tmp_path: Path) -> None:
+    path = written(tmp_path / "scan.nrrd").rename(tmp_path / "scan.nii.gz")
+    assert read_scan(path).geometry.shape == SHAPE
+
+
+@pytest.mark.parametrize("end", [".nrrd", ".mha"])
+def test_volumes_of_a_4d_file_are_read_one_by_one(tmp_path: Path, end: str) -> None:
+    values = np.arange(120, dtype=np.int16).reshape(2, *SHAPE[::-1])
+    path = tmp_path / f"scan{end}"
+    image = sitk.JoinSeries([image_of(part) for part in values])
+    sitk.WriteImage(image, str(path))
+    assert count_frames(path) == 2
+    with pytest.raises(ScanError, match="holds 2 volumes"):
+        read_scan(path)
+    with pytest.raises(ConfigError, match="expected 1 to 2"):
+        read_scan(path, frame=3)
+    for number in (1, 2):
+        assert np.array_equal(read_scan(path, frame=number).values, values[number - 1].T)
+
+
+def test_a_header_without_orientation_is_read_with_a_warning(tmp_path: Path) -> None:
+    header = (
+        b"NRRD0004\ntype: uchar\ndimension: 3\nsizes: 5 4 3\nspacings: 1 1 2\nencoding: raw\n\n"
+    )
+    (tmp_path / "a.nrrd").write_bytes(header + bytes(range(60)))
+    volume = read_scan(tmp_path / "a.nrrd")
+    assert any("no orientation" in line for line in volume.warnings)
+    assert volume.geometry.spacing_mm == (1, 1, 2)
+
+
+META = b"ObjectType = Image\nNDims = 3\nDimSize = %s\nElementType = %s\nElementDataFile = %s\n"
+NRRD = b"NRRD0004\ntype: %s\ndimension: 3\nsizes: %s\nspace: LPS\nencoding: raw\n%s\n"
+
+BAD: dict[str, tuple[str, bytes, str]] = {
+    "data elsewhere": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"../secret.raw"), "elsewhere"),
+    "data at a full path": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"/etc/passwd"), "elsewhere"),
+    "a list of data files": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"LIST"), "elsewhere"),
+    "data that are gone": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"Doe.raw"), "not beside it"),
+    "data cut off": (".mha", META % (b"5 4 3", b"MET_UCHAR", b"LOCAL") + bytes(9), "cut off"),
+    "terabytes": (".mha", META % (b"9999 9999 9999", b"MET_SHORT", b"LOCAL"), "claims"),
+    "more than it holds": (".mha", META % (b"999 999 99", b"MET_SHORT", b"LOCAL"), "header lies"),
+    "a negative size": (
+        ".mha",
+        META % (b"5 -4 3", b"MET_SHORT", b"LOCAL") + bytes(200),
+        "expected",
+    ),
+    "an unknown type": (".mha", META % (b"5 4 3", b"MET_NONE", b"LOCAL") + bytes(200), "damaged"),
+    "nrrd elsewhere": (
+        ".nhdr",
+        NRRD % (b"short", b"5 4 3", b"data file: /etc/passwd\n"),
+        "elsewhere",
+    ),
+    "nrrd in pieces": (
+        ".nhdr",
+        NRRD % (b"short", b"5 4 3", b"data file: s%d.raw 1 9\n"),
+        "elsewhere",
+    ),
+    "nrrd cut off": (".nrrd", NRRD % (b"short", b"5 4 3", b"") + bytes(9), "cut off"),
+    "nrrd terabytes": (".nrrd", NRRD % (b"short", b"9999 9999 9999", b"") + bytes(9), "expected"),
+    "nrrd of blocks": (".nrrd", NRRD % (b"block", b"5 4 3", b"") + bytes(99), "damaged"),
+    "nrrd and no more": (".nrrd", b"NRRD0004\n", "damaged"),
+}
+
+
+@pytest.mark.parametrize(("end", "content", "words"), BAD.values(), ids=BAD.keys())
+def test_a_bad_file_gets_one_line_that_says_what_to_do(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    end: str,
+    content: bytes,
+    words: str,
+) -> None:
+    path = tmp_path / f"Doe{end}"
+    path.write_bytes(content)
+    with pytest.raises(RmaMambaError) as caught:
+        read_scan(path)
+    message = str(caught.value)
+    assert words in message
+    assert "expected" in message
+    assert "\n" not in message
+    assert not any(secret in message for secret in ("Doe", "/etc", str(tmp_path)))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_colour_is_refused(tmp_path: Path) -> None:
+    image = sitk.GetImageFromArray(np.zeros((3, 4, 5, 3), np.uint8), isVector=True)
+    with pytest.raises(ScanError, match="3 numbers a voxel"):
+        read_scan(written(tmp_path / "a.mha", image))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    end=st.sampled_from([".nrrd", ".mha"]),
+    position=st.integers(0, 500),
+    junk=st.binary(min_size=1, max_size=4),
+)
+def test_no_damaged_header_ends_in_an_untyped_error(
+    tmp_path_factory: pytest.TempPathFactory, end: str, position: int, junk: bytes
+) -> None:
+    path = written(tmp_path_factory.mktemp("damaged") / f"a{end}")
+    content = bytearray(path.read_bytes())
+    content[position : position + len(junk)] = junk
+    path.write_bytes(content)
+    with contextlib.suppress(RmaMambaError):
+        read_scan(path)
