@@ -55,6 +55,8 @@ def write(mask: Mask, path: Path) -> None:
             series_description=f"Liver segmentation ({NAME})",
             **dicom_source.equipment(),
         )
+        if "ContentCreatorName" not in segmentation:
+            segmentation.ContentCreatorName = None  # may be empty, but not missing
     dicom_source.save(segmentation, path, _WHAT)
 
 

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 import pydicom
-from highdicom.enum import PatientSexValues
+from highdicom.enum import PatientSexValues, SpecificCharacterSetValues
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
 from pydicom.valuerep import DA, TM
 
@@ -27,7 +28,7 @@ from rma_mamba.scans.dicom_image import quiet
 from rma_mamba.source import SliceSource
 from rma_mamba.volume import Mask
 
-ANATOMY = codes.SCT.AnatomicalStructure
+ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
 LIVER = codes.SCT.Liver
 
 NAME = "rma-mamba"  # manufacturer, model and algorithm
@@ -156,6 +157,7 @@ def _mend(header: pydicom.Dataset, mask: Mask) -> None:
         if keyword not in header:
             setattr(header, keyword, None)
     _drop_nonsense(header)
+    _settle_characters(header)
     if "SOPClassUID" not in header:
         header.SOPClassUID = _CLASSES.get(str(header.get("Modality")), CTImageStorage)
     if not header.get("FrameOfReferenceUID"):
@@ -189,6 +191,20 @@ def _drop_nonsense(header: pydicom.Dataset) -> None:
     number = header.get("SliceThickness")
     if number is not None and not 0 < float(number) < math.inf:
         header.SliceThickness = None
+
+
+def _settle_characters(header: pydicom.Dataset) -> None:
+    """Write text as UTF-8 where the header names an encoding that a strict writer does not know."""
+    named = header.get("SpecificCharacterSet")
+    if not named:
+        header.pop("SpecificCharacterSet", None)
+        return
+    try:
+        for name in [named] if isinstance(named, str) else named:
+            SpecificCharacterSetValues(name)
+    except ValueError:
+        header.decode()  # from what it was named to be
+        header.SpecificCharacterSet = "ISO_IR 192"
 
 
 def _lacking(what: str) -> ScanError:
