@@ -111,12 +111,22 @@ def test_several_files_appear_together(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.rglob("*")) == ["a.nii.gz", "b.json", "new"]
 
 
+def put(paths: list[Path], in_the_way: Path | None = None) -> None:
+    """Write files together; of a folder that comes in the way of one, and of None, something goes wrong."""
+    with write_together("outputs") as place:
+        for path in paths:
+            replace_file(place(path), b"new", "mask")
+        if in_the_way is None:
+            raise ZeroDivisionError
+        in_the_way.mkdir()
+        (in_the_way / "file").touch()
+
+
 def test_none_appears_if_one_cannot_be_written(tmp_path: Path) -> None:
     old = tmp_path / "a.nii"
     old.write_bytes(b"old")
-    with pytest.raises(ZeroDivisionError), write_together("outputs") as place:
-        replace_file(place(old), b"new", "mask")
-        1 / 0  # noqa: B018
+    with pytest.raises(ZeroDivisionError):
+        put([old])
     assert old.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [old]
 
@@ -132,10 +142,7 @@ def test_older_files_come_back_if_one_cannot_take_its_place(
         monkeypatch.setattr(Path, "hardlink_to", no_links)
     old, fresh, folder = (tmp_path / name for name in ("a.nii", "b.nii", "c.nii"))
     old.write_bytes(b"old")
-    with pytest.raises(ScanError, match="cannot be written"), write_together("outputs") as place:
-        for path in (old, fresh, folder):
-            replace_file(place(path), b"new", "mask")
-        folder.mkdir()
-        (folder / "in the way").touch()
+    with pytest.raises(ScanError, match="cannot be written"):
+        put([old, fresh, folder], in_the_way=folder)
     assert old.read_bytes() == b"old"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.nii", "c.nii"]
