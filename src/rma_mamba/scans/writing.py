@@ -143,8 +143,10 @@ def check_ending(path: Path, kind: str, what: str) -> None:
     """
     endings = _ENDINGS[kind]
     if not path.name.lower().endswith(endings):
+        found = "ends in neither " + " nor ".join(endings)
+        found = found if len(endings) > 1 else f"does not end in {endings[0]}"
         raise ConfigError(
-            f"the {what}'s path does not end as {kind} files do; expected {_either(endings)}. "
+            f"the {what}'s path {found}; expected {_either(endings)}, as {kind} files end. "
             "Give an output path with this ending."
         )
 
