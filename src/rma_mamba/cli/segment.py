@@ -21,9 +21,20 @@ def segment(
     out: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="The mask (.nii, .nii.gz), or a folder for <case>/liver.nii.gz."
+            "--output",
+            "-o",
+            help="The mask (.nii.gz, .nii, .dcm, .stl, .obj), or a folder for <case>/liver.nii.gz.",
         ),
     ],
+    output_type: Annotated[
+        str | None,
+        typer.Option(
+            "--output-type",
+            "-ot",
+            help="One or more, with commas: nifti, dicom_seg, dicom_rtstruct, stl, obj, dicom_sr, "
+            "json, csv.  [default: as the output's name says, else nifti]",
+        ),
+    ] = None,
     series: Annotated[
         str | None,
         typer.Option(help="Of DICOM: a number of `rma-mamba series`, or a UID; else the best."),
@@ -77,6 +88,7 @@ def segment(
 ) -> None:
     """Segment the liver in a CT or MR scan and write its mask on the scan's own grid."""
     from rma_mamba.cli import outputs
+    from rma_mamba.cli.kinds import parsed_kinds
     from rma_mamba.cli.numbers import parsed_spacing
     from rma_mamba.reporting import measure
     from rma_mamba.scans import read_scan
@@ -84,11 +96,17 @@ def segment(
     console = Console(quiet, verbose)
     started = time.monotonic()
     files = outputs.plan(
-        scan, out, preview=preview, statistics=statistics, probabilities=save_probabilities
+        scan,
+        out,
+        kinds=parsed_kinds(output_type),
+        preview=preview,
+        statistics=statistics,
+        probabilities=save_probabilities,
     )
     volume = read_scan(
         scan, series=series, frame=frame, strict=strict, spacing_mm=parsed_spacing(spacing_mm)
     )
+    outputs.check_scan(files, volume)
     console.detail(f"scan: {volume.geometry.shape} voxels, {volume.geometry.orientation}")
 
     # Only now torch: a wrong path or a damaged scan is told at once.
