@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import highdicom as hd
 import numpy as np
-import numpy.typing as npt
 import pydicom
 from pydicom.sr.codedict import codes
+from pydicom.valuerep import format_number_as_ds
 
 from rma_mamba.scans import dicom_source
 from rma_mamba.scans.dicom_source import ANATOMY, LIVER, NAME, SERIES_NUMBERS
@@ -31,6 +30,7 @@ def write(mask: Mask, path: Path) -> None:
 
     Frames have the positions, orientation and spacing of the scan's images, character by character. A mask
     on a repaired grid is brought back to the images first. An empty mask keeps all frames, which are empty.
+    Of a multi-frame object with several echoes or phases only the frames that were read are referred to.
 
     Raises:
         ConfigError: The scan was no DICOM.
@@ -39,9 +39,9 @@ def write(mask: Mask, path: Path) -> None:
     source = checked_source(mask.source, _WHAT)
     with dicom_source.building(_WHAT):
         headers = dicom_source.image_headers(mask, source)
-        frames = _frames(mask, source, headers)
+        frames = np.ascontiguousarray(source.on_slices(mask.labels).transpose(2, 1, 0))
         segmentation = hd.seg.Segmentation(
-            source_images=dicom_source.unique(headers),
+            source_images=_images(source, headers),
             pixel_array=frames,
             segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
             segment_descriptions=[_description()],
@@ -57,6 +57,8 @@ def write(mask: Mask, path: Path) -> None:
         )
         if "ContentCreatorName" not in segmentation:
             segmentation.ContentCreatorName = None  # may be empty, but not missing
+        _settle_spacing(segmentation, mask, source)
+        _name_frames(segmentation, source)
     dicom_source.save(segmentation, path, _WHAT)
 
 
@@ -76,16 +78,39 @@ def _description() -> hd.seg.SegmentDescription:
     )
 
 
-def _frames(
-    mask: Mask, source: SliceSource, headers: list[pydicom.Dataset]
-) -> npt.NDArray[np.uint8]:
-    """The mask [frame, row, column] on all images, or on all frames of a multi-frame object."""
-    planes: Any = source.on_slices(mask.labels).transpose(2, 1, 0)
-    planes = np.ascontiguousarray(planes != 0).view(np.uint8)
+def _images(source: SliceSource, headers: list[pydicom.Dataset]) -> list[pydicom.Dataset]:
+    """The images as highdicom takes them: of a multi-frame object the frames that were read, in their order.
+
+    Those of other echoes or phases lie at the same places, which it refuses.
+    """
+    images = dicom_source.unique(headers)
+    if source.slices[0].frame is not None:
+        groups = images[0].PerFrameFunctionalGroupsSequence
+        read = [groups[(image.frame or 1) - 1] for image in source.slices]
+        images[0].PerFrameFunctionalGroupsSequence = read
+        images[0].NumberOfFrames = len(read)
+    return images
+
+
+def _name_frames(segmentation: pydicom.Dataset, source: SliceSource) -> None:
+    """Give the frames that are referred to the numbers that they have in the whole object."""
     if source.slices[0].frame is None:
-        return planes  # type: ignore[no-any-return]
-    # a multi-frame object may hold other echoes or phases, on which nothing is drawn
-    frames = np.zeros((int(headers[0].NumberOfFrames), *planes.shape[1:]), np.uint8)
-    for image, plane in zip(source.slices, planes, strict=True):
-        frames[(image.frame or 1) - 1] = plane
-    return frames
+        return
+    for group in segmentation.PerFrameFunctionalGroupsSequence:
+        for derivation in group.get("DerivationImageSequence", []):
+            for image in derivation.SourceImageSequence:
+                read = int(image.ReferencedFrameNumber)
+                image.ReferencedFrameNumber = source.slices[read - 1].frame
+
+
+def _settle_spacing(segmentation: pydicom.Dataset, mask: Mask, source: SliceSource) -> None:
+    """Say how far slices are apart where some are missing.
+
+    Without it readers that put frames on a regular grid (dcmqi, 3D Slicer) take the thickness of a slice for
+    it, and the mask is stretched.
+    """
+    measures = segmentation.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    heights = source.offsets[:, 2]
+    if "SpacingBetweenSlices" not in measures and np.array_equal(heights, heights.round()):
+        step_mm = dicom_source.slice_step_mm(mask)
+        measures.SpacingBetweenSlices = format_number_as_ds(round(step_mm, 6))

@@ -73,7 +73,7 @@ def image_headers(mask: Mask, source: SliceSource) -> list[pydicom.Dataset]:
                 held[image.instance_uid] = pydicom.dcmread(
                     stream, stop_before_pixels=True, force=True
                 )
-            _mend(held[image.instance_uid], mask)
+            _mend(held[image.instance_uid], mask, image.frame)
     headers = [held[image.instance_uid] for image in source.slices]
     if image_count(headers) < len(headers) and source.slices[0].frame is None:
         raise _lacking("SOPInstanceUID of its own")
@@ -149,7 +149,7 @@ def save(dataset: pydicom.Dataset, path: Any, what: str) -> None:
         file.write(content.getbuffer())
 
 
-def _mend(header: pydicom.Dataset, mask: Mask) -> None:
+def _mend(header: pydicom.Dataset, mask: Mask, frame: int | None) -> None:
     for keyword in _NEEDED:
         if not header.get(keyword):
             raise _lacking(keyword)
@@ -165,12 +165,12 @@ def _mend(header: pydicom.Dataset, mask: Mask) -> None:
         header.FrameOfReferenceUID = generate_uid(entropy_srcs=[str(header.SeriesInstanceUID)])
     if header.get("SliceThickness") is None:
         header.SliceThickness = round(slice_step_mm(mask), 6)
-    for group in header.get("PerFrameFunctionalGroupsSequence", [])[:1]:
-        _share(header, group)
+    if frame is not None:
+        _share(header, header.PerFrameFunctionalGroupsSequence[frame - 1])
 
 
 def _share(header: pydicom.Dataset, group: pydicom.Dataset) -> None:
-    """Put orientation and spacing, which all frames of the scan share, where highdicom looks for them."""
+    """Put orientation and spacing, which all frames that were read share, where highdicom looks for them."""
     shared = header.SharedFunctionalGroupsSequence[0]
     for keyword in ("PlaneOrientationSequence", "PixelMeasuresSequence"):
         if keyword not in shared and keyword in group:
