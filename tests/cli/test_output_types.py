@@ -133,6 +133,35 @@ def test_statistics_hold_all_that_is_measured(command, segmenter, dicom, tmp_pat
     assert {"volume_uncertainty_ml", "surface_area_mm2", "cut_inferior_mm2"} <= set(found)
 
 
+def test_the_patients_size_gives_standard_volumes(command, segmenter, dicom, tmp_path) -> None:
+    size = ("--height-cm", "175", "--weight-kg", "80")
+    done = command(
+        "segment", "-i", dicom, "-o", tmp_path / "a.nii.gz", "-s", "-ot", "nifti,csv", *size
+    )
+    assert done.code == 0
+    assert "Standard volume: 1705 mL (Vauthey), 1384 mL (Urata)" in done.err
+    assert "no limits of health" in done.err
+    found = json.loads((tmp_path / "a_statistics.json").read_text())
+    assert found["standard_volume_vauthey_ml"] == pytest.approx(1704.7, abs=0.1)
+    assert found["volume_to_urata_ratio"] == pytest.approx(
+        found["volume_ml"] / found["standard_volume_urata_ml"], abs=1e-4
+    )
+    assert any("no limits of health" in each for each in found["warnings"])
+    assert "1704.7" in (tmp_path / "a_measurements.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    "size", [("--height-cm", "175"), ("--height-cm", "1.75", "--weight-kg", "8")]
+)
+def test_half_a_size_or_that_of_nobody_is_refused_before_any_work(
+    command, segmenter, dicom, tmp_path, size
+) -> None:
+    done = command("segment", "-i", dicom, "-o", tmp_path / "out", *size)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert segmenter.loaded is None
+    assert not (tmp_path / "out").exists()
+
+
 def test_kinds_are_parsed_with_the_first_in_front() -> None:
     assert kinds.parsed_kinds(None) == ()
     assert kinds.parsed_kinds(" STL , nifti,stl") == ("stl", "nifti")

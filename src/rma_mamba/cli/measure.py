@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.options import HeightCm, Verbose, WeightKg
 
 
 def measure(
@@ -22,10 +23,8 @@ def measure(
         Literal["CT", "MR"] | None,
         typer.Option(case_sensitive=False, help="Of the scan; told from it if not given."),
     ] = None,
-    height_cm: Annotated[
-        float | None, typer.Option(help="The patient's, for the standard liver volume.")
-    ] = None,
-    weight_kg: Annotated[float | None, typer.Option(help="The same.")] = None,
+    height_cm: HeightCm = None,
+    weight_kg: WeightKg = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write the table as JSON.")
     ] = None,
@@ -35,15 +34,14 @@ def measure(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but the table, warnings and errors.")
     ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show where an error happened.")
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Measure a liver mask: volume and its uncertainty, extent, surface, intensities, standard volume."""
     from rma_mamba.cli import measured
+    from rma_mamba.cli.body import body_of
 
     console = Console(quiet, verbose)
-    body = measured.body_of(height_cm, weight_kg)
+    body = body_of(height_cm, weight_kg)
     measured.check_tables(json_file, csv_file)
     bits, doubts = measured.read_mask(mask, labels or ())
     found = measured.measured(bits, scan, modality, body)

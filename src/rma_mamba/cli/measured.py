@@ -28,22 +28,6 @@ def read_mask(path: Path, labels: Sequence[int]) -> tuple[Mask, tuple[str, ...]]
     return mask, doubts if given.has_other_labels else ()
 
 
-def body_of(height_cm: float | None, weight_kg: float | None) -> Body | None:
-    """The patient's size; None if neither number is given.
-
-    Raises:
-        ConfigError: One is missing, or they are those of nobody.
-    """
-    if height_cm is None and weight_kg is None:
-        return None
-    if height_cm is None or weight_kg is None:
-        raise ConfigError(
-            "only one of height and weight is given; expected both or neither. "
-            "Give --height-cm and --weight-kg."
-        )
-    return Body(height_cm, weight_kg)
-
-
 def check_tables(json_file: Path | None, csv_file: Path | None) -> None:
     """See that the tables can be written, and end as such files do.
 

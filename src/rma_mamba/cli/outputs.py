@@ -15,6 +15,7 @@ from rma_mamba.cli.kinds import MEASURED, beside_file, in_folder, without
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import replace_file, write_together
 from rma_mamba.reporting import (
+    Body,
     Measurements,
     Quantities,
     quantify,
@@ -131,7 +132,13 @@ def check_scan(outputs: Outputs, volume: Volume) -> None:
 
 
 def write(
-    outputs: Outputs, volume: Volume, result: Segmentation, found: Measurements, *, model: str
+    outputs: Outputs,
+    volume: Volume,
+    result: Segmentation,
+    found: Measurements,
+    *,
+    model: str,
+    body: Body | None = None,
 ) -> None:
     """Write the files of one case: all or none, and older ones stay as they are unless all are replaced."""
     shown = replace(volume, modality=result.modality)
@@ -145,7 +152,7 @@ def write(
             if kind in MASK_KINDS:
                 write_mask(result.mask, place(path), cast("MaskKind", kind))
         if outputs.statistics or set(outputs.files) & set(MEASURED):
-            measured = quantify(result.mask, for_measuring(shown))
+            measured = quantify(result.mask, for_measuring(shown), body)
             if outputs.statistics:
                 content = _statistics(result, found, measured, model)
                 _write_json(place(outputs.statistics), content)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.options import HeightCm, WeightKg
 
 
 def segment(
@@ -76,6 +77,8 @@ def segment(
     statistics: Annotated[
         bool, typer.Option("--statistics", "-s", help="Also write volume and extent (JSON).")
     ] = False,
+    height_cm: HeightCm = None,
+    weight_kg: WeightKg = None,
     save_probabilities: Annotated[
         bool, typer.Option(help="Also write the probability of each voxel (NIfTI, float32).")
     ] = False,
@@ -88,13 +91,16 @@ def segment(
 ) -> None:
     """Segment the liver in a CT or MR scan and write its mask on the scan's own grid."""
     from rma_mamba.cli import outputs
+    from rma_mamba.cli.body import body_of, expected
     from rma_mamba.cli.kinds import parsed_kinds
     from rma_mamba.cli.numbers import parsed_spacing
     from rma_mamba.reporting import measure
+    from rma_mamba.reporting.expected_volume import CAVEAT
     from rma_mamba.scans import read_scan
 
     console = Console(quiet, verbose)
     started = time.monotonic()
+    body = body_of(height_cm, weight_kg)
     files = outputs.plan(
         scan,
         out,
@@ -123,7 +129,9 @@ def segment(
             keep_probabilities=save_probabilities,
         )
     found = measure(result.mask)
-    outputs.write(files, volume, result, found, model=model)
-    console.warn((*result.warnings, *found.warnings))
+    outputs.write(files, volume, result, found, model=model, body=body)
+    console.warn((*result.warnings, *found.warnings, *((CAVEAT,) if body else ())))
     console.note(f"Liver: {found.volume_ml:.0f} mL ({result.modality})")
+    if body:
+        console.note(expected(body))
     console.detail(f"time: {time.monotonic() - started:.1f} s")

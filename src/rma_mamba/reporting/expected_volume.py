@@ -1,8 +1,8 @@
 """How large a healthy liver is expected to be in a body of this size.
 
-Sources: Vauthey et al., Liver Transplantation 2002, 8:233 (292 Western adults); Urata et al., Hepatology
-1995, 21:1317 (96 Japanese, children among them); body surface: Mosteller, N Engl J Med 1987, 317:1098, and
-Du Bois and Du Bois, Arch Intern Med 1916, 17:863.
+Sources: Vauthey et al., Liver Transplantation 2002, 8:233 (Western adults); Urata et al., Hepatology 1995,
+21:1317 (Japanese adults and children); both as in table 1 of PMC6422720; body surface: Mosteller, N Engl J Med
+1987, 317:1098, and Du Bois and Du Bois, Arch Intern Med 1916, 17:863.
 """
 
 from __future__ import annotations
