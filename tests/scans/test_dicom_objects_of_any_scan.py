@@ -11,6 +11,7 @@ import pydicom
 import pytest
 from pydicom import Dataset, uid
 
+import jpeg_lossless
 from ball_series import CENTRE_MM, RADIUS_MM, SIZE, scan
 from clinical_series import PATIENT
 from dicom_series import CORONAL, SERIES, drop, enhanced, save
@@ -83,6 +84,7 @@ SERIES_OF: dict[str, Any] = {
     "uneven": lambda: whole(jitter_mm=JITTER_MM),
     "RLE": lambda: compressed(uid.RLELossless, whole()),
     "JPEG-LS, missing": lambda: compressed(uid.JPEGLSLossless, missing()),
+    "JPEG Lossless": lambda: [jpeg_lossless.compressed(data) for data in whole()],
     "multi-frame": lambda: frames(whole()),
     "multi-frame, missing": lambda: frames(missing()),
     "multi-frame, mirrored, RLE": lambda: frames(whole(directions=MIRRORED), uid.RLELossless),
