@@ -51,8 +51,8 @@ def read_scan(
         series: Of DICOM: a number in the list of `list_series`, or a SeriesInstanceUID; None: the best
             axial series of CT or MR.
         frame: Of a scan with several volumes (4-D, echoes, phases, b-values): which, from 1.
-        strict: Of DICOM: refuse slices that are missing, uneven, tilted or doubled, instead of repairing
-            them with a warning.
+        strict: Of DICOM: refuse slices that are missing, uneven, tilted, doubled or damaged, instead of
+            repairing or passing over them with a warning.
         spacing_mm: Of pictures: distance of pixels and slices, one number for both, or three along a row,
             along a column and from slice to slice.
 

@@ -40,6 +40,10 @@ _DECODERS = {
 INVERTED = "The slices are stored with dark and bright exchanged: they were inverted."
 
 
+class DamagedPixelsError(ScanError):
+    """The pixels of an image are missing, cut off or damaged."""
+
+
 def check_encodings(images: Sequence[DicomImage]) -> None:
     """Every image is in an encoding that can be decoded here.
 
@@ -62,7 +66,8 @@ def slabs(images: Sequence[DicomImage], notes: dict[str, None]) -> Iterator[npt.
         notes: Receives a sentence on everything that is repaired.
 
     Raises:
-        ScanError: An image cannot be decoded, or its values cannot be told.
+        DamagedPixelsError: An image cannot be decoded.
+        ScanError: Its values cannot be told.
     """
     notes.update(dict.fromkeys(_unscaled(images)))
     reader = _Reader()
@@ -99,10 +104,21 @@ def _rescale(image: DicomImage) -> tuple[float, float]:
     return slope, intercept
 
 
+def undecodable(images: Sequence[DicomImage]) -> list[DicomImage]:
+    """The images whose pixels are missing, cut off or damaged; all are decoded to see it."""
+    reader, found = _Reader(), []
+    for image in images:
+        try:
+            reader.pixels(image)
+        except DamagedPixelsError:
+            found.append(image)
+    return found
+
+
 def digester() -> Callable[[DicomImage], bytes]:
     """A function that gives a hash of an image's stored pixels, to find copies.
 
-    It raises ScanError where an image cannot be decoded.
+    It raises DamagedPixelsError where an image cannot be decoded.
     """
     reader = _Reader()
     return lambda image: hashlib.sha256(reader.pixels(image).tobytes()).digest()
@@ -130,7 +146,7 @@ class _Reader:
         except (MemoryError, OSError):
             raise
         except Exception as error:  # pydicom and its decoders raise exceptions of any type
-            raise ScanError(
+            raise DamagedPixelsError(
                 f"the pixel data of a slice are missing, cut off or damaged ({_name(image.syntax)}); expected "
                 f"{size[0]} x {size[1]} grey values. Export or copy the whole series again."
             ) from error
