@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rma_mamba.errors import ScanError
-from rma_mamba.files import all_or_none, atomic_write, remove_unfinished
+from rma_mamba.files import atomic_write, remove_unfinished, replace_file, write_together
 from rma_mamba.scans import write_mask
 from rma_mamba.volume import Geometry, Mask
 
@@ -104,11 +104,11 @@ def test_a_written_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> N
 
 
 def write_several(
-    folder: Path, names: Iterable[str], failure: type[BaseException] | None = None
+    folder: Path, names: Iterable[str], failure: type[BaseException] | BaseException | None = None
 ) -> None:
-    with all_or_none(folder, "results") as staging:
+    with write_together("results") as place:
         for name in names:
-            (staging / name).write_text("new")
+            place(folder / name).write_text("new")
         if failure is not None:
             raise failure
 
@@ -117,9 +117,9 @@ def test_several_files_take_their_places_together(tmp_path: Path) -> None:
     folder = tmp_path / "case"
     folder.mkdir()
     (folder / "mask").write_text("old mask")
-    with all_or_none(folder, "results", last="run") as staging:
+    with write_together("results", last=folder / "run") as place:
         for name in ("run", "mask", "preview"):
-            (staging / name).write_text(f"new {name}")
+            place(folder / name).write_text(f"new {name}")
         assert (folder / "mask").read_text() == "old mask"
         assert not (folder / "run").exists()
     found = {path.name: path.read_text() for path in folder.iterdir()}
@@ -147,7 +147,7 @@ def test_a_failure_while_files_move_brings_the_old_ones_back(
         def refuse(*_: object) -> None:
             raise OSError(errno.EPERM, "Operation not permitted")
 
-        monkeypatch.setattr(os, "link", refuse)
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
     with pytest.raises(ScanError, match="the results cannot be written"):
         write_several(tmp_path, "abz")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "z"]
@@ -155,8 +155,8 @@ def test_a_failure_while_files_move_brings_the_old_ones_back(
 
 
 def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="nothing"), all_or_none(tmp_path / "case", "results"):
-        raise ValueError("nothing")
+    with pytest.raises(ValueError, match="nothing"):
+        write_several(tmp_path / "case", ("mask",), ValueError("nothing"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -164,9 +164,9 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from rma_mamba.cli.interrupts import interruptible
-from rma_mamba.files import all_or_none, atomic_write
-with interruptible(), all_or_none(Path(sys.argv[1]), "results") as staging:
-    (staging / "mask").write_text("half")
+from rma_mamba.files import atomic_write, write_together
+with interruptible(), write_together("results") as place:
+    place(Path(sys.argv[1]) / "mask").write_text("half")
     with atomic_write(Path(sys.argv[1]) / "list", "list") as file:
         file.write(b"half")
         print("writing", flush=True)
@@ -207,3 +207,15 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) 
     remove_unfinished(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mask"]
     remove_unfinished(tmp_path / "missing")
+
+
+def test_several_files_appear_together(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.nii.gz", tmp_path / "new" / "b.json"
+    with write_together("outputs") as place:
+        assert place(first).name.endswith(".nii.gz")
+        assert place(first) == place(first)
+        replace_file(place(first), b"1", "mask")
+        replace_file(place(second), b"2", "table")
+        assert not first.exists()
+    assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2")
+    assert sorted(file.name for file in tmp_path.rglob("*")) == ["a.nii.gz", "b.json", "new"]

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -19,6 +19,7 @@ except ImportError:  # pragma: no cover
     fcntl = None  # type: ignore[assignment]
 
 _PATTERN = ".rma-mamba-*.tmp"
+_KEPT = ".kept"  # in a staging folder: older files, until all new ones have their places
 _OLD_S = 24 * 3600.0  # where there are no locks: nothing is written for so long
 
 
@@ -60,37 +61,39 @@ def replace_file(path: Path, content: bytes, what: str) -> None:
 
 
 @contextmanager
-def all_or_none(folder: Path, what: str, *, last: str = "") -> Iterator[Path]:
-    """An empty folder whose files move into `folder`, all of them, when the block ends without an error.
+def write_together(what: str, *, last: Path | None = None) -> Iterator[Callable[[Path], Path]]:
+    """Let several files appear all or none.
 
-    After an error or an interrupt none has moved, and files of these names that were there before are
-    as they were. Only a process that is killed during the renames leaves some new beside some old.
+    Within the block a function gives each path a temporary one of the same name, in a folder beside it, to be
+    written in its place; the same path always the same one. When the block ends without an error, all take
+    their places; after any error or interrupt older files stand as before, and nothing else is left behind.
+    Only a process that is killed during the renames leaves some new beside some old.
 
     Args:
-        folder: Where the files shall be; made if missing.
-        what: What they are ("results"), for the error.
-        last: Name of the file that moves after all others, and so tells that they are there.
+        what: What the files are ("results"), for the error.
+        last: The file that moves after all others, and so tells that they are there.
 
     Raises:
-        ScanError: The folder cannot be made or written.
+        ScanError: A folder cannot be made or written, or a file cannot take its place.
     """
-    made = not folder.exists()
-    staging = _temporary(folder)
-    lock = -1
+    stagings: dict[Path, _Staging] = {}
+    waiting: dict[Path, Path] = {}
+
+    def place(path: Path) -> Path:
+        if path not in waiting:
+            with _unwritten_is_one_line(what):
+                staging = stagings.get(path.parent) or _Staging(path.parent)
+            stagings[path.parent] = staging
+            waiting[path] = staging.folder / path.name
+        return waiting[path]
+
     try:
+        yield place
         with _unwritten_is_one_line(what):
-            staging.mkdir(parents=True)
-            lock = _lock_folder(staging)
-        yield staging
-        with _unwritten_is_one_line(what):
-            _move_all(staging, folder, last)
+            _take_places(waiting, last)
     finally:
-        if lock >= 0:
-            os.close(lock)
-        shutil.rmtree(staging, ignore_errors=True)
-        if made:
-            with suppress(OSError):  # it holds something now
-                folder.rmdir()
+        for staging in stagings.values():
+            staging.remove()
 
 
 def remove_unfinished(folder: Path, *, young_s: float = 0.0) -> None:
@@ -118,20 +121,38 @@ def _temporary(folder: Path) -> Path:
     return folder / f".rma-mamba-{secrets.token_hex(8)}.tmp"
 
 
-def _move_all(staging: Path, folder: Path, last: str) -> None:
-    kept = staging / _temporary(staging).name
-    kept.mkdir()
-    names = sorted(path.name for path in staging.iterdir() if path != kept)
-    names.sort(key=lambda name: name == last)
-    moved: list[str] = []
+class _Staging:
+    """A locked folder, beside the files that are written in it, on the same file system."""
+
+    def __init__(self, beside: Path) -> None:
+        self.beside = beside
+        self.made = not beside.exists()
+        self.folder = _temporary(beside)
+        (self.folder / _KEPT).mkdir(parents=True)
+        self.lock = _lock_folder(self.folder)
+
+    def remove(self) -> None:
+        """Remove it with all that is left in it, and the folder beside it if that was made for nothing."""
+        if self.lock >= 0:
+            os.close(self.lock)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.made:
+            with suppress(OSError):  # it holds something now
+                self.beside.rmdir()
+
+
+def _take_places(waiting: dict[Path, Path], last: Path | None) -> None:
+    """Rename all; if one cannot be, bring back what stood there before."""
+    moved: list[tuple[Path, Path]] = []
     try:
-        for name in names:
-            _keep(folder / name, kept / name)
-            moved.append(name)
-            (staging / name).replace(folder / name)
+        for path in sorted(waiting, key=lambda path: path == last):
+            kept = waiting[path].parent / _KEPT / path.name
+            _keep(path, kept)
+            moved.append((kept, path))
+            waiting[path].replace(path)
     except BaseException:
-        for name in moved:
-            _restore(kept / name, folder / name)
+        for kept, path in moved:
+            _restore(kept, path)
         raise
 
 
@@ -140,7 +161,7 @@ def _keep(path: Path, kept: Path) -> None:
     if not path.exists():
         return
     try:
-        os.link(path, kept)
+        kept.hardlink_to(path)
     except OSError:  # a file system without links
         shutil.copy2(path, kept)
 

@@ -233,3 +233,20 @@ def test_series_of_one_study_are_one_scan_and_studies_are_cases(tmp_path: Path) 
     found = find_cohort(tmp_path / "study", tmp_path / "out")
     assert found is not None
     assert [case.name for case in found] == ["one", "three", "two"]
+
+
+def test_the_size_of_one_patient_is_not_that_of_a_cohort(command, cohort, tmp_path) -> None:
+    size = ("--height-cm", "175", "--weight-kg", "80")
+    done = command("segment", "-i", cohort, "-o", tmp_path / "out", *size)
+    assert (done.code, "expected one patient's scan" in done.err) == (2, True)
+
+
+def test_a_cohort_gets_every_kind_that_a_scan_gets(command, segmenter, cohort, tmp_path) -> None:
+    out = tmp_path / "out"
+    assert command("segment", "-i", cohort, "-o", out, "-ot", "nifti,stl,csv").code == 3
+    assert {"a/liver.nii.gz", "a/liver.stl", "a/measurements.csv", "a/run.json"} <= set(names(out))
+    run = json.loads((out / "a" / "run.json").read_text())
+    assert set(run["files"]) == {"liver.nii.gz", "liver.stl", "measurements.csv"}
+    nobody = command("segment", "-i", cohort, "-o", tmp_path / "no", "-ot", "dicom_seg")
+    assert nobody.code == 3
+    assert names(tmp_path / "no") == ["errors.jsonl"]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rma_mamba.reporting import Flag, Quality
-from rma_mamba.reporting.mesh import surface
+from rma_mamba.reporting.mesh import small_mesh
 from rma_mamba.reporting.report import Report, render_html, write_html, write_pdf
 from rma_mamba.volume import Mask
 
@@ -121,7 +121,7 @@ def test_an_empty_mask_has_a_report_without_a_surface(report: Report, tmp_path: 
 
 
 def test_the_surface_encloses_the_liver_from_outside(scene) -> None:
-    found = surface(scene.mask)
+    found = small_mesh(scene.mask)
     corners = found.points_mm[found.triangles].astype(float)
     signed_mm3 = np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
     assert signed_mm3 / 1000 == pytest.approx(scene.mask.volume_ml, rel=0.1)
@@ -133,7 +133,7 @@ def test_left_back_and_up_run_where_they_say(scene) -> None:
     labels = np.zeros_like(scene.mask.labels)
     labels[34:52, 15:40, 8:20] = 1
     labels[20:34, 15:20, 8:10] = 1  # a thin piece to the left (low i), the back (low j), the foot
-    points = surface(Mask(labels, scene.mask.geometry)).points_mm
+    points = small_mesh(Mask(labels, scene.mask.geometry)).points_mm
     thin = points[points[:, 0] > points[:, 0].max() - 10]
     assert thin[:, 1].mean() > 0
     assert thin[:, 2].mean() < 0

@@ -15,7 +15,7 @@ from rma_mamba.cli.one_case import YOUNG_S, Finished, segment_case
 from rma_mamba.cli.request import Request
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import remove_unfinished, replace_file
-from rma_mamba.scans import MASK_SUFFIXES
+from rma_mamba.scans.writing import ALL_ENDINGS
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmenter
@@ -64,7 +64,7 @@ def segment_cohort(
         ConfigError: `out` cannot be a folder.
         WeightsError, BackendError: The network cannot run at all.
     """
-    if str(out).endswith(MASK_SUFFIXES) or out.is_file():
+    if str(out).endswith(ALL_ENDINGS) or out.is_file():
         raise ConfigError(
             f"the input is a folder of {len(cases)} scans, and the output one file; expected a folder. "
             "Give the name of a folder."

@@ -12,6 +12,7 @@ from rma_mamba.cli import outputs, provenance
 from rma_mamba.cli.cases import Case
 from rma_mamba.cli.request import Request
 from rma_mamba.files import remove_unfinished
+from rma_mamba.reporting.expected_volume import CAVEAT
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation, Segmenter
@@ -55,11 +56,12 @@ def segment_case(
     files = outputs.plan(case.scan, out, request.wanted, case=case.name if named else None)
     remove_unfinished(files.mask.parent, young_s=YOUNG_S)
     run = None
-    if request.resume and files.run is not None:
+    if request.resume and request.body is None and files.run is not None:
         run = provenance.describe_run(case.scan, request, load())
         if provenance.is_finished(files.run, run, files.results):
             return Finished(("finished before",))
     volume = request.reading.read(case.scan)
+    outputs.check_scan(files, volume)
     segmenter = load()
     wanted = request.wanted
     result = segmenter(
@@ -69,13 +71,14 @@ def segment_case(
         keep_probabilities=wanted.probabilities or wanted.uncertainty,
     )
     run = run or provenance.describe_run(case.scan, request, segmenter)
-    outputs.write(files, volume, result, run)
+    outputs.write(files, volume, result, run, request.body)
     lines = (
         f"Liver: {result.measurements.volume_ml:.0f} mL ({result.modality})",
         f"Quality: {result.quality.line}",
         f"Time: {time.monotonic() - started:.1f} s",
     )
-    warnings = (*result.warnings, *result.measurements.warnings, *_grave(result))
+    caveats = (CAVEAT,) if request.body else ()
+    warnings = (*result.warnings, *result.measurements.warnings, *_grave(result), *caveats)
     return Finished(lines, tuple(dict.fromkeys(warnings)))
 
 

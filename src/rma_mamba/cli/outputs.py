@@ -5,17 +5,33 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from rma_mamba.cli.in_hu import for_measuring
+from rma_mamba.cli.kinds import MEASURED, beside_file, in_folder, without
 from rma_mamba.cli.provenance import describe_result, with_files
 from rma_mamba.errors import ConfigError
-from rma_mamba.files import all_or_none, replace_file
-from rma_mamba.reporting import Measurements, write_preview
-from rma_mamba.scans import MASK_SUFFIXES, write_mask, write_scan
-from rma_mamba.volume import Volume
+from rma_mamba.files import replace_file, write_together
+from rma_mamba.reporting import (
+    Body,
+    Quantities,
+    quantify,
+    write_csv,
+    write_json,
+    write_preview,
+)
+from rma_mamba.scans import write_mask, write_report, write_scan
+from rma_mamba.scans.writing import (
+    ALL_ENDINGS,
+    DICOM_KINDS,
+    MASK_KINDS,
+    MaskKind,
+    checked_source,
+)
+from rma_mamba.volume import Mask, Volume
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,12 +45,14 @@ _SCAN_SUFFIXES = (
     *(".mha", ".mhd", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"),
 )
 
+_SOFTWARE = f"rma-mamba {version('rma-mamba')}"
+
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files of one case, all in one folder."""
+    """The files of one case, all in one folder: masks and measurements by kind, and others."""
 
-    mask: Path
+    files: dict[str, Path]
     preview: Path | None = None
     statistics: Path | None = None
     probabilities: Path | None = None
@@ -44,9 +62,16 @@ class Outputs:
     run: Path | None = None
 
     @property
+    def mask(self) -> Path:
+        """The first file: the one that was asked for."""
+        return next(iter(self.files.values()))
+
+    @property
     def paths(self) -> list[Path]:
         """All that are wanted."""
-        return [path for path in astuple(self) if path is not None]
+        others = (self.preview, self.statistics, self.probabilities, self.uncertainty)
+        whole = (self.report, self.report_pdf, self.run)
+        return [*self.files.values(), *(path for path in (*others, *whole) if path is not None)]
 
     @property
     def results(self) -> list[Path]:
@@ -57,14 +82,14 @@ class Outputs:
 def plan(scan: Path, out: str | Path, wanted: Wanted, *, case: str | None = None) -> Outputs:
     """Name and check the files of one case; nothing is written yet.
 
-    A file name is honoured as given, and preview and statistics go beside it (`liver_preview.png`);
+    A file name is honoured as given, and all others go beside it (`liver_preview.png`);
     a folder, a name without suffix, or one that ends in a slash, gets `<case>/liver.nii.gz`, `preview.png`,
-    `statistics.json`, and `run.json`, which says what ran.
+    `statistics.json`, the names in `kinds`, and `run.json`, which says what ran.
 
     Args:
         scan: The scan.
         out: As it was typed.
-        wanted: What is written beside the mask.
+        wanted: What is written.
         case: Name of the case in the folder `out`; None: the scan's own.
 
     Raises:
@@ -72,11 +97,11 @@ def plan(scan: Path, out: str | Path, wanted: Wanted, *, case: str | None = None
     """
     try:
         outputs = _named(scan, out, wanted, case)
-        if outputs.mask.exists() and scan.exists() and outputs.mask.samefile(scan):
-            raise ConfigError(
-                "the output file is the scan itself; expected another file. Choose another name."
-            )
         for path in outputs.paths:
+            if path.exists() and scan.exists() and path.samefile(scan):
+                raise ConfigError(
+                    "the output file is the scan itself; expected another file. Choose another name."
+                )
             check_writable(path)
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise ConfigError(
@@ -95,17 +120,13 @@ def is_folder(out: str | Path) -> bool:
 def _named(scan: Path, out: str | Path, wanted: Wanted, case: str | None) -> Outputs:
     path = Path(out)
     if case is not None or is_folder(out):
-        folder, stem = path / (case or _without(_SCAN_SUFFIXES, scan.resolve().name)), ""
-        mask = folder / "liver.nii.gz"
+        folder, stem = path / (case or without(_SCAN_SUFFIXES, scan.resolve().name)), ""
+        files = in_folder(folder, wanted.kinds)
     else:
-        folder, stem, mask = path.parent, f"{_without(MASK_SUFFIXES, path.name)}_", path
-        if stem == f"{path.name}_":
-            raise ConfigError(
-                f"the output file has another ending; expected {' or '.join(MASK_SUFFIXES)}. "
-                "Give a name with one of these endings, or a folder: its name ends in a slash."
-            )
+        files = beside_file(path, wanted.kinds)
+        folder, stem = path.parent, f"{without((*ALL_ENDINGS, '.json', '.csv'), path.name)}_"
     return Outputs(
-        mask,
+        files,
         folder / f"{stem}preview.png" if wanted.preview else None,
         folder / f"{stem}statistics.json" if wanted.statistics else None,
         folder / f"{stem}probabilities.nii.gz" if wanted.probabilities else None,
@@ -116,33 +137,71 @@ def _named(scan: Path, out: str | Path, wanted: Wanted, case: str | None) -> Out
     )
 
 
-def write(outputs: Outputs, volume: Volume, result: Segmentation, run: dict[str, Any]) -> None:
+def check_scan(outputs: Outputs, volume: Volume) -> None:
+    """See that what was asked for can be made of this scan.
+
+    Raises:
+        ConfigError: A DICOM object was asked for, and the scan is no DICOM.
+    """
+    for kind in outputs.files:
+        if kind in DICOM_KINDS:
+            checked_source(volume.source, kind)
+
+
+def write(
+    outputs: Outputs,
+    volume: Volume,
+    result: Segmentation,
+    run: dict[str, Any],
+    body: Body | None = None,
+) -> None:
     """Write the files of one case, all or none: after an error what was there before is as it was."""
     shown = replace(volume, modality=result.modality)
     run = {**run, **describe_result(result)}
-    statistics = _statistics(result, result.measurements, run["model"])
-    steps: list[tuple[Path | None, Callable[[Path], None]]] = [
-        (outputs.preview, lambda path: write_preview(shown, result.mask, path)),
-        (outputs.statistics, lambda path: _write_json(path, statistics)),
-        (outputs.probabilities, lambda path: _write_map(path, result, result.probabilities)),
-        (outputs.uncertainty, lambda path: _write_map(path, result, result.uncertainty_bits)),
-        (outputs.report, lambda path: _write_report(path, shown, result, statistics, run)),
-        (outputs.report_pdf, lambda path: _write_report(path, shown, result, statistics, run)),
-        (outputs.mask, lambda path: write_mask(result.mask, path)),
-        (outputs.run, lambda path: _write_json(path, with_files(run, path.parent))),
-    ]
-    last = "" if outputs.run is None else outputs.run.name
-    with all_or_none(outputs.mask.parent, "results", last=last) as staging:
-        for path, write_file in steps:
-            if path is not None:
-                write_file(staging / path.name)
+    with write_together("results", last=outputs.run) as place:
+        for kind, path in outputs.files.items():
+            if kind in MASK_KINDS:
+                write_mask(result.mask, place(path), cast("MaskKind", kind))
+        if outputs.preview:
+            write_preview(shown, result.mask, place(outputs.preview))
+        _write_map(outputs.probabilities, result, result.probabilities, place)
+        _write_map(outputs.uncertainty, result, result.uncertainty_bits, place)
+        if outputs.statistics or outputs.report or set(outputs.files) & set(MEASURED):
+            measured = quantify(result.mask, for_measuring(shown), body)
+            _write_measured(outputs, result.mask, measured, place)
+            if outputs.statistics:
+                statistics = _statistics(result, measured, run["model"])
+                _write_json(place(outputs.statistics), statistics)
+            for path in filter(None, (outputs.report, outputs.report_pdf)):
+                _write_report(place(path), shown, result, measured, run)
+        if outputs.run:
+            record = place(outputs.run)
+            _write_json(record, with_files(run, record.parent))
 
 
-def _statistics(result: Segmentation, found: Measurements, model: str) -> dict[str, Any]:
+def _write_measured(
+    outputs: Outputs, mask: Mask, measured: Quantities, place: Callable[[Path], Path]
+) -> None:
+    files = outputs.files
+    if "json" in files:
+        write_json(measured, place(files["json"]), software=_SOFTWARE)
+    if "csv" in files:
+        write_csv(measured, place(files["csv"]))
+    if "dicom_sr" in files:
+        write_report(
+            mask,
+            measured.record,
+            place(files["dicom_sr"]),
+            comments=measured.warnings,
+            segmentation=place(files["dicom_seg"]) if "dicom_seg" in files else None,
+        )
+
+
+def _statistics(result: Segmentation, measured: Quantities, model: str) -> dict[str, Any]:
     names = ("right_to_left", "front_to_back", "foot_to_head")
-    geometry = result.mask.geometry
+    geometry, found = result.mask.geometry, result.measurements
     return {
-        "volume_ml": round(found.volume_ml, 3),
+        **measured.record,
         "extent_mm": {
             name: round(size, 3) for name, size in zip(names, found.extent_mm, strict=True)
         },
@@ -151,40 +210,44 @@ def _statistics(result: Segmentation, found: Measurements, model: str) -> dict[s
         "grid_voxels": list(geometry.shape),
         "spacing_mm": [round(size, 6) for size in geometry.spacing_mm],
         "quality": result.quality.as_dict(),
-        "warnings": list(dict.fromkeys((*result.warnings, *found.warnings))),
+        "warnings": list(dict.fromkeys((*result.warnings, *measured.warnings))),
         "model": Path(model).name,  # of a weights file the name only: a path may name a person
-        "software": f"rma-mamba {version('rma-mamba')}",
+        "software": _SOFTWARE,
     }
 
 
-def _write_map(path: Path, result: Segmentation, values: npt.NDArray[np.float32] | None) -> None:
-    if values is not None:
-        write_scan(Volume(values, result.mask.geometry), path)
+def _write_map(
+    path: Path | None,
+    result: Segmentation,
+    values: npt.NDArray[np.float32] | None,
+    place: Callable[[Path], Path],
+) -> None:
+    if path is not None and values is not None:
+        write_scan(Volume(values, result.mask.geometry), place(path))
 
 
 def _write_report(
-    path: Path,
-    shown: Volume,
-    result: Segmentation,
-    statistics: dict[str, Any],
-    run: dict[str, Any],
+    path: Path, shown: Volume, result: Segmentation, measured: Quantities, run: dict[str, Any]
 ) -> None:
     from rma_mamba.reporting.report import Report, write_html, write_pdf
 
+    shown_values = {
+        name: value
+        for name, value in measured.record.items()
+        if value or not name.startswith("cut_")  # faces that the liver reaches
+    }
+    statistics = {
+        **shown_values,
+        "touches_border": list(result.measurements.touches_border),
+        "grid_voxels": list(result.mask.geometry.shape),
+        "warnings": list(dict.fromkeys((*result.warnings, *measured.warnings))),
+    }
     report = Report(shown, result.mask, result.quality, statistics, run)
     (write_pdf if path.suffix == ".pdf" else write_html)(report, path)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), "statistics")
-
-
-def _without(suffixes: tuple[str, ...], name: str) -> str:
-    """A file name without the first of the suffixes that it ends in."""
-    for suffix in sorted(suffixes, key=len, reverse=True):
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name
 
 
 def check_writable(path: Path) -> None:

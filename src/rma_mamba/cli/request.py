@@ -10,6 +10,7 @@ from rma_mamba.volume import Modality
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmenter
+    from rma_mamba.reporting import Body
     from rma_mamba.volume import Volume
 
 
@@ -61,8 +62,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which files are written beside the mask."""
+    """Which files are written: masks and measurements by kind (none: as the output's name says), and others."""
 
+    kinds: tuple[str, ...] = ()
     preview: bool = False
     statistics: bool = False
     probabilities: bool = False
@@ -76,12 +78,14 @@ class Request:
 
     Args:
         resume: Whether a case is skipped that was finished with the same input, weights and settings.
+        body: The patient's size, if it was given; it is written nowhere.
     """
 
     network: Network = Network()
     reading: Reading = Reading()
     wanted: Wanted = Wanted()
     resume: bool = False
+    body: Body | None = None
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.options import HeightCm, WeightKg
 
 
 def segment(
@@ -22,9 +23,20 @@ def segment(
     out: Annotated[
         str,  # a path would lose the slash that tells a folder
         typer.Option(
-            "--output", "-o", help="The mask (.nii, .nii.gz), or a folder for <case>/liver.nii.gz."
+            "--output",
+            "-o",
+            help="The mask (.nii.gz, .nii, .dcm, .stl, .obj), or a folder for <case>/liver.nii.gz.",
         ),
     ],
+    output_type: Annotated[
+        str | None,
+        typer.Option(
+            "--output-type",
+            "-ot",
+            help="One or more, with commas: nifti, dicom_seg, dicom_rtstruct, stl, obj, dicom_sr, "
+            "json, csv.  [default: as the output's name says, else nifti]",
+        ),
+    ] = None,
     series: Annotated[
         str | None,
         typer.Option(help="Of DICOM: a number of `rma-mamba series`, or a UID; else the best."),
@@ -66,6 +78,8 @@ def segment(
     statistics: Annotated[
         bool, typer.Option("--statistics", "-s", help="Also write volume and extent (JSON).")
     ] = False,
+    height_cm: HeightCm = None,
+    weight_kg: WeightKg = None,
     save_probabilities: Annotated[
         bool, typer.Option(help="Also write the probability of each voxel (NIfTI, float32).")
     ] = False,
@@ -94,7 +108,9 @@ def segment(
     ] = False,
 ) -> None:
     """Segment the liver in a CT or MR scan, or in a folder of them, each mask on its scan's own grid."""
+    from rma_mamba.cli.body import body_of
     from rma_mamba.cli.interrupts import interruptible
+    from rma_mamba.cli.kinds import parsed_kinds
     from rma_mamba.cli.numbers import parsed_spacing
     from rma_mamba.cli.request import Network, Reading, Request, Wanted
     from rma_mamba.cli.segmenting import Sharing, segment_input
@@ -102,8 +118,16 @@ def segment(
     request = Request(
         Network(model, device, batch_size, fast, precision),
         Reading(series, frame, strict, parsed_spacing(spacing_mm), modality),
-        Wanted(preview, statistics, save_probabilities, save_uncertainty, report),
+        Wanted(
+            parsed_kinds(output_type),
+            preview,
+            statistics,
+            save_probabilities,
+            save_uncertainty,
+            report,
+        ),
         resume,
+        body_of(height_cm, weight_kg),
     )
     sharing = Sharing(part_id, num_parts, engine)
     with interruptible():

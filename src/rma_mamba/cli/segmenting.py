@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rma_mamba.cli.body import expected
 from rma_mamba.cli.cases import Case, find_cohort, part_of
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.one_case import segment_case
@@ -46,6 +47,11 @@ def segment_input(
             )
         _segment_one(scan, out, request, console)
         return 0
+    if request.body is not None:
+        raise ConfigError(
+            "height and weight were given, but the input is a folder of scans; expected one patient's scan. "
+            "Leave --height-cm and --weight-kg out."
+        )
     from rma_mamba.cli import cohort
 
     engine: cohort.Engine = cohort.one_after_another
@@ -62,5 +68,7 @@ def _segment_one(scan: Path, out: str, request: Request, console: Console) -> No
     console.warn(done.warnings)
     for line in done.lines[:2]:
         console.note(line)
+    if request.body is not None:
+        console.note(expected(request.body))
     for line in done.lines[2:]:
         console.detail(line)

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from rma_mamba.volume import Mask
+from rma_mamba.surface import surface_of
+from rma_mamba.volume import Geometry, Mask
 
 _VOXELS = 64  # along the longest side of the liver's box: some ten thousand triangles
-_SMOOTH = 0.8  # voxels
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,41 +27,36 @@ class Mesh:
     triangles: npt.NDArray[np.uint32]
 
 
-def surface(mask: Mask) -> Mesh:
-    """The surface of a mask on a coarse grid, lightly smoothed; no triangles if it is empty."""
-    field, spacing_mm = _field(mask)
-    if field.size == 0:
+def small_mesh(mask: Mask) -> Mesh:
+    """The surface of a mask on coarse voxels; no triangles if it is empty."""
+    found = surface_of(_coarse(mask))
+    if not len(found.faces):
         return Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.uint32))
-    from skimage.measure import marching_cubes  # slow to import, needed for reports alone
-
-    points, triangles, _, _ = marching_cubes(field, 0.5, gradient_direction="descent")
-    points = (points - (np.array(field.shape) - 1) / 2) * spacing_mm
-    up, back, left = points.T
-    return Mesh(
-        np.stack([left, back, up], axis=1).astype(np.float32),
-        triangles.astype(np.uint32),
-    )
+    points = found.vertices_mm * (
+        -1,
+        -1,
+        1,
+    )  # RAS to left, back, up: two axes turn, so that sides stay
+    points -= (points.min(axis=0) + points.max(axis=0)) / 2
+    return Mesh(points.astype(np.float32), found.faces.astype(np.uint32))
 
 
-def _field(mask: Mask) -> tuple[npt.NDArray[np.float32], float]:
-    """Share of liver in the voxels of a cubic grid around it, axes up, back, left; and their size in mm."""
-    order = mask.geometry.canonical
-    labels = order.apply(mask.labels) > 0
-    boxes = ndimage.find_objects(labels.astype(np.uint8))
+def _coarse(mask: Mask) -> Mask:
+    """The liver's box in blocks of voxels; a block is liver if at least half of it is."""
+    boxes = ndimage.find_objects((mask.labels > 0).astype(np.uint8))
     if not boxes:
-        return np.zeros((0, 0, 0), np.float32), 1.0
-    inside = labels[boxes[0]].astype(np.float32)
-    sizes_mm = np.array([mask.geometry.spacing_mm[axis] for axis in order.permutation])
-    cube_mm = max(float((inside.shape * sizes_mm).max()) / _VOXELS, 1.0)
-    # averaged where voxels are finer than the cubes, then interpolated
-    blur = np.maximum(cube_mm / sizes_mm - 1, 0) / 2
-    padded = np.pad(inside, 2)
-    field = ndimage.zoom(
-        ndimage.gaussian_filter(padded, blur),
-        sizes_mm / cube_mm,
-        order=1,
-        mode="grid-constant",
-        grid_mode=True,
-    )
-    smooth = ndimage.gaussian_filter(np.pad(field, 2), _SMOOTH)
-    return np.asarray(smooth, np.float32), cube_mm
+        return mask
+    inside = mask.labels[boxes[0]] > 0
+    spacing_mm = np.array(mask.geometry.spacing_mm)
+    side_mm = float((inside.shape * spacing_mm).max()) / _VOXELS
+    blocks = np.maximum(1, np.floor(side_mm / spacing_mm)).astype(int)
+    rest = -np.array(inside.shape) % blocks
+    field = np.pad(inside, [(0, more) for more in rest.tolist()]).astype(np.float32)
+    for axis, block in enumerate(blocks.tolist()):
+        field = field.reshape(*field.shape[:axis], -1, block, *field.shape[axis + 1 :]).mean(
+            axis + 1
+        )
+    to_voxel = np.diag([*blocks.astype(float), 1.0])
+    to_voxel[:3, 3] = [part.start for part in boxes[0]] + (blocks - 1) / 2
+    labels = (field >= 0.5).astype(np.uint8)
+    return Mask(labels, Geometry(labels.shape, mask.geometry.affine @ to_voxel))

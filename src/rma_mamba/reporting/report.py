@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from rma_mamba.files import replace_file
 from rma_mamba.reporting.measure import measure
-from rma_mamba.reporting.mesh import surface
+from rma_mamba.reporting.mesh import small_mesh
 from rma_mamba.reporting.preview import render_preview
 from rma_mamba.reporting.quality import Flag, Light, Quality
 from rma_mamba.volume import Mask, Volume
@@ -32,6 +32,7 @@ _UNITS = {
     "hu": "HU",
     "percent": "%",
     "bits": "bits",
+    "au": "a. u.",
 }
 _VERDICTS: dict[Light, str] = {
     "green": "Nothing was found that speaks against the mask. Still look at it.",
@@ -136,7 +137,7 @@ def render_html(report: Report) -> str:
     folder = files("rma_mamba.reporting") / "templates"
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
-    found = surface(report.mask)
+    found = small_mesh(report.mask)
     return template.render(
         report=report,
         style=Markup((folder / "report.css").read_text(encoding="utf-8")),
