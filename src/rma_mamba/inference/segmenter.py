@@ -25,9 +25,11 @@ from rma_mamba.slicing import SliceRecipe, SliceStack, detect_modality, has_lost
 from rma_mamba.slicing.intensity import LOST_INTERCEPT
 from rma_mamba.volume import Mask, Modality, Volume
 
+Chosen = npt.NDArray[np.intp]
 Progress = Callable[[int, int], None]  # slices done, slices in all
 Precision = Literal["float32", "bfloat16"]
 
+POSSIBLE_LOGIT = -3.0  # a probability of 0.05: slices without one as high get no other look
 ISLAND_SHARE = 0.1  # of the largest component; smaller ones are not liver
 
 _PIXELS_AT_A_TIME = 600_000  # 16 slices of 192 x 192; more is not faster on a CPU
@@ -177,6 +179,15 @@ class Segmenter:
             found: npt.NDArray[np.float32] = maps[-1].float().cpu().numpy()
         return found
 
+    def looks(
+        self, images: list[npt.NDArray[np.float32]]
+    ) -> tuple[list[npt.NDArray[np.float32]], Chosen]:
+        """Logits of the first look at all slices; those of the others at some, if any; and which these are."""
+        first = self.logits(images[0])
+        again = np.flatnonzero(first.max(axis=(1, 2, 3)) > POSSIBLE_LOGIT)
+        others = [self.logits(each[again]) for each in images[1:]] if len(again) else []
+        return [first, *others], again
+
     def _fill(
         self,
         stack: SliceStack,
@@ -193,9 +204,12 @@ class Segmenter:
         size = self.batch_size or max(1, min(_MOST_SLICES, _PIXELS_AT_A_TIME // (height * width)))
         parts = [slice(at, min(at + size, len(stack))) for at in range(0, len(stack), size)]
 
-        def keep(part: slice, logits: list[npt.NDArray[np.float32]]) -> None:
-            looks = zip(views, logits, strict=True)
-            found = np.mean([view.plan.to_probabilities(each) for view, each in looks], axis=0)
+        def keep(part: slice, logits: list[npt.NDArray[np.float32]], again: Chosen) -> None:
+            found = views[0].plan.to_probabilities(logits[0])
+            if len(logits) > 1:
+                others = zip(views[1:], logits[1:], strict=True)
+                looks = [view.plan.to_probabilities(each) for view, each in others]
+                found[again] = np.mean([found[again], *looks], axis=0)
             slices[part] = found > self.recipe.threshold
             if likely is not None:
                 likely[part] = found
@@ -209,10 +223,10 @@ class Segmenter:
                 images = made.result()
                 if number + 1 < len(parts):
                     made = beside.submit(_images, views, parts[number + 1])
-                logits = [self.logits(each) for each in images]
+                logits, again = self.looks(images)
                 if kept is not None:
                     kept.result()
-                kept = beside.submit(keep, part, logits)
+                kept = beside.submit(keep, part, logits, again)
                 if progress is not None:
                     progress(part.stop, len(stack))
             if kept is not None:

@@ -19,7 +19,7 @@ from rma_mamba.ops.selective_scan.threads import run_tasks
 
 LANES = 16  # of float32 in an AVX-512 register
 BLOCK = 64  # channels of a task where no even number of equal blocks exists; the last one may be smaller
-LARGEST_BLOCK = 96  # channels of a task
+LARGEST_BLOCK = 128  # channels of a task: the more, the better, while they stay in the first cache
 MOST_RANK = (
     16  # of step sizes made in the kernel; beyond, maps are small and a matrix product is faster
 )
@@ -45,10 +45,10 @@ def _kept_type(u: Tensor) -> torch.dtype:
     return torch.bfloat16 if u.dtype == torch.bfloat16 else torch.float32
 
 
-def _block(channels: int) -> int:
-    """Channels of a task: an even number of equal blocks where there is one, so that two threads share them evenly."""
+def _block(channels: int, batch: int) -> int:
+    """Channels of a task: equal blocks, as large as makes tasks an even number, so that two threads share them."""
     for block in range(LARGEST_BLOCK, 0, -LANES):
-        if channels % (2 * block) == 0:
+        if channels % block == 0 and batch * channels // block % 2 == 0:
             return block
     return BLOCK
 
@@ -114,7 +114,7 @@ class _Scan:
     def forward(self, keep: bool) -> tuple[Tensor, Tensor]:
         """y (batch, height, width, channel) as u is read, and the states that the backward pass wants to be kept."""
         batch, height, width, channels = self.sizes
-        A, block = self.arrays[4], _block(channels)
+        A, block = self.arrays[4], _block(channels, batch)
         y = torch.empty(batch, height * width, channels, dtype=self.dtype)
         shape = kept_shape(self.sizes, (A.shape[0], channels, A.shape[1]))
         kept = torch.empty(shape if keep else (0,) * len(shape))
@@ -133,7 +133,7 @@ class _Scan:
         batch, height, width, channels = self.sizes
         _, delta, steps, _, A, *_ = self.arrays
         (directions, states, _), length, rank = A.shape, height * width, steps.shape[3]
-        block = _block(channels)
+        block = _block(channels, batch)
         blocks = -(-channels // block)
         gy = _array(grad_y, (batch, length, channels), self.dtype)
         gu = torch.empty(batch, length, channels)
