@@ -1,16 +1,11 @@
 """The selective scan on a CPU: tensors to the arrays of `numba_kernels`, and tasks to threads.
 
-Tasks run on a thread pool of this module (kernels release the GIL), so no threading layer has to be installed
-and any number of Python threads may call at once. No compiler is needed on the user's machine, and nothing is copied
-into scan order.
+Kernels release the GIL, so no threading layer has to be installed (`threads.py`), and any number of Python
+threads may call at once. No compiler is needed on the user's machine, and nothing is copied into scan order.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +15,7 @@ from torch import Tensor
 
 from rma_mamba.ops.selective_scan import gradients, low_rank
 from rma_mamba.ops.selective_scan.numba_kernels import backward_task, forward_task
+from rma_mamba.ops.selective_scan.threads import run_tasks
 
 LANES = 16  # of float32 in an AVX-512 register
 BLOCK = 64  # channels of a task where no even number of equal blocks exists; the last one may be smaller
@@ -30,45 +26,6 @@ MOST_RANK = (
 SEGMENT = (
     256  # states of a channel that the backward pass holds at a time: they stay in the second cache
 )
-
-
-class _Pool:
-    """A thread pool that is made anew in a forked child and grows when torch is given more threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._owner, self._threads = 0, 0
-        self._executor: ThreadPoolExecutor | None = None
-
-    def map(self, task: Callable[[int], None], tasks: int) -> None:
-        """Run task(0) ... task(tasks - 1) on as many threads as torch computes with."""
-        threads = min(torch.get_num_threads(), tasks)
-        if threads <= 1:
-            for i in range(tasks):
-                task(i)
-            return
-        todo = iter(
-            range(tasks)
-        )  # next() is atomic: a thread takes a task when it is done with one
-
-        def work() -> None:
-            for i in todo:
-                task(i)
-
-        others = [self._get(threads - 1).submit(work) for _ in range(threads - 1)]
-        work()
-        for other in others:
-            other.result()
-
-    def _get(self, threads: int) -> ThreadPoolExecutor:
-        with self._lock:
-            if self._executor is None or self._owner != os.getpid() or self._threads < threads:
-                self._executor = ThreadPoolExecutor(threads, thread_name_prefix="rma-mamba-scan")
-                self._owner, self._threads = os.getpid(), threads
-            return self._executor
-
-
-_pool = _Pool()
 
 
 def _array(tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Any:
@@ -158,20 +115,18 @@ class _Scan:
         """y (batch, height, width, channel) as u is read, and the states that the backward pass wants to be kept."""
         batch, height, width, channels = self.sizes
         A, block = self.arrays[4], _block(channels)
-        y = torch.empty(batch, height * width, channels)
-        half = self.dtype != torch.float32
-        narrow = torch.empty(y.shape if half else (0, 0, 0), dtype=self.dtype)
+        y = torch.empty(batch, height * width, channels, dtype=self.dtype)
         shape = kept_shape(self.sizes, (A.shape[0], channels, A.shape[1]))
         kept = torch.empty(shape if keep else (0,) * len(shape))
-        outputs = y.numpy(), _numpy(narrow), kept.numpy()
+        outputs = _numpy(y), kept.numpy()
         segment = _segment(A.shape[1]) if keep else 0
-        _pool.map(
+        run_tasks(
             lambda task: forward_task(
                 *self.arrays, self.softplus, height, width, block, segment, task, *outputs
             ),
             batch * -(-channels // block),
         )
-        return (narrow if half else y).view(self.sizes), kept if keep else kept.view(0)
+        return y.view(self.sizes), kept if keep else kept.view(0)
 
     def backward(self, grad_y: Tensor, kept: Tensor) -> dict[str, Tensor]:
         """Gradients by the name of the input; of the gates, (batch, length, direction, rank + 2 states)."""
@@ -198,7 +153,7 @@ class _Scan:
                 gbias,
             )
         ]
-        _pool.map(
+        run_tasks(
             lambda task: backward_task(
                 gy,
                 kept.detach().numpy(),
