@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rma_mamba.errors import ScanError
-from rma_mamba.files import atomic_write
+from rma_mamba.files import atomic_write, replace_file, write_together
 from rma_mamba.scans import write_mask
 from rma_mamba.volume import Geometry, Mask
 
@@ -97,3 +97,52 @@ def test_a_written_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> N
     (tmp_path / "plain").write_bytes(b"")
     write_mask(MASK, tmp_path / "mask.nii")
     assert (tmp_path / "mask.nii").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_several_files_appear_together(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.nii.gz", tmp_path / "new" / "b.json"
+    with write_together("outputs") as place:
+        assert place(first).name.endswith(".nii.gz")
+        assert place(first) == place(first)
+        replace_file(place(first), b"1", "mask")
+        replace_file(place(second), b"2", "table")
+        assert not first.exists()
+    assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2")
+    assert sorted(file.name for file in tmp_path.rglob("*")) == ["a.nii.gz", "b.json", "new"]
+
+
+def put(paths: list[Path], in_the_way: Path | None = None) -> None:
+    """Write files together; of a folder that comes in the way of one, and of None, something goes wrong."""
+    with write_together("outputs") as place:
+        for path in paths:
+            replace_file(place(path), b"new", "mask")
+        if in_the_way is None:
+            raise ZeroDivisionError
+        in_the_way.mkdir()
+        (in_the_way / "file").touch()
+
+
+def test_none_appears_if_one_cannot_be_written(tmp_path: Path) -> None:
+    old = tmp_path / "a.nii"
+    old.write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError):
+        put([old])
+    assert old.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [old]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_older_files_come_back_if_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError("no links here")
+
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", no_links)
+    old, fresh, folder = (tmp_path / name for name in ("a.nii", "b.nii", "c.nii"))
+    old.write_bytes(b"old")
+    with pytest.raises(ScanError, match="cannot be written"):
+        put([old, fresh, folder], in_the_way=folder)
+    assert old.read_bytes() == b"old"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.nii", "c.nii"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -59,3 +60,74 @@ def remove_unfinished(folder: Path) -> None:
     for path in folder.glob(_TEMPORARY.format("*")):
         with suppress(OSError):
             path.unlink()
+
+
+@contextmanager
+def write_together(what: str) -> Iterator[Callable[[Path], Path]]:
+    """Let several files appear all or none.
+
+    Within the block a function gives each path a temporary one in the same folder and with the same ending, to
+    be written in its place; the same path always the same one. When the block ends without an error, all take
+    their places; after any error or interrupt older files stand as before, and nothing else is left behind.
+
+    Args:
+        what: What the files are ("outputs"), for the error.
+
+    Raises:
+        ScanError: A file cannot take its place.
+    """
+    token = secrets.token_hex(8)
+    waiting: dict[Path, Path] = {}
+
+    def place(path: Path) -> Path:
+        if path not in waiting:
+            ending = "".join(path.suffixes[-2 if path.suffix.lower() == ".gz" else -1 :])
+            waiting[path] = path.parent / f".rma-mamba-{token}-{len(waiting)}{ending}"
+        return waiting[path]
+
+    try:
+        yield place
+        _take_places(waiting)
+    except OSError as error:
+        raise ScanError(
+            f"the {what} cannot be written ({error.strerror or 'input/output error'}); expected a "
+            "writable folder with enough space. Choose another output path or free some space."
+        ) from error
+    finally:
+        for temporary in waiting.values():
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _take_places(waiting: dict[Path, Path]) -> None:
+    """Rename all; if one cannot be, bring back what stood there before."""
+    kept: dict[Path, Path | None] = {}
+    try:
+        for path, temporary in waiting.items():
+            kept[path] = _kept(path, temporary)
+            temporary.replace(path)
+    except BaseException:
+        for path, old in kept.items():
+            with suppress(OSError):
+                if old is not None:
+                    old.replace(path)
+                elif not waiting[path].exists():
+                    path.unlink(missing_ok=True)
+        raise
+    finally:
+        for old in kept.values():
+            if old is not None:
+                with suppress(OSError):
+                    old.unlink(missing_ok=True)
+
+
+def _kept(path: Path, temporary: Path) -> Path | None:
+    """A copy of an older file, so that it can be brought back; None if there is none."""
+    if not path.exists():
+        return None
+    old = temporary.with_name(f"{temporary.name}.old")
+    try:
+        old.hardlink_to(path)
+    except OSError:  # some file systems have no links
+        shutil.copy2(path, old)
+    return old

@@ -57,7 +57,7 @@ class FakeSegmenter:
             raise self.failure
         progress(2, 2)
         labels = (scan.values > 500).astype(np.uint8)
-        mask = Mask(labels, scan.geometry, scan.header)
+        mask = Mask(labels, scan.geometry, scan.header, scan.source)
         likely = labels.astype(np.float32) if keep_probabilities else None
         return Result(mask, modality or "MR", self.warnings, likely)
 

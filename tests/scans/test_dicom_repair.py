@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from pydicom import Dataset, dcmread, uid
 from scipy.ndimage import map_coordinates
 
+from ball_series import CENTRE_MM, SIZE, hu_at, scan
 from dicom_series import (
     AXIAL,
     CORONAL,
     SAGITTAL,
     SERIES,
-    ct_slice,
     drop,
     edited,
     save,
@@ -32,55 +32,6 @@ from rma_mamba.errors import ScanError
 from rma_mamba.scans import read_scan
 from rma_mamba.source import SliceSource
 from rma_mamba.volume import Volume
-
-CENTRE_MM, RADIUS_MM = np.array([-100.0, -60.0, 70.0]), 18.0  # LPS
-LIVER_HU, FAT_HU = 120, -100
-EDGE_MM = 12.0  # soft: linear interpolation between samples d apart is wrong by up to 220 HU / 12 mm * d / 4
-SIZE = (40, 44)  # rows, columns
-
-
-def ball(position: Any, directions: Any, spacing: tuple[float, float], number: int) -> Dataset:
-    """A slice through a soft ball in fat, wherever it lies: its values follow from world positions alone."""
-    along_row, along_column = np.array(directions, float).reshape(2, 3)
-    rows, columns = np.indices(SIZE)
-    points = (
-        np.array(position)
-        + rows[..., None] * spacing[0] * along_column
-        + columns[..., None] * spacing[1] * along_row
-    )
-    return ct_slice(hu_at(points) + 1024, position, directions, spacing, number)
-
-
-def hu_at(points_lps: Any) -> Any:
-    distance = np.linalg.norm(points_lps - CENTRE_MM, axis=-1)
-    share = np.clip(
-        (RADIUS_MM - distance) / 6 + 0.5, 0, 1
-    )  # an edge of 6 mm, so that it can be resampled
-    return np.round(FAT_HU + (LIVER_HU - FAT_HU) * share).astype(int)
-
-
-def scan(
-    directions: Any = AXIAL,
-    *,
-    step_mm: float = 2.5,
-    slices: int = 20,
-    slide_mm: float = 0.0,
-    jitter_mm: Any = (),
-) -> list[Dataset]:
-    """Slices through the ball; `slide_mm` is how far each lies aside of the one before."""
-    spacing = (1.5, 1.25)
-    along_row, along_column = np.array(directions, float).reshape(2, 3)
-    normal = np.cross(along_row, along_column)
-    middle = (SIZE[1] - 1) / 2 * spacing[1] * along_row + (SIZE[0] - 1) / 2 * spacing[
-        0
-    ] * along_column
-    found = []
-    for k in range(slices):
-        up = (k - (slices - 1) / 2) * step_mm + (jitter_mm[k] if len(jitter_mm) else 0)
-        aside = (k - (slices - 1) / 2) * slide_mm
-        place = CENTRE_MM - middle + up * normal + aside * along_column
-        found.append(ball(place, directions, spacing, k))
-    return found
 
 
 def assert_ball_in_its_place(volume: Volume, tolerance_hu: float, inside_mm: float = 22.0) -> None:

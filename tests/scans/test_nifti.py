@@ -593,7 +593,7 @@ def test_a_mask_on_another_grid_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["mask.mha", "mask", "mask.gz", "nii", "mask.nii.gz.tmp"])
 def test_an_output_that_is_no_nifti_is_a_wrong_setting(tmp_path: Path, name: str) -> None:
     mask = Mask(np.zeros(SHAPE, np.uint8), Geometry(SHAPE, OBLIQUE))
-    with pytest.raises(ConfigError, match=r"\.nii nor \.nii\.gz"):
+    with pytest.raises(ConfigError, match=r"another ending than masks have"):
         write_mask(mask, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

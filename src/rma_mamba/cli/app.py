@@ -13,6 +13,7 @@ from rma_mamba.cli.data import data
 from rma_mamba.cli.demo import demo
 from rma_mamba.cli.evaluate import evaluate
 from rma_mamba.cli.info import info
+from rma_mamba.cli.measure import measure
 from rma_mamba.cli.score import score
 from rma_mamba.cli.segment import segment
 from rma_mamba.cli.series import series
@@ -60,6 +61,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(benchmark)
 app.command()(score)
+app.command()(measure)
 app.command()(info)
 app.command()(demo)
 app.add_typer(data)

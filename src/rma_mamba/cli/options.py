@@ -20,3 +20,7 @@ QuietTables = Annotated[
     bool, typer.Option("--quiet", "-q", help="Say nothing but the tables and errors.")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show where an error happened.")]
+HeightCm = Annotated[
+    float | None, typer.Option(help="The patient's, for the standard liver volume.")
+]
+WeightKg = Annotated[float | None, typer.Option(help="The same.")]

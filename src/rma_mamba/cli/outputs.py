@@ -5,17 +5,33 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from rma_mamba.cli.in_hu import for_measuring
+from rma_mamba.cli.kinds import MEASURED, beside_file, in_folder, without
 from rma_mamba.errors import ConfigError
-from rma_mamba.files import replace_file
-from rma_mamba.reporting import Measurements, write_preview
-from rma_mamba.scans import MASK_SUFFIXES, write_mask, write_scan
-from rma_mamba.volume import Volume
+from rma_mamba.files import replace_file, write_together
+from rma_mamba.reporting import (
+    Body,
+    Measurements,
+    Quantities,
+    quantify,
+    write_csv,
+    write_json,
+    write_preview,
+)
+from rma_mamba.scans import write_mask, write_report, write_scan
+from rma_mamba.scans.writing import (
+    ALL_ENDINGS,
+    DICOM_KINDS,
+    MASK_KINDS,
+    MaskKind,
+    checked_source,
+)
+from rma_mamba.volume import Mask, Volume
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation
@@ -25,35 +41,54 @@ _SCAN_SUFFIXES = (
     *(".mha", ".mhd", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"),
 )
 
+_SOFTWARE = f"rma-mamba {version('rma-mamba')}"
+
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files of one case."""
+    """The files of one case: masks and measurements by kind, the first being the one that was asked for."""
 
-    mask: Path
+    files: dict[str, Path]
     preview: Path | None = None
     statistics: Path | None = None
     probabilities: Path | None = None
 
+    @property
+    def mask(self) -> Path:
+        """The first file."""
+        return next(iter(self.files.values()))
+
+    @property
+    def every(self) -> list[Path]:
+        """All files."""
+        others = (self.preview, self.statistics, self.probabilities)
+        return [*self.files.values(), *(path for path in others if path is not None)]
+
 
 def plan(
-    scan: Path, out: Path, *, preview: bool, statistics: bool, probabilities: bool = False
+    scan: Path,
+    out: Path,
+    *,
+    kinds: tuple[str, ...] = (),
+    preview: bool,
+    statistics: bool,
+    probabilities: bool = False,
 ) -> Outputs:
     """Name and check the files of one case; nothing is written yet.
 
-    A file name is honoured as given, and preview and statistics go beside it (`liver_preview.png`);
-    a folder, or a name without suffix, gets `<case>/liver.nii.gz`, `preview.png`, `statistics.json`.
+    A file name is honoured as given, and all others go beside it (`liver_preview.png`); a folder, or a
+    name without suffix, gets `<case>/liver.nii.gz`, `preview.png`, `statistics.json`, and the names in `kinds`.
 
     Raises:
         ConfigError: The mask's kind is unknown, a file cannot be written there, or it is the scan.
     """
     try:
-        outputs = _named(scan, out, preview, statistics, probabilities)
-        if outputs.mask.exists() and scan.exists() and outputs.mask.samefile(scan):
-            raise ConfigError(
-                "the output file is the scan itself; expected another file. Choose another name."
-            )
-        for path in filter(None, astuple(outputs)):
+        outputs = _named(scan, out, kinds, preview, statistics, probabilities)
+        for path in outputs.every:
+            if path.exists() and scan.exists() and path.samefile(scan):
+                raise ConfigError(
+                    "the output file is the scan itself; expected another file. Choose another name."
+                )
             check_writable(path)
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise ConfigError(
@@ -63,55 +98,92 @@ def plan(
     return outputs
 
 
-def _named(scan: Path, out: Path, preview: bool, statistics: bool, probabilities: bool) -> Outputs:
+def _named(
+    scan: Path,
+    out: Path,
+    kinds: tuple[str, ...],
+    preview: bool,
+    statistics: bool,
+    probabilities: bool,
+) -> Outputs:
     if out.is_dir() or not out.suffix:
-        folder, stem = out / _without(_SCAN_SUFFIXES, scan.resolve().name), ""
-        mask = folder / "liver.nii.gz"
+        folder, stem = out / without(_SCAN_SUFFIXES, scan.resolve().name), ""
+        files = in_folder(folder, kinds)
     else:
-        folder, stem, mask = out.parent, f"{_without(MASK_SUFFIXES, out.name)}_", out
-        if stem == f"{out.name}_":
-            raise ConfigError(
-                f"the output file has another ending; expected {' or '.join(MASK_SUFFIXES)}. "
-                "Give a name with one of these endings, or a folder."
-            )
+        files = beside_file(out, kinds)
+        folder, stem = out.parent, f"{without((*ALL_ENDINGS, '.json', '.csv'), out.name)}_"
     return Outputs(
-        mask,
+        files,
         folder / f"{stem}preview.png" if preview else None,
         folder / f"{stem}statistics.json" if statistics else None,
         folder / f"{stem}probabilities.nii.gz" if probabilities else None,
     )
 
 
+def check_scan(outputs: Outputs, volume: Volume) -> None:
+    """See that what was asked for can be made of this scan.
+
+    Raises:
+        ConfigError: A DICOM object was asked for, and the scan is no DICOM.
+    """
+    for kind in outputs.files:
+        if kind in DICOM_KINDS:
+            checked_source(volume.source, kind)
+
+
 def write(
-    outputs: Outputs, volume: Volume, result: Segmentation, found: Measurements, *, model: str
+    outputs: Outputs,
+    volume: Volume,
+    result: Segmentation,
+    found: Measurements,
+    *,
+    model: str,
+    body: Body | None = None,
 ) -> None:
-    """Write the files of one case; after an error none is left behind that was not there before."""
+    """Write the files of one case: all or none, and older ones stay as they are unless all are replaced."""
     shown = replace(volume, modality=result.modality)
-    steps: list[tuple[Path | None, Callable[[Path], None]]] = [
-        (outputs.preview, lambda path: write_preview(shown, result.mask, path)),
-        (outputs.statistics, lambda path: _write_json(path, _statistics(result, found, model))),
-        (outputs.probabilities, lambda path: _write_probabilities(path, result)),
-        (outputs.mask, lambda path: write_mask(result.mask, path)),
-    ]
-    written: list[Path] = []
-    try:
-        for path, write_file in steps:
-            if path is not None:
-                fresh = not path.exists()
-                write_file(path)
-                written += [path] if fresh else []
-    except BaseException:
-        for path in written:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-        raise
+    with write_together("outputs") as place:
+        if outputs.preview:
+            write_preview(shown, result.mask, place(outputs.preview))
+        if outputs.probabilities and result.probabilities is not None:
+            likely = Volume(result.probabilities, result.mask.geometry)
+            write_scan(likely, place(outputs.probabilities))
+        for kind, path in outputs.files.items():
+            if kind in MASK_KINDS:
+                write_mask(result.mask, place(path), cast("MaskKind", kind))
+        if outputs.statistics or set(outputs.files) & set(MEASURED):
+            measured = quantify(result.mask, for_measuring(shown), body)
+            if outputs.statistics:
+                content = _statistics(result, found, measured, model)
+                _write_json(place(outputs.statistics), content)
+            _write_measured(outputs, result.mask, measured, place)
 
 
-def _statistics(result: Segmentation, found: Measurements, model: str) -> dict[str, Any]:
+def _write_measured(
+    outputs: Outputs, mask: Mask, measured: Quantities, place: Callable[[Path], Path]
+) -> None:
+    files = outputs.files
+    if "json" in files:
+        write_json(measured, place(files["json"]), software=_SOFTWARE)
+    if "csv" in files:
+        write_csv(measured, place(files["csv"]))
+    if "dicom_sr" in files:
+        write_report(
+            mask,
+            measured.record,
+            place(files["dicom_sr"]),
+            comments=measured.warnings,
+            segmentation=place(files["dicom_seg"]) if "dicom_seg" in files else None,
+        )
+
+
+def _statistics(
+    result: Segmentation, found: Measurements, measured: Quantities, model: str
+) -> dict[str, Any]:
     names = ("right_to_left", "front_to_back", "foot_to_head")
     geometry = result.mask.geometry
     return {
-        "volume_ml": round(found.volume_ml, 3),
+        **measured.record,
         "extent_mm": {
             name: round(size, 3) for name, size in zip(names, found.extent_mm, strict=True)
         },
@@ -119,27 +191,14 @@ def _statistics(result: Segmentation, found: Measurements, model: str) -> dict[s
         "modality": result.modality,
         "grid_voxels": list(geometry.shape),
         "spacing_mm": [round(size, 6) for size in geometry.spacing_mm],
-        "warnings": list(dict.fromkeys((*result.warnings, *found.warnings))),
+        "warnings": list(dict.fromkeys((*result.warnings, *measured.warnings))),
         "model": Path(model).name,  # of a weights file the name only: a path may name a person
-        "software": f"rma-mamba {version('rma-mamba')}",
+        "software": _SOFTWARE,
     }
-
-
-def _write_probabilities(path: Path, result: Segmentation) -> None:
-    if result.probabilities is not None:
-        write_scan(Volume(result.probabilities, result.mask.geometry), path)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), "statistics")
-
-
-def _without(suffixes: tuple[str, ...], name: str) -> str:
-    """A file name without the first of the suffixes that it ends in."""
-    for suffix in sorted(suffixes, key=len, reverse=True):
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name
 
 
 def check_writable(path: Path) -> None:

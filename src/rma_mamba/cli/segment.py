@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.options import HeightCm, WeightKg
 
 
 def segment(
@@ -21,9 +22,20 @@ def segment(
     out: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="The mask (.nii, .nii.gz), or a folder for <case>/liver.nii.gz."
+            "--output",
+            "-o",
+            help="The mask (.nii.gz, .nii, .dcm, .stl, .obj), or a folder for <case>/liver.nii.gz.",
         ),
     ],
+    output_type: Annotated[
+        str | None,
+        typer.Option(
+            "--output-type",
+            "-ot",
+            help="One or more, with commas: nifti, dicom_seg, dicom_rtstruct, stl, obj, dicom_sr, "
+            "json, csv.  [default: as the output's name says, else nifti]",
+        ),
+    ] = None,
     series: Annotated[
         str | None,
         typer.Option(help="Of DICOM: a number of `rma-mamba series`, or a UID; else the best."),
@@ -65,6 +77,8 @@ def segment(
     statistics: Annotated[
         bool, typer.Option("--statistics", "-s", help="Also write volume and extent (JSON).")
     ] = False,
+    height_cm: HeightCm = None,
+    weight_kg: WeightKg = None,
     save_probabilities: Annotated[
         bool, typer.Option(help="Also write the probability of each voxel (NIfTI, float32).")
     ] = False,
@@ -77,18 +91,28 @@ def segment(
 ) -> None:
     """Segment the liver in a CT or MR scan and write its mask on the scan's own grid."""
     from rma_mamba.cli import outputs
+    from rma_mamba.cli.body import body_of, expected
+    from rma_mamba.cli.kinds import parsed_kinds
     from rma_mamba.cli.numbers import parsed_spacing
     from rma_mamba.reporting import measure
+    from rma_mamba.reporting.expected_volume import CAVEAT
     from rma_mamba.scans import read_scan
 
     console = Console(quiet, verbose)
     started = time.monotonic()
+    body = body_of(height_cm, weight_kg)
     files = outputs.plan(
-        scan, out, preview=preview, statistics=statistics, probabilities=save_probabilities
+        scan,
+        out,
+        kinds=parsed_kinds(output_type),
+        preview=preview,
+        statistics=statistics,
+        probabilities=save_probabilities,
     )
     volume = read_scan(
         scan, series=series, frame=frame, strict=strict, spacing_mm=parsed_spacing(spacing_mm)
     )
+    outputs.check_scan(files, volume)
     console.detail(f"scan: {volume.geometry.shape} voxels, {volume.geometry.orientation}")
 
     # Only now torch: a wrong path or a damaged scan is told at once.
@@ -105,7 +129,9 @@ def segment(
             keep_probabilities=save_probabilities,
         )
     found = measure(result.mask)
-    outputs.write(files, volume, result, found, model=model)
-    console.warn((*result.warnings, *found.warnings))
+    outputs.write(files, volume, result, found, model=model, body=body)
+    console.warn((*result.warnings, *found.warnings, *((CAVEAT,) if body else ())))
     console.note(f"Liver: {found.volume_ml:.0f} mL ({result.modality})")
+    if body:
+        console.note(expected(body))
     console.detail(f"time: {time.monotonic() - started:.1f} s")

@@ -12,7 +12,7 @@ from rma_mamba.volume import Mask
 Face = Literal["inferior", "superior", "anterior", "posterior", "right", "left"]
 
 # The first and the last plane of each canonical axis (foot to head, front to back, right to left).
-_FACES: tuple[tuple[Face, Face], ...] = (
+FACES: tuple[tuple[Face, Face], ...] = (
     ("inferior", "superior"),
     ("anterior", "posterior"),
     ("right", "left"),
@@ -61,7 +61,7 @@ def measure(mask: Mask) -> Measurements:
     touched: list[Face] = []
     in_plane = np.any(labels, axis=0)
     occupied = (np.any(labels, axis=(1, 2)), np.any(in_plane, axis=1), np.any(in_plane, axis=0))
-    for planes, size_mm, (first, last) in zip(occupied, spacing_mm, _FACES, strict=True):
+    for planes, size_mm, (first, last) in zip(occupied, spacing_mm, FACES, strict=True):
         filled = np.flatnonzero(planes)
         extent_mm.append(float(filled[-1] - filled[0] + 1) * size_mm if filled.size else 0.0)
         touched += [face for face, edge in ((first, 0), (last, -1)) if planes[edge]]

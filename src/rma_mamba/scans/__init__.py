@@ -1,7 +1,7 @@
 """Scan files in, mask files out. A scan's kind is told from its content, not from its name.
 
 >>> volume = read_scan("patient7/")  # DICOM of any number of series; or a zip, NIfTI, NRRD, MHA, pictures
->>> write_mask(mask, "liver.nii.gz")
+>>> write_mask(mask, "liver.nii.gz")  # or .dcm (DICOM SEG), .stl, .obj
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rma_mamba.errors import ConfigError, ScanError
-from rma_mamba.volume import Geometry, Mask, Volume
+from rma_mamba.scans.writing import write_mask, write_report, write_scan
+from rma_mamba.volume import Geometry, Volume
 
 if TYPE_CHECKING:
     from rma_mamba.scans.dicom_series import SeriesInfo
@@ -27,10 +28,9 @@ __all__ = [
     "slice_files",
     "volume_of",
     "write_mask",
+    "write_report",
     "write_scan",
 ]
-
-MASK_SUFFIXES = (".nii", ".nii.gz")
 
 Spacing = tuple[float, ...]
 
@@ -51,8 +51,8 @@ def read_scan(
         series: Of DICOM: a number in the list of `list_series`, or a SeriesInstanceUID; None: the best
             axial series of CT or MR.
         frame: Of a scan with several volumes (4-D, echoes, phases, b-values): which, from 1.
-        strict: Of DICOM: refuse slices that are missing, uneven, tilted or doubled, instead of repairing
-            them with a warning.
+        strict: Of DICOM: refuse slices that are missing, uneven, tilted, doubled or damaged, instead of
+            repairing or passing over them with a warning.
         spacing_mm: Of pictures: distance of pixels and slices, one number for both, or three along a row,
             along a column and from slice to slice.
 
@@ -221,52 +221,3 @@ def volume_of(scan: Any, affine: Any = None) -> Volume:
     from rma_mamba.scans import nifti
 
     return nifti.from_image(scan) if affine is None else nifti.from_array(scan, affine)
-
-
-def write_mask(mask: Mask, path: str | os.PathLike[str]) -> None:
-    """Write a mask as NIfTI on its scan's own grid: uint8 {0, 1}; equal masks give equal bytes.
-
-    A mask of a NIfTI scan keeps affine, sform and qform codes, pixdim and units bit for bit; any other
-    gets its affine with both codes 1 (scanner). The file appears complete or not at all; missing
-    parent folders are made.
-
-    Args:
-        mask: The mask, with the header of the scan that it belongs to.
-        path: Where to write; ends in .nii or .nii.gz.
-
-    Raises:
-        ConfigError: The path ends in anything else.
-        GridError: The mask's grid is not that of its scan's header.
-        ScanError: The file cannot be written.
-    """
-    out = _checked(path, "mask")
-    from rma_mamba.scans import nifti
-
-    nifti.write(mask, out)
-
-
-def write_scan(volume: Volume, path: str | os.PathLike[str]) -> None:
-    """Write a scan as NIfTI on its own geometry; equal scans give equal bytes.
-
-    Args:
-        volume: The scan; values of other types than uint8, int16 or float32 are converted to one of these.
-        path: Where to write; ends in .nii or .nii.gz.
-
-    Raises:
-        ConfigError: The path ends in anything else.
-        ScanError: The file cannot be written.
-    """
-    out = _checked(path, "scan")
-    from rma_mamba.scans import nifti
-
-    nifti.write_volume(volume, out)
-
-
-def _checked(path: str | os.PathLike[str], what: str) -> Path:
-    out = Path(path)
-    if not out.name.lower().endswith(MASK_SUFFIXES):
-        raise ConfigError(
-            f"the {what}'s path ends in neither .nii nor .nii.gz; expected one of them. "
-            "Give an output path with one of these endings."
-        )
-    return out

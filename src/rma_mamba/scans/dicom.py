@@ -16,8 +16,9 @@ import numpy.typing as npt
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import dicom_pixels
 from rma_mamba.scans.checks import doubts
+from rma_mamba.scans.dicom_files import Files, read_files
 from rma_mamba.scans.dicom_frames import Frames, frames
-from rma_mamba.scans.dicom_image import PLACE, DicomImage, frames_of, open_image, quiet
+from rma_mamba.scans.dicom_image import PLACE, DicomImage, quiet
 from rma_mamba.scans.dicom_series import (
     SEGMENTED,
     Series,
@@ -29,11 +30,9 @@ from rma_mamba.scans.dicom_series import (
 )
 from rma_mamba.scans.entries import Entry
 from rma_mamba.scans.repair import regrid
-from rma_mamba.scans.stack import Stack, check_alike, stack
+from rma_mamba.scans.stack import MOST_MISSING, Stack, check_alike, stack
 from rma_mamba.source import SliceSource, SourceSlice
 from rma_mamba.volume import Geometry, Modality, Volume
-
-_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 # What all slices of one scan share; a slice that lacks it while others have it is from elsewhere.
 _ONE_OF_EACH = {"FrameOfReferenceUID": "frames of reference"}
@@ -49,7 +48,7 @@ class Choice:
     Args:
         series: Number in the list of series, or UID; None: the best.
         frame: Number of the volume of a 4-D series, from 1; None: there is one.
-        strict: Refuse slices that would have to be repaired.
+        strict: Refuse slices that would have to be repaired, and damaged files.
     """
 
     series: int | str | None = None
@@ -60,22 +59,45 @@ class Choice:
 def read(entries: Sequence[Entry], choice: Choice | None = None) -> Volume:
     """Read one volume of one series of CT or MR slices.
 
-    Files that are not DICOM are passed over; localizers, segmentations, reports and the like too, with
-    a warning. CT comes in HU. Axes are (i column, j row, k slice along the slices' normal).
+    Files that are not DICOM are passed over; localizers, segmentations, reports and the like, and a few
+    damaged files too, with a warning. CT comes in HU. Axes are (i column, j row, k slice along the slices' normal).
 
     Raises:
         ScanError: There is no series that can be chosen, or it is not one complete, decodable stack.
         GridError: The slices' directions or spacing are impossible.
         ConfigError: There is no such series or frame.
     """
+    choice = choice or Choice()
     with quiet():
-        slices, found, notes = _stacked(entries, choice or Choice())
-        source = _source(slices, found)
-        values, repairs = _values(slices, source, found.geometry.shape)
+        files = read_files(entries, strict=choice.strict)
+        try:
+            return _volume(files, choice)
+        except dicom_pixels.DamagedPixelsError:
+            sound = files if choice.strict else _decodable(files, choice)
+            if len(sound.images) == len(files.images):
+                raise
+            return _volume(sound, choice)
+
+
+def _volume(files: Files, choice: Choice) -> Volume:
+    slices, found, notes = _stacked(files, choice)
+    source = _source(slices, found)
+    values, repairs = _values(slices, source, found.geometry.shape)
     name = slices[0].modality
     modality = cast("Modality", name) if name in ("CT", "MR") else None
     notes = (*notes, *found.repairs, *repairs, *doubts(values, found.geometry))
     return Volume(values, found.geometry, modality, warnings=notes, source=source)
+
+
+def _decodable(files: Files, choice: Choice) -> Files:
+    """The files without slices whose header is there and whose pixels are not; all, if these are too many."""
+    slices = choose(group(files.images), choice.series)[0].slices
+    bad = dicom_pixels.undecodable(slices)
+    if len(bad) > MOST_MISSING * (len(slices) - len(bad)):
+        return files
+    lost = {id(image) for image in bad}
+    sound = [image for image in files.images if id(image) not in lost]
+    return Files(sound, files.strangers, files.damaged + len(bad))
 
 
 def read_geometry(entries: Sequence[Entry], choice: Choice | None = None) -> Geometry:
@@ -85,7 +107,8 @@ def read_geometry(entries: Sequence[Entry], choice: Choice | None = None) -> Geo
         ScanError, GridError, ConfigError: As of `read`, but for what only the pixels show.
     """
     with quiet():
-        return _stacked(entries, choice or Choice())[1].geometry
+        choice = choice or Choice()
+        return _stacked(read_files(entries, strict=choice.strict), choice)[1].geometry
 
 
 def slice_paths(entries: Sequence[Entry]) -> list[Path]:
@@ -95,7 +118,7 @@ def slice_paths(entries: Sequence[Entry]) -> list[Path]:
         ScanError, GridError: As of `read` if strict, but for what only the pixels show.
     """
     with quiet():
-        slices = _stacked(entries, Choice(strict=True))[0]
+        slices = _stacked(read_files(entries, strict=True), Choice(strict=True))[0]
     return [image.entry.path for image in slices if image.entry.path is not None]
 
 
@@ -106,7 +129,7 @@ def list_series(entries: Sequence[Entry]) -> list[SeriesInfo]:
         ScanError: There are no DICOM files.
     """
     with quiet():
-        return describe(group(_images(entries)[0]))
+        return describe(group(read_files(entries).images))
 
 
 def count_frames(entries: Sequence[Entry], series: int | str | None = None) -> int:
@@ -116,18 +139,14 @@ def count_frames(entries: Sequence[Entry], series: int | str | None = None) -> i
         ScanError, GridError, ConfigError: As of `read`.
     """
     with quiet():
-        images, _ = _images(entries)
+        images = read_files(entries).images
         return len(_frames(choose(group(images), series)[0]).volumes)
 
 
-def _stacked(
-    entries: Sequence[Entry], choice: Choice
-) -> tuple[list[DicomImage], Stack, tuple[str, ...]]:
+def _stacked(files: Files, choice: Choice) -> tuple[list[DicomImage], Stack, tuple[str, ...]]:
     """The slices of one volume in order, their grid, and what was passed over."""
-    images, strangers = _images(entries)
-    series, chosen = choose(group(images), choice.series)
-    others = [image for image in images if not image.is_slice]
-    notes = (*_strange(strangers), *_ignored(len({image.entry.name for image in others})), *chosen)
+    series, chosen = choose(group(files.images), choice.series)
+    notes = (*files.notes, *chosen)
     volumes = _frames(series)
     slices = volumes.pick(choice.frame)
     found = stack([image.plane for image in slices], strict=choice.strict, also=volumes.faults)
@@ -137,37 +156,6 @@ def _stacked(
     return slices, found, (*notes, *volumes.repairs)
 
 
-def _images(entries: Sequence[Entry]) -> tuple[list[DicomImage], int]:
-    """The DICOM images among files, and how many others that may have been slices are beside them."""
-    found: list[DicomImage] = []
-    damaged, strangers = 0, 0
-    for entry in entries:
-        image, is_dicom = open_image(entry)
-        directory = entry.base == "DICOMDIR"
-        # an empty file, or one named as slices are: a slice at the end of a series would be lost unseen
-        is_dicom |= entry.suffix in _SUFFIXES
-        strangers += not is_dicom and entry.suffix == "" and not directory
-        try:
-            found += frames_of(image) if image and image.is_slice else [image] if image else []
-        except MemoryError:
-            raise
-        except Exception:  # functional groups that are damaged raise exceptions of any type
-            image = None
-        damaged += is_dicom and image is None and not directory
-    if damaged:
-        raise ScanError(
-            f"{damaged} DICOM file{'s' if damaged > 1 else ''} of the scan cannot be read (cut off or "
-            "damaged); expected a complete series. Export or copy the whole series again."
-        )
-    if not found:
-        what = "there are no DICOM images" if entries else "the folder is empty"
-        raise ScanError(
-            f"{what}; expected the files of a DICOM series. "
-            "Give the folder, the zip archive or the file of the scan itself."
-        )
-    return found, strangers
-
-
 def _frames(series: Series) -> Frames:
     """The volumes of a series, after a check of each slice by itself."""
     slices = series.slices
@@ -175,24 +163,6 @@ def _frames(series: Series) -> Frames:
     _check_slices(slices)
     check_alike([image.plane for image in slices])
     return frames(slices, dicom_pixels.digester())
-
-
-def _strange(count: int) -> tuple[str, ...]:
-    if not count:
-        return ()
-    found = "1 file without ending is" if count == 1 else f"{count} files without ending are"
-    return (f"{found} no DICOM: if it was a slice, the mask is not complete.",)
-
-
-def _ignored(count: int) -> tuple[str, ...]:
-    if not count:
-        return ()
-    found = (
-        "1 DICOM file that is no slice was"
-        if count == 1
-        else f"{count} DICOM files that are no slices were"
-    )
-    return (f"{found} passed over (localizers, reports, masks).",)
 
 
 def _check_series(series: Series) -> None:

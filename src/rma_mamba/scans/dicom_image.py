@@ -245,8 +245,11 @@ def _parsed(entry: Entry, stream: Any, claims: bool) -> tuple[DicomImage | None,
     if meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
         return None, False
     image = DicomImage(entry, header, _transfer_syntax(header))
-    readable = image.has_pixels or (claims and image.is_no_image)
-    return (image if readable else None), claims
+    # of a deflated file the stream has been read to its end, and the pixels are somewhere else
+    ends = image.syntax != DeflatedExplicitVRLittleEndian and not stream.read(1)
+    whole = image.has_pixels and not (ends and image.is_slice)
+    readable = whole or (claims and image.is_no_image)
+    return (image if readable else None), claims or image.is_slice
 
 
 def check_inflated(stream: Any) -> None:

@@ -12,15 +12,36 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pydicom
+from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID
+from pydicom.uid import (
+    UID,
+    JPEG2000TransferSyntaxes,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSTransferSyntaxes,
+)
 
 from rma_mamba.errors import ScanError
+from rma_mamba.scans import jpeg_lossless
 from rma_mamba.scans.dicom_image import DicomImage, check_inflated
 from rma_mamba.scans.lean import lean_values
 
+# Which of the installed libraries decodes what: the same one wherever others are installed as well.
+_DECODERS = {
+    **dict.fromkeys((JPEGBaseline8Bit, JPEGExtended12Bit, *JPEG2000TransferSyntaxes), "pillow"),
+    **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
+    **dict.fromkeys((JPEGLossless, JPEGLosslessSV1), "gdcm"),
+}
+
 INVERTED = "The slices are stored with dark and bright exchanged: they were inverted."
+
+
+class DamagedPixelsError(ScanError):
+    """The pixels of an image are missing, cut off or damaged."""
 
 
 def check_encodings(images: Sequence[DicomImage]) -> None:
@@ -29,8 +50,8 @@ def check_encodings(images: Sequence[DicomImage]) -> None:
     Raises:
         ScanError: One is not.
     """
-    for syntax in sorted({image.syntax for image in images}):
-        if not _can_decode(syntax):
+    for syntax, bits in sorted({(image.syntax, image.integer("BitsStored")) for image in images}):
+        if not _can_decode(syntax, bits):
             raise ScanError(
                 f"the slices are compressed as {_name(syntax)}, which cannot be decoded here; expected an "
                 "encoding that can. Export the series uncompressed (Explicit VR Little Endian)."
@@ -45,7 +66,8 @@ def slabs(images: Sequence[DicomImage], notes: dict[str, None]) -> Iterator[npt.
         notes: Receives a sentence on everything that is repaired.
 
     Raises:
-        ScanError: An image cannot be decoded, or its values cannot be told.
+        DamagedPixelsError: An image cannot be decoded.
+        ScanError: Its values cannot be told.
     """
     notes.update(dict.fromkeys(_unscaled(images)))
     reader = _Reader()
@@ -82,10 +104,21 @@ def _rescale(image: DicomImage) -> tuple[float, float]:
     return slope, intercept
 
 
+def undecodable(images: Sequence[DicomImage]) -> list[DicomImage]:
+    """The images whose pixels are missing, cut off or damaged; all are decoded to see it."""
+    reader, found = _Reader(), []
+    for image in images:
+        try:
+            reader.pixels(image)
+        except DamagedPixelsError:
+            found.append(image)
+    return found
+
+
 def digester() -> Callable[[DicomImage], bytes]:
     """A function that gives a hash of an image's stored pixels, to find copies.
 
-    It raises ScanError where an image cannot be decoded.
+    It raises DamagedPixelsError where an image cannot be decoded.
     """
     reader = _Reader()
     return lambda image: hashlib.sha256(reader.pixels(image).tobytes()).digest()
@@ -104,13 +137,16 @@ class _Reader:
         try:
             dataset = self._read(image)
             index = None if image.frame is None else image.frame - 1
-            pixels = dataset.pixel_array if index is None else pixel_array(dataset, index=index)
+            if image.syntax in (JPEGLossless, JPEGLosslessSV1):
+                _check_stream(dataset, index or 0, size)
+            decoder = _DECODERS.get(image.syntax, "")
+            pixels = pixel_array(dataset, index=index, decoding_plugin=decoder)
             if pixels.shape != size:
                 raise ValueError
         except (MemoryError, OSError):
             raise
         except Exception as error:  # pydicom and its decoders raise exceptions of any type
-            raise ScanError(
+            raise DamagedPixelsError(
                 f"the pixel data of a slice are missing, cut off or damaged ({_name(image.syntax)}); expected "
                 f"{size[0]} x {size[1]} grey values. Export or copy the whole series again."
             ) from error
@@ -126,13 +162,21 @@ class _Reader:
         return self._dataset
 
 
+def _check_stream(dataset: pydicom.Dataset, index: int, size: tuple[int, int]) -> None:
+    """Keep damaged streams from a decoder that does not survive them."""
+    count = int(dataset.get("NumberOfFrames") or 1)
+    stream = get_frame(dataset.PixelData, index, number_of_frames=count)
+    jpeg_lossless.check(stream, size, dataset.BitsAllocated)
+
+
 def _name(syntax: UID) -> str:
     """The encoding in words; damaged bytes are not shown."""
     return syntax.name if syntax.is_valid else "an unknown encoding"
 
 
-def _can_decode(syntax: UID) -> bool:
+def _can_decode(syntax: UID, bits_stored: int) -> bool:
     try:
-        return bool(get_decoder(syntax).is_available)
+        available = bool(get_decoder(syntax).is_available)
     except NotImplementedError:
         return False
+    return available and not (syntax == JPEGExtended12Bit and bits_stored > 8)

@@ -36,7 +36,7 @@ _STRAY_SLOPE = 0.0035
 # What can be repaired: gaps no wider than a vertebra is high, fewer slices missing than half of those that
 # are there, and a drift of less than half of the image.
 _WIDEST_GAP_MM = 30.0
-_MOST_MISSING = 0.5
+MOST_MISSING = 0.5
 _MOST_DRIFT = 0.5
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -263,7 +263,7 @@ def _missing(missing: int, span: str, count: int, widest_mm: float) -> _Fault:
         f"About {missing} {slices} of the series {seem} missing ({span}): {were} filled in from the slices "
         "beside the gap, and the mask there is a guess."
     )
-    if missing <= _MOST_MISSING * count and widest_mm <= _WIDEST_GAP_MM:
+    if missing <= MOST_MISSING * count and widest_mm <= _WIDEST_GAP_MM:
         return _Fault(found, repaired)
     return _Fault(found, repaired, f"{found}; expected even steps. {_EXPORT}.")
 

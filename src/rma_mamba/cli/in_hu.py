@@ -1,0 +1,23 @@
+"""Scans as measurements need them: with a modality, and CT in HU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from rma_mamba.slicing import detect_modality, has_lost_its_intercept
+from rma_mamba.slicing.intensity import LOST_INTERCEPT
+from rma_mamba.volume import Volume
+
+
+def for_measuring(scan: Volume) -> Volume:
+    """The scan with its modality, told from its values if need be, and in HU if it is CT as stored (+1024)."""
+    if scan.modality == "MR":
+        return scan
+    if scan.modality is None and detect_modality(scan.values) == "CT":
+        scan = replace(scan, modality="CT")
+    if has_lost_its_intercept(scan.values):
+        values = scan.values.astype(np.result_type(scan.values, np.int16)) - LOST_INTERCEPT
+        return replace(scan, values=values, modality="CT")
+    return scan

@@ -1,0 +1,63 @@
+"""How bright the scan is within a mask."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.errors import GridError
+from rma_mamba.volume import Mask, Volume
+
+_SAME_GRID_MM = 0.1  # tools round affines to float32 and worse
+
+# Nothing in a CT in HU is darker than this but air and lung, and any abdomen shows some of one.
+_DARKER_HU = -160
+
+
+def is_in_hu(scan: Volume) -> bool:
+    """Whether the values are HU: a CT that was not turned into grey values."""
+    return scan.modality == "CT" and bool(scan.values.min() < _DARKER_HU)
+
+
+def mean_and_sd(mask: Mask, scan: Volume) -> tuple[float | None, float | None]:
+    """Mean, and standard deviation (n - 1), of the scan's values where labels > 0; None where undefined.
+
+    Scan and mask may store their axes in different order and direction.
+
+    Raises:
+        GridError: They are not on one grid.
+    """
+    ours, theirs = mask.geometry.in_canonical_order, scan.geometry.in_canonical_order
+    if not ours.matches(theirs, _SAME_GRID_MM):
+        raise GridError(
+            f"the mask's grid ({_described(mask)}) is not the scan's ({_described(scan)}); expected one "
+            "grid. Give the scan from which the mask was made, or resample the mask by nearest neighbour."
+        )
+    labels = mask.geometry.canonical.apply(mask.labels)
+    values = scan.geometry.canonical.apply(scan.values)
+    planes = [
+        plane[inside != 0].astype(np.float64)
+        for plane, inside in zip(values, labels, strict=True)
+        if inside.any()
+    ]
+    return _statistics(planes)
+
+
+def _statistics(planes: list[npt.NDArray[np.float64]]) -> tuple[float | None, float | None]:
+    count = sum(len(plane) for plane in planes)
+    if not count:
+        return None, None
+    mean = sum(float(plane.sum()) for plane in planes) / count
+    if count == 1:
+        return mean, None
+    squares = sum(float(np.square(plane - mean).sum()) for plane in planes)
+    return mean, math.sqrt(squares / (count - 1))
+
+
+def _described(image: Any) -> str:
+    grid = image.geometry
+    sizes = " x ".join(map(str, grid.shape))
+    return f"{sizes} voxels of {' x '.join(f'{size:.4g}' for size in grid.spacing_mm)} mm"

@@ -1,0 +1,50 @@
+"""A mask's surface as a mesh file in RAS+ millimetres: binary STL, or OBJ.
+
+Neither format has a field for units or axes. Both are written as text where the format has room for text, in
+the words that 3D Slicer looks for (SPACE=RAS).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rma_mamba.files import replace_file
+from rma_mamba.surface import Surface, surface_of
+from rma_mamba.volume import Mask
+
+_NOTE = "rma-mamba liver surface; SPACE=RAS; UNIT=mm"
+
+_STL_FACE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+
+
+def write_stl(mask: Mask, path: Path) -> None:
+    """Write a binary STL file; an empty mask gives one without faces.
+
+    Raises:
+        ScanError: The file cannot be written.
+    """
+    surface = surface_of(mask)
+    faces = np.zeros(len(surface.faces), _STL_FACE)
+    lengths = np.linalg.norm(surface.normals, axis=1, keepdims=True)
+    faces["normal"] = surface.normals / np.where(lengths > 0, lengths, 1)
+    faces["corners"] = surface.vertices_mm[surface.faces]
+    count = np.array([len(faces)], "<u4")
+    content = _NOTE.encode().ljust(80, b" ") + count.tobytes() + faces.tobytes()
+    replace_file(path, content, "mesh")
+
+
+def write_obj(mask: Mask, path: Path) -> None:
+    """Write an OBJ file, vertices with 4 decimals; an empty mask gives one without faces.
+
+    Raises:
+        ScanError: The file cannot be written.
+    """
+    replace_file(path, _obj(surface_of(mask)).encode(), "mesh")
+
+
+def _obj(surface: Surface) -> str:
+    vertices = [f"v {x:.4f} {y:.4f} {z:.4f}" for x, y, z in surface.vertices_mm.tolist()]
+    faces = [f"f {a} {b} {c}" for a, b, c in (surface.faces + 1).tolist()]
+    return "\n".join([f"# {_NOTE}", "o liver", *vertices, *faces]) + "\n"

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from rma_mamba.datasets.phantom import make_phantom
+from rma_mamba.errors import ConfigError
+from rma_mamba.scans import write_mask
+from rma_mamba.volume import Geometry, Mask
+
+
+@pytest.fixture(scope="module")
+def liver() -> Mask:
+    """A schematic liver on an oblique grid."""
+    mask = make_phantom(0, shape=(96, 80, 60), spacing_mm=(4.0, 4.0, 5.0)).mask
+    turn = np.eye(4)
+    turn[:3, :3], _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))
+    return Mask(mask.labels, Geometry(mask.labels.shape, turn @ mask.geometry.affine))
+
+
+@pytest.mark.parametrize("name", ["liver.stl", "liver.obj", "LIVER.STL"])
+def test_a_mesh_is_closed_and_holds_the_masks_volume_in_its_place(liver, tmp_path, name) -> None:
+    write_mask(liver, tmp_path / name)
+    mesh = trimesh.load_mesh(tmp_path / name)
+    mesh.merge_vertices()
+    assert mesh.is_watertight
+    assert mesh.volume / 1000 == pytest.approx(liver.volume_ml, rel=0.02)
+    affine = liver.geometry.affine
+    centre = np.argwhere(liver.labels).mean(axis=0) @ affine[:3, :3].T + affine[:3, 3]
+    assert np.allclose(mesh.center_mass, centre, atol=0.5)  # RAS+ mm
+
+
+def test_axes_and_unit_stand_in_the_file(liver: Mask, tmp_path: Path) -> None:
+    for name in ("a.stl", "a.obj"):
+        write_mask(liver, tmp_path / name)
+        start = (tmp_path / name).read_bytes()[:80]
+        assert b"SPACE=RAS; UNIT=mm" in start
+        assert not start.startswith(b"solid")  # or readers would take it for text
+
+
+def test_an_empty_mask_gives_a_mesh_without_faces(tmp_path: Path) -> None:
+    empty = Mask(np.zeros((3, 4, 5), np.uint8), Geometry((3, 4, 5), np.eye(4)))
+    write_mask(empty, tmp_path / "a.stl")
+    write_mask(empty, tmp_path / "a.obj")
+    assert len((tmp_path / "a.stl").read_bytes()) == 84
+    assert "\nf " not in (tmp_path / "a.obj").read_text()
+
+
+@pytest.mark.parametrize("kind", [None, "stl", "obj", "nifti", "dicom_seg"])
+def test_an_ending_of_another_kind_is_refused(liver: Mask, tmp_path, kind) -> None:
+    with pytest.raises(ConfigError, match="expected"):
+        write_mask(liver, tmp_path / "liver.txt", kind)
