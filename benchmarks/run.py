@@ -21,6 +21,9 @@ import torch
 from measure import limits, machine
 from plot import draw
 
+from rma_mamba.process import tune_process
+
+START, END = "<!-- measured -->", "<!-- end -->"
 PARTS = {
     "operators": "The scan",
     "networks": "Networks at 256 x 256",
@@ -46,6 +49,9 @@ def main() -> None:
         raise SystemExit(
             "there is no GPU here; expected one for --device cuda. Leave the option out."
         )
+    if options.write:
+        _parts_around_the_marks(options.write)  # told before ten minutes of work, not after
+    tune_process()
     rate = limits(options.device)
     command = "python benchmarks/run.py " + " ".join(options.parts or PARTS)
     text = [
@@ -69,9 +75,18 @@ def main() -> None:
 
 def _replace(path: Path, text: str) -> None:
     """Put the text between the two marks of a file."""
-    start, end = "<!-- measured -->", "<!-- end -->"
-    before, rest = path.read_text().split(start)
-    path.write_text(f"{before}{start}\n{text}\n{end}{rest.split(end)[1]}")
+    before, after = _parts_around_the_marks(path)
+    path.write_text(f"{before}{START}\n{text}\n{END}{after}")
+
+
+def _parts_around_the_marks(path: Path) -> tuple[str, str]:
+    found = path.read_text() if path.exists() else ""
+    if not found.count(START) == found.count(END) == 1:
+        raise SystemExit(
+            f"{path} is no file with the marks {START} and {END}; expected one. Add them."
+        )
+    before, rest = found.split(START)
+    return before, rest.split(END)[1]
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import rma_mamba
+import rma_mamba.inference.segmenter as segmenter_module
 from orders import ORDERS, back, reordered
 from rma_mamba.errors import BackendError, ConfigError, ScanError, WeightsError
 from rma_mamba.inference import Segmenter
@@ -110,6 +111,32 @@ def test_several_looks_at_a_slice_are_averaged_and_the_first_is_the_fast_one() -
     assert np.abs(one - other).max() > 1e-3
     np.testing.assert_allclose(found((1.0, 1.25)), (one + other) / 2, atol=1e-6)
     np.testing.assert_array_equal(found((1.25, 1.0), fast=True), other)
+
+
+def test_slices_without_a_trace_of_liver_get_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = SliceRecipe(**RECIPE, magnifications=(1.0, 1.25))
+    segmenter = Segmenter(network(), recipe, batch_size=3)
+
+    def found(possible: float) -> np.ndarray:
+        monkeypatch.setattr(segmenter_module, "POSSIBLE_LOGIT", possible)
+        result = segmenter(scan(), keep_probabilities=True)
+        assert result.probabilities is not None
+        return result.probabilities
+
+    fast = Segmenter(network(), recipe, fast=True)(scan(), keep_probabilities=True).probabilities
+    everywhere, nowhere = found(-np.inf), found(np.inf)
+    np.testing.assert_allclose(nowhere, fast, atol=1e-4)
+    highest = nowhere.max(
+        axis=(0, 1)
+    )  # of each slice; what is seen on the canvas is a little higher
+    between = float(np.median(highest))
+    some = found(float(np.log(between / (1 - between))))
+    as_everywhere = np.isclose(some, everywhere, atol=1e-4).all(axis=(0, 1))
+    as_nowhere = np.isclose(some, nowhere, atol=1e-4).all(axis=(0, 1))
+    assert (as_everywhere | as_nowhere).all()
+    assert as_everywhere.any()
+    assert as_nowhere.any()
+    assert as_everywhere[highest > between].all()
 
 
 def test_progress_ends_with_all_slices() -> None:

@@ -51,6 +51,17 @@ def test_nothing_found_anywhere_is_agreement() -> None:
     assert judge(agreement.found, 0, 0, WEIGHTS).predicted_dice is None
 
 
+def test_slices_that_nobody_looked_at_again_hold_nothing_to_agree_on() -> None:
+    agreement = Agreement(2, 0.5)
+    found = np.full((2, 2, 2), 0.9, np.float32)
+    found[1] = 0.01  # no trace: seen once
+    agreement.add([found[:1], found[:1]], found)
+    agreement.add([found[1:]], found[1:])
+    assert agreement.found["looks"] == 1.0
+    inside, mass = 4 * 0.9, found.sum() + found[1:].sum()
+    assert agreement.found["expected"] == pytest.approx(2 * inside / (4 + mass))
+
+
 def test_only_the_weights_that_were_measured_get_a_prediction() -> None:
     found = {"expected": 0.9, "looks": 0.9, "maps": 0.9}
     assert judge(found, 10, 10, "of another network").predicted_dice is None

@@ -96,12 +96,14 @@ def test_a_cross_scan_in_bfloat16_keeps_the_types_of_its_inputs(backend: str, ra
         assert_close(each, other, torch.bfloat16)
 
 
+@pytest.mark.parametrize("batch", [1, 2, 3])
 @pytest.mark.parametrize("channels", [1, 31, 64, 96, 100, 192, 384, 1536])
-def test_blocks_of_channels_cover_all_and_share_evenly(channels: int) -> None:
-    block = numba_cpu._block(channels)
+def test_blocks_of_channels_cover_all_and_share_evenly(channels: int, batch: int) -> None:
+    block = numba_cpu._block(channels, batch)
     assert 1 <= block <= numba_cpu.LARGEST_BLOCK
-    if channels % (2 * numba_cpu.LANES) == 0:
-        assert channels % (2 * block) == 0
+    if batch * channels % (2 * numba_cpu.LANES) == 0:
+        assert channels % block == 0
+        assert batch * channels // block % 2 == 0
 
 
 def test_the_comparison_can_fail() -> None:

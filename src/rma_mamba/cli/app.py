@@ -18,6 +18,7 @@ from rma_mamba.cli.score import score
 from rma_mamba.cli.segment import segment
 from rma_mamba.cli.series import series
 from rma_mamba.cli.train import train
+from rma_mamba.process import tune_process
 
 # No rich markup: it would cost a quarter of the time in which `--help` has to answer.
 app = typer.Typer(
@@ -68,6 +69,7 @@ app.add_typer(data)
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
+    tune_process()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ from rma_mamba.volume import Mask, Modality, Volume
 Progress = Callable[[int, int], None]  # slices done, slices in all
 Precision = Literal["float32", "bfloat16"]
 
+POSSIBLE_LOGIT = -3.0  # a probability of 0.05: slices without one as high get no other look
 ISLAND_SHARE = 0.1  # of the largest component; smaller ones are not liver
 
 _PIXELS_AT_A_TIME = 600_000  # 16 slices of 192 x 192; more is not faster on a CPU
@@ -70,6 +71,20 @@ class Segmentation:
     def uncertainty_bits(self) -> npt.NDArray[np.float32] | None:
         """Entropy of each voxel's probability in bits: 0 sure, 1 as likely as not; None without probabilities."""
         return None if self.probabilities is None else entropy_bits(self.probabilities)
+
+
+class Looks(NamedTuple):
+    """What the network says of some slices.
+
+    Args:
+        maps: The last maps of the first look, finest last, logits [slice, 1, height, width].
+        others: The finest maps of the other looks, of slices `again`; empty if there are none of either.
+        again: Numbers of the slices that are looked at again.
+    """
+
+    maps: list[npt.NDArray[np.float32]]
+    others: list[npt.NDArray[np.float32]]
+    again: npt.NDArray[np.intp]
 
 
 class Segmenter:
@@ -197,14 +212,27 @@ class Segmenter:
 
     def logits(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The network's finest map, float32 [slice, 1, height, width], of slices on the canvas."""
-        return self.maps(images)[-1]
+        return self.maps(images, 1)[0]
 
-    def maps(self, images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
-        """The network's last three maps, finest last, or as many as it has; each as of `logits`."""
+    def maps(
+        self, images: npt.NDArray[np.float32], count: int = 3
+    ) -> list[npt.NDArray[np.float32]]:
+        """The network's last maps, finest last, or as many as it has; each as of `logits`."""
         half = self.dtype != torch.float32
         with torch.inference_mode(), torch.autocast(self.device.type, self.dtype, enabled=half):
             maps: list[Any] = self.model(torch.from_numpy(images).to(self.device))
-            return [each.float().cpu().numpy() for each in maps[-3:]]
+            return [each.float().cpu().numpy() for each in maps[-count:]]
+
+    def looks(self, images: list[npt.NDArray[np.float32]]) -> Looks:
+        """The first look at all slices, and the others at those where it finds a trace of liver.
+
+        Args:
+            images: Of each look, the same slices on its canvas.
+        """
+        maps = self.maps(images[0])
+        again = np.flatnonzero(maps[-1].max(axis=(1, 2, 3)) > POSSIBLE_LOGIT)
+        others = [self.logits(each[again]) for each in images[1:]] if len(again) else []
+        return Looks(maps, others, again)
 
     def _fill(
         self,
@@ -223,14 +251,16 @@ class Segmenter:
         parts = [slice(at, min(at + size, len(stack))) for at in range(0, len(stack), size)]
         agreement = Agreement(len(views), self.recipe.threshold)
 
-        def keep(part: slice, maps: list[list[npt.NDArray[np.float32]]]) -> None:
-            seen = zip(views, maps, strict=True)
-            looks = [view.plan.to_probabilities(each[-1]) for view, each in seen]
-            found = np.mean(looks, axis=0)
+        def keep(part: slice, looks: Looks) -> None:
+            found = views[0].plan.to_probabilities(looks.maps[-1])
+            again, pairs = looks.again, zip(views[1:], looks.others, strict=False)
+            seen = [found[again], *(view.plan.to_probabilities(each) for view, each in pairs)]
+            if len(seen) > 1:
+                found[again] = np.mean(seen, axis=0)
             slices[part] = found > self.recipe.threshold
-            agreement.add(looks, found)
-            if len(maps[0]) > 1:
-                agreement.add_maps(maps[0][-1], maps[0][0])
+            agreement.add(seen, found)
+            if len(looks.maps) > 1:
+                agreement.add_maps(looks.maps[-1], looks.maps[0])
             if likely is not None:
                 likely[part] = found
 
@@ -243,10 +273,10 @@ class Segmenter:
                 images = made.result()
                 if number + 1 < len(parts):
                     made = beside.submit(_images, views, parts[number + 1])
-                maps = [self.maps(each) for each in images]
+                looks = self.looks(images)
                 if kept is not None:
                     kept.result()
-                kept = beside.submit(keep, part, maps)
+                kept = beside.submit(keep, part, looks)
                 if progress is not None:
                     progress(part.stop, len(stack))
             if kept is not None:

@@ -42,10 +42,18 @@ class Agreement:
         self._has_coarser = False
 
     def add(self, looks: Sequence[Probabilities], mean: Probabilities) -> None:
-        """Add slices: each look's probabilities on the scan's pixels, [slice, row, column], and their mean."""
+        """Add slices.
+
+        Args:
+            looks: Each look's probabilities on the scan's pixels, [slice, row, column], of the same slices; the
+                first alone, or no slice, where no other look was taken: nothing was found there.
+            mean: Of all slices.
+        """
         inside = mean > self._threshold
         sure = float(mean[inside].sum(dtype=np.float64))
         self._expected += sure, np.count_nonzero(inside) + float(mean.sum(dtype=np.float64))
+        if len(looks) == 1:
+            return
         found = [look > self._threshold for look in looks]
         for sums, (one, other) in zip(self._between_looks, self._pairs, strict=True):
             sums += _overlap(found[one], found[other])

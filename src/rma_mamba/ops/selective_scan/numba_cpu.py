@@ -1,16 +1,11 @@
 """The selective scan on a CPU: tensors to the arrays of `numba_kernels`, and tasks to threads.
 
-Tasks run on a thread pool of this module (kernels release the GIL), so no threading layer has to be installed
-and any number of Python threads may call at once. No compiler is needed on the user's machine, and nothing is copied
-into scan order.
+Kernels release the GIL, so no threading layer has to be installed (`threads.py`), and any number of Python
+threads may call at once. No compiler is needed on the user's machine, and nothing is copied into scan order.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,55 +15,17 @@ from torch import Tensor
 
 from rma_mamba.ops.selective_scan import gradients, low_rank
 from rma_mamba.ops.selective_scan.numba_kernels import backward_task, forward_task
+from rma_mamba.ops.selective_scan.threads import run_tasks
 
 LANES = 16  # of float32 in an AVX-512 register
 BLOCK = 64  # channels of a task where no even number of equal blocks exists; the last one may be smaller
-LARGEST_BLOCK = 96  # channels of a task
+LARGEST_BLOCK = 128  # channels of a task: the more, the better, while they stay in the first cache
 MOST_RANK = (
     16  # of step sizes made in the kernel; beyond, maps are small and a matrix product is faster
 )
 SEGMENT = (
     256  # states of a channel that the backward pass holds at a time: they stay in the second cache
 )
-
-
-class _Pool:
-    """A thread pool that is made anew in a forked child and grows when torch is given more threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._owner, self._threads = 0, 0
-        self._executor: ThreadPoolExecutor | None = None
-
-    def map(self, task: Callable[[int], None], tasks: int) -> None:
-        """Run task(0) ... task(tasks - 1) on as many threads as torch computes with."""
-        threads = min(torch.get_num_threads(), tasks)
-        if threads <= 1:
-            for i in range(tasks):
-                task(i)
-            return
-        todo = iter(
-            range(tasks)
-        )  # next() is atomic: a thread takes a task when it is done with one
-
-        def work() -> None:
-            for i in todo:
-                task(i)
-
-        others = [self._get(threads - 1).submit(work) for _ in range(threads - 1)]
-        work()
-        for other in others:
-            other.result()
-
-    def _get(self, threads: int) -> ThreadPoolExecutor:
-        with self._lock:
-            if self._executor is None or self._owner != os.getpid() or self._threads < threads:
-                self._executor = ThreadPoolExecutor(threads, thread_name_prefix="rma-mamba-scan")
-                self._owner, self._threads = os.getpid(), threads
-            return self._executor
-
-
-_pool = _Pool()
 
 
 def _array(tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Any:
@@ -88,10 +45,10 @@ def _kept_type(u: Tensor) -> torch.dtype:
     return torch.bfloat16 if u.dtype == torch.bfloat16 else torch.float32
 
 
-def _block(channels: int) -> int:
-    """Channels of a task: an even number of equal blocks where there is one, so that two threads share them evenly."""
+def _block(channels: int, batch: int) -> int:
+    """Channels of a task: equal blocks, as large as makes tasks an even number, so that two threads share them."""
     for block in range(LARGEST_BLOCK, 0, -LANES):
-        if channels % (2 * block) == 0:
+        if channels % block == 0 and batch * channels // block % 2 == 0:
             return block
     return BLOCK
 
@@ -157,28 +114,26 @@ class _Scan:
     def forward(self, keep: bool) -> tuple[Tensor, Tensor]:
         """y (batch, height, width, channel) as u is read, and the states that the backward pass wants to be kept."""
         batch, height, width, channels = self.sizes
-        A, block = self.arrays[4], _block(channels)
-        y = torch.empty(batch, height * width, channels)
-        half = self.dtype != torch.float32
-        narrow = torch.empty(y.shape if half else (0, 0, 0), dtype=self.dtype)
+        A, block = self.arrays[4], _block(channels, batch)
+        y = torch.empty(batch, height * width, channels, dtype=self.dtype)
         shape = kept_shape(self.sizes, (A.shape[0], channels, A.shape[1]))
         kept = torch.empty(shape if keep else (0,) * len(shape))
-        outputs = y.numpy(), _numpy(narrow), kept.numpy()
+        outputs = _numpy(y), kept.numpy()
         segment = _segment(A.shape[1]) if keep else 0
-        _pool.map(
+        run_tasks(
             lambda task: forward_task(
                 *self.arrays, self.softplus, height, width, block, segment, task, *outputs
             ),
             batch * -(-channels // block),
         )
-        return (narrow if half else y).view(self.sizes), kept if keep else kept.view(0)
+        return y.view(self.sizes), kept if keep else kept.view(0)
 
     def backward(self, grad_y: Tensor, kept: Tensor) -> dict[str, Tensor]:
         """Gradients by the name of the input; of the gates, (batch, length, direction, rank + 2 states)."""
         batch, height, width, channels = self.sizes
         _, delta, steps, _, A, *_ = self.arrays
         (directions, states, _), length, rank = A.shape, height * width, steps.shape[3]
-        block = _block(channels)
+        block = _block(channels, batch)
         blocks = -(-channels // block)
         gy = _array(grad_y, (batch, length, channels), self.dtype)
         gu = torch.empty(batch, length, channels)
@@ -198,7 +153,7 @@ class _Scan:
                 gbias,
             )
         ]
-        _pool.map(
+        run_tasks(
             lambda task: backward_task(
                 gy,
                 kept.detach().numpy(),

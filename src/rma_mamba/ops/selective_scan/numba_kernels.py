@@ -71,19 +71,24 @@ def _narrow(typing_context: Any, x: Any, like: Any) -> Any:
 
 
 @nb.njit(fastmath=True, inline="always")
-def _exp(x):
-    """e**x to 2 ulp, for x clipped to the range of float32 (Cephes' polynomial)."""
-    x = min(max(x, f4(-87.0)), f4(88.0))
+def _exp_down(x):
+    """e**x to 2 ulp for x up to 88, not checked, and from -87, clipped: 1 + x + x**2 times a minimax polynomial."""
+    x = max(x, f4(-87.0))
     n = f4(np.floor(x * f4(1.44269504) + f4(0.5)))
     f = x - n * f4(0.693359375) + n * f4(2.12194440e-4)
-    p = f4(1.9875691500e-4)
-    p = p * f + f4(1.3981999507e-3)
-    p = p * f + f4(8.3334519073e-3)
-    p = p * f + f4(4.1665795894e-2)
-    p = p * f + f4(1.6666665459e-1)
-    p = p * f + f4(5.0000001201e-1)
+    p = f4(0.0013814599)
+    p = p * f + f4(0.008368717)
+    p = p * f + f4(0.04166839)
+    p = p * f + f4(0.16666521)
+    p = p * f + f4(0.49999994)
     p = p * f * f + f + f4(1)
     return p * _as_float((i4(n) + i4(127)) << i4(23))
+
+
+@nb.njit(fastmath=True, inline="always")
+def _exp(x):
+    """e**x to 2 ulp, for x clipped to the range of float32."""
+    return _exp_down(min(x, f4(88.0)))
 
 
 @nb.njit(fastmath=True, inline="always")
@@ -104,13 +109,13 @@ def _log1p(y):
 @nb.njit(fastmath=True, inline="always")
 def _softplus(x):
     """log(1 + e**x) without overflow."""
-    return max(x, f4(0)) + _log1p(_exp(-abs(x)))
+    return max(x, f4(0)) + _log1p(_exp_down(-abs(x)))
 
 
 @nb.njit(fastmath=True, inline="always")
 def _slope(s):
     """Derivative of softplus where its value is s: 1 - e**-s, by a series where that would cancel."""
-    return s - s * s * (f4(0.5) - s * f4(0.16666667)) if s < f4(0.02) else f4(1) - _exp(-s)
+    return s - s * s * (f4(0.5) - s * f4(0.16666667)) if s < f4(0.02) else f4(1) - _exp_down(-s)
 
 
 @nb.njit(fastmath=True, inline="always")
@@ -171,12 +176,9 @@ def forward_task(
     segment,
     task,
     y,
-    narrow,
     kept,
 ):
-    """One image and one block of channels, all directions. u, y: (batch, length, channel).
-
-    Sums are made in y, float32. If `narrow` is not empty, it gets them in its own type at the end.
+    """One image and one block of channels, all directions. u, y: (batch, length, channel), each in its own type.
 
     If `segment` is positive, the state before each segment of so many steps is kept.
     """
@@ -188,11 +190,16 @@ def forward_task(
     h = np.empty((states, block), f4)
     step = np.empty(block, f4)
     inflow = np.empty(block, f4)
-    out = np.empty(block, f4)
+    # The sum of the directions, of this task alone: in y, the lines of two tasks lie side by side, and what a core
+    # fetches ahead of its own part is what the other one writes. That doubles the time.
+    total = np.empty((length, block), f4)
+    skip = np.zeros(block, f4)  # of all directions, once
+    for k in range(directions):
+        for j in range(size):
+            skip[j] += D[k, first + j]
     for k in range(directions):
         h[:] = f4(0)
         bias_k = bias[k, first : first + size]
-        skip_k = D[k, first : first + size]
         for t in range(length):
             if segment > 0 and t % segment == 0:
                 for n in range(states):
@@ -201,12 +208,13 @@ def forward_task(
                         kept_n[j] = h[n, j]
             p = _position(k, t, height, width)
             u_p = u[b, p, first : first + size]
-            y_p = y[b, p, first : first + size]
+            out = total[p]
             _step_sizes(step, size, delta, steps, weight, bias_k, softplus, k, b, p, first)
             for j in range(size):
                 inflow[j] = step[j] * _wide(u_p[j])
-            for j in range(size):
-                out[j] = skip_k[j] * _wide(u_p[j])
+            if k == 0:
+                for j in range(size):
+                    out[j] = skip[j] * _wide(u_p[j])
             for n in range(states):
                 gate_in, gate_out = _wide(B[b, p, k, n]), _wide(C[b, p, k, n])
                 A_n = A[k, n, first : first + size]
@@ -214,16 +222,10 @@ def forward_task(
                 for j in range(size):
                     h_n[j] = _exp(step[j] * A_n[j]) * h_n[j] + gate_in * inflow[j]
                     out[j] += gate_out * h_n[j]
-            if k > 0:
+            if k == directions - 1:
+                y_p = y[b, p, first : first + size]
                 for j in range(size):
-                    out[j] += y_p[j]
-            if k < directions - 1 or narrow.size == 0:
-                for j in range(size):
-                    y_p[j] = out[j]
-            else:
-                narrow_p = narrow[b, p, first : first + size]
-                for j in range(size):
-                    narrow_p[j] = _narrow(out[j], narrow_p[j])
+                    y_p[j] = _narrow(out[j], y_p[j])
 
 
 @_kernel
@@ -277,6 +279,7 @@ def backward_task(
     x = np.empty(block, f4)
     g = np.empty(block, f4)
     gd = np.empty(block, f4)
+    total_u = np.empty((length, block), f4)  # as in the forward pass
     for k in range(directions):
         bias_k = bias[k, first : first + size]
         skip_k = D[k, first : first + size]
@@ -309,7 +312,7 @@ def backward_task(
                 p = _position(k, start + i, height, width)
                 u_p = u[b, p, first : first + size]
                 gy_p = gy[b, p, first : first + size]
-                gu_p = gu[b, p, first : first + size]
+                gu_p = total_u[p]
                 s = step[i]
                 for j in range(size):
                     x[j] = _wide(u_p[j])
@@ -341,6 +344,8 @@ def backward_task(
                     gD_k[j] += g[j] * x[j]
                     into_u = pull_u[j] * s[j] + skip_k[j] * g[j]
                     gu_p[j] = into_u if k == 0 else gu_p[j] + into_u
+                if k == directions - 1:
+                    gu[b, p, first : first + size] = gu_p[:size]
                 if rank == 0:
                     gd_p = gdelta[k, b, p, first : first + size]
                     for j in range(size):
@@ -349,8 +354,8 @@ def backward_task(
                     step_r = _wide(steps[b, p, k, r])
                     w = weight[k, r, first : first + size]
                     gw = gweight[b, k, r, first : first + size]
-                    total = f4(0)
+                    sum_step = f4(0)
                     for j in range(size):
-                        total += gd[j] * w[j]
+                        sum_step += gd[j] * w[j]
                         gw[j] += gd[j] * step_r
-                    gsteps[number, b, p, k, r] = total
+                    gsteps[number, b, p, k, r] = sum_step
