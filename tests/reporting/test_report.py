@@ -83,7 +83,7 @@ def test_what_comes_from_outside_is_escaped_and_shown(report: Report) -> None:
     assert "<script>alert('A flag')</script>" in text  # as text
     assert sum(tag == "script" for tag, _ in page.elements) == 3
     for shown in (
-        "Volume (mL) 1,512.346",
+        "Volume (mL) 1,512.3",
         "Extent (mm), right to left 201.5",
         "Touches border none",
         "Surface area (cm²) 712",

@@ -231,10 +231,12 @@ def _write_report(
 ) -> None:
     from rma_mamba.reporting.report import Report, write_html, write_pdf
 
+    # no zeros of faces that the liver does not reach, no sizes of a ratio that is not there
+    hidden = ("cut_",) if measured.nodularity_ratio else ("cut_", "nodularity_")
     shown_values = {
         name: value
         for name, value in measured.record.items()
-        if value or not name.startswith("cut_")  # faces that the liver reaches
+        if not name.startswith(hidden) or (value and name.startswith("cut_"))
     }
     statistics = {
         **shown_values,

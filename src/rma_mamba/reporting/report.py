@@ -34,6 +34,14 @@ _UNITS = {
     "bits": "bits",
     "au": "a. u.",
 }
+_WORDS = {
+    "sha256": "SHA-256",
+    "sd": "SD",
+    "vauthey": "Vauthey",
+    "urata": "Urata",
+    "ct": "CT",
+    "mr": "MR",
+}
 _VERDICTS: dict[Light, str] = {
     "green": "Nothing was found that speaks against the mask. Still look at it.",
     "yellow": "Look closely before the numbers are used.",
@@ -159,28 +167,28 @@ def write_pdf(report: Report, path: Path) -> None:
 
 def _rows(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
     for key, value in values.items():
-        name = f"{above}, {_name(key)[0].lower()}{_name(key)[1:]}" if above else _name(key)
+        name = f"{above}, {_name(key, inside=True)}" if above else _name(key)
         if isinstance(value, Mapping):
             yield from _rows(value, name)
         elif value is not None:
             yield name, _text(value)
 
 
-def _name(key: str) -> str:
+def _name(key: str, *, inside: bool = False) -> str:
     """ "volume_ml" as "Volume (mL)"."""
     words = str(key).split("_")
-    if words[-1] == "sha256":
-        words[-1] = "SHA-256"
     unit = _UNITS.get(words[-1]) if len(words) > 1 else None
-    name = " ".join(words[:-1] if unit else words)
-    return f"{name[:1].upper()}{name[1:]}" + (f" ({unit})" if unit else "")
+    name = " ".join(_WORDS.get(word, word) for word in (words[:-1] if unit else words))
+    first = name[:1] if inside else name[:1].upper()
+    return f"{first}{name[1:]}" + (f" ({unit})" if unit else "")
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:,.3f}".rstrip("0").rstrip(".")
+        digits = 1 if abs(value) >= 100 else 3
+        return f"{value:,.{digits}f}".rstrip("0").rstrip(".")
     if isinstance(value, list | tuple):
         return " · ".join(_text(each) for each in value) if value else "none"
     return str(value)
