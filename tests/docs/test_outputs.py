@@ -1,4 +1,4 @@
-"""The commands and the code of docs/outputs.md and docs/measurements.md run as they are printed."""
+"""The commands and the code of the pages on outputs, measurements, quality and cohorts run as they are printed."""
 
 import re
 import shlex
@@ -70,3 +70,22 @@ def test_the_code_that_measures_runs(here: Path, capsys: pytest.CaptureFixture[s
     volume_ml, ratio = map(float, capsys.readouterr().out.split())
     assert volume_ml >= 0
     assert ratio == pytest.approx(volume_ml / 1704.7, abs=1e-4)
+
+
+def test_the_code_that_judges_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks("quality.md", "python")
+    exec(compile(code, "quality.md", "exec"), found := {})
+    assert capsys.readouterr().out.split()[0] in ("green", "yellow", "red")
+    assert found["bits"].shape == read_scan(here / "scan.nii.gz").geometry.shape
+
+
+def test_the_commands_for_many_scans_run(here: Path) -> None:
+    (here / "scans").mkdir()
+    (here / "scan.nii.gz").rename(here / "scans" / "one.nii.gz")
+    lines = [
+        line for line in "\n".join(blocks("many.md", "bash")).splitlines() if "ray" not in line
+    ]
+    assert len(lines) == 3
+    for line in lines:
+        assert run(shlex.split(line, comments=True)[1:]) == 0, line
+    assert (here / "results" / "one" / "run.json").exists()
