@@ -92,6 +92,14 @@ def test_entropy_is_a_bit_where_nothing_is_known() -> None:
     np.testing.assert_allclose(bits, [0, 1, 0], atol=1e-4)
 
 
+@given(MAPS)
+def test_entropy_does_not_depend_on_how_a_map_is_stored(likely: np.ndarray) -> None:
+    bits = entropy_bits(likely)
+    np.testing.assert_array_equal(entropy_bits(np.asfortranarray(likely)), bits)
+    np.testing.assert_array_equal(entropy_bits(likely[::-1, :, ::2]), bits[::-1, :, ::2])
+    np.testing.assert_array_equal(entropy_bits(likely.T), bits.T)
+
+
 def test_a_segmentation_comes_with_its_uncertainty() -> None:
     values = np.random.default_rng(3).integers(0, 900, (26, 22, 7)).astype(np.int16)
     volume = Volume(values, Geometry(values.shape, np.diag([2.0, 2, 6, 1])), "MR")

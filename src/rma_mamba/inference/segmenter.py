@@ -192,7 +192,10 @@ class Segmenter:
         volume = _prepared(as_volume(scan), modality)
         known = cast("Modality", volume.modality)
         labels = np.zeros(volume.geometry.shape, np.uint8)
-        probabilities = np.zeros(labels.shape, np.float32) if keep_probabilities else None
+        # in the order of files, so that writing needs no copy
+        probabilities = (
+            np.zeros(labels.shape, np.float32, order="F") if keep_probabilities else None
+        )
         stack = SliceStack(volume, self.recipe)
         agreement = self._fill(stack, labels, probabilities, progress)
         found = int(np.count_nonzero(labels))

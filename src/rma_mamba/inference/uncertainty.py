@@ -22,6 +22,7 @@ from rma_mamba.shapes import Labels
 Probabilities = npt.NDArray[np.float32]
 
 _CALIBRATION = "dice_calibration.json"
+_AT_A_TIME = 2**20  # voxels: maps of large scans fill the memory as it is
 _MOST_SURE = 0.995  # agreements beyond it say the same
 
 
@@ -130,8 +131,12 @@ def logit(agreement: float) -> float:
 
 def entropy_bits(probabilities: npt.NDArray[Any]) -> Probabilities:
     """Of each voxel: 0 where the looks together are sure, 1 where liver is as likely as not."""
-    p = np.clip(probabilities.astype(np.float32), 1e-6, 1 - 1e-6)
-    bits: Probabilities = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    bits = np.empty_like(probabilities, np.float32)
+    given, found = probabilities.ravel(order="K"), bits.ravel(order="K")  # `found` is a view
+    for start in range(0, given.size, _AT_A_TIME):
+        part = slice(start, start + _AT_A_TIME)
+        p = np.clip(given[part].astype(np.float32), 1e-6, 1 - 1e-6)
+        found[part] = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
     return bits
 
 
