@@ -98,6 +98,7 @@ def test_entropy_does_not_depend_on_how_a_map_is_stored(likely: np.ndarray) -> N
     np.testing.assert_array_equal(entropy_bits(np.asfortranarray(likely)), bits)
     np.testing.assert_array_equal(entropy_bits(likely[::-1, :, ::2]), bits[::-1, :, ::2])
     np.testing.assert_array_equal(entropy_bits(likely.T), bits.T)
+    np.testing.assert_array_equal(entropy_bits(likely.copy(), in_place=True), bits)
 
 
 def test_a_segmentation_comes_with_its_uncertainty() -> None:

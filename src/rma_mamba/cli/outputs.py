@@ -34,9 +34,6 @@ from rma_mamba.scans.writing import (
 from rma_mamba.volume import Mask, Volume
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from rma_mamba.cli.request import Wanted
     from rma_mamba.inference import Segmentation
 
@@ -155,7 +152,10 @@ def write(
     run: dict[str, Any],
     body: Body | None = None,
 ) -> None:
-    """Write the files of one case, all or none: after an error what was there before is as it was."""
+    """Write the files of one case, all or none: after an error what was there before is as it was.
+
+    The result's probabilities are used up where an uncertainty is written.
+    """
     shown = replace(volume, modality=result.modality)
     run = {**run, **describe_result(result)}
     with write_together("results", last=outputs.run) as place:
@@ -164,8 +164,7 @@ def write(
                 write_mask(result.mask, place(path), cast("MaskKind", kind))
         if outputs.preview:
             write_preview(shown, result.mask, place(outputs.preview))
-        _write_map(outputs.probabilities, result, result.probabilities, place)
-        _write_map(outputs.uncertainty, result, result.uncertainty_bits, place)
+        _write_maps(outputs, result, place)
         if outputs.statistics or outputs.report or set(outputs.files) & set(MEASURED):
             measured = quantify(result.mask, for_measuring(shown), body)
             _write_measured(outputs, result.mask, measured, place)
@@ -216,14 +215,19 @@ def _statistics(result: Segmentation, measured: Quantities, model: str) -> dict[
     }
 
 
-def _write_map(
-    path: Path | None,
-    result: Segmentation,
-    values: npt.NDArray[np.float32] | None,
-    place: Callable[[Path], Path],
-) -> None:
-    if path is not None and values is not None:
-        write_scan(Volume(values, result.mask.geometry), place(path))
+def _write_maps(outputs: Outputs, result: Segmentation, place: Callable[[Path], Path]) -> None:
+    """Probabilities, then uncertainty in their place: both at once may be more than there is memory."""
+    likely, geometry = result.probabilities, result.mask.geometry
+    if likely is None:
+        return
+    if outputs.probabilities:
+        write_scan(Volume(likely, geometry), place(outputs.probabilities))
+    if outputs.uncertainty:
+        from rma_mamba.inference.uncertainty import entropy_bits
+
+        write_scan(
+            Volume(entropy_bits(likely, in_place=True), geometry), place(outputs.uncertainty)
+        )
 
 
 def _write_report(

@@ -129,9 +129,14 @@ def logit(agreement: float) -> float:
     return math.log(p / (1 - p))
 
 
-def entropy_bits(probabilities: npt.NDArray[Any]) -> Probabilities:
-    """Of each voxel: 0 where the looks together are sure, 1 where liver is as likely as not."""
-    bits = np.empty_like(probabilities, np.float32)
+def entropy_bits(probabilities: npt.NDArray[Any], *, in_place: bool = False) -> Probabilities:
+    """Of each voxel: 0 where the looks together are sure, 1 where liver is as likely as not.
+
+    Args:
+        probabilities: Of any shape.
+        in_place: Whether they are overwritten: they must be float32 in one piece of memory.
+    """
+    bits = probabilities if in_place else np.empty_like(probabilities, np.float32)
     given, found = probabilities.ravel(order="K"), bits.ravel(order="K")  # `found` is a view
     for start in range(0, given.size, _AT_A_TIME):
         part = slice(start, start + _AT_A_TIME)
