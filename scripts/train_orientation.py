@@ -1,7 +1,7 @@
 """Train the network that tells which way round a body lies, and judge it.
 
-    python scripts/train_orientation.py render FOLDER thumbnails.safetensors   # about 6 minutes on two cores
-    python scripts/train_orientation.py train thumbnails.safetensors           # about 3; writes the package's weights
+    python scripts/train_orientation.py render FOLDER thumbnails.safetensors   # some 3 minutes on two cores
+    python scripts/train_orientation.py train thumbnails.safetensors           # some 6 on one; writes the weights
     python scripts/train_orientation.py judge FOLDER valid                     # or test
 
 FOLDER holds the public data of the model card. Only training patients are rendered; slices that their publisher
