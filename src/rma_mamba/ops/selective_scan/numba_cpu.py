@@ -139,8 +139,8 @@ class _Scan:
         gu = torch.empty(batch, length, channels)
         gdelta = torch.empty(delta.shape, dtype=self.dtype)
         gates = torch.empty(blocks, batch, length, directions, rank + 2 * states)
-        gweight, gA = (torch.zeros(batch, directions, rows, channels) for rows in (rank, states))
-        gD, gbias = (torch.zeros(batch, directions, channels) for _ in range(2))
+        gweight, gA = (torch.empty(batch, directions, rows, channels) for rows in (rank, states))
+        gD, gbias = (torch.empty(batch, directions, channels) for _ in range(2))
         outputs = [
             _numpy(each)
             for each in (

@@ -279,13 +279,19 @@ def backward_task(
     x = np.empty(block, f4)
     g = np.empty(block, f4)
     gd = np.empty(block, f4)
-    total_u = np.empty((length, block), f4)  # as in the forward pass
+    total_u = np.empty((length, block), f4)  # of this task alone, as in the forward pass, and so are these
+    sum_A = np.empty((states, block), f4)
+    sum_weight = np.empty((rank, block), f4)
+    sum_D = np.empty(block, f4)
+    sum_bias = np.empty(block, f4)
     for k in range(directions):
         bias_k = bias[k, first : first + size]
         skip_k = D[k, first : first + size]
-        gD_k = gD[b, k, first : first + size]
-        gbias_k = gbias[b, k, first : first + size]
         carry[:] = f4(0)
+        sum_A[:] = f4(0)
+        sum_weight[:] = f4(0)
+        sum_D[:] = f4(0)
+        sum_bias[:] = f4(0)
         for at in range(segments - 1, -1, -1):
             start = at * segment
             count = min(segment, length - start)
@@ -322,7 +328,7 @@ def backward_task(
                 for n in range(states):
                     gate_in, gate_out = _wide(B[b, p, k, n]), _wide(C[b, p, k, n])
                     A_n = A[k, n, first : first + size]
-                    gA_n = gA[b, k, n, first : first + size]
+                    gA_n = sum_A[n]
                     before, after, a, c = h[i, n], h[i + 1, n], gain[i, n], carry[n]
                     sum_B = f4(0)
                     sum_C = f4(0)
@@ -340,8 +346,8 @@ def backward_task(
                 for j in range(size):
                     slope = _slope(s[j]) if softplus else f4(1)
                     gd[j] = (pull_step[j] + pull_u[j] * x[j]) * slope
-                    gbias_k[j] += gd[j]
-                    gD_k[j] += g[j] * x[j]
+                    sum_bias[j] += gd[j]
+                    sum_D[j] += g[j] * x[j]
                     into_u = pull_u[j] * s[j] + skip_k[j] * g[j]
                     gu_p[j] = into_u if k == 0 else gu_p[j] + into_u
                 if k == directions - 1:
@@ -353,9 +359,13 @@ def backward_task(
                 for r in range(rank):
                     step_r = _wide(steps[b, p, k, r])
                     w = weight[k, r, first : first + size]
-                    gw = gweight[b, k, r, first : first + size]
+                    gw = sum_weight[r]
                     sum_step = f4(0)
                     for j in range(size):
                         sum_step += gd[j] * w[j]
                         gw[j] += gd[j] * step_r
                     gsteps[number, b, p, k, r] = sum_step
+        gA[b, k, :, first : first + size] = sum_A[:, :size]
+        gweight[b, k, :, first : first + size] = sum_weight[:, :size]
+        gD[b, k, first : first + size] = sum_D[:size]
+        gbias[b, k, first : first + size] = sum_bias[:size]
