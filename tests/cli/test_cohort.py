@@ -173,7 +173,7 @@ def test_an_output_that_ends_in_a_slash_is_a_folder(
 def test_many_scans_do_not_fit_into_one_file(command, segmenter, cohort, tmp_path) -> None:
     done = command("segment", "-i", cohort, "-o", tmp_path / "out.nii.gz")
     assert (done.code, done.err.count("\n")) == (2, 1)
-    assert "folder of 4 scans" in done.err
+    assert "the input is 4 scans" in done.err
     assert segmenter.loaded is None
 
 
@@ -188,6 +188,61 @@ def test_results_inside_the_input_are_no_input(command, segmenter, cohort) -> No
     assert command("segment", "-i", cohort, "-o", out).code == 0
     assert command("segment", "-i", cohort, "-o", out).code == 0
     assert sorted(path.name for path in out.iterdir()) == ["a", "b", "deep"]
+
+
+@pytest.fixture
+def four_d(tmp_path: Path) -> Path:
+    """Three volumes: the bright box is wider from one to the next."""
+    values = np.full((24, 20, 8, 3), 100, dtype=np.int16)
+    for number in range(3):
+        values[8 : 12 + number, 6:11, 2:6, number] = 1000
+    path = tmp_path / "in" / "dynamic.nii.gz"
+    path.parent.mkdir(exist_ok=True)
+    nib.save(nib.Nifti1Image(values, np.diag([2.0, 2.0, 5.0, 1.0])), path)
+    return path
+
+
+def test_all_volumes_of_a_4d_scan_are_cases(command, segmenter, four_d, tmp_path) -> None:
+    out = tmp_path / "out"
+    done = command("segment", "-i", four_d, "-o", out, "--frame", "all", "-s")
+    assert done.code == 0
+    volumes = [
+        json.loads((out / "dynamic" / f"frame_{number:02}" / "statistics.json").read_text())[
+            "volume_ml"
+        ]
+        for number in (1, 2, 3)
+    ]
+    assert volumes == pytest.approx([1.6, 2.0, 2.4])
+    run = json.loads((out / "dynamic" / "frame_02" / "run.json").read_text())
+    assert run["settings"]["frame"] == 2
+    (out / "dynamic" / "frame_03" / "liver.nii.gz").unlink()
+    again = command("segment", "-i", four_d, "-o", out, "--frame", "all", "-s", "--resume")
+    assert again.err.count("finished before") == 2
+    assert (out / "dynamic" / "frame_03" / "liver.nii.gz").exists()
+
+
+def test_all_volumes_of_all_scans_of_a_folder(command, segmenter, four_d, cohort, tmp_path) -> None:
+    shutil.copy(four_d, cohort / "b.nii.gz")
+    (cohort / "b.nii").unlink()
+    out = tmp_path / "out"
+    assert command("segment", "-i", cohort, "-o", out, "--frame", "all").code == 3
+    found = [path.parent for path in out.rglob("liver.nii.gz")]
+    cases = ("a", "b/frame_01", "b/frame_02", "b/frame_03", "deep/c")
+    assert sorted(str(folder.relative_to(out)) for folder in found) == list(cases)
+    (line,) = (out / "errors.jsonl").read_text().splitlines()
+    assert json.loads(line)["case"] == "Doe"
+
+
+def test_all_volumes_of_a_3d_scan_is_the_scan(command, segmenter, scan, tmp_path) -> None:
+    assert command("segment", "-i", scan, "-o", tmp_path / "m.nii.gz", "--frame", "ALL").code == 0
+    assert (tmp_path / "m.nii.gz").exists()
+
+
+def test_volumes_of_a_4d_scan_do_not_fit_into_one_file(command, segmenter, four_d, tmp_path):
+    done = command("segment", "-i", four_d, "-o", tmp_path / "m.nii.gz", "--frame", "all")
+    assert (done.code, "the input is 3 scans" in done.err) == (2, True)
+    wrong = command("segment", "-i", four_d, "-o", tmp_path / "m.nii.gz", "--frame", "first")
+    assert (wrong.code, "the frame is no number" in wrong.err) == (2, True)
 
 
 def touched(folder: Path, *files: str) -> Path:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rma_mamba.errors import ConfigError
-from rma_mamba.scans import count_studies
+from rma_mamba.errors import ConfigError, RmaMambaError
+from rma_mamba.scans import count_frames, count_studies
 
 SCAN_FILES = (".nii.gz", ".nii", ".hdr.gz", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd", ".zip")
 _PAIRED = (".img.gz", ".img")  # a scan by themselves only without a header of the same name
@@ -26,10 +26,12 @@ class Case:
     Args:
         scan: File or folder.
         name: Its path below the cohort's folder, without the file's ending; the output's folder is named so.
+        frame: Of a 4-D scan that is taken apart: which volume, from 1.
     """
 
     scan: Path
     name: str
+    frame: int | None = None
 
 
 def find_cohort(folder: Path, out: Path) -> list[Case] | None:
@@ -49,7 +51,7 @@ def find_cohort(folder: Path, out: Path) -> list[Case] | None:
     if not (_holds_scan_files(folder, skipped) or (not files and _are_several_studies(folders))):
         return None
     cases = sorted(_cases(folder, "", skipped), key=lambda case: case.name)
-    _check_names(cases)
+    check_names(cases)
     return cases
 
 
@@ -64,6 +66,22 @@ def _cases(folder: Path, above: str, skipped: Path) -> Iterator[Case]:
             yield from _cases(below, f"{name}/", skipped)
         elif _first_file(below) is not None:
             yield Case(below, name)
+
+
+def apart(case: Case, series: str | None) -> list[Case]:
+    """The volumes of a 4-D scan as cases of their own, `<case>/frame_01` and so on; a 3-D scan as it is.
+
+    A scan that cannot be read is one case, and fails as such.
+    """
+    try:
+        count = count_frames(case.scan, series=series)
+    except RmaMambaError:
+        return [case]
+    if count == 1:
+        return [case]
+    width = max(2, len(str(count)))
+    names = (f"{case.name}/frame_{number:0{width}}" for number in range(1, count + 1))
+    return [Case(case.scan, name, number) for number, name in enumerate(names, 1)]
 
 
 def part_of(cases: list[Case], number: int, count: int) -> list[Case]:
@@ -118,7 +136,12 @@ def _first_file(folder: Path) -> Path | None:
     return None
 
 
-def _check_names(cases: list[Case]) -> None:
+def check_names(cases: list[Case]) -> None:
+    """See that no two cases share a folder of results.
+
+    Raises:
+        ConfigError: Two do.
+    """
     names = [case.name.casefold() for case in cases]
     if len(set(names)) < len(names):
         raise ConfigError(

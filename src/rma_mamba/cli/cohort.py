@@ -66,7 +66,7 @@ def segment_cohort(
     """
     if str(out).endswith(ALL_ENDINGS) or out.is_file():
         raise ConfigError(
-            f"the input is a folder of {len(cases)} scans, and the output one file; expected a folder. "
+            f"the input is {len(cases)} scans, and the output one file; expected a folder. "
             "Give the name of a folder."
         )
     remove_unfinished(out, young_s=YOUNG_S)

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from rma_mamba.errors import ConfigError
+
+
+def parsed_frame(text: str | None) -> int | Literal["all"] | None:
+    """The number of a volume, or "all"; the reader judges the number.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if text is None:
+        return None
+    if text.lower() == "all":
+        return "all"
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(
+            "the frame is no number; expected the number of a volume from 1 on, or all. "
+            "Write it as --frame 2."
+        ) from None
 
 
 def parsed_spacing(text: str | None) -> tuple[float, ...] | None:

@@ -53,6 +53,7 @@ def segment_case(
         named: Whether the results' folder has the case's name; else `out` decides.
     """
     started = time.monotonic()
+    request = request.of(case)
     files = outputs.plan(case.scan, out, request.wanted, case=case.name if named else None)
     remove_unfinished(files.mask.parent, young_s=YOUNG_S)
     run = None

@@ -114,10 +114,15 @@ def is_folder(out: str | Path) -> bool:
     return str(out).endswith(("/", os.sep)) or path.is_dir() or not path.suffix
 
 
+def case_name(scan: Path) -> str:
+    """What a scan's folder of results is called: the scan's name without its ending."""
+    return without(_SCAN_SUFFIXES, scan.resolve().name)
+
+
 def _named(scan: Path, out: str | Path, wanted: Wanted, case: str | None) -> Outputs:
     path = Path(out)
     if case is not None or is_folder(out):
-        folder, stem = path / (case or without(_SCAN_SUFFIXES, scan.resolve().name)), ""
+        folder, stem = path / (case or case_name(scan)), ""
         files = in_folder(folder, wanted.kinds)
     else:
         files = beside_file(path, wanted.kinds)

@@ -6,6 +6,7 @@ Input, output and weights must lie at the same paths on all machines.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def over_ray(cases: list[Case], out: Path, request: Request, console: Console) -
 
 
 def _spread(ray: Any, cases: list[Case], out: Path, request: Request) -> Iterator[Outcome]:
-    waiting = [(Case(case.scan.resolve(), case.name), 1) for case in reversed(cases)]
+    waiting = [(replace(case, scan=case.scan.resolve()), 1) for case in reversed(cases)]
     make, count = _workers(ray, out, request)
     idle = [make() for _ in range(min(len(cases), count))]
     _raise_if_none_can_run(ray, idle)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rma_mamba.volume import Modality
 
 if TYPE_CHECKING:
+    from rma_mamba.cli.cases import Case
     from rma_mamba.inference import Segmenter
     from rma_mamba.reporting import Body
     from rma_mamba.volume import Volume
@@ -39,10 +40,13 @@ class Network:
 
 @dataclass(frozen=True)
 class Reading:
-    """How a scan is read; fields as of `read_scan`, and the modality if it was given."""
+    """How a scan is read; fields as of `read_scan`, and the modality if it was given.
+
+    `frame` is also "all": each volume of a 4-D scan becomes a case.
+    """
 
     series: str | None = None
-    frame: int | None = None
+    frame: int | Literal["all"] | None = None
     strict: bool = False
     spacing_mm: tuple[float, ...] | None = None
     modality: Modality | None = None
@@ -54,7 +58,7 @@ class Reading:
         return read_scan(
             scan,
             series=self.series,
-            frame=self.frame,
+            frame=None if self.frame == "all" else self.frame,
             strict=self.strict,
             spacing_mm=self.spacing_mm,
         )
@@ -86,6 +90,12 @@ class Request:
     wanted: Wanted = Wanted()
     resume: bool = False
     body: Body | None = None
+
+    def of(self, case: Case) -> Request:
+        """What is asked for of one case: of a scan that was taken apart, its own volume."""
+        if self.reading.frame != "all":
+            return self
+        return replace(self, reading=replace(self.reading, frame=case.frame))
 
     @property
     def settings(self) -> dict[str, Any]:

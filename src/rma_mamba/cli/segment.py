@@ -41,7 +41,9 @@ def segment(
         str | None,
         typer.Option(help="Of DICOM: a number of `rma-mamba series`, or a UID; else the best."),
     ] = None,
-    frame: Annotated[int | None, typer.Option(help="Of a 4-D scan: which volume, from 1.")] = None,
+    frame: Annotated[
+        str | None, typer.Option(help="Of a 4-D scan: which volume, from 1, or all.")
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse DICOM slices that would need repair.")
     ] = False,
@@ -111,13 +113,13 @@ def segment(
     from rma_mamba.cli.body import body_of
     from rma_mamba.cli.interrupts import interruptible
     from rma_mamba.cli.kinds import parsed_kinds
-    from rma_mamba.cli.numbers import parsed_spacing
+    from rma_mamba.cli.numbers import parsed_frame, parsed_spacing
     from rma_mamba.cli.request import Network, Reading, Request, Wanted
     from rma_mamba.cli.segmenting import Sharing, segment_input
 
     request = Request(
         Network(model, device, batch_size, fast, precision),
-        Reading(series, frame, strict, parsed_spacing(spacing_mm), modality),
+        Reading(series, parsed_frame(frame), strict, parsed_spacing(spacing_mm), modality),
         Wanted(
             parsed_kinds(output_type),
             preview,

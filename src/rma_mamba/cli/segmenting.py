@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from rma_mamba.cli.body import expected
-from rma_mamba.cli.cases import Case, find_cohort, part_of
+from rma_mamba.cli.cases import Case, apart, check_names, find_cohort, part_of
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.one_case import segment_case
+from rma_mamba.cli.outputs import case_name
 from rma_mamba.cli.request import Request
 from rma_mamba.errors import ConfigError, ScanError
 
@@ -33,7 +34,7 @@ def segment_input(
 ) -> int:
     """Segment what lies at a path; the exit code. Errors are those of the parts."""
     try:
-        cases = find_cohort(scan, Path(out))
+        cases = _cases(scan, out, request)
     except OSError as error:
         raise ScanError(
             f"the input cannot be looked into ({error.strerror or 'input/output error'}); expected "
@@ -49,7 +50,7 @@ def segment_input(
         return 0
     if request.body is not None:
         raise ConfigError(
-            "height and weight were given, but the input is a folder of scans; expected one patient's scan. "
+            "height and weight were given, but the input is many scans; expected one patient's scan. "
             "Leave --height-cm and --weight-kg out."
         )
     from rma_mamba.cli import cohort
@@ -59,6 +60,19 @@ def segment_input(
         from rma_mamba.cli.ray_engine import over_ray as engine
     chosen = part_of(cases, sharing.part, sharing.parts)
     return cohort.segment_cohort(chosen, Path(out), request, console, engine, sharing.errors)
+
+
+def _cases(scan: Path, out: str, request: Request) -> list[Case] | None:
+    """The cases of a cohort; None for one scan. With all frames, a scan of several volumes is a cohort of its own."""
+    cases, series = find_cohort(scan, Path(out)), request.reading.series
+    if request.reading.frame != "all":
+        return cases
+    if cases is None:
+        found = apart(Case(scan, case_name(scan)), series)
+        return found if len(found) > 1 else None
+    found = [volume for case in cases for volume in apart(case, series)]
+    check_names(found)
+    return found
 
 
 def _segment_one(scan: Path, out: str, request: Request, console: Console) -> None:

@@ -52,7 +52,7 @@ def check_frame(frame: int | None, count: int, differ: str = "") -> int:
         by = f" that differ in {differ}" if differ else ""
         raise ScanError(
             f"the scan holds {count} volumes{by}; expected one 3-D volume. "
-            f"Choose one with --frame 1 to {count}."
+            f"Choose one with --frame 1 to {count}, or --frame all."
         )
     if frame is not None and not 1 <= frame <= count:
         raise ConfigError(
