@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+import rma_mamba
 from rma_mamba.cli.app import run
 from rma_mamba.reporting import Measurements, Quality, measure
 from rma_mamba.slicing import SliceRecipe
@@ -90,6 +91,9 @@ def segmenter(monkeypatch: pytest.MonkeyPatch) -> type[FakeSegmenter]:
 
     module = ModuleType("rma_mamba.inference")
     module.Segmenter = Segmenter  # type: ignore[attr-defined]
+    module.__path__ = [
+        str(Path(rma_mamba.__file__).with_name("inference"))
+    ]  # its other modules are real
     monkeypatch.setitem(sys.modules, "rma_mamba.inference", module)
     return Segmenter
 

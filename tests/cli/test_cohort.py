@@ -196,8 +196,8 @@ def four_d(tmp_path: Path) -> Path:
     values = np.full((24, 20, 8, 3), 100, dtype=np.int16)
     for number in range(3):
         values[8 : 12 + number, 6:11, 2:6, number] = 1000
-    path = tmp_path / "in" / "dynamic.nii.gz"
-    path.parent.mkdir(exist_ok=True)
+    path = tmp_path / "dynamic" / "dynamic.nii.gz"
+    path.parent.mkdir()
     nib.save(nib.Nifti1Image(values, np.diag([2.0, 2.0, 5.0, 1.0])), path)
     return path
 

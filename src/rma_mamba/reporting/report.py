@@ -187,7 +187,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        digits = 1 if abs(value) >= 100 else 3
+        digits = 1 if abs(value) >= 10 else 3
         return f"{value:,.{digits}f}".rstrip("0").rstrip(".")
     if isinstance(value, list | tuple):
         return " · ".join(_text(each) for each in value) if value else "none"

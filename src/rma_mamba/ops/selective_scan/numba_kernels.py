@@ -279,7 +279,9 @@ def backward_task(
     x = np.empty(block, f4)
     g = np.empty(block, f4)
     gd = np.empty(block, f4)
-    total_u = np.empty((length, block), f4)  # of this task alone, as in the forward pass, and so are these
+    total_u = np.empty(
+        (length, block), f4
+    )  # of this task alone, as in the forward pass, and so are these
     sum_A = np.empty((states, block), f4)
     sum_weight = np.empty((rank, block), f4)
     sum_D = np.empty(block, f4)
