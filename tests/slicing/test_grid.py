@@ -69,9 +69,10 @@ def test_shrinking_averages_instead_of_skipping_pixels() -> None:
     assert np.all(np.abs(inner - 0.5) < 0.05)
 
 
-def test_a_giant_field_of_view_is_refused_before_memory_is_asked_for() -> None:
-    with pytest.raises(GridError, match=r"canvas of [0-9]+ pixels; expected at most 2048"):
-        plan((512, 512), (700.0, 700.0), SliceRecipe())
+@pytest.mark.parametrize("pixel_mm", [700.0, 3.5])
+def test_a_giant_field_of_view_is_refused_before_memory_is_asked_for(pixel_mm: float) -> None:
+    with pytest.raises(GridError, match=r"canvas of [0-9]+ pixels; expected at most 1500 mm"):
+        plan((512, 512), (pixel_mm, pixel_mm), SliceRecipe())
 
 
 def test_slices_of_another_grid_are_refused() -> None:

@@ -22,9 +22,9 @@ Maps = npt.NDArray[np.float32]
 
 _STRIDE = 32  # the coarsest stride of the networks: a canvas is a multiple of it
 _FINEST = 100  # voxels in one pixel of the canvas; more are a header in wrong units
-_LARGEST_CANVAS = (
-    2048  # pixels; a wider field is a header in wrong units, and would fill the memory
-)
+# Wider is a header in wrong units: it would be hours of work, or fill the memory. A scanner sees half of it across.
+_WIDEST_MM = 1500
+_LARGEST_CANVAS = 2048  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +88,8 @@ class SlicePlan:
         recipe: Pixel size and canvas that the network wants.
 
     Raises:
-        GridError: The field of view would need a canvas of more than 2048 pixels, or holds more than
-            `_FINEST` voxels for each of them.
+        GridError: The field of view is wider than 1500 mm, would need a canvas of more than 2048 pixels, or holds
+            more than `_FINEST` voxels for each of them.
     """
 
     geometry: Geometry
@@ -101,13 +101,11 @@ class SlicePlan:
                 f"the axial voxel size is {self._from_mm[0]:.3g} x {self._from_mm[1]:.3g} mm; expected that of "
                 "a body scan. Check the voxel size and its unit in the scan's header."
             )
-        if max(self.canvas) > _LARGEST_CANVAS:
-            field_mm = tuple(
-                round(size * mm) for size, mm in zip(self.shape, self._from_mm, strict=True)
-            )
+        field_mm = [round(size * mm) for size, mm in zip(self.shape, self._from_mm, strict=True)]
+        if max(field_mm) > _WIDEST_MM or max(self.canvas) > _LARGEST_CANVAS:
             raise GridError(
                 f"the axial field of view is {field_mm[0]} x {field_mm[1]} mm, which needs a canvas of "
-                f"{max(self.canvas)} pixels; expected at most {_LARGEST_CANVAS}. "
+                f"{max(self.canvas)} pixels; expected at most {_WIDEST_MM} mm and {_LARGEST_CANVAS} pixels. "
                 "Check the voxel size and its unit in the scan's header."
             )
 
