@@ -73,3 +73,28 @@ def test_a_scan_on_another_grid_is_refused_and_nothing_is_written(
     assert (done.code, done.err.count("\n")) == (4, 1)
     assert "expected one grid" in done.err
     assert not (tmp_path / "a.json").exists()
+
+
+def test_both_grids_are_described_in_one_order(command, scan, mask, tmp_path) -> None:
+    image = nib.load(scan)
+    aside = image.affine.copy()
+    aside[0, 3] += 5
+    other = tmp_path / "other.nii.gz"
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj), aside), other)
+    said = command("measure", mask, "--scan", other).err
+    ours, theirs = (
+        part.partition(" around ") for part in said.split("(", 1)[1].split(" is not the scan's (")
+    )
+    assert ours[0] == theirs[0]
+    assert ours[2] != theirs[2]
+
+
+def test_what_is_doubtful_about_the_mask_is_said(command, scan, mask) -> None:
+    image = nib.load(mask)
+    image.header.set_xyzt_units("meter")
+    path = scan.parent / "metres.nii.gz"
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj), image.affine, image.header), path)
+    assert "is implausible" in command("measure", path).err
+    assert "is implausible" not in command("measure", mask).err
+    nib.save(nib.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine), path)
+    assert "same value" not in command("measure", path).err

@@ -1,11 +1,16 @@
 """Weights of three kinds load, and a file that does not fit changes nothing."""
 
+import contextlib
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -210,3 +215,33 @@ def test_foreign_safetensors_are_loaded_but_not_described(tmp_path: Path) -> Non
     with pytest.raises(WeightsError, match="without this package's description"):
         read_checkpoint(path)
     load_weights(model, path)
+
+
+@pytest.mark.parametrize("described", ["[1]", "null", "3", "[" * 100_000])
+def test_a_description_that_is_none_is_refused(tmp_path: Path, described: str) -> None:
+    path = tmp_path / "w.safetensors"
+    state = {"x": torch.zeros(2)}
+    content = encode_checkpoint(state, model="unet", settings={}, recipe={})
+    path.write_bytes(content)
+    with safe_open(path, framework="pt") as file:
+        metadata = {**file.metadata(), "settings": described}
+    save_file(state, path, metadata)
+    with pytest.raises(WeightsError, match="damaged"):
+        read_checkpoint(path)
+
+
+@given(zipped=st.booleans(), changes=st.lists(st.tuples(st.integers(0, 399), st.integers(0, 255))))
+@settings(max_examples=100, deadline=None)
+def test_a_damaged_pickle_ends_in_no_untyped_error(
+    tmp_path_factory: pytest.TempPathFactory, zipped: bool, changes: list[tuple[int, int]]
+) -> None:
+    path = tmp_path_factory.mktemp("pickle") / "w.pth"
+    model = nn.Linear(2, 2)
+    torch.save(model.state_dict(), path, _use_new_zipfile_serialization=zipped)
+    content = bytearray(path.read_bytes())
+    for at, value in changes:
+        content[at] = value
+    path.write_bytes(bytes(content))
+    with warnings.catch_warnings(), contextlib.suppress(WeightsError):
+        warnings.simplefilter("ignore")
+        load_weights(model, path)

@@ -420,6 +420,12 @@ BAD: dict[str, tuple[Edit, type[RmaMambaError], str]] = {
     "sizes": (resize, ScanError, "4 x 5, 5 x 4"),
     "one slice aside": (shift(2, 0, 5.0), ScanError, "sideways"),
     "slope zero": (assign("RescaleSlope", 0), ScanError, "RescaleSlope"),
+    "slope beyond sense": (assign("RescaleSlope", "1e30", slice(2, 3)), ScanError, "RescaleSlope"),
+    "colours of a palette": (
+        assign("PhotometricInterpretation", "PALETTE COLOR"),
+        ScanError,
+        "colour pictures",
+    ),
     "unknown encoding": (compress_unknown, ScanError, "MPEG2"),
     "private encoding": (
         encode_as("1.2.3.4"),

@@ -137,6 +137,35 @@ def test_a_bad_file_gets_one_line_that_says_what_to_do(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("axes", ["99999999", "11", "-1", "x", "9" * 5000, "3\nNDims = 99999999"])
+def test_an_absurd_number_of_axes_does_not_end_the_process(tmp_path: Path, axes: str) -> None:
+    path = written(tmp_path / "scan.mha")
+    path.write_bytes(path.read_bytes().replace(b"NDims = 3", b"NDims = " + axes.encode()))
+    with pytest.raises(ScanError, match="cut off or damaged"):
+        read_scan(path)
+
+
+@pytest.mark.parametrize("end", [".nrrd", ".mha", ".mhd"])
+def test_packed_voxels_that_are_damaged_are_refused(tmp_path: Path, end: str) -> None:
+    values = np.random.default_rng(0).integers(0, 1000, (30, 20, 10)).astype(np.int16)
+    path = written(tmp_path / f"scan{end}", image_of(values), packed=True)
+    packed = path.with_suffix(".zraw") if end == ".mhd" else path
+    content = bytearray(packed.read_bytes())
+    assert read_scan(path).geometry.shape == (10, 20, 30)
+    content[len(content) // 2] ^= 0xFF
+    packed.write_bytes(bytes(content))
+    with pytest.raises(ScanError, match="cut off or damaged"):
+        read_scan(path)
+
+
+def test_voxels_that_are_only_said_to_be_packed_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "scan.mha")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"CompressedData = False", b"CompressedData = True"))
+    with pytest.raises(ScanError, match="cut off or damaged"):
+        read_scan(path)
+
+
 def test_colour_is_refused(tmp_path: Path) -> None:
     image = sitk.GetImageFromArray(np.zeros((3, 4, 5, 3), np.uint8), isVector=True)
     with pytest.raises(ScanError, match="3 numbers a voxel"):

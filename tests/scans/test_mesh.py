@@ -31,6 +31,14 @@ def test_a_mesh_is_closed_and_holds_the_masks_volume_in_its_place(liver, tmp_pat
     assert np.allclose(mesh.center_mass, centre, atol=0.5)  # RAS+ mm
 
 
+def test_corners_that_single_precision_makes_one_leave_an_stl_closed(liver, tmp_path) -> None:
+    affine = liver.geometry.affine.copy()
+    affine[:3, 3] += 10_000  # far from the origin its steps are coarse
+    far = Mask(liver.labels, Geometry(liver.geometry.shape, affine))
+    write_mask(far, tmp_path / "a.stl")
+    assert trimesh.load_mesh(tmp_path / "a.stl").is_watertight
+
+
 def test_axes_and_unit_stand_in_the_file(liver: Mask, tmp_path: Path) -> None:
     for name in ("a.stl", "a.obj"):
         write_mask(liver, tmp_path / name)

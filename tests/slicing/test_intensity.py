@@ -1,5 +1,7 @@
 """Grey values to [0, 1], and what kind of scan they come from."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -109,3 +111,13 @@ def test_the_modality_is_told_from_the_values(values: np.ndarray, modality: str)
 )
 def test_ct_without_its_intercept_is_told_from_the_values(values: np.ndarray, lost: bool) -> None:
     assert has_lost_its_intercept(values) == lost
+
+
+def test_values_at_the_ends_of_float32_become_0_to_1_without_a_word() -> None:
+    values = np.array([-3e38, 0, 3e38], np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scaled = IntensityScale(-3e38, 3e38).apply(values)
+    assert np.isfinite(scaled).all()
+    assert scaled.min() >= 0
+    assert scaled.max() <= 1

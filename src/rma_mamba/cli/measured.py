@@ -23,9 +23,9 @@ def read_mask(path: Path, labels: Sequence[int]) -> tuple[Mask, tuple[str, ...]]
     from rma_mamba.evaluation.masks import read_given_mask
 
     given = read_given_mask(path, labels)
-    doubts = ("The mask has labels, but none of those that were named.",)
+    unnamed = ("The mask has labels, but none of those that were named.",)
     mask = Mask(given.bits.view(np.uint8), given.geometry)
-    return mask, doubts if given.has_other_labels else ()
+    return mask, (*given.doubts, *(unnamed if given.has_other_labels else ()))
 
 
 def check_tables(json_file: Path | None, csv_file: Path | None) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from rma_mamba.errors import GridError, RmaMambaError, ScanError
 from rma_mamba.metrics.overlap import Bits
 from rma_mamba.scans import read_scan
+from rma_mamba.scans.checks import CONSTANT
 from rma_mamba.scans.lean import NOT_FINITE
 from rma_mamba.volume import Geometry, Volume
 
@@ -28,11 +29,13 @@ class GivenMask:
         bits: Where the liver is.
         geometry: The grid in that order.
         has_other_labels: Nothing is liver, but something else has a label.
+        doubts: What is doubtful about the file, one sentence each.
     """
 
     bits: Bits
     geometry: Geometry
     has_other_labels: bool
+    doubts: tuple[str, ...] = ()
 
 
 def read_given_mask(path: Path, labels: Sequence[int] = ()) -> GivenMask:
@@ -50,7 +53,8 @@ def read_given_mask(path: Path, labels: Sequence[int] = ()) -> GivenMask:
     bits = _liver(volume, labels)
     order = volume.geometry.canonical
     others = not bits.any() and bool((volume.values > 0).any())
-    return GivenMask(order.apply(bits), volume.geometry.in_canonical_order, others)
+    doubts = tuple(doubt for doubt in volume.warnings if doubt != CONSTANT)  # a mask may be
+    return GivenMask(order.apply(bits), volume.geometry.in_canonical_order, others, doubts)
 
 
 def check_one_grid(reference: Geometry, prediction: Geometry) -> None:

@@ -113,9 +113,9 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     if metadata.get("sha256") != _digest(state):
         raise _damaged(Path(path))
     try:
-        settings, recipe = (json.loads(metadata[key]) for key in ("settings", "recipe"))
+        settings, recipe = (dict(json.loads(metadata[key])) for key in ("settings", "recipe"))
         return Checkpoint(metadata["model"], settings, recipe, state, metadata["sha256"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         raise _damaged(Path(path)) from None
 
 
@@ -228,7 +228,9 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
             f"{path.name} also holds a Python object ({refused[1]}), which could run code; expected a .pth "
             "with tensors only. Save its state_dict alone, where you trust the file, and give that."
         ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError):
+    except MemoryError:
+        raise
+    except Exception:  # torch meets damaged pickles with exceptions of any type
         raise _damaged(path) from None
     for key in ("model", "model_ema", "state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.errors import GridError
-from rma_mamba.volume import Mask, Volume
+from rma_mamba.volume import Geometry, Mask, Volume
 
 _SAME_GRID_MM = 0.1  # tools round affines to float32 and worse
 
@@ -33,7 +32,7 @@ def mean_and_sd(mask: Mask, scan: Volume) -> tuple[float | None, float | None]:
     ours, theirs = mask.geometry.in_canonical_order, scan.geometry.in_canonical_order
     if not ours.matches(theirs, _SAME_GRID_MM):
         raise GridError(
-            f"the mask's grid ({_described(mask)}) is not the scan's ({_described(scan)}); expected one "
+            f"the mask's grid ({_described(ours)}) is not the scan's ({_described(theirs)}); expected one "
             "grid. Give the scan from which the mask was made, or resample the mask by nearest neighbour."
         )
     labels = mask.geometry.canonical.apply(mask.labels)
@@ -57,7 +56,10 @@ def _statistics(planes: list[npt.NDArray[np.float64]]) -> tuple[float | None, fl
     return mean, math.sqrt(squares / (count - 1))
 
 
-def _described(image: Any) -> str:
-    grid = image.geometry
-    sizes = " x ".join(map(str, grid.shape))
-    return f"{sizes} voxels of {' x '.join(f'{size:.4g}' for size in grid.spacing_mm)} mm"
+def _described(grid: Geometry) -> str:
+    """Shape, spacing and centre in the order right to left, front to back, foot to head."""
+    sizes = " x ".join(map(str, reversed(grid.shape)))
+    spacing = " x ".join(f"{size:.4g}" for size in reversed(grid.spacing_mm))
+    middle = grid.affine @ [*((size - 1) / 2 for size in grid.shape), 1]
+    centre = ", ".join(f"{value:.4g}" for value in middle[:3])
+    return f"{sizes} voxels of {spacing} mm around ({centre}) mm"

@@ -21,6 +21,8 @@ PLAUSIBLE_SPACING_MM = (0.1, 20.0)
 # Cosine of the angle between voxel axes beyond which slices are visibly skewed (about 1 degree).
 MAX_COSINE = 0.0175
 
+CONSTANT = "All voxels have the same value: the scan is empty."
+
 
 def check_size(shape: tuple[int, ...]) -> None:
     """Refuse a size that is no volume, before any memory is asked for.
@@ -66,7 +68,7 @@ def doubts(values: npt.NDArray[Any], geometry: Geometry) -> tuple[str, ...]:
     """Sentences on what is readable but hardly right: a constant image, odd voxel sizes, skewed axes."""
     found = []
     if values.min() == values.max():
-        found.append("All voxels have the same value: the scan is empty.")
+        found.append(CONSTANT)
     low, high = PLAUSIBLE_SPACING_MM
     if not all(low <= size <= high for size in geometry.spacing_mm):
         spacing = " x ".join(f"{size:.4g}" for size in geometry.spacing_mm)

@@ -199,7 +199,11 @@ def _check_slices(slices: Sequence[DicomImage]) -> None:
             "the series is a multi-frame object that does not place its frames; expected one file for each "
             "slice, or an enhanced object. Export it as classic DICOM or convert it to NIfTI."
         )
-    if any(image.integer("SamplesPerPixel") > 1 for image in slices):
+    if any(
+        image.integer("SamplesPerPixel") > 1
+        or image.text("PhotometricInterpretation") == "PALETTE COLOR"
+        for image in slices
+    ):
         raise ScanError(
             "the slices are colour pictures; expected grey values. Give the original CT or MR series."
         )

@@ -96,10 +96,10 @@ def _unscaled(images: Sequence[DicomImage]) -> list[str]:
 def _rescale(image: DicomImage) -> tuple[float, float]:
     (slope,) = image.numbers("RescaleSlope") or (1.0,)
     (intercept,) = image.numbers("RescaleIntercept") or (0.0,)
-    if slope == 0:
+    if slope == 0 or (image.numbers("RescaleSlope") is None and image.text("RescaleSlope")):
         raise ScanError(
-            "a slice has a RescaleSlope of 0; expected a number that keeps its values apart. "
-            "Export the series again from its source."
+            "a slice has a RescaleSlope of 0, or one that is no sensible number; expected a number that keeps "
+            "its values apart. Export the series again from its source."
         )
     return slope, intercept
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,10 @@ from rma_mamba.volume import Geometry, Volume
 
 _HEADER_BYTES = 2**16
 _LONGEST_NAME = 40
+_LONGEST_NUMBER = 3
+_MOST_AXES = 10
+_CHUNK_BYTES = 2**22
+_ZLIB_OR_GZIP = 32 + 15  # zlib tells which of the two it is
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 # Fields that name another file, in lower case and without blanks; MetaImage's LOCAL means: in this one.
@@ -75,6 +80,7 @@ def count_frames(path: Path) -> int:
 def _opened(path: Path) -> tuple[Any, tuple[int, int, int], int, bool]:
     """A reader that has read the header, the size of a volume, their number, and whether they are placed."""
     fields, header_bytes = _fields(path)
+    _check_axes(fields)
     stored_bytes = _check_data_file(path, fields, header_bytes)
     sitk.ProcessObject.SetGlobalWarningDisplay(False)  # ITK prints paths
     reader = sitk.ImageFileReader()
@@ -95,6 +101,8 @@ def _opened(path: Path) -> tuple[Any, tuple[int, int, int], int, bool]:
     check_size(shape)
     if math.prod(size) * _voxel_bytes(reader, fields) > stored_bytes:
         raise _damaged()
+    if fields.get("compresseddata", "").lower() == "true" and "headersize" not in fields:
+        _check_packed(path, fields, header_bytes, math.prod(size) * _bits(reader) // 8)
     return reader, shape, volumes, any(name in fields for name in _PLACED)
 
 
@@ -120,8 +128,38 @@ def _voxel_bytes(reader: Any, fields: dict[str, str]) -> float:
     raw = fields.get("encoding", "raw").lower() == "raw"
     if not raw or fields.get("compresseddata", "").lower() == "true":
         return 1 / MAX_GZIP_RATIO
+    return _bits(reader) / 8
+
+
+def _bits(reader: Any) -> int:
+    """Bits of a voxel once it is unpacked."""
     bits = sitk.GetPixelIDValueAsString(reader.GetPixelID()).partition("-")[0]
-    return int(bits) / 8 if bits.isdecimal() else 1
+    return int(bits) if bits.isdecimal() else 8
+
+
+def _check_axes(fields: dict[str, str]) -> None:
+    """MetaIO believes any number of axes, and does not survive many."""
+    axes = fields.get("ndims", "3")
+    if not (axes.isdecimal() and len(axes) < _LONGEST_NUMBER and int(axes) <= _MOST_AXES):
+        raise _damaged()
+
+
+def _check_packed(path: Path, fields: dict[str, str], header_bytes: int, size: int) -> None:
+    """A MetaImage's packed voxels are whole: MetaIO passes damaged ones on, or zeros, without a word."""
+    name = next((fields[key] for key in _DATA_FILE if key in fields), "LOCAL")
+    local = name.upper() == "LOCAL"
+    unpacked, found = zlib.decompressobj(_ZLIB_OR_GZIP), 0
+    with (path if local else path.parent / name).open("rb") as file:
+        file.seek(header_bytes if local else 0)
+        try:
+            while rest := unpacked.unconsumed_tail or file.read(_CHUNK_BYTES):
+                found += len(unpacked.decompress(rest, _CHUNK_BYTES))
+                if found > size or unpacked.eof:
+                    break
+        except zlib.error as error:
+            raise _damaged() from error
+    if found != size or not unpacked.eof:
+        raise _damaged()
 
 
 def _fields(path: Path) -> tuple[dict[str, str], int]:
@@ -135,6 +173,8 @@ def _fields(path: Path) -> tuple[dict[str, str], int]:
         end += len(line)
         name, separator, value = line.decode("latin-1").partition(mark)
         key = name.strip().replace(" ", "").lower()
+        if key == "ndims" and key in found:
+            raise _damaged()  # which of the two counts is for MetaIO to choose
         if separator and len(key) <= _LONGEST_NAME:
             found[key] = value.strip()
         if key == "elementdatafile" or ("nrrd" in found and not line.strip()):

@@ -26,10 +26,13 @@ def write_stl(mask: Mask, path: Path) -> None:
         ScanError: The file cannot be written.
     """
     surface = surface_of(mask)
-    faces = np.zeros(len(surface.faces), _STL_FACE)
-    lengths = np.linalg.norm(surface.normals, axis=1, keepdims=True)
-    faces["normal"] = surface.normals / np.where(lengths > 0, lengths, 1)
-    faces["corners"] = surface.vertices_mm[surface.faces]
+    corners = surface.vertices_mm.astype(np.float32)[surface.faces]
+    # Corners that single precision makes one: without these triangles the surface is still closed.
+    whole = (corners != np.roll(corners, 1, axis=1)).any(axis=2).all(axis=1)
+    faces = np.zeros(int(whole.sum()), _STL_FACE)
+    lengths = np.linalg.norm(surface.normals[whole], axis=1, keepdims=True)
+    faces["normal"] = surface.normals[whole] / np.where(lengths > 0, lengths, 1)
+    faces["corners"] = corners[whole]
     count = np.array([len(faces)], "<u4")
     content = _NOTE.encode().ljust(80, b" ") + count.tobytes() + faces.tobytes()
     replace_file(path, content, "mesh")

@@ -52,6 +52,8 @@ class IntensityScale:
             return cls(*recipe.ct_window_hu)
         return cls(*_body_range(_sample(values), *recipe.mr_percentiles))
 
+    # Values near the largest float32, which are no grey values, overflow and become 0.
+    @np.errstate(over="ignore", invalid="ignore")
     def apply(self, values: Values) -> npt.NDArray[np.float32]:
         """Values of any shape and real type to float32 in [0, 1]; NaN becomes 0."""
         if not self.high > self.low:
