@@ -36,8 +36,9 @@ def workers() -> list[int]:
     return found
 
 
-@pytest.mark.slow
-def test_a_killed_worker_loses_nothing(tiny: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def command_over_ray(tiny: Path, tmp_path: Path) -> list[str]:
+    """Six scans and a bad one over two or more workers."""
     pytest.importorskip("ray", reason="ray is not installed")
     cohort, out = tmp_path / "cohort", tmp_path / "out"
     volume = make_phantom(0, contrast="mr_t2").volume
@@ -45,12 +46,22 @@ def test_a_killed_worker_loses_nothing(tiny: Path, tmp_path: Path) -> None:
         write_scan(volume, cohort / f"case_{number}.nii.gz")
     (cohort / "bad.nii.gz").write_bytes(b"no scan")
     arguments = ["segment", "-i", cohort, "-o", out, "-m", tiny, "-d", "cpu", "--engine", "ray"]
-    command = [sys.executable, "-m", "rma_mamba.cli", *map(str, arguments)]
-    others = set(workers())
+    return [sys.executable, "-m", "rma_mamba.cli", *map(str, arguments)]
+
+
+def begun(command: list[str], out: Path) -> subprocess.Popen[str]:
+    """The command, once its first case is done."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        while process.poll() is None and not list(out.glob("*/run.json")):
-            time.sleep(0.05)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    while process.poll() is None and not list(out.glob("*/run.json")):
+        time.sleep(0.05)
+    return process
+
+
+@pytest.mark.slow
+def test_a_killed_worker_loses_nothing(command_over_ray: list[str], tmp_path: Path) -> None:
+    out, others = tmp_path / "out", set(workers())
+    with begun(command_over_ray, out) as process:
         ours = sorted(set(workers()) - others)
         assert ours, process.stderr and process.stderr.read()
         os.kill(ours[0], signal.SIGKILL)
@@ -60,3 +71,14 @@ def test_a_killed_worker_loses_nothing(tiny: Path, tmp_path: Path) -> None:
     assert [failure["case"] for failure in failures] == ["bad"]
     assert len(list(out.glob("*/liver.nii.gz"))) == CASES
     assert not list(out.rglob(".rma-mamba-*"))
+
+
+@pytest.mark.slow
+def test_sigterm_ends_with_one_line(command_over_ray: list[str], tmp_path: Path) -> None:
+    with begun([*command_over_ray, "--quiet"], tmp_path / "out") as process:
+        process.terminate()
+        said = process.communicate()[1]
+    assert process.returncode == 143, said
+    assert said.splitlines()[-1] == "rma-mamba: terminated; no half-written file was left."
+    assert "***" not in said
+    assert not list(tmp_path.rglob(".rma-mamba-*"))

@@ -104,6 +104,29 @@ def test_little_liver_in_a_large_body_may_be_another_region() -> None:
     assert {"little_liver", "volume_unusual"} <= codes(volume, mask)
 
 
+def test_a_mask_that_fills_the_body_is_no_liver() -> None:
+    volume, mask = scene()
+    mask.labels[15:75, 14:56, 10:21] = 1
+    mask.labels[..., 21:] = 0
+    volume.values[mask.labels > 0] = 100
+    assert codes(volume, mask) == {"much_liver"}
+
+
+def test_a_share_just_below_the_limit_is_not_said_to_be_the_limit() -> None:
+    volume, mask = scene()
+    mask.labels[:] = 0
+    mask.labels[60:78, 15:34, 10:31] = 1
+    (said,) = [flag for flag in assess(volume, mask, SCALE).flags if flag.code == "little_liver"]
+    assert "7.9%" in said.message
+
+
+def test_one_slice_is_said_in_the_singular() -> None:
+    volume, mask = scene()
+    mask.labels[..., 11:] = 0
+    (said,) = [flag for flag in assess(volume, mask, SCALE).flags if flag.code == "few_slices"]
+    assert "in one slice only" in said.message
+
+
 def test_what_others_found_becomes_flags() -> None:
     for dice, light in ((0.9, "green"), (0.8, "yellow"), (0.6, "red")):
         assert assess(*scene(), SCALE, predicted_dice=dice).light == light

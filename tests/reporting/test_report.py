@@ -15,6 +15,7 @@ import pytest
 
 from rma_mamba.reporting import Flag, Quality
 from rma_mamba.reporting.mesh import small_mesh
+from rma_mamba.reporting.pdf import _Pages
 from rma_mamba.reporting.report import Report, render_html, write_html, write_pdf
 from rma_mamba.volume import Mask
 
@@ -110,6 +111,16 @@ def test_many_measurements_run_over_to_more_pages(report: Report, tmp_path: Path
     many = {f"number_{n}_mm": "a long text " * 20 for n in range(60)}
     write_pdf(replace(report, statistics=many), tmp_path / "long.pdf")
     assert (tmp_path / "long.pdf").read_bytes().count(b"/Type /Page ") > 1
+
+
+@pytest.mark.parametrize("lines", range(60))
+def test_no_heading_of_the_pdf_stands_alone_at_the_end_of_a_page(lines: int) -> None:
+    pages = _Pages()
+    pages.down(lines)
+    pages.heading("What ran")
+    pages.table([("Model", "default")])
+    assert "What ran" in [text.get_text() for text in pages.page.texts] or not pages.page.texts
+    assert all(page.texts[-1].get_text() != "What ran" for page in pages.pages if page.texts)
 
 
 def test_an_empty_mask_has_a_report_without_a_surface(report: Report, tmp_path: Path) -> None:

@@ -13,35 +13,42 @@ import typer
 _SIGNAL_CODES = 128  # what shells add to a signal's number
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came: it is cleared away after it as after Ctrl-C."""
-
-
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Turn SIGINT and SIGTERM in the block into one line and the exit codes 130 and 143."""
+    terminated = threading.Event()
     try:
-        with _sigterm_raises():
+        with _sigterm_raises(terminated):
             yield
-    except KeyboardInterrupt as interrupt:
-        terminated = isinstance(interrupt, Terminated)
-        number = signal.SIGTERM if terminated else signal.SIGINT
-        what = "terminated" if terminated else "interrupted"
+    except KeyboardInterrupt:
+        number = signal.SIGTERM if terminated.is_set() else signal.SIGINT
+        what = "terminated" if terminated.is_set() else "interrupted"
         typer.echo(f"rma-mamba: {what}; no half-written file was left.", err=True)
         raise typer.Exit(_SIGNAL_CODES + number) from None
 
 
 @contextmanager
-def _sigterm_raises() -> Iterator[None]:
+def sigterm_kept() -> Iterator[None]:
+    """Bring back, after the block, what SIGTERM did before it: libraries take it over."""
     if threading.current_thread() is not threading.main_thread():  # only that one gets signals
         yield
         return
-    before = signal.signal(signal.SIGTERM, _raise)
+    before = signal.getsignal(signal.SIGTERM)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _raise(number: int, frame: FrameType | None) -> None:
-    raise Terminated
+@contextmanager
+def _sigterm_raises(terminated: threading.Event) -> Iterator[None]:
+    """SIGTERM is cleared away after as Ctrl-C is; the event tells them apart, whatever others raise from it."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        terminated.set()
+        raise KeyboardInterrupt
+
+    with sigterm_kept():
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, interrupt)
+        yield

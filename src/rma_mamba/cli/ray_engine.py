@@ -13,6 +13,7 @@ from typing import Any
 from rma_mamba.cli.cases import Case
 from rma_mamba.cli.cohort import Failure, Outcome, try_case
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.interrupts import sigterm_kept
 from rma_mamba.cli.one_case import Finished
 from rma_mamba.cli.request import Request
 from rma_mamba.errors import BackendError
@@ -48,7 +49,8 @@ def over_ray(cases: list[Case], out: Path, request: Request, console: Console) -
     """
     ray = _imported()
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
+        with sigterm_kept():
+            ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
     try:
         with console.progress("Cases") as progress:
             for number, outcome in enumerate(_spread(ray, cases, out.resolve(), request), 1):

@@ -19,6 +19,7 @@ _A4_INCHES = (8.27, 11.69)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.07, 0.93, 0.95, 0.05
 _LINE = 0.0155  # of the page's height
 _COLOURS = {"green": "#c9e8ce", "yellow": "#fbe7a1", "red": "#f3b5ac"}
+_KEPT = 5  # lines that stand together: a heading, and the first ones below it
 _WIDE = 105  # letters in a line of the smaller print
 _VALUE = 72
 
@@ -58,8 +59,10 @@ class _Pages:
             self.down()
 
     def heading(self, text: str) -> None:
-        """A heading with room above it."""
+        """A heading with room above it, on the page of what follows."""
         self.down(1)
+        if self.at - _KEPT * _LINE < _BOTTOM:
+            self.turn()
         self.write(text, size=12, weight="bold")
         self.down(1.6)
 
