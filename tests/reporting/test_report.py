@@ -178,3 +178,34 @@ def test_the_script_draws_the_surface(report: Report, tmp_path: Path) -> None:
     assert front[32, 32]
     assert not np.array_equal(pictures[0], pictures[1])
     assert not np.array_equal(pictures[1], pictures[2])
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node, which runs the script, is missing")
+@pytest.mark.parametrize(
+    ("yaw", "pitch", "seen"),  # letters at the left, right, upper and lower edge
+    [
+        (0, 0, "RLSI"),  # from the front
+        (np.pi / 2, 0, "APSI"),  # from the patient's left
+        (-np.pi / 2, 0, "PASI"),  # from the right
+        (np.pi, 0, "LRSI"),  # from the back
+        (0, np.pi / 2, "RLPA"),  # from the head
+    ],
+)
+def test_the_letters_turn_with_the_surface(
+    tmp_path: Path, yaw: float, pitch: float, seen: str
+) -> None:
+    script = (files("rma_mamba.reporting") / "templates" / "report.js").read_text()
+    call = f"console.log(JSON.stringify(sides({yaw}, {pitch}, 100, 100)));"
+    (tmp_path / "sides.js").write_text(script + call)
+    done = subprocess.run(
+        ["node", tmp_path / "sides.js"], capture_output=True, text=True, check=True, timeout=60
+    )
+    letters = json.loads(done.stdout)
+    assert len(letters) == 4
+    found = (
+        min(letters, key=lambda each: each["x"]),
+        max(letters, key=lambda each: each["x"]),
+        min(letters, key=lambda each: each["y"]),
+        max(letters, key=lambda each: each["y"]),
+    )
+    assert "".join(each["name"] for each in found) == seen

@@ -90,6 +90,25 @@ function makeMesh(pointsText, trianglesText) {
   return { points, triangles, normals: pointNormals(points, triangles), radius };
 }
 
+// The letters of the patient's sides, where these are as the surface lies; not of those that point at or away from the reader.
+function sides(yaw, pitch, width, height) {
+  const names = ["L", "R", "P", "A", "S", "I"];
+  const p = turned([1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1], yaw, pitch);
+  const found = names.map((name, k) => {
+    const [x, y] = p.subarray(3 * k, 3 * k + 2);
+    return { name, x: width / 2 * (1 + 0.94 * x), y: height / 2 * (1 + 0.94 * y), across: Math.hypot(x, y) };
+  });
+  return found.filter((side) => side.across > 0.4);
+}
+
+function writeSides(context, yaw, pitch, width, height) {
+  context.fillStyle = "#ececee";
+  context.font = "14px sans-serif";
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  for (const side of sides(yaw, pitch, width, height)) context.fillText(side.name, side.x, side.y);
+}
+
 function show(canvas, mesh) {
   const context = canvas.getContext("2d");
   let yaw = 0, pitch = 0, waiting = false, from = null;
@@ -97,14 +116,7 @@ function show(canvas, mesh) {
     waiting = false;
     const pixels = render(mesh, yaw, pitch, canvas.width, canvas.height);
     context.putImageData(new ImageData(pixels, canvas.width, canvas.height), 0, 0);
-    context.fillStyle = "#ececee";
-    context.font = "14px sans-serif";
-    if (yaw === 0 && pitch === 0) {
-      context.fillText("R", 8, canvas.height / 2);
-      context.fillText("L", canvas.width - 18, canvas.height / 2);
-      context.fillText("S", canvas.width / 2 - 4, 18);
-      context.fillText("I", canvas.width / 2 - 2, canvas.height - 8);
-    }
+    writeSides(context, yaw, pitch, canvas.width, canvas.height);
   };
   const turn = (x, y) => {
     yaw += x;
