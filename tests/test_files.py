@@ -161,10 +161,11 @@ def test_a_folder_that_was_made_for_nothing_goes_again(tmp_path: Path) -> None:
 
 
 KILLED = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from rma_mamba.cli.interrupts import interruptible
 from rma_mamba.files import atomic_write, write_together
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells switch it off in background jobs
 with interruptible(), write_together("results") as place:
     place(Path(sys.argv[1]) / "mask").write_text("half")
     with atomic_write(Path(sys.argv[1]) / "list", "list") as file:
