@@ -16,7 +16,7 @@ def plan(shape: tuple[int, int], pixel_mm: tuple[float, float], recipe: SliceRec
 
 
 @given(
-    shape=st.tuples(st.integers(1, 600), st.integers(1, 600)),
+    shape=st.tuples(st.integers(1, 500), st.integers(1, 500)),
     pixel_mm=st.tuples(st.floats(0.4, 3), st.floats(0.4, 3)),
     spacing_mm=st.one_of(st.none(), st.floats(1, 3)),
 )
