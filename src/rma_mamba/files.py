@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -215,3 +216,9 @@ def _unwritten(what: str, error: OSError) -> ScanError:
         f"the {what} cannot be written ({error.strerror or 'input/output error'}); expected a "
         "writable folder with enough space. Choose another output path or free some space."
     )
+
+
+def file_sha256(path: Path) -> str:
+    """Digest of what is in a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,12 +9,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rma_mamba.files import file_sha256
+
 if TYPE_CHECKING:
     from rma_mamba.cli.request import Request
     from rma_mamba.inference import Segmentation, Segmenter
 
 _LIBRARIES = ("rma-mamba", "torch", "numpy", "numba", "scipy", "nibabel", "pydicom")
-_CHUNK = 2**20
 # Equal in these, two runs give the same mask.
 _SAME = ("input_sha256", "weights_sha256", "settings", "rma_mamba")
 
@@ -75,15 +76,6 @@ def input_sha256(scan: Path) -> str:
         found = sorted(file_sha256(path) for path in pair)
         return hashlib.sha256("\n".join(found).encode()).hexdigest()
     return file_sha256(scan)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, read a piece at a time."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _stem(scan: Path) -> str:

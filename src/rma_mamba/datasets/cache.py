@@ -57,12 +57,6 @@ def fingerprint(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
     return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
 
-def file_sha256(path: Path) -> str:
-    """Digest of what is in a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _write(place: Path, arrays: Arrays) -> None:
     """All or nothing: another process that looks meanwhile finds either none of them or all."""
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from rma_mamba.datasets.cache import Arrays, cached, file_sha256, fingerprint
+from rma_mamba.datasets.cache import Arrays, cached, fingerprint
 from rma_mamba.datasets.cases import Case, case_files, label_file
 from rma_mamba.datasets.config import DataConfig, Side
+from rma_mamba.files import file_sha256
 
 
 def manifest(config: DataConfig, cases: Mapping[Side, Sequence[Case]]) -> list[dict[str, Any]]:

@@ -10,10 +10,9 @@ from pathlib import Path
 import pydantic
 from pydantic import Field
 
-from rma_mamba.datasets.cache import file_sha256
 from rma_mamba.datasets.config import Settings, Side
 from rma_mamba.errors import ConfigError
-from rma_mamba.files import replace_file
+from rma_mamba.files import file_sha256, replace_file
 
 MANIFEST = "manifest.json"
 
