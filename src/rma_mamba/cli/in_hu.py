@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from rma_mamba.slicing import detect_modality, has_lost_its_intercept
-from rma_mamba.slicing.intensity import LOST_INTERCEPT
+from rma_mamba.slicing import detect_modality, has_lost_its_intercept, with_intercept
 from rma_mamba.volume import Volume
 
 
@@ -18,6 +15,5 @@ def for_measuring(scan: Volume) -> Volume:
     if scan.modality is None and detect_modality(scan.values) == "CT":
         scan = replace(scan, modality="CT")
     if has_lost_its_intercept(scan.values):
-        values = scan.values.astype(np.result_type(scan.values, np.int16)) - LOST_INTERCEPT
-        return replace(scan, values=values, modality="CT")
+        return with_intercept(scan)
     return scan

@@ -23,7 +23,13 @@ from rma_mamba.inference.uncertainty import Agreement, Uncertainty, entropy_bits
 from rma_mamba.models import create_model, for_inference, list_models
 from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
 from rma_mamba.reporting import Measurements, Quality, assess, measure
-from rma_mamba.slicing import SliceRecipe, SliceStack, detect_modality, has_lost_its_intercept
+from rma_mamba.slicing import (
+    SliceRecipe,
+    SliceStack,
+    detect_modality,
+    has_lost_its_intercept,
+    with_intercept,
+)
 from rma_mamba.slicing.intensity import LOST_INTERCEPT
 from rma_mamba.volume import Mask, Modality, Volume
 
@@ -302,12 +308,11 @@ def _prepared(volume: Volume, modality: str | None) -> Volume:
     told = detect_modality(volume.values)
     if told == "CT" or not has_lost_its_intercept(volume.values):
         return replace(volume, modality=known or told)
-    values = volume.values.astype(np.result_type(volume.values, np.int16)) - LOST_INTERCEPT
     warnings = (
         *volume.warnings,
         f"The values look like CT with {LOST_INTERCEPT} added: this was subtracted.",
     )
-    return replace(volume, values=values, modality="CT", warnings=warnings)
+    return replace(with_intercept(volume), warnings=warnings)
 
 
 def _embedded() -> Checkpoint:

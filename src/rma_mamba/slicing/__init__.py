@@ -7,7 +7,12 @@
 """
 
 from rma_mamba.slicing.grid import SlicePlan
-from rma_mamba.slicing.intensity import IntensityScale, detect_modality, has_lost_its_intercept
+from rma_mamba.slicing.intensity import (
+    IntensityScale,
+    detect_modality,
+    has_lost_its_intercept,
+    with_intercept,
+)
 from rma_mamba.slicing.recipe import SliceRecipe
 from rma_mamba.slicing.stack import SliceStack, to_mask, to_slices
 
@@ -20,4 +25,5 @@ __all__ = [
     "has_lost_its_intercept",
     "to_mask",
     "to_slices",
+    "with_intercept",
 ]

@@ -6,7 +6,7 @@ on the order in which a file happens to store its axes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,12 @@ def detect_modality(values: Values) -> Modality:
 def has_lost_its_intercept(values: Values) -> bool:
     """Whether these are Hounsfield units plus 1024, as CT is stored; to be asked of what is not CT already."""
     return _looks_like_hu(values, LOST_INTERCEPT)
+
+
+def with_intercept(volume: Volume) -> Volume:
+    """CT that has lost its intercept, in Hounsfield units again."""
+    values = volume.values.astype(np.result_type(volume.values, np.int16)) - LOST_INTERCEPT
+    return replace(volume, values=values, modality="CT")
 
 
 def _looks_like_hu(values: Values, shift: int) -> bool:
