@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from rma_mamba.cli.in_hu import for_measuring
-from rma_mamba.cli.outputs import check_writable
+from rma_mamba.cli.outputs import SOFTWARE, check_writable
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import write_together
 from rma_mamba.reporting import Body, Quantities, quantify, write_csv, write_json
@@ -60,6 +59,6 @@ def write_tables(found: Quantities, json_file: Path | None, csv_file: Path | Non
     """Write the tables that were asked for: all or none."""
     with write_together("tables") as place:
         if json_file is not None:
-            write_json(found, place(json_file), software=f"rma-mamba {version('rma-mamba')}")
+            write_json(found, place(json_file), software=SOFTWARE)
         if csv_file is not None:
             write_csv(found, place(csv_file))

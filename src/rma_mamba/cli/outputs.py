@@ -42,7 +42,7 @@ _SCAN_SUFFIXES = (
     *(".mha", ".mhd", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"),
 )
 
-_SOFTWARE = f"rma-mamba {version('rma-mamba')}"
+SOFTWARE = f"rma-mamba {version('rma-mamba')}"
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _write_measured(
 ) -> None:
     files = outputs.files
     if "json" in files:
-        write_json(measured, place(files["json"]), software=_SOFTWARE)
+        write_json(measured, place(files["json"]), software=SOFTWARE)
     if "csv" in files:
         write_csv(measured, place(files["csv"]))
     if "dicom_sr" in files:
@@ -216,7 +216,7 @@ def _statistics(result: Segmentation, measured: Quantities, model: str) -> dict[
         "quality": result.quality.as_dict(),
         "warnings": list(dict.fromkeys((*result.warnings, *measured.warnings))),
         "model": Path(model).name,  # of a weights file the name only: a path may name a person
-        "software": _SOFTWARE,
+        "software": SOFTWARE,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
@@ -68,7 +69,7 @@ class Segmentation:
         """Volume of the liver in millilitres; 0.0 if none was found."""
         return self.mask.volume_ml
 
-    @property
+    @cached_property
     def measurements(self) -> Measurements:
         """Volume, extent, and the faces of the scan that the liver touches."""
         return measure(self.mask)
