@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,6 +86,37 @@ def test_maps_go_from_coarse_to_fine(half_width: int, steps: tuple[int, ...]) ->
     sides = [tuple(each.shape[-2:]) for each in model.maps(torch.rand(1, 3, 64, 96))]
     assert sides == [(64 // step, 96 // step) for step in steps]
     assert len(model(torch.rand(1, 3, 64, 96))) == len(steps)
+
+
+@pytest.mark.parametrize(
+    ("changes", "places"),
+    [
+        ({"local_blocks": (2, 0, 0)}, ["encoder.half_local.1"]),
+        ({"local_blocks": (0, 1, 0)}, ["encoder.layers.0.local.0"]),
+        ({"local_blocks": (0, 0, 1)}, ["encoder.layers.1.local.0"]),
+        ({"decoder_local": 12}, [f"local{level}.0" for level in range(4)]),
+        ({"decoder_local": 12, "half_width": 0}, [f"local{level}.0" for level in range(1, 4)]),
+    ],
+)
+@torch.no_grad()
+def test_convolutions_join_trained_weights_without_a_change(
+    changes: dict[str, Any], places: list[str]
+) -> None:
+    small = {"width": 8, "depths": (1, 1, 1, 1), "decoder_width": 8, "half_width": 6}
+    none = {"local_blocks": (0, 0, 0), "decoder_local": 0}
+    plain = create_model("rma-mamba-n", **{**small, **changes, **none}).eval()
+    joined = create_model("rma-mamba-n", **{**small, **none, **changes}).eval()
+    missing, unexpected = joined.load_state_dict(plain.state_dict(), strict=False)
+    assert unexpected == []
+    assert {name.rsplit(".", 3)[0] for name in missing} >= set(places)
+    images = torch.rand(1, 3, 64, 64)
+    before = plain(images)
+    for one, other in zip(before, joined(images), strict=True):
+        torch.testing.assert_close(one, other)
+    for place in places:
+        joined.get_submodule(place).reduce.bn.weight.fill_(1)
+        assert (joined(images)[-1] - before[-1]).abs().max() > 1e-4
+        joined.get_submodule(place).reduce.bn.weight.zero_()
 
 
 @pytest.mark.parametrize("half_width", [0, 6])

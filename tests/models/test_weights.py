@@ -157,9 +157,8 @@ def test_parts_that_shall_start_anew_keep_their_values(tmp_path: Path) -> None:
     model = network()
     refuse(model, tmp_path / "without.pth", "missing: .*translayer0_st")
     before = model.attention0.ra_conv3.weight.clone()
-    load_weights(
-        model, tmp_path / "without.pth", fresh=["attention0.", "top_down0.", "translayer0_st."]
-    )
+    fresh = ["attention0.", "local0.", "top_down0.", "translayer0_st."]
+    load_weights(model, tmp_path / "without.pth", fresh=fresh)
     assert torch.equal(model.attention0.ra_conv3.weight, before)
     assert torch.equal(model.out_conv1.weight, source.out_conv1.weight)
 

@@ -56,6 +56,31 @@ class ConvNorm(nn.Module):
             self.bn = nn.Identity()  # type: ignore[assignment]
 
 
+def silent(layer: ConvNorm) -> ConvNorm:
+    """The layer, which gives zeros until it is trained: what it is added to can hold trained weights."""
+    nn.init.zeros_(layer.bn.weight)
+    return layer
+
+
+class ResidualConv(nn.Module):
+    """x + two convolutions with a ReLU between them, as in MambaVision (arXiv:2407.08083); silent at first."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.expand = ConvNorm(width, hidden, 3)
+        self.reduce = silent(ConvNorm(hidden, width, 3))
+
+    def forward(self, x: Features) -> Features:
+        """[slice, channel, height, width] to the same shape."""
+        out: Tensor = x + self.reduce(functional.relu(self.expand(x)))
+        return out
+
+
+def residual_convs(count: int, width: int, hidden: int) -> nn.Sequential:
+    """So many of them, one after the other."""
+    return nn.Sequential(*(ResidualConv(width, hidden) for _ in range(count)))
+
+
 class ChannelsLast(nn.Module):
     """Blocks that work on [slice, height, width, channel], wrapped for [slice, channel, height, width].
 

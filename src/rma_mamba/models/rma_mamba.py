@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 from torch import nn
 
-from rma_mamba.models.layers import ChannelsLast, ConvNorm, padded, resize
+from rma_mamba.models.layers import ChannelsLast, ConvNorm, padded, residual_convs, resize, silent
 from rma_mamba.models.rma import ReverseAttention
 from rma_mamba.models.vmamba import VMamba, VMambaConfig
 from rma_mamba.models.vss import VSSBlock
@@ -39,18 +39,15 @@ class RMAMambaConfig(VMambaConfig):
     """Whether each level is also given the features that the coarser level refined, as in feature pyramids
     (arXiv:1612.03144). In the paper only the map of logits goes from level to level."""
 
+    decoder_local: int = Field(default=0, ge=0)
+    """Channels inside a residual convolution on the features of every level before its reverse attention;
+    0: none, as in the paper, whose decoder has no nonlinearity beside the VSS blocks."""
+
 
 def _blocks(count: int, drop_path: float, states: int, width: int) -> nn.Module:
     if count == 0:
         return nn.Identity()
     return ChannelsLast(VSSBlock(width, drop_path, states) for _ in range(count))
-
-
-def _silent(inside: int, outside: int) -> ConvNorm:
-    """A projection that adds nothing before it is trained, so that it can join trained weights."""
-    projection = ConvNorm(inside, outside, 1)
-    nn.init.zeros_(projection.bn.weight)
-    return projection
 
 
 class RMAMamba(nn.Module):
@@ -79,10 +76,16 @@ class RMAMamba(nn.Module):
         if config.half_width:
             self.translayer0_st = ConvNorm(config.width // 2, config.half_width, 1)
             self.attention0 = ReverseAttention(config.half_width, lambda _: nn.Identity())
+        for number in range(0 if config.half_width else 1, 4):
+            width = config.decoder_width if number else config.half_width
+            local = residual_convs(int(config.decoder_local > 0), width, config.decoder_local)
+            self.add_module(f"local{number}", local)
         if config.top_down:
             for number in range(0 if config.half_width else 1, 4):
                 width = config.decoder_width if number else config.half_width
-                self.add_module(f"top_down{number}", _silent(config.decoder_width, width))
+                self.add_module(
+                    f"top_down{number}", silent(ConvNorm(config.decoder_width, width, 1))
+                )
 
     def forward(self, images: Images) -> list[Logits]:
         """Images [slice, 3, height, width] in [0, 1], any size from 32, to logits at their size.
@@ -116,6 +119,7 @@ class RMAMamba(nn.Module):
             if self.config.top_down:
                 size = (x.shape[-2], x.shape[-1])
                 x = x + resize(self.get_submodule(f"top_down{number}")(refined), size)
+            x = self.get_submodule(f"local{number}")(x)
             logits, refined = self.get_submodule(f"attention{number}")(x, maps[-1])
             maps.append(logits)
         return maps

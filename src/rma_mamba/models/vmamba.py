@@ -8,11 +8,12 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from rma_mamba.models.layers import padded
+from rma_mamba.models.layers import padded, residual_convs
 from rma_mamba.models.vss import VSSBlock
 from rma_mamba.shapes import Features, Images
 
 Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
 
 _HALF = 5  # layers of the stem up to its first nonlinearity
 
@@ -40,10 +41,14 @@ def _halve(inside: int, outside: int) -> list[nn.Module]:
 
 
 class Stage(nn.Module):
-    """VSS blocks at one resolution; `downsample` leads to the next stage (Identity at the last)."""
+    """VSS blocks at one resolution, after `local` convolutions if there are any; `downsample` leads to the
+    next stage (Identity at the last)."""
 
-    def __init__(self, width: int, drop_paths: list[float], states: int, last: bool) -> None:
+    def __init__(
+        self, width: int, drop_paths: list[float], states: int, last: bool, local: nn.Sequential
+    ) -> None:
         super().__init__()
+        self.local = local
         self.blocks = nn.Sequential(*(VSSBlock(width, drop, states) for drop in drop_paths))
         self.downsample: nn.Module = nn.Identity()
         if not last:
@@ -51,6 +56,8 @@ class Stage(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """[slice, height, width, channel] to what is tapped, and to what the next stage is given."""
+        if len(self.local):
+            x = self.local(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         x = self.blocks(x)
         return x, self.downsample(x)
 
@@ -72,6 +79,13 @@ class VMambaConfig(BaseModel):
     states: int = Field(default=1, ge=1)
     """Size of the state of one channel in every VSS block."""
 
+    local_blocks: tuple[Count, Count, Count] = (0, 0, 0)
+    """Residual convolutions at 1/2, 1/4 and 1/8, before the VSS blocks of their resolution. None in VMamba,
+    which learns from many images what is near what; a few patients do not teach it."""
+
+    local_hidden: tuple[Positive, Positive, Positive] = (64, 128, 128)
+    """Channels inside each of them."""
+
 
 class VMamba(nn.Module):
     """Four feature maps of an image; each leaves through a LayerNorm of its own."""
@@ -84,18 +98,21 @@ class VMamba(nn.Module):
             *_halve(3, width // 2), _ToFirst(), nn.GELU(), *_halve(width // 2, width)
         )
         drop_paths = torch.linspace(0, config.drop_path, sum(depths), device="cpu").tolist()
+        counts, hidden = (*config.local_blocks, 0, 0), (*config.local_hidden, 1, 1)
+        self.half_local = residual_convs(counts[0], width // 2, hidden[0])
         self.layers = nn.ModuleList()
         for level, depth in enumerate(depths):
             first = sum(depths[:level])
             drops = drop_paths[first : first + depth]
             last = level == len(depths) - 1
-            self.layers.append(Stage(self.widths[level], drops, states, last))
+            local = residual_convs(counts[level + 1], self.widths[level], hidden[level + 1])
+            self.layers.append(Stage(self.widths[level], drops, states, last, local))
             self.add_module(f"outnorm{level}", nn.LayerNorm(self.widths[level]))
         self.apply(start_linear)
 
     def stem(self, images: Images) -> tuple[Features, Features]:
         """Half of the stem's channels at 1/2, and its output at 1/4 [slice, channel, height, width]."""
-        half: Features = self.patch_embed[:_HALF](images)
+        half: Features = self.half_local(self.patch_embed[:_HALF](images))
         quarter: Features = self.patch_embed[_HALF:](half)
         return half, quarter
 
