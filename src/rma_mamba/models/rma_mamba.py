@@ -76,16 +76,16 @@ class RMAMamba(nn.Module):
         if config.half_width:
             self.translayer0_st = ConvNorm(config.width // 2, config.half_width, 1)
             self.attention0 = ReverseAttention(config.half_width, lambda _: nn.Identity())
-        for number in range(0 if config.half_width else 1, 4):
-            width = config.decoder_width if number else config.half_width
+        widths = dict.fromkeys((1, 2, 3), config.decoder_width)
+        if config.half_width:
+            widths = {0: config.half_width, **widths}
+        for number, width in widths.items():
             local = residual_convs(int(config.decoder_local > 0), width, config.decoder_local)
             self.add_module(f"local{number}", local)
         if config.top_down:
-            for number in range(0 if config.half_width else 1, 4):
-                width = config.decoder_width if number else config.half_width
-                self.add_module(
-                    f"top_down{number}", silent(ConvNorm(config.decoder_width, width, 1))
-                )
+            for number, width in widths.items():
+                projection = silent(ConvNorm(config.decoder_width, width, 1))
+                self.add_module(f"top_down{number}", projection)
 
     def forward(self, images: Images) -> list[Logits]:
         """Images [slice, 3, height, width] in [0, 1], any size from 32, to logits at their size.

@@ -56,8 +56,7 @@ class Stage(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """[slice, height, width, channel] to what is tapped, and to what the next stage is given."""
-        if len(self.local):
-            x = self.local(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        x = self.local(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         x = self.blocks(x)
         return x, self.downsample(x)
 
