@@ -1,0 +1,45 @@
+"""Conventions that every part of the package shares: names of files, colours, windows, tolerances, the software's name.
+
+A value that stands here stands nowhere else.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+SOFTWARE_NAME = "rma-mamba"
+
+# Terminology of DICOM PS3.16 and 3D Slicer: recommended display colour of SCT 10200004 "Liver".
+LIVER_RGB = (221, 130, 101)
+
+# Soft-tissue window of the abdomen: shown from black to white, and seen by the network from 0 to 1.
+ABDOMEN_WINDOW_HU = (-160.0, 240.0)
+
+# Two grids are one if no corner voxel is further apart: tools round affines to float32 and worse.
+GRID_TOLERANCE_MM = 0.1
+
+NIFTI_SUFFIXES = (".nii.gz", ".nii")
+ANALYZE_SUFFIXES = (".hdr.gz", ".hdr", ".img.gz", ".img")  # NIfTI in two files
+ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+ARCHIVE_SUFFIXES = (".zip",)
+
+# Whatever can be the name of one scan, longest suffix of a kind first.
+SCAN_SUFFIXES = (
+    *(*NIFTI_SUFFIXES, *ANALYZE_SUFFIXES, *ITK_SUFFIXES),
+    *(*IMAGE_SUFFIXES, *DICOM_SUFFIXES, *ARCHIVE_SUFFIXES),
+)
+
+
+@cache
+def software_version() -> str:
+    """The installed version, as "0.2.0"."""
+    from importlib.metadata import version
+
+    return version(SOFTWARE_NAME)
+
+
+def software() -> str:
+    """Name and version, as they stand in every file that the package writes: "rma-mamba 0.2.0"."""
+    return f"{SOFTWARE_NAME} {software_version()}"
