@@ -1,0 +1,79 @@
+"""Old names that keep working for one release: everything here goes in 0.3.0.
+
+warn_renamed("segment(frame=...)", "volume")               # a keyword, a function, an option
+data = with_renamed_keys(data, {"side": "split"})          # in a pydantic "before" validator
+record = with_old_fields(record, {"split": "side"})        # an output that still has its old field names
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+REMOVED_IN = "0.3.0"
+
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+def warn_renamed(old: str, new: str, *, stacklevel: int = 2) -> None:
+    """Emit a DeprecationWarning: `old` is deprecated and `new` replaces it.
+
+    Args:
+        old: The old name as the user wrote it.
+        new: The name to use instead.
+        stacklevel: Whose line the warning points at: 2 is the caller of the function that calls this one.
+    """
+    if not _quiet.get():
+        message = f"{old} is deprecated and will be removed in {REMOVED_IN}; use {new}."
+        warnings.warn(message, DeprecationWarning, stacklevel=stacklevel + 1)
+
+
+@contextmanager
+def without_warnings_of_renames() -> Iterator[None]:
+    """Accept old names silently: for metadata of weights files, which users cannot edit."""
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
+def with_renamed_keys(data: Any, renamed: Mapping[str, str]) -> Any:
+    """Input of a pydantic "before" validator with old keys renamed, each with a DeprecationWarning.
+
+    Anything but a mapping is returned unchanged, so that pydantic reports it.
+
+    Args:
+        data: Raw input of the model.
+        renamed: Old key to new key.
+
+    Raises:
+        ValueError: Both an old key and its new one are present; pydantic turns this into a ValidationError.
+    """
+    if not isinstance(data, Mapping) or not any(old in data for old in renamed):
+        return data
+    result = dict(data)
+    for old, new in renamed.items():
+        if old not in result:
+            continue
+        if new in result:
+            raise ValueError(
+                f"both '{new}' and its old name '{old}' are set; expected only '{new}'"
+            )
+        warn_renamed(f"'{old}'", f"'{new}'", stacklevel=3)
+        result[new] = result.pop(old)
+    return result
+
+
+def with_old_fields(record: Mapping[str, Any], renamed: Mapping[str, str]) -> dict[str, Any]:
+    """An output record whose renamed fields also appear under their old names, at the end.
+
+    Args:
+        record: Fields under their new names.
+        renamed: New name to old name; names that are not in the record are ignored.
+    """
+    old = {before: record[after] for after, before in renamed.items() if after in record}
+    return {**record, **old}
