@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from nibabel.orientations import axcodes2ornt, io_orientation
 
 from rma_mamba.errors import GridError
+from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Geometry, Mask, Volume
 
 ORDERS = [
@@ -244,3 +245,15 @@ def test_a_volume_does_not_print_its_voxels() -> None:
     volume = Volume(np.zeros((2, 2, 2)), Geometry((2, 2, 2), np.eye(4)), header="text of a header")
     assert "[[" not in repr(volume).split("geometry")[0]
     assert "text of a header" not in repr(volume)
+
+
+def test_source_is_the_deprecated_name_of_source_images() -> None:
+    images = SourceImages((), (1, 1), np.zeros((0, 3)))
+    geometry = Geometry((1, 1, 1), np.eye(4))
+    values = np.zeros((1, 1, 1), np.uint8)
+    for scan in (
+        Volume(values, geometry, source_images=images),
+        Mask(values, geometry, source_images=images),
+    ):
+        with pytest.deprecated_call(match="use .*source_images"):
+            assert scan.source is images

@@ -16,8 +16,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from rma_mamba.deprecation import warn_renamed
 from rma_mamba.errors import GridError
-from rma_mamba.source import SliceSource
+from rma_mamba.source_images import SourceImages
 
 Affine = npt.NDArray[np.float64]
 Modality = Literal["CT", "MR"]
@@ -170,7 +171,7 @@ class Volume:
         modality: "CT" or "MR" where the file says so, else None.
         header: The reader's own header; the writer keeps from it what a mask inherits.
         warnings: What the reader repaired or doubts, one sentence each, without patient data.
-        source: The images behind it and the way back to them; None where there are none (NIfTI, arrays).
+        source_images: The images behind it and the way back to them; None where there are none (NIfTI, arrays).
     """
 
     values: npt.NDArray[Any] = field(repr=False)
@@ -178,10 +179,16 @@ class Volume:
     modality: Modality | None = None
     header: Any = field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
-    source: SliceSource | None = field(default=None, repr=False)
+    source_images: SourceImages | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _check_shape(self.values, self.geometry)
+
+    @property
+    def source(self) -> SourceImages | None:
+        """Deprecated name of `source_images`."""
+        warn_renamed("Volume.source", "Volume.source_images")
+        return self.source_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,16 +199,22 @@ class Mask:
         labels: uint8 (i, j, k), 1 where the liver is, else 0.
         geometry: The scan's grid, bit for bit.
         header: The scan's header, for the writer.
-        source: The scan's images, for writers that go back to them.
+        source_images: The scan's images, for writers that go back to them.
     """
 
     labels: npt.NDArray[np.uint8] = field(repr=False)
     geometry: Geometry
     header: Any = field(default=None, repr=False)
-    source: SliceSource | None = field(default=None, repr=False)
+    source_images: SourceImages | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _check_shape(self.labels, self.geometry)
+
+    @property
+    def source(self) -> SourceImages | None:
+        """Deprecated name of `source_images`."""
+        warn_renamed("Mask.source", "Mask.source_images")
+        return self.source_images
 
     @property
     def volume_ml(self) -> float:

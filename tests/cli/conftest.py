@@ -77,7 +77,7 @@ class FakeSegmenter:
             raise self.failure
         progress(2, 2)
         labels = (scan.values > 500).astype(np.uint8)
-        mask = Mask(labels, scan.geometry, scan.header, scan.source)
+        mask = Mask(labels, scan.geometry, scan.header, scan.source_images)
         likely = labels.astype(np.float32) if keep_probabilities else None
         return Result(mask, modality or "MR", self.warnings, likely)
 

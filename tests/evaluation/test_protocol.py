@@ -31,7 +31,12 @@ def scores(tmp_path: Path, segmenter: Bright, side: str) -> list[PatientScore]:
 
 def test_a_perfect_mask_scores_one_and_its_volumes_agree(tmp_path: Path) -> None:
     volume, slices = scores(tmp_path, Bright(400), "valid")
-    assert (volume.source, volume.patient, volume.dice, volume.scored) == ("volumes", "2", 1.0, 1)
+    assert (volume.source_images, volume.patient, volume.dice, volume.scored) == (
+        "volumes",
+        "2",
+        1.0,
+        1,
+    )
     assert volume.reference_ml == volume.found_ml == pytest.approx(8 * 12 * 3 * 4 * 4 * 8 / 1000)
     assert volume.false_ml == 0
     assert slices.dice == 0  # the slices' liver is darker than that

@@ -79,8 +79,10 @@ def test_a_slice_whose_pixels_are_damaged_is_as_one_that_is_missing(
     assert ("filled in" in " ".join(volume.warnings)) == within
     places = kept if within else range(SLICES - 1)
     assert np.array_equal(volume.values[:, :, list(places)], EXPECTED[:, :, kept])
-    assert volume.source is not None
-    assert [image.instance_uid for image in volume.source.slices] == [f"{SERIES}.{k}" for k in kept]
+    assert volume.source_images is not None
+    assert [image.instance_uid for image in volume.source_images.slices] == [
+        f"{SERIES}.{k}" for k in kept
+    ]
 
 
 @pytest.mark.parametrize("keep", [140, 300, 500])
@@ -193,5 +195,5 @@ def test_a_damaged_frame_of_an_object_is_as_a_missing_slice(tmp_path: Path) -> N
     assert volume.warnings[0].startswith("1 DICOM image is cut off or damaged")
     kept = [0, 1, 3, 4, 5]
     assert np.array_equal(volume.values[:, :, kept], EXPECTED[:, :, kept])
-    assert volume.source is not None
-    assert [image.frame for image in volume.source.slices] == [k + 1 for k in kept]
+    assert volume.source_images is not None
+    assert [image.frame for image in volume.source_images.slices] == [k + 1 for k in kept]

@@ -142,9 +142,9 @@ def test_an_enhanced_object_is_read_as_its_slices(
         volume = read_scan(path)
         assert_every_voxel_in_its_place(volume, slices)
         assert (volume.modality, volume.warnings) == ("CT", ())
-        assert volume.source is not None
-        assert [each.frame for each in volume.source.slices] == [2, 4, 6, 1, 5, 3]
-        assert {each.instance_uid for each in volume.source.slices} == {f"{SERIES}.3"}
+        assert volume.source_images is not None
+        assert [each.frame for each in volume.source_images.slices] == [2, 4, 6, 1, 5, 3]
+        assert {each.instance_uid for each in volume.source_images.slices} == {f"{SERIES}.3"}
 
 
 def test_each_frame_is_rescaled_by_its_own_numbers(tmp_path: Path) -> None:

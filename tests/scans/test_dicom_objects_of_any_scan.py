@@ -115,7 +115,7 @@ def named(item: Dataset) -> tuple[str, int | None]:
 def mask_of(folder: Path, *, frame: int | None = None) -> Mask:
     volume = read_scan(folder, frame=frame)
     labels = (volume.values > BETWEEN_HU).astype(np.uint8)
-    return Mask(labels, volume.geometry, volume.header, volume.source)
+    return Mask(labels, volume.geometry, volume.header, volume.source_images)
 
 
 def distance_mm(points: Any) -> Any:
@@ -173,7 +173,7 @@ def test_a_seg_shows_the_ball_on_the_images_that_it_names(tmp_path: Path, name: 
 def test_the_comparison_sees_a_mask_that_lies_elsewhere(tmp_path: Path) -> None:
     written = whole()
     mask = mask_of(save(tmp_path / "in", written))
-    moved = Mask(np.roll(mask.labels, 1, axis=2), mask.geometry, None, mask.source)
+    moved = Mask(np.roll(mask.labels, 1, axis=2), mask.geometry, None, mask.source_images)
     write_mask(moved, tmp_path / "seg.dcm")
     with pytest.raises(AssertionError):
         assert_ball_on_its_images(tmp_path / "seg.dcm", written, RESAMPLED_MM)
@@ -202,7 +202,7 @@ def test_contours_run_around_the_ball_in_the_images_that_they_name(
     (series,) = frame.RTReferencedStudySequence[0].RTReferencedSeriesSequence
     assert series.SeriesInstanceUID == SERIES
     assert {named(each) for each in series.ContourImageSequence} == {
-        (image.instance_uid, image.frame) for image in mask.source.slices
+        (image.instance_uid, image.frame) for image in mask.source_images.slices
     }
 
 
@@ -212,14 +212,14 @@ def test_a_report_names_the_images_that_were_measured(tmp_path: Path, name: str)
     mask = mask_of(save(tmp_path / "in", written))
     write_report(mask, {"volume_ml": 24.0}, tmp_path / "sr.dcm")
     data = pydicom.dcmread(tmp_path / "sr.dcm")
-    images = {image.instance_uid for image in mask.source.slices}
+    images = {image.instance_uid for image in mask.source_images.slices}
     (study,) = data.CurrentRequestedProcedureEvidenceSequence
     (series,) = study.ReferencedSeriesSequence
     assert series.SeriesInstanceUID == SERIES
     assert {str(each.ReferencedSOPInstanceUID) for each in series.ReferencedSOPSequence} == images
     listed = [each for each in data.iterall() if each.keyword == "ReferencedFrameNumber"]
     frames_ = [int(number) for each in listed for number in np.atleast_1d(each.value)]
-    expected = [image.frame for image in mask.source.slices if image.frame is not None]
+    expected = [image.frame for image in mask.source_images.slices if image.frame is not None]
     assert sorted(frames_) == sorted(expected)
     assert images <= {str(data.SOPInstanceUID) for data in written}
 

@@ -30,7 +30,7 @@ from dicom_series import (
 )
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import read_scan
-from rma_mamba.source import SliceSource
+from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Volume
 
 
@@ -47,13 +47,13 @@ def assert_ball_in_its_place(volume: Volume, tolerance_hu: float, inside_mm: flo
 
 def assert_mask_on_the_slices(volume: Volume, slices: list[Dataset]) -> None:
     """A mask made on the volume covers on each source slice the pixels that are liver there."""
-    assert volume.source is not None
+    assert volume.source_images is not None
     labels = (volume.values > 10).astype(np.uint8)
-    planes = volume.source.on_slices(labels)
+    planes = volume.source_images.on_slices(labels)
     assert planes.dtype == np.uint8
     by_uid = {str(data.SOPInstanceUID): data for data in slices}
-    assert {each.instance_uid for each in volume.source.slices} == set(by_uid)
-    for n, each in enumerate(volume.source.slices):
+    assert {each.instance_uid for each in volume.source_images.slices} == set(by_uid)
+    for n, each in enumerate(volume.source_images.slices):
         data = by_uid[each.instance_uid]
         assert each.position_lps == tuple(data.ImagePositionPatient)
         hu = np.frombuffer(data.PixelData, "<u2").reshape(SIZE).astype(int) - 1024
@@ -83,8 +83,8 @@ def test_every_stack_is_one_ball_in_one_place_and_its_mask_too(
     volume = read_scan(save(tmp_path, slices))
     repaired = bool({"slide_mm", "jitter_mm"} & set(settings_))
     assert bool(volume.warnings) == repaired
-    assert volume.source is not None
-    assert volume.source.is_regular != repaired
+    assert volume.source_images is not None
+    assert volume.source_images.is_regular != repaired
     assert_ball_in_its_place(volume, 20 if repaired else 0)
     assert_mask_on_the_slices(volume, slices)
 
@@ -92,7 +92,9 @@ def test_every_stack_is_one_ball_in_one_place_and_its_mask_too(
 def test_the_ball_check_and_the_mask_check_can_fail(tmp_path: Path) -> None:
     slices = scan(jitter_mm=0.2 * np.array([0, 1, -1, 0, 1] * 4))
     volume = read_scan(save(tmp_path, slices))
-    moved = Volume(np.roll(volume.values, 2, axis=1), volume.geometry, source=volume.source)
+    moved = Volume(
+        np.roll(volume.values, 2, axis=1), volume.geometry, source_images=volume.source_images
+    )
     with pytest.raises(AssertionError):
         assert_ball_in_its_place(moved, 20)
     with pytest.raises(AssertionError):
@@ -143,20 +145,20 @@ def test_missing_slices_are_filled_in_and_the_others_kept_bit_for_bit(
     assert np.array_equal(volume.values[:, :, 2], (pixels[:, :, 1] + pixels[:, :, 3]) // 2)
     assert volume.values.dtype == np.int16
     np.testing.assert_allclose(volume.geometry.spacing_mm[2], step_mm)
-    assert volume.source is not None
+    assert volume.source_images is not None
     labels = np.random.default_rng(0).integers(0, 2, volume.geometry.shape).astype(np.uint8)
-    assert np.array_equal(volume.source.on_slices(labels), labels[:, :, kept])
+    assert np.array_equal(volume.source_images.on_slices(labels), labels[:, :, kept])
 
 
 def test_a_tilt_is_resampled_as_scipy_does_it(tmp_path: Path) -> None:
     slices = series(slices=5)
     tilt(slices)
     volume = read_scan(save(tmp_path, slices))
-    assert volume.source is not None
+    assert volume.source_images is not None
     assert volume.geometry.shape[1] > 5
     axes = volume.geometry.affine[:3, :3] / volume.geometry.spacing_mm
     np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-9)
-    for k, (i, j, _) in enumerate(volume.source.offsets):
+    for k, (i, j, _) in enumerate(volume.source_images.offsets):
         pixels = stored(5)[k].T - 1024.0
         grid = np.indices(volume.geometry.shape[:2]).astype(float) - [[[i]], [[j]]]
         inside = (grid >= 0).all(axis=0) & (grid <= np.array(pixels.shape)[:, None, None] - 1).all(
@@ -188,8 +190,8 @@ def test_what_cannot_be_repaired_is_refused_in_any_case(
 
 def test_a_source_slice_opens_its_file(tmp_path: Path) -> None:
     volume = read_scan(save(tmp_path, series()))
-    assert volume.source is not None
-    for k, each in enumerate(volume.source.slices):
+    assert volume.source_images is not None
+    for k, each in enumerate(volume.source_images.slices):
         with each.open() as stream:
             assert dcmread(stream).SOPInstanceUID == f"{SERIES}.{k}" == each.instance_uid
 
@@ -204,8 +206,8 @@ def test_a_full_or_empty_mask_stays_full_or_empty_on_slices(
 ) -> None:
     offsets = np.zeros((len(heights), 3))
     offsets[:, 2] = sorted(heights)
-    source = SliceSource((), shape, offsets)
-    source = SliceSource(tuple(itertools.repeat(None, len(heights))), shape, offsets)  # type: ignore[arg-type]
+    source = SourceImages((), shape, offsets)
+    source = SourceImages(tuple(itertools.repeat(None, len(heights))), shape, offsets)  # type: ignore[arg-type]
     for value in (0, 1):
         found = source.on_slices(np.full((*shape, 4), value, np.uint8))
         assert (found == value).all()

@@ -38,7 +38,7 @@ def test_contours_enclose_the_masks_area_in_any_orientation(tmp_path: Path, name
     write_mask(mask, tmp_path / "rt.dcm", "dicom_rtstruct")
     found = contours(tmp_path / "rt.dcm")
     pixel_mm2 = 1.3 * 0.9
-    for k, image in enumerate(mask.source.slices):
+    for k, image in enumerate(mask.source_images.slices):
         here = [points for uid, points in found if uid == image.instance_uid]
         expected = np.count_nonzero(mask.labels[:, :, k]) * pixel_mm2
         measured = sum(enclosed_mm2(points - image.position_lps) for points in here)
@@ -51,7 +51,7 @@ def test_contours_lie_in_their_image_and_around_the_mask(tmp_path: Path, name: s
     mask = series_mask(tmp_path / "in", ORIENTATIONS[name])
     write_mask(mask, tmp_path / "rt.dcm", "dicom_rtstruct")
     to_voxel = np.linalg.inv(np.diag([-1, -1, 1, 1]) @ mask.geometry.affine)
-    numbers = {image.instance_uid: k for k, image in enumerate(mask.source.slices)}
+    numbers = {image.instance_uid: k for k, image in enumerate(mask.source_images.slices)}
     for uid, points in contours(tmp_path / "rt.dcm"):
         index = points @ to_voxel[:3, :3].T + to_voxel[:3, 3]
         assert np.allclose(index[:, 2], numbers[uid], atol=1e-4)
@@ -81,7 +81,7 @@ def test_it_belongs_to_its_patient_and_study_and_names_the_liver(tmp_path: Path,
 
 def test_an_empty_mask_is_a_structure_without_contours(tmp_path: Path) -> None:
     mask = series_mask(tmp_path / "in")
-    mask = Mask(np.zeros_like(mask.labels), mask.geometry, None, mask.source)
+    mask = Mask(np.zeros_like(mask.labels), mask.geometry, None, mask.source_images)
     write_mask(mask, tmp_path / "rt.dcm", "dicom_rtstruct")
     assert contours(tmp_path / "rt.dcm") == []
 

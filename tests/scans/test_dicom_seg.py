@@ -63,7 +63,7 @@ def test_each_frame_names_the_image_that_it_lies_on(tmp_path: Path, make) -> Non
     mask = make(tmp_path / "in")
     write_mask(mask, tmp_path / "seg.dcm")
     data = pydicom.dcmread(tmp_path / "seg.dcm")
-    slices = mask.source.slices
+    slices = mask.source_images.slices
     places = {(image.instance_uid, image.frame): image.position_lps for image in slices}
     assert data.NumberOfFrames == np.count_nonzero(mask.labels.any(axis=(0, 1)))
     for group in data.PerFrameFunctionalGroupsSequence:
@@ -78,7 +78,7 @@ def test_each_frame_names_the_image_that_it_lies_on(tmp_path: Path, make) -> Non
 @pytest.mark.parametrize("make", [series_mask, enhanced_mask])
 def test_an_empty_mask_is_an_object_without_a_pixel(tmp_path: Path, make) -> None:
     mask = make(tmp_path / "in")
-    mask = Mask(np.zeros_like(mask.labels), mask.geometry, mask.header, mask.source)
+    mask = Mask(np.zeros_like(mask.labels), mask.geometry, mask.header, mask.source_images)
     write_mask(mask, tmp_path / "seg.dcm")
     assert len(points_by_attributes(tmp_path / "seg.dcm")) == 0
 
@@ -91,7 +91,7 @@ def test_a_mask_on_a_repaired_grid_goes_back_to_the_images(tmp_path: Path, edit)
     assert volume.warnings
     labels = blob(volume.geometry.shape)
     labels[1, 1] = 0  # the speck lies where no tilted image reaches
-    mask = Mask(labels, volume.geometry, None, volume.source)
+    mask = Mask(labels, volume.geometry, None, volume.source_images)
     write_mask(mask, tmp_path / "seg.dcm")
     data = pydicom.dcmread(tmp_path / "seg.dcm")
     places = KDTree([list(map(float, each.ImagePositionPatient)) for each in slices])
@@ -177,7 +177,7 @@ def test_a_real_segmentation_is_written_again_voxel_for_voxel(tmp_path: Path) ->
     index = (theirs * [-1, -1, 1]) @ to_voxel[:3, :3].T + to_voxel[:3, 3]
     labels = np.zeros(volume.geometry.shape, np.uint8)
     labels[tuple(index.round().astype(int).T)] = 1
-    write_mask(Mask(labels, volume.geometry, None, volume.source), tmp_path / "seg.dcm")
+    write_mask(Mask(labels, volume.geometry, None, volume.source_images), tmp_path / "seg.dcm")
     ours = points_by_attributes(tmp_path / "seg.dcm")
     assert len(ours) == len(theirs) > 1000
     assert furthest_mm(ours, theirs) < MOST_MM

@@ -21,7 +21,7 @@ def test_every_object_is_valid(tmp_path: Path, source: str, empty: bool) -> None
     many = source == "multi-frame"
     mask = enhanced_mask(tmp_path / "in") if many else series_mask(tmp_path / "in", directions)
     if empty:
-        mask = Mask(np.zeros_like(mask.labels), mask.geometry, mask.header, mask.source)
+        mask = Mask(np.zeros_like(mask.labels), mask.geometry, mask.header, mask.source_images)
     write_mask(mask, tmp_path / "seg.dcm")
     write_mask(mask, tmp_path / "rt.dcm", "dicom_rtstruct")
     write_report(mask, VALUES, tmp_path / "a.dcm", comments=["One.", "Two."])

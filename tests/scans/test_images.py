@@ -28,7 +28,7 @@ def test_one_picture_is_one_axial_slice(tmp_path: Path, end: str) -> None:
     assert np.array_equal(volume.values[:, :, 0], grey().T)
     assert volume.geometry.orientation == "LPS"
     assert volume.geometry.spacing_mm == (0.8, 0.7, 5)
-    assert (volume.modality, volume.source) == (None, None)
+    assert (volume.modality, volume.source_images) == (None, None)
     assert any("taken as axial" in line for line in volume.warnings)
     assert (count_frames(path), read_geometry(path).shape) == (1, (COLUMNS, ROWS, 1))
 

@@ -90,7 +90,7 @@ def series_mask(folder: Path, directions: Any = AXIAL, labels: Any = None, **ele
     """The mask of a series that is written to a folder."""
     volume = read_scan(save(folder, clinical_series(directions, **elements)))
     marked = blob(volume.geometry.shape) if labels is None else labels
-    return Mask(marked, volume.geometry, volume.header, volume.source)
+    return Mask(marked, volume.geometry, volume.header, volume.source_images)
 
 
 def enhanced_mask(folder: Path, **elements: Any) -> Mask:
@@ -99,4 +99,4 @@ def enhanced_mask(folder: Path, **elements: Any) -> Mask:
     for keyword, value in {**PATIENT, **elements}.items():
         setattr(data, keyword, value)
     volume = read_scan(save(folder, [data]))
-    return Mask(blob(volume.geometry.shape), volume.geometry, volume.header, volume.source)
+    return Mask(blob(volume.geometry.shape), volume.geometry, volume.header, volume.source_images)

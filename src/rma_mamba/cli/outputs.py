@@ -147,7 +147,7 @@ def check_scan(outputs: Outputs, volume: Volume) -> None:
     """
     for kind in outputs.files:
         if kind in DICOM_KINDS:
-            checked_source(volume.source, kind)
+            checked_source(volume.source_images, kind)
 
 
 def write(

@@ -207,7 +207,7 @@ class Segmenter:
         agreement = self._fill(stack, labels, probabilities, progress)
         found = int(np.count_nonzero(labels))
         remove_islands(labels, self.island_share, volume.geometry.spacing_mm)
-        mask = Mask(labels, volume.geometry, volume.header, volume.source)
+        mask = Mask(labels, volume.geometry, volume.header, volume.source_images)
         kept = int(np.count_nonzero(labels))
         uncertainty = judge(agreement.found, found, kept, self.weights_sha256)
         quality = assess(

@@ -31,7 +31,7 @@ from rma_mamba.scans.dicom_series import (
 from rma_mamba.scans.entries import Entry
 from rma_mamba.scans.repair import regrid
 from rma_mamba.scans.stack import MOST_MISSING, Stack, check_alike, stack
-from rma_mamba.source import SliceSource, SourceSlice
+from rma_mamba.source_images import SourceImage, SourceImages
 from rma_mamba.volume import Geometry, Modality, Volume
 
 # What all slices of one scan share; a slice that lacks it while others have it is from elsewhere.
@@ -86,7 +86,7 @@ def _volume(files: Files, choice: Choice) -> Volume:
     name = slices[0].modality
     modality = cast("Modality", name) if name in ("CT", "MR") else None
     notes = (*notes, *found.repairs, *repairs, *doubts(values, found.geometry))
-    return Volume(values, found.geometry, modality, warnings=notes, source=source)
+    return Volume(values, found.geometry, modality, warnings=notes, source_images=source)
 
 
 def _decodable(files: Files, choice: Choice) -> Files:
@@ -217,11 +217,11 @@ def _check_slices(slices: Sequence[DicomImage]) -> None:
     dicom_pixels.check_encodings(slices)
 
 
-def _source(slices: Sequence[DicomImage], found: Stack) -> SliceSource:
+def _source(slices: Sequence[DicomImage], found: Stack) -> SourceImages:
     rows, columns = slices[0].plane.size
-    return SliceSource(
+    return SourceImages(
         tuple(
-            SourceSlice(
+            SourceImage(
                 image.text("SOPInstanceUID"),
                 image.frame,
                 cast("tuple[float, float, float]", image.place),
@@ -235,7 +235,7 @@ def _source(slices: Sequence[DicomImage], found: Stack) -> SliceSource:
 
 
 def _values(
-    slices: Sequence[DicomImage], source: SliceSource, shape: tuple[int, int, int]
+    slices: Sequence[DicomImage], source: SourceImages, shape: tuple[int, int, int]
 ) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     """Values [i, j, k] of sorted slices on their grid, with a sentence on what was repaired."""
     notes: dict[str, None] = {}

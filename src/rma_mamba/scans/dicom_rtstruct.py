@@ -22,7 +22,7 @@ from rma_mamba.scans.contours import outlines
 from rma_mamba.scans.dicom_seg import LIVER_RGB
 from rma_mamba.scans.dicom_source import ANATOMY, LIVER, NAME, SERIES_NUMBERS
 from rma_mamba.scans.writing import checked_source
-from rma_mamba.source import SliceSource, SourceSlice
+from rma_mamba.source_images import SourceImage, SourceImages
 from rma_mamba.volume import Mask
 
 _WHAT = "DICOM RTSTRUCT"
@@ -38,7 +38,7 @@ def write(mask: Mask, path: Path) -> None:
         ConfigError: The scan was no DICOM.
         ScanError: The scan's headers lack what the object needs, or the file cannot be written.
     """
-    source = checked_source(mask.source, _WHAT)
+    source = checked_source(mask.source_images, _WHAT)
     with dicom_source.building(_WHAT):
         headers = dicom_source.image_headers(mask, source)
         structures = _empty(headers[0])
@@ -85,7 +85,7 @@ def _empty(header: Dataset) -> hd.SOPClass:
     return structures
 
 
-def _references(source: SliceSource, headers: list[Dataset]) -> Dataset:
+def _references(source: SourceImages, headers: list[Dataset]) -> Dataset:
     series = Dataset()
     series.SeriesInstanceUID = headers[0].SeriesInstanceUID
     images = zip(source.slices, headers, strict=True)
@@ -100,7 +100,7 @@ def _references(source: SliceSource, headers: list[Dataset]) -> Dataset:
     return frame
 
 
-def _image(image: SourceSlice, header: Dataset) -> Dataset:
+def _image(image: SourceImage, header: Dataset) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID = header.SOPClassUID
     item.ReferencedSOPInstanceUID = header.SOPInstanceUID
@@ -118,7 +118,7 @@ def _roi(header: Dataset) -> Dataset:
     return item
 
 
-def _contours(mask: Mask, source: SliceSource, headers: list[Dataset]) -> Dataset:
+def _contours(mask: Mask, source: SourceImages, headers: list[Dataset]) -> Dataset:
     column_mm, row_mm = dicom_source.axes_lps(mask)
     planes = source.on_slices(mask.labels)
     item = Dataset()

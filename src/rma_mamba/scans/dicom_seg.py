@@ -17,7 +17,7 @@ from pydicom.valuerep import format_number_as_ds
 from rma_mamba.scans import dicom_source
 from rma_mamba.scans.dicom_source import ANATOMY, LIVER, NAME, SERIES_NUMBERS
 from rma_mamba.scans.writing import checked_source
-from rma_mamba.source import SliceSource
+from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
 
 LIVER_RGB = (221, 130, 101)  # the colour of "liver" in the terminologies of DICOM viewers
@@ -36,7 +36,7 @@ def write(mask: Mask, path: Path) -> None:
         ConfigError: The scan was no DICOM.
         ScanError: The scan's headers lack what the object needs, or the file cannot be written.
     """
-    source = checked_source(mask.source, _WHAT)
+    source = checked_source(mask.source_images, _WHAT)
     with dicom_source.building(_WHAT):
         headers = dicom_source.image_headers(mask, source)
         frames = np.ascontiguousarray(source.on_slices(mask.labels).transpose(2, 1, 0))
@@ -78,7 +78,7 @@ def _description() -> hd.seg.SegmentDescription:
     )
 
 
-def _images(source: SliceSource, headers: list[pydicom.Dataset]) -> list[pydicom.Dataset]:
+def _images(source: SourceImages, headers: list[pydicom.Dataset]) -> list[pydicom.Dataset]:
     """The images as highdicom takes them: of a multi-frame object the frames that were read, in their order.
 
     Those of other echoes or phases lie at the same places, which it refuses.
@@ -92,7 +92,7 @@ def _images(source: SliceSource, headers: list[pydicom.Dataset]) -> list[pydicom
     return images
 
 
-def _name_frames(segmentation: pydicom.Dataset, source: SliceSource) -> None:
+def _name_frames(segmentation: pydicom.Dataset, source: SourceImages) -> None:
     """Give the frames that are referred to the numbers that they have in the whole object."""
     if source.slices[0].frame is None:
         return
@@ -103,7 +103,7 @@ def _name_frames(segmentation: pydicom.Dataset, source: SliceSource) -> None:
                 image.ReferencedFrameNumber = source.slices[read - 1].frame
 
 
-def _settle_spacing(segmentation: pydicom.Dataset, mask: Mask, source: SliceSource) -> None:
+def _settle_spacing(segmentation: pydicom.Dataset, mask: Mask, source: SourceImages) -> None:
     """Say how far slices are apart where some are missing.
 
     Without it readers that put frames on a regular grid (dcmqi, 3D Slicer) take the thickness of a slice for

@@ -25,7 +25,7 @@ from pydicom.valuerep import DA, TM
 from rma_mamba.errors import RmaMambaError, ScanError
 from rma_mamba.files import atomic_write
 from rma_mamba.scans.dicom_image import quiet
-from rma_mamba.source import SliceSource
+from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
 
 ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
@@ -59,7 +59,7 @@ def equipment() -> dict[str, str]:
     }
 
 
-def image_headers(mask: Mask, source: SliceSource) -> list[pydicom.Dataset]:
+def image_headers(mask: Mask, source: SourceImages) -> list[pydicom.Dataset]:
     """For each image along k its header, mended where that is safe; frames of one object share one header.
 
     Raises:

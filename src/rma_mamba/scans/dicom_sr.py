@@ -22,7 +22,7 @@ from rma_mamba.errors import ScanError
 from rma_mamba.scans import dicom_source
 from rma_mamba.scans.dicom_source import ANATOMY, LIVER, NAME, SERIES_NUMBERS
 from rma_mamba.scans.writing import checked_source
-from rma_mamba.source import SliceSource
+from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
 
 _WHAT = "DICOM SR"
@@ -67,7 +67,7 @@ def write(
         ConfigError: The scan was no DICOM.
         ScanError: The scan's headers lack what the object needs, or the file cannot be written.
     """
-    source = checked_source(mask.source, _WHAT)
+    source = checked_source(mask.source_images, _WHAT)
     with dicom_source.building(_WHAT):
         headers = dicom_source.image_headers(mask, source)
         segment = pydicom.dcmread(segmentation) if segmentation else None
@@ -94,7 +94,7 @@ def write(
 
 
 def _group(
-    source: SliceSource,
+    source: SourceImages,
     headers: list[Dataset],
     segment: Dataset | None,
     values: Mapping[str, float | None],
@@ -129,7 +129,7 @@ def _tracking_uid(segment: Dataset | None) -> str:
 
 
 def _segment_reference(
-    segment: Dataset, source: SliceSource, headers: list[Dataset]
+    segment: Dataset, source: SourceImages, headers: list[Dataset]
 ) -> sr.ReferencedSegment:
     if segment.get("FrameOfReferenceUID") != headers[0].FrameOfReferenceUID:
         raise ScanError(
@@ -147,7 +147,7 @@ def _segment_reference(
     )
 
 
-def _images(source: SliceSource, headers: list[Dataset]) -> list[tuple[Dataset, list[int] | None]]:
+def _images(source: SourceImages, headers: list[Dataset]) -> list[tuple[Dataset, list[int] | None]]:
     """Each image object once, with the numbers of its frames if it has several."""
     frames = [image.frame for image in source.slices if image.frame is not None]
     return [(header, frames or None) for header in dicom_source.unique(headers)]

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.source import SliceSource, mixed, sampled
+from rma_mamba.source_images import SourceImages, mixed, sampled
 
 Image = npt.NDArray[Any]
 
 
 def regrid(
-    slabs: Iterator[Image], source: SliceSource, shape: tuple[int, int, int], fill: float
+    slabs: Iterator[Image], source: SourceImages, shape: tuple[int, int, int], fill: float
 ) -> npt.NDArray[Any]:
     """Values [i, j, k] on a regular grid from slices, linearly along k and within each slice.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.source import SliceSource
+from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask, Volume
 
 MaskKind = Literal["nifti", "dicom_seg", "dicom_rtstruct", "stl", "obj"]
@@ -101,7 +101,7 @@ def write_report(
     dicom_sr.write(mask, values, Path(path), comments=comments, segmentation=seg)
 
 
-def checked_source(source: SliceSource | None, kind: str) -> SliceSource:
+def checked_source(source: SourceImages | None, kind: str) -> SourceImages:
     """The images that a DICOM object refers to.
 
     Args:

@@ -19,7 +19,7 @@ _STILL = 1e-6
 
 
 @dataclass(frozen=True)
-class SourceSlice:
+class SourceImage:
     """One image of a scan: a file, or a frame of a multi-frame object.
 
     Args:
@@ -36,7 +36,7 @@ class SourceSlice:
 
 
 @dataclass(frozen=True, eq=False)
-class SliceSource:
+class SourceImages:
     """The images behind a volume.
 
     Args:
@@ -45,7 +45,7 @@ class SliceSource:
         offsets: float64 [slice, 3], the volume's index (i, j, k) of the first pixel of each image.
     """
 
-    slices: tuple[SourceSlice, ...]
+    slices: tuple[SourceImage, ...]
     size: tuple[int, int]
     offsets: npt.NDArray[np.float64] = field(repr=False)
 
