@@ -6,7 +6,7 @@ import pytest
 
 from folders import folder_config, write_folder
 from news import ignore_below
-from rma_mamba.training.toml import as_toml
+from rma_mamba.training.toml_writer import as_toml
 
 BENCHMARK = """
 title = "Trial"

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.experiments import load_benchmark, shipped_benchmarks
+from rma_mamba.experiments import bundled_benchmarks, load_benchmark
 from rma_mamba.models import create_model
 from rma_mamba.training import load_recipe
 
 
-@pytest.mark.parametrize("name", shipped_benchmarks())
+@pytest.mark.parametrize("name", bundled_benchmarks())
 def test_a_shipped_benchmark_names_networks_and_recipes_that_exist(name: str) -> None:
     benchmark = load_benchmark(name)
     for row in benchmark.networks:

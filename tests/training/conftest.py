@@ -7,7 +7,7 @@ import pytest
 
 from folders import folder_config, write_folder
 from news import ignore_below
-from rma_mamba.training.toml import as_toml
+from rma_mamba.training.toml_writer import as_toml
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,8 +17,8 @@ from rma_mamba.models.baselines.unet import UNetConfig
 from rma_mamba.training import train
 from rma_mamba.training.checkpoints import model_state
 from rma_mamba.training.config import TrainingConfig
-from rma_mamba.training.data import SliceData
-from rma_mamba.training.recipe import load_recipe
+from rma_mamba.training.data_module import SliceDataModule
+from rma_mamba.training.recipe_loading import load_recipe
 from rma_mamba.training.trainer import make_trainer
 
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
@@ -70,7 +70,7 @@ def test_two_processes_train_as_one(
 
 def dice_alone(model: nn.Module, recipe: Path, settings: list[str]) -> float:
     """Dice over all validation slices, each once, as a log shows it."""
-    data = SliceData(load_recipe(recipe, settings))
+    data = SliceDataModule(load_recipe(recipe, settings))
     data.setup("fit")
     both = either = 0
     with torch.no_grad():

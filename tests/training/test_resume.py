@@ -17,7 +17,7 @@ from rma_mamba.errors import ConfigError
 from rma_mamba.models.weights import read_checkpoint
 from rma_mamba.training import train
 from rma_mamba.training.config import Recipe
-from rma_mamba.training.recipe import load_recipe
+from rma_mamba.training.recipe_loading import load_recipe
 
 # Chance in every place: augmentation, canvases, neighbours, draws of slices, stochastic depth, dropout's kind.
 CHANCE = [

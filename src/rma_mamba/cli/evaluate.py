@@ -32,7 +32,7 @@ def evaluate(
 ) -> None:
     """Score a network on a recipe's test patients, one by one; prints Markdown tables."""
     from rma_mamba.cli.scores import check_folder, publish
-    from rma_mamba.evaluation import score_patients, to_markdown
+    from rma_mamba.evaluation import patients_to_markdown, score_patients
     from rma_mamba.inference import Segmenter
     from rma_mamba.training import load_recipe
 
@@ -46,5 +46,5 @@ def evaluate(
     for score in score_patients(segmenter, scored, side, method=Path(model).stem):
         console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")
         scores.append(score)
-    typer.echo(f"{to_markdown(scores)}\n")
+    typer.echo(f"{patients_to_markdown(scores)}\n")
     publish([case for score in scores for case in score.cases], output, console)

@@ -31,10 +31,10 @@ def check_folder(folder: Path | None) -> None:
 
 def publish(cases: Sequence[CaseScore], folder: Path | None, console: Console) -> None:
     """Print the summary of scores, and write all tables if there is a folder for them."""
-    from rma_mamba.evaluation import Report, report_to_markdown, write_scores
+    from rma_mamba.evaluation import ScoreSummary, summary_to_markdown, write_scores
 
-    report = Report.of(cases)
+    summary = ScoreSummary.of(cases)
     if folder is not None:
-        write_scores(folder, cases, report)
+        write_scores(folder, cases, summary)
         console.note(f"Tables are in {folder}/")
-    typer.echo(report_to_markdown(report))
+    typer.echo(summary_to_markdown(summary))

@@ -1,20 +1,25 @@
 """Networks and given masks against references: scores, summaries, tests, tables and files.
 
 >>> cases = score_segmenter(segmenter, data, "test", method="ours")  # or list(score_pairs(pair_masks(...)))
->>> report = Report.of(cases)
->>> print(report_to_markdown(report))
->>> write_scores(Path("scores"), cases, report)
+>>> summary = ScoreSummary.of(cases)
+>>> print(summary_to_markdown(summary))
+>>> write_scores(Path("scores"), cases, summary)
 """
 
+from rma_mamba.evaluation.case_scores import CaseName, CaseScore, SliceScore, score_case
 from rma_mamba.evaluation.comparison import PairedTest, paired_tests
-from rma_mamba.evaluation.export import FILES, write_scores
-from rma_mamba.evaluation.folders import Pair, Pairing, pair_masks, score_pairs
-from rma_mamba.evaluation.protocol import PatientScore, score_patients, score_segmenter
-from rma_mamba.evaluation.report import Report
-from rma_mamba.evaluation.report_tables import report_to_markdown
-from rma_mamba.evaluation.scores import CaseName, CaseScore, SliceScore, score_case
-from rma_mamba.evaluation.summary import EmptyCounts, MetricSummary, count_empties, summarise
-from rma_mamba.evaluation.tables import to_markdown
+from rma_mamba.evaluation.mask_pairs import Pair, Pairing, pair_masks, score_pairs
+from rma_mamba.evaluation.metric_summaries import (
+    EmptyCounts,
+    MetricSummary,
+    count_empties,
+    summarise,
+)
+from rma_mamba.evaluation.patient_markdown import patients_to_markdown
+from rma_mamba.evaluation.patient_scores import PatientScore, score_patients, score_segmenter
+from rma_mamba.evaluation.score_files import FILES, write_scores
+from rma_mamba.evaluation.score_summary import ScoreSummary
+from rma_mamba.evaluation.summary_markdown import summary_to_markdown
 
 __all__ = [
     "FILES",
@@ -26,17 +31,17 @@ __all__ = [
     "PairedTest",
     "Pairing",
     "PatientScore",
-    "Report",
+    "ScoreSummary",
     "SliceScore",
     "count_empties",
     "pair_masks",
     "paired_tests",
-    "report_to_markdown",
+    "patients_to_markdown",
     "score_case",
     "score_pairs",
     "score_patients",
     "score_segmenter",
     "summarise",
-    "to_markdown",
+    "summary_to_markdown",
     "write_scores",
 ]

@@ -9,8 +9,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rma_mamba.evaluation.samples import Protocol, Sample, SampleSet, patient_means, sample_sets
-from rma_mamba.evaluation.scores import CaseScore
+from rma_mamba.evaluation.case_scores import CaseScore
+from rma_mamba.evaluation.metric_samples import (
+    Protocol,
+    Sample,
+    SampleSet,
+    patient_means,
+    sample_sets,
+)
 from rma_mamba.metrics import RESAMPLES, bootstrap_interval, holm, paired_wilcoxon
 
 

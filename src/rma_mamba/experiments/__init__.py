@@ -1,11 +1,11 @@
 """Several networks under one recipe: trained, scored, and compared in tables and figures."""
 
+from rma_mamba.experiments.benchmark_run import run_benchmark
 from rma_mamba.experiments.config import (
     Benchmark,
     NetworkRow,
+    bundled_benchmarks,
     load_benchmark,
-    shipped_benchmarks,
 )
-from rma_mamba.experiments.run import run_benchmark
 
-__all__ = ["Benchmark", "NetworkRow", "load_benchmark", "run_benchmark", "shipped_benchmarks"]
+__all__ = ["Benchmark", "NetworkRow", "bundled_benchmarks", "load_benchmark", "run_benchmark"]

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from rma_mamba.datasets.config import Settings
 from rma_mamba.errors import ConfigError
-from rma_mamba.training.shipped import read_toml, shipped
+from rma_mamba.training.bundled_toml import read_toml, shipped
 
 _BENCHMARKS = "experiments/benchmarks"
 
@@ -83,7 +83,7 @@ class Benchmark(Settings):
         return self
 
 
-def shipped_benchmarks() -> list[str]:
+def bundled_benchmarks() -> list[str]:
     """Names of the benchmarks inside the package."""
     return shipped(_BENCHMARKS)
 

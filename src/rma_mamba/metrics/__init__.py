@@ -14,13 +14,12 @@ from rma_mamba.metrics.overlap import (
     precision,
     recall,
 )
-from rma_mamba.metrics.paper import (
+from rma_mamba.metrics.paper_protocol import (
     PAPER_SIZE,
     paper_per_slice,
     row_distance_paper,
     to_paper_size,
 )
-from rma_mamba.metrics.score import VolumeScore, score_volume
 from rma_mamba.metrics.statistics import (
     RESAMPLES,
     Summary,
@@ -29,7 +28,7 @@ from rma_mamba.metrics.statistics import (
     paired_wilcoxon,
     summarise_values,
 )
-from rma_mamba.metrics.surface import (
+from rma_mamba.metrics.surface_distance import (
     TOLERANCE_MM,
     SurfaceDistances,
     average_surface_distance_mm,
@@ -38,6 +37,7 @@ from rma_mamba.metrics.surface import (
     surface_dice,
     surface_distances,
 )
+from rma_mamba.metrics.volume_score import VolumeScore, score_volume
 
 __all__ = [
     "PAPER_SIZE",

@@ -5,14 +5,14 @@ train("recipe.toml", ["training.lr=1e-4"])
 
 from rma_mamba.training.config import Recipe
 from rma_mamba.training.curves import read_history
-from rma_mamba.training.recipe import load_recipe, shipped_recipes
-from rma_mamba.training.run import WEIGHTS_FILE, train
+from rma_mamba.training.recipe_loading import bundled_recipes, load_recipe
+from rma_mamba.training.training_run import WEIGHTS_FILE, train
 
 __all__ = [
     "WEIGHTS_FILE",
     "Recipe",
+    "bundled_recipes",
     "load_recipe",
     "read_history",
-    "shipped_recipes",
     "train",
 ]

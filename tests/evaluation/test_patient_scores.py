@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from folders import folder_config, write_folder
-from rma_mamba.evaluation import PatientScore, score_patients, score_segmenter, to_markdown
+from rma_mamba.evaluation import PatientScore, patients_to_markdown, score_patients, score_segmenter
 from rma_mamba.inference import Segmentation
 from rma_mamba.volume import Mask, Volume
 
@@ -71,7 +71,7 @@ def test_what_is_found_where_there_is_none_is_counted(tmp_path: Path) -> None:
 
 def test_the_table_has_a_row_for_each_patient_and_names_the_worst() -> None:
     nan = float("nan")
-    table = to_markdown(
+    table = patients_to_markdown(
         [
             PatientScore("MR", "5", 0.95, 1, 1500.0, 1480.0, 0.0, "MR"),
             PatientScore("MR", "20", 0.85, 1, 900.0, 1100.0, 12.5, "MR"),

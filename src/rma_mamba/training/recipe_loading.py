@@ -13,15 +13,15 @@ import pydantic
 from pydantic import BaseModel
 
 from rma_mamba.errors import ConfigError
+from rma_mamba.training.bundled_toml import read_toml, shipped
 from rma_mamba.training.config import Recipe
-from rma_mamba.training.shipped import read_toml, shipped
 
 _RECIPES = "training/recipes"
 _BASE = "base"
 _WHERE = ("root", "sources", "splits")  # of data: which scans, and who is on which side
 
 
-def shipped_recipes() -> list[str]:
+def bundled_recipes() -> list[str]:
     """Names of the recipes inside the package."""
     return shipped(_RECIPES)
 
@@ -83,7 +83,7 @@ def _with_base(recipe: str | Path, above: tuple[str, ...]) -> dict[str, Any]:
             f"the base of the recipe {Path(recipe).name} is {json.dumps(base, default=str)}; expected the name "
             "of a recipe that is not based on it. Change it."
         )
-    if base not in shipped_recipes():
+    if base not in bundled_recipes():
         base = str(Path(recipe).parent / base)
     return _merged(_with_base(base, (*above, itself)), content)
 

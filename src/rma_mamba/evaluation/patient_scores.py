@@ -11,7 +11,7 @@ import numpy as np
 
 from rma_mamba.datasets.cases import case_files, read_slice, read_volume
 from rma_mamba.datasets.config import DataConfig, Side, SourceConfig
-from rma_mamba.evaluation.scores import CaseName, CaseScore, score_case
+from rma_mamba.evaluation.case_scores import CaseName, CaseScore, score_case
 from rma_mamba.metrics import dice
 
 if TYPE_CHECKING:  # torch, which the scores of given masks do without

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from rma_mamba.errors import ConfigError, RmaMambaError
+from rma_mamba.evaluation.case_scores import CaseName, CaseScore, score_case
 from rma_mamba.evaluation.masks import GivenMask, as_error_of, check_one_grid, read_given_mask
-from rma_mamba.evaluation.scores import CaseName, CaseScore, score_case
 
 SOURCE = "masks"  # where the cases are from, and their group
 

@@ -17,7 +17,7 @@ from rma_mamba.training.sampling import EpochDraws, ValidationBatches
 _DEEPEST = 32  # pixels of a slice that one pixel of the network's deepest map stands for
 
 
-class SliceData(lightning.LightningDataModule):
+class SliceDataModule(lightning.LightningDataModule):
     """Training and validation slices, read once into memory.
 
     Args:

@@ -9,7 +9,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from rma_mamba.errors import ConfigError, GridError, ScanError
 from rma_mamba.evaluation import pair_masks, score_pairs
-from rma_mamba.evaluation.folders import method_names
+from rma_mamba.evaluation.mask_pairs import method_names
 
 AFFINE = np.diag([2.0, 2.0, 5.0, 1.0])
 

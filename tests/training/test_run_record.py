@@ -15,7 +15,7 @@ from rma_mamba.datasets.cases import read_cases
 from rma_mamba.datasets.manifest import manifest
 from rma_mamba.training import load_recipe, train
 from rma_mamba.training.curves import draw_curves
-from rma_mamba.training.record import versions
+from rma_mamba.training.run_record import versions
 
 
 def test_a_run_tells_its_recipe_its_versions_and_its_data(tmp_path: Path, recipe: Path) -> None:

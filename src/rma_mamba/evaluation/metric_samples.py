@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from rma_mamba.evaluation.scores import CaseScore
+from rma_mamba.evaluation.case_scores import CaseScore
 
 Protocol = Literal["per_volume", "paper_per_slice_all", "paper_per_slice_liver"]
 Best = Literal["high", "low", "zero"]

@@ -12,10 +12,10 @@ from rma_mamba.models import create_model
 from rma_mamba.models.weights import read_checkpoint
 from rma_mamba.training import train
 from rma_mamba.training.config import TrainingConfig
-from rma_mamba.training.data import SliceData
-from rma_mamba.training.module import SegmentationModule
+from rma_mamba.training.data_module import SliceDataModule
+from rma_mamba.training.lightning_module import SegmentationModule
 from rma_mamba.training.optimizer import check_encoder, cosine_schedule, make_optimizer
-from rma_mamba.training.recipe import load_recipe
+from rma_mamba.training.recipe_loading import load_recipe
 from tiny import SETTINGS
 
 
@@ -30,7 +30,7 @@ class Poisoned(nn.Module):
 
 def test_the_slice_at_fault_is_named(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load_recipe(recipe)
-    data = SliceData(settings)
+    data = SliceDataModule(settings)
     data.setup("fit")
     monkeypatch.setattr(SegmentationModule, "_data", data)
     batch = next(iter(data.train_dataloader()))

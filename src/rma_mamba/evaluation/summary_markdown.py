@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Iterator
 
 from rma_mamba.evaluation.comparison import PairedTest
-from rma_mamba.evaluation.report import Report
-from rma_mamba.evaluation.samples import Protocol
-from rma_mamba.evaluation.summary import EmptyCounts, MetricSummary
+from rma_mamba.evaluation.metric_samples import Protocol
+from rma_mamba.evaluation.metric_summaries import EmptyCounts, MetricSummary
+from rma_mamba.evaluation.score_summary import ScoreSummary
 
 _TITLES: dict[Protocol, tuple[str, str]] = {
     "per_volume": ("per volume, on the scan's own grid", "volumes"),
@@ -25,7 +25,7 @@ _TESTS_HEAD = (
 )
 
 
-def report_to_markdown(report: Report) -> str:
+def summary_to_markdown(report: ScoreSummary) -> str:
     """For each method, group and protocol a table of its metrics, then the paired tests."""
     blocks = ["\n".join(_section(counts, report.summaries)) for counts in report.empties]
     tested = dict.fromkeys((test.group, test.protocol) for test in report.tests)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rma_mamba.evaluation.protocol import PatientScore
+from rma_mamba.evaluation.patient_scores import PatientScore
 
 _HEAD = (
     "| source | patient | Dice | scored | liver mL | found mL | found where there is none |",
@@ -13,7 +13,7 @@ _HEAD = (
 )
 
 
-def to_markdown(scores: Sequence[PatientScore]) -> str:
+def patients_to_markdown(scores: Sequence[PatientScore]) -> str:
     """One row a patient of a source, then for each group of sources the mean over patients and the worst.
 
     The mean over slices weighs every slice of a group equally, as slice-wise scores are usually given.

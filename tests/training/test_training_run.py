@@ -17,8 +17,8 @@ from rma_mamba.inference import Segmenter
 from rma_mamba.models import create_model
 from rma_mamba.models.weights import read_checkpoint
 from rma_mamba.training import load_recipe, train
-from rma_mamba.training.data import SliceData
-from rma_mamba.training.module import SegmentationModule
+from rma_mamba.training.data_module import SliceDataModule
+from rma_mamba.training.lightning_module import SegmentationModule
 from tiny import SETTINGS
 
 
@@ -55,7 +55,7 @@ def test_a_training_leaves_weights_logs_and_checkpoints_and_can_go_on(
 def test_steps_make_the_loss_smaller(tmp_path: Path, recipe: Path) -> None:
     settings = load_recipe(recipe)
     torch.manual_seed(0)
-    data = SliceData(settings)
+    data = SliceDataModule(settings)
     data.setup("fit")
     module = SegmentationModule(create_model("rma-mamba-n", **SETTINGS), settings.training)
     optimizer = torch.optim.Adam(module.parameters(), 3e-3)

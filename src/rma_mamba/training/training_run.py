@@ -28,12 +28,12 @@ from rma_mamba.training.checkpoints import (
 )
 from rma_mamba.training.config import ModelConfig, Recipe
 from rma_mamba.training.curves import Curves
-from rma_mamba.training.data import SliceData
-from rma_mamba.training.failures import known_failures
-from rma_mamba.training.module import SegmentationModule
+from rma_mamba.training.data_module import SliceDataModule
+from rma_mamba.training.lightning_module import SegmentationModule
 from rma_mamba.training.optimizer import check_encoder
-from rma_mamba.training.recipe import checked, merged_recipe
-from rma_mamba.training.record import Record
+from rma_mamba.training.recipe_loading import checked, merged_recipe
+from rma_mamba.training.run_errors import known_failures
+from rma_mamba.training.run_record import Record
 from rma_mamba.training.trainer import make_trainer
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -86,7 +86,7 @@ def train(
     last = last_checkpoint(folder, resume)
     lightning.seed_everything(settings.run.seed, verbose=False)
     model = _model(settings)
-    slices = SliceData(settings, first_epoch=epochs_done(last) if last else 0)
+    slices = SliceDataModule(settings, first_epoch=epochs_done(last) if last else 0)
     module = SegmentationModule(model, settings.training, settings.run.seed)
     callbacks = [*_callbacks(settings, folder), Record(folder, content, settings, slices)]
     trainer = make_trainer(settings.training, folder, callbacks, model, quiet=quiet)
@@ -141,7 +141,7 @@ def _no_news() -> Iterator[None]:
 
 
 def _fit(
-    trainer: lightning.Trainer, module: SegmentationModule, data: SliceData, last: Path | None
+    trainer: lightning.Trainer, module: SegmentationModule, data: SliceDataModule, last: Path | None
 ) -> None:
     """Train; when interrupted, leave with the code that shells know (Lightning's are 0 and 1)."""
     try:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from rma_mamba.evaluation.samples import (
+from rma_mamba.evaluation.case_scores import CaseScore
+from rma_mamba.evaluation.metric_samples import (
     Best,
     Protocol,
     SampleSet,
@@ -16,7 +17,6 @@ from rma_mamba.evaluation.samples import (
     patient_means,
     sample_sets,
 )
-from rma_mamba.evaluation.scores import CaseScore
 from rma_mamba.metrics import RESAMPLES, EmptyCase, bootstrap_interval, summarise_values
 
 

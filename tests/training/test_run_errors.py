@@ -12,7 +12,7 @@ import torch
 
 from rma_mamba.errors import BackendError, ConfigError, RmaMambaError
 from rma_mamba.training import train
-from rma_mamba.training.data import SliceData
+from rma_mamba.training.data_module import SliceDataModule
 
 
 @contextmanager
@@ -42,11 +42,11 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(
 
 
 def test_a_worker_that_dies_is_one_line(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def dying(self: SliceData, stage: str, setup=SliceData.setup) -> None:
+    def dying(self: SliceDataModule, stage: str, setup=SliceDataModule.setup) -> None:
         setup(self, stage)
         self.train.transform = lambda sample: os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(SliceData, "setup", dying)
+    monkeypatch.setattr(SliceDataModule, "setup", dying)
     with pytest.raises(RmaMambaError, match="a process that prepares slices died") as caught:
         train(recipe, ["training.workers=1"], quiet=True)
     assert "\n" not in str(caught.value)

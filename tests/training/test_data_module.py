@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from rma_mamba.errors import ConfigError, ScanError
-from rma_mamba.training.data import SliceData
-from rma_mamba.training.recipe import load_recipe
+from rma_mamba.training.data_module import SliceDataModule
+from rma_mamba.training.recipe_loading import load_recipe
 
 CHANCE = [
     "data.crop=64",
@@ -16,8 +16,8 @@ CHANCE = [
 ]
 
 
-def data(recipe: Path, *settings: str, epoch: int = 0) -> SliceData:
-    found = SliceData(load_recipe(recipe, settings), first_epoch=epoch)
+def data(recipe: Path, *settings: str, epoch: int = 0) -> SliceDataModule:
+    found = SliceDataModule(load_recipe(recipe, settings), first_epoch=epoch)
     found.setup("fit")
     return found
 

@@ -6,9 +6,9 @@ import io
 import numpy as np
 import pytest
 
-from rma_mamba.evaluation import CaseName, CaseScore, Report, score_case
+from rma_mamba.evaluation import CaseName, CaseScore, ScoreSummary, score_case
+from rma_mamba.experiments.comparison_table import Row, Table, to_csv, to_latex, to_markdown
 from rma_mamba.experiments.costs import Costs
-from rma_mamba.experiments.tables import Row, Table, to_csv, to_latex, to_markdown
 from rma_mamba.volume import Geometry
 
 
@@ -33,7 +33,7 @@ def table() -> Table:
     rows = [
         Row(name, "", ("training.lr=1",) * (name == "A_1"), False, costs[name]) for name in shifts
     ]
-    return Table("100 %", "MR", 256, tuple(rows), Report.of(cases, resamples=200))
+    return Table("100 %", "MR", 256, tuple(rows), ScoreSummary.of(cases, resamples=200))
 
 
 def test_markdown_marks_the_best_and_tells_what_stands_behind(table: Table) -> None:

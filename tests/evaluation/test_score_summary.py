@@ -14,12 +14,12 @@ from rma_mamba.evaluation import (
     FILES,
     CaseName,
     CaseScore,
-    Report,
+    ScoreSummary,
     count_empties,
     paired_tests,
-    report_to_markdown,
     score_case,
     summarise,
+    summary_to_markdown,
     write_scores,
 )
 from rma_mamba.volume import Geometry
@@ -108,7 +108,7 @@ def test_one_method_has_nothing_to_be_tested_against() -> None:
 
 def test_the_tables_name_the_protocols_and_never_speak_of_hausdorff() -> None:
     cases = [case(p, length, method=m) for p in "ab" for m, length in (("x", 3), ("y", 0))]
-    shown = report_to_markdown(Report.of(cases))
+    shown = summary_to_markdown(ScoreSummary.of(cases))
     assert "**x, all: per volume, on the scan's own grid**" in shown
     assert "**y, all: paper_per_slice, slices with liver only, at 256 x 256**" in shown
     assert (
@@ -123,8 +123,8 @@ def test_the_tables_name_the_protocols_and_never_speak_of_hausdorff() -> None:
 
 def test_the_files_hold_every_case_slice_metric_and_test(tmp_path: Path) -> None:
     cases = [case(p, length, method=m) for p in "ab" for m, length in (("x", 3), ("y", 0))]
-    report = Report.of(cases, resamples=100)
-    write_scores(tmp_path / "new", cases, report)
+    summary = ScoreSummary.of(cases, resamples=100)
+    write_scores(tmp_path / "new", cases, summary)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(FILES)
     tables = {
         name: list(csv.DictReader(io.StringIO((tmp_path / "new" / name).read_text())))
@@ -137,11 +137,11 @@ def test_the_files_hold_every_case_slice_metric_and_test(tmp_path: Path) -> None
     assert float(rows[0]["dice"]) == pytest.approx(6 / 7, abs=1e-6)
     assert len(tables["per_slice.csv"]) == 4 * 3
     assert tables["per_slice.csv"][1]["slice"] == "1"
-    assert len(tables["summary.csv"]) == len(report.summaries) == 2 * (11 + 6 + 6)
-    assert len(tables["tests.csv"]) == len(report.tests) == 11 + 6 + 6
+    assert len(tables["summary.csv"]) == len(summary.summaries) == 2 * (11 + 6 + 6)
+    assert len(tables["tests.csv"]) == len(summary.tests) == 11 + 6 + 6
     content = json.loads((tmp_path / "new" / "summary.json").read_text())
     assert content["bootstrap"] == {"resamples": 100, "seed": 0, "draws": "patients"}
-    assert len(content["summaries"]) == len(report.summaries)
+    assert len(content["summaries"]) == len(summary.summaries)
     (missing,) = [
         each["mean"]
         for each in content["summaries"]
@@ -153,6 +153,6 @@ def test_the_files_hold_every_case_slice_metric_and_test(tmp_path: Path) -> None
 def test_equal_scores_give_equal_files(tmp_path: Path) -> None:
     cases = [case("a", 3), case("b", 4), replace(case("c", 2), volume=None)]
     for name in ("one", "two"):
-        write_scores(tmp_path / name, cases, Report.of(cases))
+        write_scores(tmp_path / name, cases, ScoreSummary.of(cases))
     for name in FILES:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()

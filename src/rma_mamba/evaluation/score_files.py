@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rma_mamba.evaluation.case_scores import CaseScore
 from rma_mamba.evaluation.comparison import PairedTest
-from rma_mamba.evaluation.report import Report
-from rma_mamba.evaluation.samples import METRICS
-from rma_mamba.evaluation.scores import CaseScore
-from rma_mamba.evaluation.summary import MetricSummary
+from rma_mamba.evaluation.metric_samples import METRICS
+from rma_mamba.evaluation.metric_summaries import MetricSummary
+from rma_mamba.evaluation.score_summary import ScoreSummary
 from rma_mamba.files import replace_file
 from rma_mamba.metrics import VolumeScore
 
@@ -26,7 +26,7 @@ _NAME = ("method", "source", "group", "patient", "case")
 _DIGITS = 6  # after the point
 
 
-def write_scores(folder: Path, cases: Sequence[CaseScore], report: Report) -> None:
+def write_scores(folder: Path, cases: Sequence[CaseScore], report: ScoreSummary) -> None:
     """Write `FILES` into a folder; each appears complete or not at all.
 
     A value that is not defined is an empty cell of a CSV file and null in JSON.
@@ -80,7 +80,7 @@ def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _json(report: Report) -> bytes:
+def _json(report: ScoreSummary) -> bytes:
     content = {
         "software": f"rma-mamba {version('rma-mamba')}",
         "bootstrap": {"resamples": report.resamples, "seed": report.seed, "draws": "patients"},

@@ -15,8 +15,8 @@ from lightning.pytorch.callbacks import Callback
 from rma_mamba.datasets.manifest import manifest
 from rma_mamba.files import replace_file
 from rma_mamba.training.config import Recipe
-from rma_mamba.training.data import SliceData
-from rma_mamba.training.toml import as_toml
+from rma_mamba.training.data_module import SliceDataModule
+from rma_mamba.training.toml_writer import as_toml
 
 _PACKAGES = ("rma-mamba", "torch", "lightning", "monai", "numba", "numpy")
 
@@ -32,7 +32,7 @@ class Record(Callback):
     """
 
     def __init__(
-        self, folder: Path, content: Mapping[str, Any], recipe: Recipe, data: SliceData
+        self, folder: Path, content: Mapping[str, Any], recipe: Recipe, data: SliceDataModule
     ) -> None:
         self.folder, self.content, self.recipe, self.data = folder, content, recipe, data
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from rma_mamba.metrics.overlap import AnyMask, EmptyCase, overlap
-from rma_mamba.metrics.surface import surface_distances
+from rma_mamba.metrics.surface_distance import surface_distances
 from rma_mamba.shapes import Spacing
 
 

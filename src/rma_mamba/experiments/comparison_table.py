@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rma_mamba.evaluation import MetricSummary, Report
+from rma_mamba.evaluation import MetricSummary, ScoreSummary
 from rma_mamba.experiments.costs import Costs
 
 _PAPER = "paper_per_slice_all"
@@ -53,7 +53,7 @@ class Table:
     group: str
     side: int
     rows: tuple[Row, ...]
-    report: Report
+    report: ScoreSummary
 
     def summary(self, row: Row, protocol: str, metric: str) -> MetricSummary | None:
         """One number of one row, with all that belongs to it."""

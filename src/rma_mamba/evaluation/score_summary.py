@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rma_mamba.evaluation.case_scores import CaseScore
 from rma_mamba.evaluation.comparison import PairedTest, paired_tests
-from rma_mamba.evaluation.scores import CaseScore
-from rma_mamba.evaluation.summary import EmptyCounts, MetricSummary, count_empties, summarise
+from rma_mamba.evaluation.metric_summaries import (
+    EmptyCounts,
+    MetricSummary,
+    count_empties,
+    summarise,
+)
 from rma_mamba.metrics import RESAMPLES
 
 
 @dataclass(frozen=True)
-class Report:
+class ScoreSummary:
     """Summaries, counts of empty masks and paired tests of the same cases.
 
     Args:
@@ -29,7 +34,9 @@ class Report:
     seed: int = 0
 
     @classmethod
-    def of(cls, cases: Sequence[CaseScore], *, resamples: int = RESAMPLES, seed: int = 0) -> Report:
+    def of(
+        cls, cases: Sequence[CaseScore], *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> ScoreSummary:
         """The report on cases of one or more methods."""
         return cls(
             tuple(summarise(cases, resamples=resamples, seed=seed)),

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from rma_mamba.errors import ConfigError
 from rma_mamba.models import create_model
 from rma_mamba.models.weights import read_checkpoint
-from rma_mamba.training import load_recipe, shipped_recipes
-from rma_mamba.training.recipe import merged_recipe
-from rma_mamba.training.toml import as_toml
+from rma_mamba.training import bundled_recipes, load_recipe
+from rma_mamba.training.recipe_loading import merged_recipe
+from rma_mamba.training.toml_writer import as_toml
 
 MINIMAL = """
 [[data.sources]]
@@ -33,7 +33,7 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", shipped_recipes())
+@pytest.mark.parametrize("name", bundled_recipes())
 def test_a_shipped_recipe_loads_and_its_network_exists(name: str) -> None:
     recipe = load_recipe(name)
     with torch.device("meta"):
@@ -108,7 +108,7 @@ def test_a_base_in_a_circle_is_one_line(tmp_path: Path, base: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", shipped_recipes())
+@pytest.mark.parametrize("name", bundled_recipes())
 def test_a_recipe_written_and_read_again_is_the_same(name: str) -> None:
     content = merged_recipe(name, ["training.lr=1e-9"])
     assert tomllib.loads(as_toml(content)) == content

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.evaluation import CaseScore, Report, score_patients, write_scores
+from rma_mamba.evaluation import CaseScore, ScoreSummary, score_patients, write_scores
+from rma_mamba.experiments.comparison_table import Row, Table, to_csv, to_latex, to_markdown
 from rma_mamba.experiments.config import Benchmark, NetworkRow
 from rma_mamba.experiments.costs import Costs, measure_costs
 from rma_mamba.experiments.figures import draw_boxes, draw_histories, draw_panel
 from rma_mamba.experiments.panel import make_panel
-from rma_mamba.experiments.records import fingerprint, keep_scores, kept_scores
-from rma_mamba.experiments.tables import Row, Table, to_csv, to_latex, to_markdown
+from rma_mamba.experiments.score_cache import fingerprint, keep_scores, kept_scores
 from rma_mamba.files import replace_file
 from rma_mamba.inference import Segmenter
 from rma_mamba.models import create_model
@@ -197,7 +197,7 @@ def _compare(benchmark: Benchmark, trained: list[_Trained], folder: Path, note: 
         )
     volumes = [case.group for case in cases if case.volume is not None]
     group = benchmark.group or [*volumes, cases[0].group][0]
-    report = Report.of(cases)
+    report = ScoreSummary.of(cases)
     note("measuring parameters, operations and latency")
     costs = measure_costs({each.row.name: each.model() for each in trained}, benchmark.side)
     table = _table(benchmark, group, trained, report, costs)
@@ -216,7 +216,7 @@ def _table(
     benchmark: Benchmark,
     group: str,
     trained: list[_Trained],
-    report: Report,
+    report: ScoreSummary,
     costs: dict[str, Costs],
 ) -> Table:
     rows = [

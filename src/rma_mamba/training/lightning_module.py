@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rma_mamba.datasets.slices import Sample
 from rma_mamba.errors import ConfigError
 from rma_mamba.training.config import TrainingConfig
-from rma_mamba.training.data import SliceData
+from rma_mamba.training.data_module import SliceDataModule
 from rma_mamba.training.losses import segmentation_loss
 from rma_mamba.training.optimizer import cosine_schedule, make_optimizer, plateau_schedule
 from rma_mamba.training.sampling import seed_of
@@ -40,8 +40,8 @@ class SegmentationModule(lightning.LightningModule):
         self._sums = torch.zeros(5, dtype=torch.float64)
 
     @property
-    def _data(self) -> SliceData:
-        return cast(SliceData, self.trainer.datamodule)  # type: ignore[attr-defined]
+    def _data(self) -> SliceDataModule:
+        return cast(SliceDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
 
     def on_train_epoch_start(self) -> None:
         """Freeze the encoder in the first epochs, if the recipe says so."""
