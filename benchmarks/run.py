@@ -3,7 +3,7 @@
     python benchmarks/run.py                          # all of it, ten minutes on two cores
     python benchmarks/run.py operators networks       # some of: operators networks training volumes
     python benchmarks/run.py operators networks --device cuda
-    python benchmarks/run.py --write docs/performance.md    # and docs/images/performance.png
+    python benchmarks/run.py --write docs/explanation/performance.md    # and docs/images/performance.png
 
 A machine that does something else meanwhile spoils absolute times; ratios inside one table are of runs in turn.
 Backends and peers are timed where they are installed, and only if they compute the equation.
@@ -70,7 +70,13 @@ def main() -> None:
     if options.write:
         _replace(options.write, "\n\n".join(text))
         if bars:
-            draw(bars, options.write.parent / "images" / f"{options.write.stem}.png")
+            draw(bars, _images_folder(options.write) / f"{options.write.stem}.png")
+
+
+def _images_folder(page: Path) -> Path:
+    """The nearest folder `images` at or above the page; beside the page where there is none."""
+    found = [each / "images" for each in page.resolve().parents if (each / "images").is_dir()]
+    return found[0] if found else page.parent / "images"
 
 
 def _replace(path: Path, text: str) -> None:

@@ -44,7 +44,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", ["outputs.md", "measurements.md"])
+@pytest.mark.parametrize("page", ["reference/outputs.md", "reference/measurements.md"])
 def test_the_commands_run(here: Path, page: str) -> None:
     lines = "\n".join(blocks(page, "bash")).splitlines()
     assert lines
@@ -52,29 +52,33 @@ def test_the_commands_run(here: Path, page: str) -> None:
         program, *arguments = shlex.split(line, comments=True)
         assert program == "rma-mamba"
         assert run(arguments) == 0, line
-    made = ("out/series/liver_seg.dcm",) if page == "outputs.md" else ("liver.json", "liver.csv")
+    made = (
+        ("out/series/liver_seg.dcm",)
+        if page == "reference/outputs.md"
+        else ("liver.json", "liver.csv")
+    )
     assert all((here / name).exists() for name in made)
 
 
 def test_the_code_that_writes_runs(here: Path) -> None:
-    (code,) = blocks("outputs.md", "python")
-    exec(compile(code, "outputs.md", "exec"), {})
+    (code,) = blocks("reference/outputs.md", "python")
+    exec(compile(code, "reference/outputs.md", "exec"), {})
     for name, modality in (("seg", "SEG"), ("rtstruct", "RTSTRUCT"), ("sr", "SR")):
         assert pydicom.dcmread(here / f"liver_{name}.dcm").Modality == modality
     assert (here / "liver.stl").exists()
 
 
 def test_the_code_that_measures_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = blocks("measurements.md", "python")
-    exec(compile(code, "measurements.md", "exec"), {})
+    (code,) = blocks("reference/measurements.md", "python")
+    exec(compile(code, "reference/measurements.md", "exec"), {})
     volume_ml, ratio = map(float, capsys.readouterr().out.split())
     assert volume_ml >= 0
     assert ratio == pytest.approx(volume_ml / 1704.7, abs=1e-4)
 
 
 def test_the_code_that_judges_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = blocks("quality.md", "python")
-    exec(compile(code, "quality.md", "exec"), found := {})
+    (code,) = blocks("explanation/quality.md", "python")
+    exec(compile(code, "explanation/quality.md", "exec"), found := {})
     assert capsys.readouterr().out.split()[0] in ("green", "yellow", "red")
     assert found["bits"].shape == read_scan(here / "scan.nii.gz").geometry.shape
 
@@ -83,7 +87,9 @@ def test_the_commands_for_many_scans_run(here: Path) -> None:
     (here / "scans").mkdir()
     (here / "scan.nii.gz").rename(here / "scans" / "one.nii.gz")
     lines = [
-        line for line in "\n".join(blocks("many.md", "bash")).splitlines() if "ray" not in line
+        line
+        for line in "\n".join(blocks("how-to/many-scans.md", "bash")).splitlines()
+        if "ray" not in line
     ]
     assert len(lines) == 3
     for line in lines:

@@ -11,7 +11,7 @@ from layouts import save_pair, write_cirrmri
 from news import IGNORED
 from rma_mamba.cli.app import run
 
-TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
+TUTORIALS = Path(__file__).parents[2] / "docs" / "how-to"
 # What makes a training of days one of a second; the commands are otherwise as they are printed.
 SMALL = (
     "training.epochs=1",
@@ -56,7 +56,7 @@ def test_the_paper_is_reproduced_as_the_tutorial_says(
     source = write_cirrmri(tmp_path / "published")
     shutil.move(next(source.rglob("Cirrhosis_T2_3D")), tmp_path / "Cirrhosis_T2_3D")
     monkeypatch.chdir(tmp_path)
-    follow("reproduce")
+    follow("reproduce-the-paper")
     assert "paper_per_slice" in capsys.readouterr().out
     assert (tmp_path / "scores" / "per_case.csv").exists()
     for table in ("table1", "table3"):
@@ -72,7 +72,7 @@ def test_own_scans_are_trained_on_as_the_tutorial_says(
         scans = tmp_path / "my_scans"
         save_pair(scans / "images" / name, scans / "labels" / name, number)
     monkeypatch.chdir(tmp_path)
-    follow("own-scans")
+    follow("train-on-own-scans")
     assert (tmp_path / "before" / "per_case.csv").exists()
     assert (tmp_path / "after" / "per_case.csv").exists()
     assert (tmp_path / "liver.nii.gz").exists()

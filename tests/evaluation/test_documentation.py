@@ -1,4 +1,4 @@
-"""docs/scoring.md says what happens."""
+"""docs/reference/scores.md says what happens."""
 
 import re
 from dataclasses import fields
@@ -11,7 +11,7 @@ import pytest
 from rma_mamba.evaluation import FILES
 from rma_mamba.metrics import VolumeScore
 
-PAGE = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "scores.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -32,10 +32,10 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_code_prints_what_the_page_says(folders: None, capsys) -> None:
     first, second = blocks("python")
-    exec(compile(first, "scoring.md", "exec"), {})
+    exec(compile(first, "scores.md", "exec"), {})
     (promised,) = blocks("text")
     assert capsys.readouterr().out == promised
-    exec(compile(second, "scoring.md", "exec"), {})
+    exec(compile(second, "scores.md", "exec"), {})
     assert "| dice | ours - other |" in capsys.readouterr().out
     assert all((Path("scores") / name).exists() for name in FILES)
 

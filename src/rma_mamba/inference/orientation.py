@@ -25,7 +25,7 @@ _MOST_LIVER = 3  # slices: of those that look most like liver
 
 @dataclass(frozen=True)
 class Limits:
-    """Where doubt begins: chosen on validation patients, docs/quality.md has what they find and miss.
+    """Where doubt begins: chosen on validation patients, docs/explanation/quality.md has what they find and miss.
 
     Args:
         side: Mean log-odds that a side is where the header says; under the negative of it the header is doubted.

@@ -48,7 +48,7 @@ class Limits:
             BTCV and CHAOS T2 it is 0.10 to 0.50; a tenth more, and room for small livers.
         part_share: A part of this share of the liver counts.
         dice: Predicted Dice under which the light is yellow, and red.
-        rise: Millimetres of body for one of the header, from slice to slice; docs/quality.md has what is usual.
+        rise: Body millimetres per millimetre of the header, from slice to slice (docs/explanation/quality.md).
     """
 
     usual_ml: tuple[float, float] = (600.0, 2500.0)

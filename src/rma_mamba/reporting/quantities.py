@@ -25,7 +25,7 @@ _DIGITS = 4
 class Quantities:
     """What `quantify` found; None where a value is not defined or was not asked for.
 
-    docs/measurements.md has formulas, sources and caveats.
+    docs/reference/measurements.md has formulas, sources and caveats.
     """
 
     volume_ml: float

@@ -184,7 +184,7 @@ def choose(series: Sequence[Series], wanted: int | str | None) -> tuple[Series, 
 
     Args:
         series: All of them, as listed.
-        wanted: The number or the UID of one; None: the best by the rules in docs/inputs.md.
+        wanted: The number or the UID of one; None: the best by the rules in docs/reference/inputs.md.
 
     Raises:
         ConfigError: There is none with this number or UID.

@@ -72,7 +72,7 @@ def open_dataset(
         found = "is of no known layout" if name == "auto" else f"cannot be read as '{name}'"
         raise ConfigError(
             f"the dataset's folder {found}; expected one of {', '.join(LAYOUTS)}. "
-            "Compare it with docs/datasets.md."
+            "Compare it with docs/how-to/prepare-datasets.md."
         )
     dataset = chosen.read(folder, options or Options()) if chosen.recognises(folder) else None
     if dataset is None or not dataset.entries:
