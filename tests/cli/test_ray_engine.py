@@ -20,7 +20,7 @@ def test_without_ray_the_extra_is_named(command, segmenter, scan, monkeypatch, t
     monkeypatch.setitem(sys.modules, "ray", None)
     done = command("segment", "-i", scan.parent, "-o", tmp_path / "out", "--engine", "ray")
     assert done.code == 7
-    assert "pip install 'rma-mamba[ray]'" in done.err
+    assert "pip install '.[ray]' from a clone" in done.err
     assert done.err.count("\n") == 1
 
 

@@ -17,6 +17,7 @@ from rma_mamba.cli.interrupts import sigterm_kept
 from rma_mamba.cli.one_case import Finished
 from rma_mamba.cli.request import Request
 from rma_mamba.errors import BackendError
+from rma_mamba.extras import require_extra
 from rma_mamba.files import remove_unfinished
 
 TRIES = 3  # a case whose worker died so often is what kills them
@@ -115,11 +116,4 @@ def _silent(done: int, total: int) -> None:
 
 
 def _imported() -> Any:
-    try:
-        import ray
-    except ImportError:
-        raise BackendError(
-            "the engine 'ray' needs the package ray, which is not installed; expected the extra 'ray'. "
-            "Install it with pip install 'rma-mamba[ray]', or leave --engine out."
-        ) from None
-    return ray
+    return require_extra("ray", "ray", "the engine 'ray'")

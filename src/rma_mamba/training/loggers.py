@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from lightning.pytorch.loggers import (
@@ -15,7 +14,7 @@ from lightning.pytorch.loggers import (
     WandbLogger,
 )
 
-from rma_mamba.errors import ConfigError
+from rma_mamba.extras import require_extra
 
 _PROJECT = "rma-mamba"
 
@@ -28,30 +27,22 @@ def make_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
         folder: Of the run; its name is the name of the run.
 
     Raises:
-        ConfigError: A package is not installed.
+        BackendError: A package is not installed.
     """
     return [_MAKERS[name](folder) for name in names]
 
 
 def _mlflow(folder: Path) -> Logger:
-    _need("mlflow")
+    require_extra("mlflow", "mlflow", "the logger mlflow of training.loggers")
     uri = os.environ.get("MLFLOW_TRACKING_URI", (folder / "mlflow").absolute().as_uri())
     return MLFlowLogger(_PROJECT, run_name=folder.name, tracking_uri=uri)
 
 
 def _wandb(folder: Path) -> Logger:
-    _need("wandb")
+    require_extra("wandb", "wandb", "the logger wandb of training.loggers")
     folder.mkdir(parents=True, exist_ok=True)
     offline = "WANDB_MODE" not in os.environ
     return WandbLogger(folder.name, save_dir=folder, project=_PROJECT, offline=offline)
-
-
-def _need(package: str) -> None:
-    if find_spec(package) is None:
-        raise ConfigError(
-            f"the logger {package} is not installed; expected its package. Install it with "
-            f"pip install 'rma-mamba[{package}]', or take {package} out of training.loggers."
-        )
 
 
 _MAKERS: dict[str, Callable[[Path], Logger]] = {

@@ -1,0 +1,37 @@
+"""Libraries that only some tasks need: imported when the task begins; a missing one is named with its extra."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from rma_mamba.conventions import software_version
+from rma_mamba.errors import BackendError
+
+
+def require_extra(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import a library of an optional dependency group.
+
+    Args:
+        module: Name to import: "ray", "lightning.pytorch".
+        extra: The group in pyproject.toml that installs it: "train".
+        purpose: What needs it, as the subject of a sentence: "training", "the engine 'ray'".
+
+    Raises:
+        BackendError: The library is missing, or is installed and cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise BackendError(_message(module, extra, purpose, error)) from error
+
+
+def _message(module: str, extra: str, purpose: str, error: ImportError) -> str:
+    package = module.partition(".")[0]
+    missing = isinstance(error, ModuleNotFoundError) and error.name == package
+    found = "which is not installed" if missing else f"which cannot be imported ({error})"
+    wheel = f"rma_mamba-{software_version()}-py3-none-any.whl"
+    return (
+        f"{purpose} needs the package {package}, {found}; expected the extra '{extra}'. Install it with: "
+        f"pip install '.[{extra}]' from a clone, or pip install '{wheel}[{extra}]'."
+    )
