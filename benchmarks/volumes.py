@@ -19,7 +19,7 @@ from rma_mamba.scans import write_scan
 from rma_mamba.slicing import SliceStack
 from rma_mamba.volume import Geometry, Volume
 
-COMMAND = (sys.executable, "-m", "rma_mamba.cli")
+COMMAND = (sys.executable, "-m", "rma_mamba")
 
 
 def network_alone(fast: bool) -> tuple[str, float]:

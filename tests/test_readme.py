@@ -56,7 +56,7 @@ def test_the_readmes_commands_exist_with_their_options() -> None:
     assert commands
     for _, name, *arguments in commands:
         done = subprocess.run(
-            [sys.executable, "-m", "rma_mamba.cli", name, "--help"], capture_output=True, text=True
+            [sys.executable, "-m", "rma_mamba", name, "--help"], capture_output=True, text=True
         )
         assert done.returncode == 0
         for option in (word for word in arguments if word.startswith("-")):

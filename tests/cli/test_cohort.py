@@ -11,9 +11,9 @@ import pytest
 from pydicom.uid import generate_uid
 
 from dicom_series import save, series
-from rma_mamba.cli import outputs
-from rma_mamba.cli.cases import find_cohort
 from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.pipeline import outputs
+from rma_mamba.pipeline.discovery import find_cohort
 
 
 def names(folder: Path) -> list[str]:

@@ -34,7 +34,7 @@ def phantom(monkeypatch: pytest.MonkeyPatch) -> None:
     module.make_phantom = make_phantom  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "rma_mamba.datasets", ModuleType("rma_mamba.datasets"))
     monkeypatch.setitem(sys.modules, "rma_mamba.datasets.phantom", module)
-    monkeypatch.delitem(sys.modules, "rma_mamba.cli.trial", raising=False)
+    monkeypatch.delitem(sys.modules, "rma_mamba.pipeline.demo_case", raising=False)
 
 
 def test_the_demo_compares_both_contrasts_with_the_truth(command, segmenter, tmp_path) -> None:

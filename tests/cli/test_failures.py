@@ -93,7 +93,7 @@ def test_bad_input_is_one_line_in_a_real_process(scan: Path, tmp_path: Path) -> 
     for bad in (truncated, text, tmp_path / "empty", tmp_path / "missing.nii.gz"):
         arguments = ["segment", "-i", str(bad), "-o", str(out)]
         done = subprocess.run(
-            [sys.executable, "-m", "rma_mamba.cli", *arguments], capture_output=True, text=True
+            [sys.executable, "-m", "rma_mamba", *arguments], capture_output=True, text=True
         )
         assert (done.returncode, done.stdout) == (4, ""), bad.name
         assert done.stderr.startswith("rma-mamba: error: ")

@@ -8,8 +8,8 @@ import pytest
 
 from clinical_series import clinical_series
 from dicom_series import save
-from rma_mamba.cli import kinds, outputs
 from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.pipeline import output_types, outputs
 
 EVERY = "nifti,dicom_seg,dicom_rtstruct,stl,obj,dicom_sr,json,csv"
 
@@ -164,7 +164,7 @@ def test_half_a_size_or_that_of_nobody_is_refused_before_any_work(
 
 
 def test_kinds_are_parsed_with_the_first_in_front() -> None:
-    assert kinds.parsed_kinds(None) == ()
-    assert kinds.parsed_kinds(" STL , nifti,stl") == ("stl", "nifti")
+    assert output_types.parsed_kinds(None) == ()
+    assert output_types.parsed_kinds(" STL , nifti,stl") == ("stl", "nifti")
     with pytest.raises(ConfigError, match="expected nifti, dicom_seg"):
-        kinds.parsed_kinds("nii")
+        output_types.parsed_kinds("nii")

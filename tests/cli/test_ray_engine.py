@@ -46,7 +46,7 @@ def command_over_ray(tiny: Path, tmp_path: Path) -> list[str]:
         write_scan(volume, cohort / f"case_{number}.nii.gz")
     (cohort / "bad.nii.gz").write_bytes(b"no scan")
     arguments = ["segment", "-i", cohort, "-o", out, "-m", tiny, "-d", "cpu", "--engine", "ray"]
-    return [sys.executable, "-m", "rma_mamba.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "rma_mamba", *map(str, arguments)]
 
 
 def begun(command: list[str], out: Path) -> subprocess.Popen[str]:

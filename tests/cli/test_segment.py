@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rma_mamba.cli import outputs
-from rma_mamba.cli.request import Wanted
 from rma_mamba.errors import ScanError
+from rma_mamba.pipeline import outputs
+from rma_mamba.pipeline.request import Wanted
 
 BOX_ML = 8 * 5 * 4 * 20 / 1000
 

@@ -15,7 +15,7 @@ from rma_mamba.scans import write_scan
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rma_mamba.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "rma_mamba", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

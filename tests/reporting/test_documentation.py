@@ -3,7 +3,7 @@
 from dataclasses import fields
 from pathlib import Path
 
-from rma_mamba.cli.kinds import NAMES
+from rma_mamba.pipeline.output_types import NAMES
 from rma_mamba.reporting import Quantities
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -113,7 +113,7 @@ def test_a_seed_makes_the_same_weights(tmp_path: Path, recipe: Path) -> None:
 def test_an_interrupted_training_leaves_with_the_shells_code(
     tmp_path: Path, recipe: Path, signum: int
 ) -> None:
-    command = [sys.executable, "-m", "rma_mamba.cli", "train", str(recipe)]
+    command = [sys.executable, "-m", "rma_mamba", "train", str(recipe)]
     endless = ["--set", "training.epochs=100000"]
     heard = partial(
         signal.signal, signal.SIGINT, signal.SIG_DFL

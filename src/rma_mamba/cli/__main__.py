@@ -1,4 +1,4 @@
-"""`python -m rma_mamba.cli` is the command `rma-mamba`."""
+"""The former `python -m rma_mamba.cli`, kept until 0.3.0; use `python -m rma_mamba`."""
 
 from rma_mamba.cli.app import main
 

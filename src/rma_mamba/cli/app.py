@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Annotated
 
 import typer
 
-from rma_mamba.cli import failures
 from rma_mamba.cli.benchmark import benchmark
 from rma_mamba.cli.data import data
 from rma_mamba.cli.demo import demo
@@ -18,6 +18,7 @@ from rma_mamba.cli.score import score
 from rma_mamba.cli.segment import segment
 from rma_mamba.cli.series import series
 from rma_mamba.cli.train import train
+from rma_mamba.pipeline.exit_codes import describe
 from rma_mamba.process import tune_process
 
 # No rich markup: it would cost a quarter of the time in which `--help` has to answer.
@@ -80,5 +81,13 @@ def run(arguments: list[str]) -> int:
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except Exception as error:
-        return failures.report(error, verbose=bool({"-v", "--verbose"} & set(arguments)))
+        return _report(error, verbose=bool({"-v", "--verbose"} & set(arguments)))
     return 0
+
+
+def _report(error: BaseException, *, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exception(error)
+    message, code = describe(error)
+    typer.echo(f"rma-mamba: error: {message}", err=True)
+    return code

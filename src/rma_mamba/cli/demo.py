@@ -26,8 +26,8 @@ def demo(
     verbose: Verbose = False,
 ) -> None:
     """Segment a synthetic abdomen, MR-like and CT-like, and compare with its true liver volume."""
-    from rma_mamba.cli.trial import run_trial
     from rma_mamba.inference import Segmenter
+    from rma_mamba.pipeline.demo_case import run_trial
 
     console = Console(quiet, verbose)
     segmenter = Segmenter.load()

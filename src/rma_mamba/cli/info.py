@@ -15,7 +15,7 @@ def info(
     verbose: Verbose = False,
 ) -> None:
     """Show versions, models, operator backends, devices and embedded weights."""
-    from rma_mamba.cli.inventory import take_inventory
+    from rma_mamba.pipeline.inventory import take_inventory
 
     inventory = take_inventory()
     if as_json:

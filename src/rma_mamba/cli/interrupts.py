@@ -10,6 +10,8 @@ from types import FrameType
 
 import typer
 
+from rma_mamba.pipeline.signals import preserve_sigterm_handler
+
 _SIGNAL_CODES = 128  # what shells add to a signal's number
 
 
@@ -28,19 +30,6 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def sigterm_kept() -> Iterator[None]:
-    """Bring back, after the block, what SIGTERM did before it: libraries take it over."""
-    if threading.current_thread() is not threading.main_thread():  # only that one gets signals
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
 def _sigterm_raises(terminated: threading.Event) -> Iterator[None]:
     """SIGTERM is cleared away after as Ctrl-C is; the event tells them apart, whatever others raise from it."""
 
@@ -48,7 +37,7 @@ def _sigterm_raises(terminated: threading.Event) -> Iterator[None]:
         terminated.set()
         raise KeyboardInterrupt
 
-    with sigterm_kept():
+    with preserve_sigterm_handler():
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, interrupt)
         yield

@@ -37,15 +37,15 @@ def measure(
     verbose: Verbose = False,
 ) -> None:
     """Measure a liver mask: volume and its uncertainty, extent, surface, intensities, standard volume."""
-    from rma_mamba.cli import measured
-    from rma_mamba.cli.body import body_of
+    from rma_mamba.pipeline import measuring
+    from rma_mamba.pipeline.patient_size import body_of
 
     console = Console(quiet, verbose)
     body = body_of(height_cm, weight_kg)
-    measured.check_tables(json_file, csv_file)
-    bits, doubts = measured.read_mask(mask, labels or ())
-    found = measured.measured(bits, scan, modality, body)
-    measured.write_tables(found, json_file, csv_file)
+    measuring.check_tables(json_file, csv_file)
+    bits, doubts = measuring.read_mask(mask, labels or ())
+    found = measuring.measured(bits, scan, modality, body)
+    measuring.write_tables(found, json_file, csv_file)
     console.warn((*doubts, *found.warnings))
     for name, value in found.record.items():
         if value is not None:

@@ -22,8 +22,8 @@ def check_folder(folder: Path | None) -> None:
     """
     if folder is None:
         return
-    from rma_mamba.cli.outputs import check_writable
     from rma_mamba.evaluation import FILES
+    from rma_mamba.pipeline.outputs import check_writable
 
     for name in FILES:
         check_writable(folder / name)

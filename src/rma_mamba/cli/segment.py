@@ -110,12 +110,12 @@ def segment(
     ] = False,
 ) -> None:
     """Segment the liver in a CT or MR scan, or in a folder of them, each mask on its scan's own grid."""
-    from rma_mamba.cli.body import body_of
     from rma_mamba.cli.interrupts import interruptible
-    from rma_mamba.cli.kinds import parsed_kinds
     from rma_mamba.cli.numbers import parsed_frame, parsed_spacing
-    from rma_mamba.cli.request import Network, Reading, Request, Wanted
-    from rma_mamba.cli.segmenting import Sharing, segment_input
+    from rma_mamba.pipeline.output_types import parsed_kinds
+    from rma_mamba.pipeline.patient_size import body_of
+    from rma_mamba.pipeline.request import Network, Reading, Request, Wanted
+    from rma_mamba.pipeline.segment import Sharing, segment_input
 
     request = Request(
         Network(model, device, batch_size, fast, precision),

@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rma_mamba.cli.cases import Case
-from rma_mamba.cli.cohort import Failure, Outcome, try_case
-from rma_mamba.cli.console import Console
-from rma_mamba.cli.interrupts import sigterm_kept
-from rma_mamba.cli.one_case import Finished
-from rma_mamba.cli.request import Request
 from rma_mamba.errors import BackendError
 from rma_mamba.extras import require_extra
 from rma_mamba.files import remove_unfinished
+from rma_mamba.pipeline.case import Finished
+from rma_mamba.pipeline.cohort import Failure, Outcome, try_case
+from rma_mamba.pipeline.discovery import Case
+from rma_mamba.pipeline.messages import Messages, ignore_progress
+from rma_mamba.pipeline.request import Request
+from rma_mamba.pipeline.signals import preserve_sigterm_handler
 
 TRIES = 3  # a case whose worker died so often is what kills them
 
@@ -36,10 +36,12 @@ class Worker:
 
     def segment(self, case: Case) -> Finished | Failure:
         """One case."""
-        return try_case(case, self._out, self._request, lambda: self._segmenter, _silent)
+        return try_case(case, self._out, self._request, lambda: self._segmenter, ignore_progress)
 
 
-def over_ray(cases: list[Case], out: Path, request: Request, console: Console) -> Iterator[Outcome]:
+def over_ray(
+    cases: list[Case], out: Path, request: Request, messages: Messages
+) -> Iterator[Outcome]:
     """The cases over all workers of the cluster that RAY_ADDRESS names, else over this machine.
 
     Each worker takes one GPU if the cluster has any, else one CPU.
@@ -50,10 +52,10 @@ def over_ray(cases: list[Case], out: Path, request: Request, console: Console) -
     """
     ray = _imported()
     if not ray.is_initialized():
-        with sigterm_kept():
+        with preserve_sigterm_handler():
             ray.init(log_to_driver=False, logging_level="ERROR", include_dashboard=False)
     try:
-        with console.progress("Cases") as progress:
+        with messages.progress("Cases") as progress:
             for number, outcome in enumerate(_spread(ray, cases, out.resolve(), request), 1):
                 progress(number, len(cases))
                 yield outcome
@@ -109,10 +111,6 @@ def _killed() -> BackendError:
         f"the worker of this case was killed {TRIES} times; expected one that lives. "
         "Give workers more memory, or segment the case alone."
     )
-
-
-def _silent(done: int, total: int) -> None:
-    """Workers draw no bars."""
 
 
 def _imported() -> Any:

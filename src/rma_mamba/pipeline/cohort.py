@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rma_mamba.cli import failures
-from rma_mamba.cli.cases import Case
-from rma_mamba.cli.console import Console
-from rma_mamba.cli.one_case import YOUNG_S, Finished, segment_case
-from rma_mamba.cli.request import Request
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import remove_unfinished, replace_file
+from rma_mamba.pipeline import exit_codes
+from rma_mamba.pipeline.case import YOUNG_S, Finished, segment_case
+from rma_mamba.pipeline.discovery import Case
+from rma_mamba.pipeline.messages import Messages, Progress
+from rma_mamba.pipeline.request import Request
 from rma_mamba.scans.writing import ALL_ENDINGS
 
 if TYPE_CHECKING:
@@ -32,18 +32,18 @@ class Failure:
     @classmethod
     def of(cls, case: Case, error: Exception) -> Failure:
         """From what was raised."""
-        return cls(case.name, type(error).__name__, failures.describe(error)[0])
+        return cls(case.name, type(error).__name__, exit_codes.describe(error)[0])
 
 
 Outcome = tuple[Case, Finished | Failure]
-Engine = Callable[[list[Case], Path, Request, Console], Iterable[Outcome]]
+Engine = Callable[[list[Case], Path, Request, Messages], Iterable[Outcome]]
 
 
 def segment_cohort(
     cases: list[Case],
     out: Path,
     request: Request,
-    console: Console,
+    messages: Messages,
     engine: Engine,
     errors: str = "errors.jsonl",
 ) -> int:
@@ -53,7 +53,7 @@ def segment_cohort(
         cases: The scans.
         out: Folder of the results.
         request: What was asked for.
-        console: Where progress is said.
+        messages: Where progress is said.
         engine: What runs the cases, here or elsewhere.
         errors: Name of that file.
 
@@ -72,31 +72,31 @@ def segment_cohort(
     remove_unfinished(out, young_s=YOUNG_S)
     (out / errors).unlink(missing_ok=True)
     failed: list[Failure] = []
-    for number, (_, outcome) in enumerate(engine(cases, out, request, console), 1):
+    for number, (_, outcome) in enumerate(engine(cases, out, request, messages), 1):
         place = f"[{number}/{len(cases)}]"  # a case's name may be a person's: it is not printed
         if isinstance(outcome, Failure):
             failed.append(outcome)
             lines = [json.dumps(asdict(failure)) + "\n" for failure in failed]
             replace_file(out / errors, "".join(lines).encode(), "list of errors")
-            console.fail(f"{place} {outcome.message}")
+            messages.fail(f"{place} {outcome.message}")
         else:
-            console.warn(f"{place} {warning}" for warning in outcome.warnings)
-            console.note(f"{place} {'. '.join(outcome.lines[:2])}")
-    console.note(f"{len(cases) - len(failed)} of {len(cases)} cases done.")
+            messages.warn(f"{place} {warning}" for warning in outcome.warnings)
+            messages.note(f"{place} {'. '.join(outcome.lines[:2])}")
+    messages.note(f"{len(cases) - len(failed)} of {len(cases)} cases done.")
     if failed:
-        console.fail(f"{len(failed)} of {len(cases)} cases failed; {errors} has them.")
-    return failures.SOME_CASES_FAILED if failed else 0
+        messages.fail(f"{len(failed)} of {len(cases)} cases failed; {errors} has them.")
+    return exit_codes.SOME_CASES_FAILED if failed else 0
 
 
 def one_after_another(
-    cases: list[Case], out: Path, request: Request, console: Console
+    cases: list[Case], out: Path, request: Request, messages: Messages
 ) -> Iterator[Outcome]:
     """The cases in this process; one scan at a time is in memory."""
     if not cases:
         return
     segmenter = request.network.load()
     for number, case in enumerate(cases, 1):
-        with console.progress(f"Case {number}/{len(cases)}") as progress:
+        with messages.progress(f"Case {number}/{len(cases)}") as progress:
             outcome = try_case(case, out, request, lambda: segmenter, progress)
         yield case, outcome
 
@@ -106,7 +106,7 @@ def try_case(
     out: Path,
     request: Request,
     load: Callable[[], Segmenter],
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Finished | Failure:
     """A case, or what went wrong with it."""
     try:

@@ -16,23 +16,10 @@ Only the errors of this package show their own text.
 
 from __future__ import annotations
 
-import traceback
-
-import typer
-
 from rma_mamba.errors import RmaMambaError
 
 SOME_CASES_FAILED = 3
 OUT_OF_MEMORY = 6
-
-
-def report(error: BaseException, *, verbose: bool) -> int:
-    """Print `error` as one line on stderr (after its traceback if `verbose`); its exit code."""
-    if verbose:
-        traceback.print_exception(error)
-    message, code = describe(error)
-    typer.echo(f"rma-mamba: error: {message}", err=True)
-    return code
 
 
 def describe(error: BaseException) -> tuple[str, int]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from rma_mamba.files import file_sha256
 
 if TYPE_CHECKING:
-    from rma_mamba.cli.request import Request
     from rma_mamba.inference import Segmentation, Segmenter
+    from rma_mamba.pipeline.request import Request
 
 _LIBRARIES = ("rma-mamba", "torch", "numpy", "numba", "scipy", "nibabel", "pydicom")
 # Equal in these, two runs give the same mask.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from rma_mamba.volume import Modality
 
 if TYPE_CHECKING:
-    from rma_mamba.cli.cases import Case
     from rma_mamba.inference import Segmenter
+    from rma_mamba.pipeline.discovery import Case
     from rma_mamba.reporting import Body
     from rma_mamba.volume import Volume
 

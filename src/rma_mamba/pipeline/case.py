@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rma_mamba.cli import outputs, provenance
-from rma_mamba.cli.cases import Case
-from rma_mamba.cli.request import Request
 from rma_mamba.files import remove_unfinished
+from rma_mamba.pipeline import outputs, provenance
+from rma_mamba.pipeline.discovery import Case
+from rma_mamba.pipeline.request import Request
 from rma_mamba.reporting.expected_volume import CAVEAT
 
 if TYPE_CHECKING:

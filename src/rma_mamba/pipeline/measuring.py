@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rma_mamba.cli.in_hu import for_measuring
-from rma_mamba.cli.outputs import SOFTWARE, check_writable
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import write_together
+from rma_mamba.pipeline.calibrating import for_measuring
+from rma_mamba.pipeline.outputs import SOFTWARE, check_writable
 from rma_mamba.reporting import Body, Quantities, quantify, write_csv, write_json
 from rma_mamba.scans import read_scan
 from rma_mamba.volume import Mask, Modality

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rma_mamba.cli.body import expected
-from rma_mamba.cli.cases import Case, apart, check_names, find_cohort, part_of
-from rma_mamba.cli.console import Console
-from rma_mamba.cli.one_case import segment_case
-from rma_mamba.cli.outputs import case_name
-from rma_mamba.cli.request import Request
 from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.pipeline.case import segment_case
+from rma_mamba.pipeline.discovery import Case, apart, check_names, find_cohort, part_of
+from rma_mamba.pipeline.messages import Messages
+from rma_mamba.pipeline.outputs import case_name
+from rma_mamba.pipeline.patient_size import expected
+from rma_mamba.pipeline.request import Request
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Sharing:
 
 
 def segment_input(
-    scan: Path, out: str, request: Request, sharing: Sharing, console: Console
+    scan: Path, out: str, request: Request, sharing: Sharing, messages: Messages
 ) -> int:
     """Segment what lies at a path; the exit code. Errors are those of the parts."""
     try:
@@ -46,20 +46,20 @@ def segment_input(
                 "parts or an engine were asked for, but the input is one scan; expected a folder of "
                 "scans. Leave --num-parts, --part-id and --engine out."
             )
-        _segment_one(scan, out, request, console)
+        _segment_one(scan, out, request, messages)
         return 0
     if request.body is not None:
         raise ConfigError(
             "height and weight were given, but the input is many scans; expected one patient's scan. "
             "Leave --height-cm and --weight-kg out."
         )
-    from rma_mamba.cli import cohort
+    from rma_mamba.pipeline import cohort
 
     engine: cohort.Engine = cohort.one_after_another
     if sharing.engine == "ray":
-        from rma_mamba.cli.ray_engine import over_ray as engine
+        from rma_mamba.pipeline.ray_engine import over_ray as engine
     chosen = part_of(cases, sharing.part, sharing.parts)
-    return cohort.segment_cohort(chosen, Path(out), request, console, engine, sharing.errors)
+    return cohort.segment_cohort(chosen, Path(out), request, messages, engine, sharing.errors)
 
 
 def _cases(scan: Path, out: str, request: Request) -> list[Case] | None:
@@ -75,14 +75,14 @@ def _cases(scan: Path, out: str, request: Request) -> list[Case] | None:
     return found
 
 
-def _segment_one(scan: Path, out: str, request: Request, console: Console) -> None:
+def _segment_one(scan: Path, out: str, request: Request, messages: Messages) -> None:
     case = Case(scan, scan.name)
-    with console.progress("Segmenting") as progress:
+    with messages.progress("Segmenting") as progress:
         done = segment_case(case, out, request, request.network.load, progress, named=False)
-    console.warn(done.warnings)
+    messages.warn(done.warnings)
     for line in done.lines[:2]:
-        console.note(line)
+        messages.note(line)
     if request.body is not None:
-        console.note(expected(request.body))
+        messages.note(expected(request.body))
     for line in done.lines[2:]:
-        console.detail(line)
+        messages.detail(line)

@@ -10,11 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from rma_mamba.cli.in_hu import for_measuring
-from rma_mamba.cli.kinds import MEASURED, beside_file, in_folder, without
-from rma_mamba.cli.provenance import describe_result, with_files
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import replace_file, write_together
+from rma_mamba.pipeline.calibrating import for_measuring
+from rma_mamba.pipeline.output_types import MEASURED, beside_file, in_folder, without
+from rma_mamba.pipeline.provenance import describe_result, with_files
 from rma_mamba.reporting import (
     Body,
     Quantities,
@@ -34,8 +34,8 @@ from rma_mamba.scans.writing import (
 from rma_mamba.volume import Mask, Volume
 
 if TYPE_CHECKING:
-    from rma_mamba.cli.request import Wanted
     from rma_mamba.inference import Segmentation
+    from rma_mamba.pipeline.request import Wanted
 
 _SCAN_SUFFIXES = (
     *(".nii.gz", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img", ".zip", ".dcm", ".nrrd", ".nhdr"),
