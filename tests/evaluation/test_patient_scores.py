@@ -31,7 +31,7 @@ def scores(tmp_path: Path, segmenter: Bright, side: str) -> list[PatientScore]:
 
 def test_a_perfect_mask_scores_one_and_its_volumes_agree(tmp_path: Path) -> None:
     volume, slices = scores(tmp_path, Bright(400), "valid")
-    assert (volume.source_images, volume.patient, volume.dice, volume.scored) == (
+    assert (volume.source, volume.patient, volume.dice, volume.scored) == (
         "volumes",
         "2",
         1.0,

@@ -41,7 +41,7 @@ def evaluate(
     scored = load_recipe(recipe, settings or [], data).data
     segmenter = Segmenter.load(model)
     if neighbours is not None:
-        segmenter.recipe = segmenter.recipe.model_copy(update={"neighbours": neighbours})
+        segmenter = segmenter.with_recipe(neighbours=neighbours)
     scores = []
     for score in score_patients(segmenter, scored, side, method=Path(model).stem):
         console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -174,6 +175,27 @@ class Segmenter:
             precision=precision,
             weights_sha256=checkpoint.sha256,
         )
+
+    def with_recipe(self, **changes: Any) -> Segmenter:
+        """A segmenter with the same network and a changed slice recipe; this one stays as it is.
+
+        Args:
+            changes: Fields of `SliceRecipe` and their new values, such as neighbours=False.
+
+        Raises:
+            ConfigError: There is no such field, or a value is not allowed.
+        """
+        try:
+            recipe = SliceRecipe.model_validate({**self.recipe.model_dump(), **changes})
+        except pydantic.ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigError(
+                f"the slice recipe cannot be changed: {first['loc'][0]}: {first['msg']}; expected fields of "
+                "SliceRecipe with allowed values. Correct the keyword arguments."
+            ) from None
+        changed = copy(self)
+        changed.recipe = recipe
+        return changed
 
     def __call__(
         self,
