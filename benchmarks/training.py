@@ -8,7 +8,7 @@ import torch
 from measure import Report, in_turn, milliseconds, table
 from networks import step
 
-from rma_mamba.datasets.augment import training_transform
+from rma_mamba.datasets.augmentation.transforms import training_transform
 from rma_mamba.datasets.cases import phantom_cases
 from rma_mamba.datasets.slices import SliceDataset
 from rma_mamba.models import create_model

@@ -25,7 +25,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 import rma_mamba
-from rma_mamba.datasets.augment import training_transform
+from rma_mamba.datasets.augmentation.transforms import training_transform
 from rma_mamba.datasets.cases import case_files, read_cases, read_slice, read_volume
 from rma_mamba.datasets.config import DataConfig, Side
 from rma_mamba.datasets.slices import Draw, SliceDataset

@@ -12,7 +12,7 @@ from PIL import Image
 
 from folders import folder_config, write_folder
 from rma_mamba.datasets.cases import read_cases
-from rma_mamba.datasets.manifest import manifest
+from rma_mamba.datasets.data_manifest import data_manifest
 from rma_mamba.training import load_recipe, train
 from rma_mamba.training.curves import draw_curves
 from rma_mamba.training.run_record import versions
@@ -37,7 +37,7 @@ def test_a_run_tells_its_recipe_its_versions_and_its_data(tmp_path: Path, recipe
 def test_the_manifest_has_the_digests_of_every_file(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "data")
     config = folder_config(folder).model_copy(update={"cache": str(tmp_path / "cache")})
-    entries = manifest(config, {"train": read_cases(config, "train")})
+    entries = data_manifest(config, {"train": read_cases(config, "train")})
     first, slices = entries[0], entries[1]
     image = folder / "volumes" / "images" / "case_01.nii.gz"
     assert first == {
@@ -56,7 +56,7 @@ def test_the_manifest_has_the_digests_of_every_file(tmp_path: Path) -> None:
     assert len({*slices["image_sha256"], *slices["label_sha256"]}) == 4
     scan = nib.load(image)
     nib.save(nib.Nifti1Image(scan.get_fdata() + 1, scan.affine), image)
-    changed = manifest(config, {"train": read_cases(config, "train")})
+    changed = data_manifest(config, {"train": read_cases(config, "train")})
     assert changed[0]["image_sha256"] != first["image_sha256"]
     assert changed[0]["label_sha256"] == first["label_sha256"]
     assert changed[1:] == entries[1:]
@@ -64,7 +64,7 @@ def test_the_manifest_has_the_digests_of_every_file(tmp_path: Path) -> None:
 
 def test_phantoms_have_no_files(tmp_path: Path) -> None:
     (case, *_) = read_cases(folder_config(write_folder(tmp_path)), "train")
-    (entry,) = manifest(folder_config(tmp_path), {"train": [replace(case, source="phantom")]})
+    (entry,) = data_manifest(folder_config(tmp_path), {"train": [replace(case, source="phantom")]})
     assert (entry["source"], entry["image_sha256"], entry["slices"]) == ("phantom", [], 5)
 
 

@@ -6,9 +6,10 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from rma_mamba.errors import ConfigError
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-_MAKERS = ("datasets", "scans", "slicing")  # packages whose code decides what the arrays are
+# Modules and packages whose code determines the arrays.
+_MAKERS = ("conventions.py", "datasets", "scans", "slicing", "volume.py")
 
 
 def cached(folder: str | None, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
@@ -76,9 +78,16 @@ def _write(place: Path, arrays: Arrays) -> None:
 def _code() -> str:
     """Digest of the code that makes arrays."""
     digest = hashlib.sha256()
-    for package in _MAKERS:
-        folder = files("rma_mamba") / package
-        for file in sorted(folder.iterdir(), key=lambda each: each.name):
-            if file.name.endswith(".py"):
-                digest.update(file.read_bytes())
+    for name in _MAKERS:
+        for file in _python_files(files("rma_mamba") / name):
+            digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _python_files(place: Traversable) -> Iterator[Traversable]:
+    """The module itself, or all modules of a package and its subpackages, in a fixed order."""
+    if place.is_file() and place.name.endswith(".py"):
+        yield place
+    elif place.is_dir():
+        for inside in sorted(place.iterdir(), key=lambda each: each.name):
+            yield from _python_files(inside)

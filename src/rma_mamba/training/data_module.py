@@ -6,7 +6,11 @@ import lightning
 import torch
 from torch.utils.data import DataLoader
 
-from rma_mamba.datasets.augment import CutToCanvas, training_transform, validation_transform
+from rma_mamba.datasets.augmentation.transforms import (
+    CutToCanvas,
+    training_transform,
+    validation_transform,
+)
 from rma_mamba.datasets.cases import Case, phantom_cases, read_cases
 from rma_mamba.datasets.config import Side
 from rma_mamba.datasets.slices import Sample, SliceDataset, thinned

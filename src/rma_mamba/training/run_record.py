@@ -12,7 +12,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from rma_mamba.datasets.manifest import manifest
+from rma_mamba.datasets.data_manifest import data_manifest
 from rma_mamba.files import replace_file
 from rma_mamba.training.config import Recipe
 from rma_mamba.training.data_module import SliceDataModule
@@ -42,7 +42,7 @@ class Record(Callback):
         """Write them."""
         if not trainer.is_global_zero:
             return
-        cases = manifest(self.recipe.data, self.data.cases)
+        cases = data_manifest(self.recipe.data, self.data.cases)
         texts = {
             "recipe.toml": as_toml(self.content),
             "recipe.json": self.recipe.model_dump_json(indent=2),

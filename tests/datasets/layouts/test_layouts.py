@@ -21,8 +21,15 @@ from layouts import (
     write_msd,
     write_nnunet,
 )
-from rma_mamba.datasets.layouts import LAYOUTS, Dataset, Entry, Options, detect, open_dataset
-from rma_mamba.datasets.layouts.reading import read_parts
+from rma_mamba.datasets.layouts import (
+    LAYOUTS,
+    DatasetIndex,
+    IndexedCase,
+    LayoutOptions,
+    detect,
+    open_dataset,
+)
+from rma_mamba.datasets.layouts.case_reader import read_parts
 from rma_mamba.errors import ConfigError, GridError
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
@@ -35,11 +42,11 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
 }
 
 
-def entry(dataset: Dataset, name: str) -> Entry:
+def entry(dataset: DatasetIndex, name: str) -> IndexedCase:
     return next(each for each in dataset.entries if each.name == name)
 
 
-def liver(case: Entry) -> np.ndarray:
+def liver(case: IndexedCase) -> np.ndarray:
     (part,) = read_parts(case)
     assert part.label is not None
     assert part.label.geometry.matches(part.image.geometry)
@@ -113,7 +120,7 @@ def test_the_split_of_lits_is_by_case_number(tmp_path: Path, name: str, numbers:
 def test_the_liver_of_lits_is_with_the_tumour_or_without(tmp_path: Path) -> None:
     root = write_lits(tmp_path)
     whole = liver(open_dataset("lits", root).entries[0])
-    without = liver(open_dataset("lits", root, Options(liver=(1,))).entries[0])
+    without = liver(open_dataset("lits", root, LayoutOptions(liver=(1,))).entries[0])
     assert np.array_equal(whole, scan(0)[1])
     assert whole.sum() - without.sum() == 9
 
@@ -140,14 +147,14 @@ def test_nnunet_tells_the_liver_the_modality_and_its_folds(tmp_path: Path) -> No
     folder = write_nnunet(tmp_path)
     by_visit = open_dataset("nnunet", folder)
     assert [len(fold) for fold in by_visit.folds] == [2, 2]
-    dataset = open_dataset("nnunet", folder, Options(patient=r"(p.)_\d"))
+    dataset = open_dataset("nnunet", folder, LayoutOptions(patient=r"(p.)_\d"))
     assert dataset.folds == (("pA",), ("pB",))
     assert [each.patient for each in dataset.entries] == ["pA", "pA", "pB", "pB", "pC", "pC", "pD"]
     assert dataset.entries[-1].side == "test"
     assert dataset.entries[0].modality == "MR"
     assert dataset.entries[0].rule.liver == {1, 2}
     assert dataset.entries[0].cohort == "dataset021_liver"
-    assert open_dataset("nnunet", folder, Options(liver=(1,))).entries[0].rule.liver == {1}
+    assert open_dataset("nnunet", folder, LayoutOptions(liver=(1,))).entries[0].rule.liver == {1}
 
 
 def test_nnunet_reads_its_first_version_and_refuses_labels_without_liver(tmp_path: Path) -> None:
@@ -174,7 +181,7 @@ def test_a_published_fold_with_a_patient_on_both_sides_is_refused(tmp_path: Path
     path.write_text(json.dumps([{"train": ["pA_1"], "val": ["pA_2"]}]))
     assert len(open_dataset("nnunet", folder).folds) == 1
     with pytest.raises(ConfigError, match=r"fold 0 .* 1 patients on both sides"):
-        open_dataset("nnunet", folder, Options(patient=r"(p.)_\d"))
+        open_dataset("nnunet", folder, LayoutOptions(patient=r"(p.)_\d"))
     path.write_text("{}[")
     with pytest.raises(ConfigError, match="cannot be understood"):
         open_dataset("nnunet", folder)
@@ -191,7 +198,7 @@ def test_plain_folders_may_hold_series_and_slices_too(tmp_path: Path) -> None:
     assert [each.name for each in dataset.entries] == ["case_0", "series_7", "slices/p03"]
     assert dataset.entries[1].labels == ()
     assert [path.stem for path in dataset.entries[2].images][-1] == "p03_z9"
-    renamed = open_dataset("folders", root, Options(patient=r"\D*(\d+).*"))
+    renamed = open_dataset("folders", root, LayoutOptions(patient=r"\D*(\d+).*"))
     assert [each.patient for each in renamed.entries] == ["0", "7", "3"]
     mask = Image.open(root / "labels" / "p03_z5.png")
     expected = np.asarray(mask).T
@@ -203,4 +210,4 @@ def test_plain_folders_may_hold_series_and_slices_too(tmp_path: Path) -> None:
     assert (parts[5].label.values[:, :, 0] != expected).mean() < 0.02
     for wrong in ("(", "case", "x(.*)"):
         with pytest.raises(ConfigError, match="--patient"):
-            open_dataset("folders", root, Options(patient=wrong))
+            open_dataset("folders", root, LayoutOptions(patient=wrong))

@@ -10,7 +10,7 @@ import typer
 from rma_mamba.errors import ConfigError
 
 if TYPE_CHECKING:
-    from rma_mamba.datasets.layouts import Dataset
+    from rma_mamba.datasets.layouts import DatasetIndex
 
 Name = Annotated[
     Literal["auto", "cirrmri600", "lits", "msd-liver", "chaos", "nnunet", "folders"],
@@ -43,9 +43,9 @@ Quiet = Annotated[
 
 def opened(
     name: str, root: Path, sequences: list[str] | None, liver: str | None, patient: str | None
-) -> Dataset:
+) -> DatasetIndex:
     """The dataset that the arguments name."""
-    from rma_mamba.datasets.layouts import Options, open_dataset
+    from rma_mamba.datasets.layouts import LayoutOptions, open_dataset
 
     try:
         values = tuple(int(each) for each in (liver or "").split(",") if each)
@@ -53,4 +53,4 @@ def opened(
         raise ConfigError(
             f"--liver is '{liver}'; expected label values as 1 or 1,2. Change it."
         ) from None
-    return open_dataset(name, root, Options(values, patient), sequences or ())
+    return open_dataset(name, root, LayoutOptions(values, patient), sequences or ())

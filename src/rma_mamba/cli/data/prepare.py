@@ -42,10 +42,10 @@ def prepare(
 ) -> None:
     """Check a dataset, write it as one folder for trainings, and say which recipe reads it."""
     from rma_mamba.datasets.audit import audit
-    from rma_mamba.datasets.prepare import RECIPE_TABLE, Choices
+    from rma_mamba.datasets.prepare import RECIPE_TABLE, PreparationOptions
     from rma_mamba.datasets.prepare import prepare as write
 
-    console, choices = Console(quiet, verbose), Choices(lenient, png, window_hu, folds)
+    console, choices = Console(quiet, verbose), PreparationOptions(lenient, png, window_hu, folds)
     dataset = opened(name, root, sequences, liver, patient)
     with console.progress("Checking") as progress:
         report = audit(dataset, progress)

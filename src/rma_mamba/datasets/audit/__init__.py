@@ -4,9 +4,9 @@
 >>> report.errors
 """
 
-from rma_mamba.datasets.audit.audit import Report, audit
+from rma_mamba.datasets.audit.dataset_audit import AuditResult, audit
+from rma_mamba.datasets.audit.dataset_summary import summary_table
 from rma_mamba.datasets.audit.findings import Finding
-from rma_mamba.datasets.audit.summary import summary_table
-from rma_mamba.datasets.audit.tables import to_json, to_markdown
+from rma_mamba.datasets.audit.formatting import to_json, to_markdown
 
-__all__ = ["Finding", "Report", "audit", "summary_table", "to_json", "to_markdown"]
+__all__ = ["AuditResult", "Finding", "audit", "summary_table", "to_json", "to_markdown"]

@@ -10,11 +10,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rma_mamba.datasets.layouts import chaos, cirrmri600, folders, lits, nnunet_raw
-from rma_mamba.datasets.layouts.entries import Dataset, Entry, Options
+from rma_mamba.datasets.layouts import chaos, cirrmri600, lits, nnunet_raw, plain_folders
+from rma_mamba.datasets.layouts.index import DatasetIndex, IndexedCase, LayoutOptions
 from rma_mamba.errors import ConfigError
 
-__all__ = ["LAYOUTS", "Dataset", "Entry", "Layout", "Options", "detect", "open_dataset"]
+__all__ = [
+    "LAYOUTS",
+    "DatasetIndex",
+    "IndexedCase",
+    "Layout",
+    "LayoutOptions",
+    "detect",
+    "open_dataset",
+]
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Layout:
     """
 
     recognises: Callable[[Path], bool]
-    read: Callable[[Path, Options], Dataset]
+    read: Callable[[Path, LayoutOptions], DatasetIndex]
     expected: str
 
 
@@ -39,7 +47,7 @@ LAYOUTS = {
     "msd-liver": Layout(lits.recognises_msd, lits.read_msd, lits.EXPECTED_MSD),
     "lits": Layout(lits.recognises, lits.read, lits.EXPECTED),
     "nnunet": Layout(nnunet_raw.recognises, nnunet_raw.read, nnunet_raw.EXPECTED),
-    "folders": Layout(folders.recognises, folders.read, folders.EXPECTED),
+    "folders": Layout(plain_folders.recognises, plain_folders.read, plain_folders.EXPECTED),
 }
 
 
@@ -49,8 +57,8 @@ def detect(root: str | Path) -> str | None:
 
 
 def open_dataset(
-    name: str, root: str | Path, options: Options | None = None, sequences: Sequence[str] = ()
-) -> Dataset:
+    name: str, root: str | Path, options: LayoutOptions | None = None, sequences: Sequence[str] = ()
+) -> DatasetIndex:
     """The cases of a dataset.
 
     Args:
@@ -74,7 +82,7 @@ def open_dataset(
             f"the dataset's folder {found}; expected one of {', '.join(LAYOUTS)}. "
             "Compare it with docs/how-to/prepare-datasets.md."
         )
-    dataset = chosen.read(folder, options or Options()) if chosen.recognises(folder) else None
+    dataset = chosen.read(folder, options or LayoutOptions()) if chosen.recognises(folder) else None
     if dataset is None or not dataset.entries:
         seen = detect(folder)
         hint = f"It looks like '{seen}'." if seen and LAYOUTS[seen] is not chosen else ""

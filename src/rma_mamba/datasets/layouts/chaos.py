@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rma_mamba.datasets.config import normalised
-from rma_mamba.datasets.layouts.entries import (
-    Dataset,
-    Entry,
-    Options,
+from rma_mamba.datasets.layouts.index import (
+    DatasetIndex,
+    IndexedCase,
+    LayoutOptions,
     find_folder,
     scan_files,
     subfolders,
@@ -52,13 +52,13 @@ def recognises(root: Path) -> bool:
     return bool(_sets(root)) or any(name.startswith("chaos_") for name in _nifti(root))
 
 
-def read(root: Path, options: Options) -> Dataset:
+def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     """The training sets; the test sets have no masks."""
     entries = [*_nifti_entries(root, options)]
     folder = _sets(root)
     if folder:
         entries += [*_mr_entries(folder / "MR", options), *_ct_entries(folder / "CT", options)]
-    return Dataset("chaos", tuple(entries), (_NOTE,))
+    return DatasetIndex("chaos", tuple(entries), (_NOTE,))
 
 
 def _sets(root: Path) -> Path | None:
@@ -69,7 +69,7 @@ def _nifti(root: Path) -> dict[str, Path]:
     return scan_files(root / "images")
 
 
-def _nifti_entries(root: Path, options: Options) -> Iterator[Entry]:
+def _nifti_entries(root: Path, options: LayoutOptions) -> Iterator[IndexedCase]:
     labels = scan_files(root / "labels")
     for name, path in _nifti(root).items():
         if name.startswith("chaos_"):
@@ -78,7 +78,7 @@ def _nifti_entries(root: Path, options: Options) -> Iterator[Entry]:
             yield _entry("T2", number, "MR", (path, found), rule)
 
 
-def _mr_entries(folder: Path, options: Options) -> Iterator[Entry]:
+def _mr_entries(folder: Path, options: LayoutOptions) -> Iterator[IndexedCase]:
     rule = _MR_RULE.with_liver(options.liver)
     for patient in subfolders(folder):
         for sequence, (place, series) in _MR_SERIES.items():
@@ -87,7 +87,7 @@ def _mr_entries(folder: Path, options: Options) -> Iterator[Entry]:
                 yield _entry(sequence, patient.name, "MR", (images, _masks(masks)), rule)
 
 
-def _ct_entries(folder: Path, options: Options) -> Iterator[Entry]:
+def _ct_entries(folder: Path, options: LayoutOptions) -> Iterator[IndexedCase]:
     rule = _CT_RULE.with_liver(options.liver)
     for patient in subfolders(folder):
         if (patient / "DICOM_anon").is_dir():
@@ -105,8 +105,8 @@ def _entry(
     modality: Modality,
     files: tuple[Path, tuple[Path, ...]],
     rule: LabelRule,
-) -> Entry:
-    return Entry(
+) -> IndexedCase:
+    return IndexedCase(
         name=f"{sequence}/{number}",
         patient=normalised(number),
         cohort=f"chaos-{modality.lower()}",

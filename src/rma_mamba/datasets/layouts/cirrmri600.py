@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import get_args
 
 from rma_mamba.datasets.config import Side, normalised
-from rma_mamba.datasets.layouts.entries import (
+from rma_mamba.datasets.layouts.index import (
     PICTURES,
-    Dataset,
-    Entry,
-    Options,
+    DatasetIndex,
+    IndexedCase,
+    LayoutOptions,
     find_folder,
     scan_files,
     subfolders,
@@ -53,7 +53,7 @@ def recognises(root: Path) -> bool:
     return any([_volumes(root, "T1"), _volumes(root, "T2"), flat, _healthy(root)])
 
 
-def read(root: Path, options: Options) -> Dataset:
+def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     """All its volumes and pictures that lie below a folder."""
     rule = _RULE.with_liver(options.liver)
     entries, doubts = [], []
@@ -74,7 +74,7 @@ def read(root: Path, options: Options) -> Dataset:
         doubts += _lonely(images, masks, f"{sequence} healthy", "test")
     severity, unclear = _severities(root)
     notes = (*_NOTES, _HEALTHY_NOTE) if healthy else _NOTES
-    return Dataset("cirrmri600", tuple(entries), notes, (*doubts, *unclear), severity)
+    return DatasetIndex("cirrmri600", tuple(entries), notes, (*doubts, *unclear), severity)
 
 
 def _volumes(root: Path, sequence: str) -> Path | None:
@@ -88,10 +88,10 @@ def _healthy(root: Path) -> Path | None:
 
 def _pairs(
     images: Path, masks: Path, sequence: str, cohort: str, side: Side, rule: LabelRule
-) -> Iterator[Entry]:
+) -> Iterator[IndexedCase]:
     labels = scan_files(masks)
     for number, path in scan_files(images).items():
-        yield Entry(
+        yield IndexedCase(
             name=f"{sequence}/{side}/{number}",
             patient=normalised(number),
             cohort=cohort,
@@ -105,11 +105,11 @@ def _pairs(
         )
 
 
-def _pictures(folder: Path, rule: LabelRule) -> Iterator[Entry]:
+def _pictures(folder: Path, rule: LabelRule) -> Iterator[IndexedCase]:
     for side in _SIDES:
         for patient in subfolders(folder / side):
             images, masks = (scan_files(patient / kind, PICTURES) for kind in ("images", "masks"))
-            yield Entry(
+            yield IndexedCase(
                 name=f"T2 2D/{side}/{patient.name}",
                 patient=normalised(patient.name),
                 cohort=_COHORT,

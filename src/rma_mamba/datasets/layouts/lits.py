@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rma_mamba.datasets.config import Side
-from rma_mamba.datasets.layouts.entries import (
+from rma_mamba.datasets.layouts.index import (
     VOLUMES,
-    Dataset,
-    Entry,
-    Options,
+    DatasetIndex,
+    IndexedCase,
+    LayoutOptions,
     find_folder,
     natural,
     scan_files,
@@ -41,7 +41,7 @@ def recognises(root: Path) -> bool:
     return bool(_numbered(root, "volume"))
 
 
-def read(root: Path, options: Options) -> Dataset:
+def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     """LiTS, in any subfolders."""
     return _paired("lits", _numbered(root, "volume"), _numbered(root, "segmentation"), options)
 
@@ -51,16 +51,16 @@ def recognises_msd(root: Path) -> bool:
     return bool(_msd(root, "imagesTr"))
 
 
-def read_msd(root: Path, options: Options) -> Dataset:
+def read_msd(root: Path, options: LayoutOptions) -> DatasetIndex:
     """MSD Task03."""
     return _paired("msd-liver", _msd(root, "imagesTr"), _msd(root, "labelsTr"), options)
 
 
 def _paired(
-    name: str, images: dict[int, Path], labels: dict[int, Path], options: Options
-) -> Dataset:
+    name: str, images: dict[int, Path], labels: dict[int, Path], options: LayoutOptions
+) -> DatasetIndex:
     entries = tuple(
-        Entry(
+        IndexedCase(
             name=f"{number}",
             patient=str(number),
             cohort="lits",
@@ -76,7 +76,7 @@ def _paired(
     )
     lonely = len(set(labels) - set(images))
     doubts = (f"{lonely} labels have no image: passed over.",) if lonely else ()
-    return Dataset(name, entries, _NOTES if options.liver else (*_NOTES, _BOTH), doubts)
+    return DatasetIndex(name, entries, _NOTES if options.liver else (*_NOTES, _BOTH), doubts)
 
 
 def _side(number: int) -> Side:

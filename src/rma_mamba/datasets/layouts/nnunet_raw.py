@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rma_mamba.datasets.config import Side, normalised
-from rma_mamba.datasets.layouts.entries import Dataset, Entry, Options, scan_files
+from rma_mamba.datasets.layouts.index import DatasetIndex, IndexedCase, LayoutOptions, scan_files
 from rma_mamba.datasets.layouts.labels import LabelRule
 from rma_mamba.errors import ConfigError
 from rma_mamba.volume import Modality
@@ -33,7 +33,7 @@ def recognises(root: Path) -> bool:
     return (root / "dataset.json").is_file() and any(name.endswith(_FIRST) for name in channels)
 
 
-def read(root: Path, options: Options) -> Dataset:
+def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     """The first channel of all cases that have a label folder.
 
     Raises:
@@ -50,7 +50,7 @@ def read(root: Path, options: Options) -> Dataset:
     folds, doubts = _folds(root, entries, options)
     if folds:
         notes.append(f"splits_final.json publishes {len(folds)} folds.")
-    return Dataset("nnunet", tuple(entries), tuple(notes), tuple(doubts), folds=folds)
+    return DatasetIndex("nnunet", tuple(entries), tuple(notes), tuple(doubts), folds=folds)
 
 
 def _entries(
@@ -59,14 +59,14 @@ def _entries(
     side: Side | None,
     modality: Modality | None,
     rule: LabelRule,
-    options: Options,
-) -> Iterator[Entry]:
+    options: LayoutOptions,
+) -> Iterator[IndexedCase]:
     labels = scan_files(root / f"labels{part}")
     for name, path in scan_files(root / f"images{part}").items():
         if not name.endswith(_FIRST):
             continue
         case = name.removesuffix(_FIRST)
-        yield Entry(
+        yield IndexedCase(
             name=case if side is None else f"{side}/{case}",
             patient=normalised(options.patient_of(case)),
             cohort=_cohort(root),
@@ -85,7 +85,7 @@ def _cohort(root: Path) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", root.resolve().name).strip("-").lower() or "nnunet"
 
 
-def _rule(described: dict[str, Any], options: Options) -> tuple[LabelRule, list[str]]:
+def _rule(described: dict[str, Any], options: LayoutOptions) -> tuple[LabelRule, list[str]]:
     values = _label_values(described)
     known = frozenset(value for each in values.values() for value in each)
     named = [name for name in values if "liver" in name.lower()]
@@ -128,7 +128,7 @@ def _modality(described: dict[str, Any]) -> Modality | None:
 
 
 def _folds(
-    root: Path, entries: list[Entry], options: Options
+    root: Path, entries: list[IndexedCase], options: LayoutOptions
 ) -> tuple[tuple[tuple[str, ...], ...], list[str]]:
     """Patients that validate in each published fold, and a sentence on each fault of the file.
 

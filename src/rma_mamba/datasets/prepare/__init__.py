@@ -4,7 +4,7 @@
 """
 
 from rma_mamba.datasets.prepare.manifest import MANIFEST, Manifest, PreparedCase
-from rma_mamba.datasets.prepare.prepare import Choices, prepare
-from rma_mamba.datasets.prepare.recipe_table import RECIPE_TABLE
+from rma_mamba.datasets.prepare.preparation import PreparationOptions, prepare
+from rma_mamba.datasets.prepare.recipe_data import RECIPE_TABLE
 
-__all__ = ["MANIFEST", "RECIPE_TABLE", "Choices", "Manifest", "PreparedCase", "prepare"]
+__all__ = ["MANIFEST", "RECIPE_TABLE", "Manifest", "PreparationOptions", "PreparedCase", "prepare"]

@@ -24,8 +24,8 @@ from layouts import (
 from rma_mamba.datasets.audit import audit
 from rma_mamba.datasets.cases import case_files, check_split, read_cases
 from rma_mamba.datasets.config import DataConfig
-from rma_mamba.datasets.layouts import Options, open_dataset
-from rma_mamba.datasets.prepare import MANIFEST, RECIPE_TABLE, Choices, Manifest, prepare
+from rma_mamba.datasets.layouts import LayoutOptions, open_dataset
+from rma_mamba.datasets.prepare import MANIFEST, RECIPE_TABLE, Manifest, PreparationOptions, prepare
 from rma_mamba.errors import ConfigError, DataError, ScanError
 from rma_mamba.files import atomic_write
 from rma_mamba.scans import read_scan
@@ -34,9 +34,9 @@ TINY = {"recipe": {"size": 32, "spacing_mm": 4.0}, "crop": 32}
 
 
 def prepared(
-    name: str, root: Path, out: Path, choices: Choices | None = None, **options: object
+    name: str, root: Path, out: Path, choices: PreparationOptions | None = None, **options: object
 ) -> Manifest:
-    return prepare(audit(open_dataset(name, root, Options(**options))), out, choices)  # type: ignore[arg-type]
+    return prepare(audit(open_dataset(name, root, LayoutOptions(**options))), out, choices)  # type: ignore[arg-type]
 
 
 def table(out: Path) -> DataConfig:
@@ -103,7 +103,7 @@ def test_the_published_split_becomes_the_recipes(tmp_path: Path) -> None:
 
 def test_without_a_published_split_there_are_folds(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    prepared("folders", write_folders(tmp_path / "in", 6), out, Choices(folds=3))
+    prepared("folders", write_folders(tmp_path / "in", 6), out, PreparationOptions(folds=3))
     config = table(out)
     assert config.splits["folders"].folds == 3
     assert sides(config) == {"volumes": [4, 2, 0]}
@@ -132,7 +132,7 @@ def test_published_folds_are_the_recipes(tmp_path: Path) -> None:
 
 def test_pictures_show_the_window_that_the_manifest_states(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    choices = Choices(pictures=True, ct_window_hu=(100, 700))
+    choices = PreparationOptions(pictures=True, ct_window_hu=(100, 700))
     manifest = prepared("lits", write_lits(tmp_path / "in"), out, choices)
     case = manifest.cases[0]
     assert (case.low, case.high, case.modality) == (100, 700, "CT")
@@ -146,7 +146,7 @@ def test_pictures_show_the_window_that_the_manifest_states(tmp_path: Path) -> No
         expected = 255 * (np.clip(values[:, :, k], 100, 700) - 100.0) / 600
         assert np.abs(grey - expected).max() <= 0.51
     with pytest.raises(ConfigError, match="--window-hu"):
-        prepared("lits", tmp_path / "in", tmp_path / "b", Choices(ct_window_hu=(5, 5)))
+        prepared("lits", tmp_path / "in", tmp_path / "b", PreparationOptions(ct_window_hu=(5, 5)))
 
 
 def test_what_is_done_is_not_made_again_and_what_changed_is(tmp_path: Path) -> None:
@@ -205,12 +205,12 @@ def test_a_dataset_with_errors_is_refused_or_the_bad_cases_left_out(tmp_path: Pa
     with pytest.raises(DataError, match="2 errors in 3 cases"):
         prepared("folders", root, out)
     assert not out.exists()
-    manifest = prepared("folders", root, out, Choices(lenient=True))
+    manifest = prepared("folders", root, out, PreparationOptions(lenient=True))
     assert [case.name for case in manifest.cases] == ["case_2"]
     assert set(manifest.left_out) == {"case_0", "case_1", "case_3"}
     (root / "labels" / "case_2.nii.gz").unlink()
     with pytest.raises(DataError, match="no case is left"):
-        prepared("folders", root, out, Choices(lenient=True))
+        prepared("folders", root, out, PreparationOptions(lenient=True))
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rma_mamba.datasets.config import normalised
-from rma_mamba.datasets.layouts.entries import (
+from rma_mamba.datasets.layouts.index import (
     PICTURES,
     VOLUMES,
-    Dataset,
-    Entry,
-    Options,
+    DatasetIndex,
+    IndexedCase,
+    LayoutOptions,
     scan_files,
     subfolders,
 )
@@ -36,7 +36,7 @@ def recognises(root: Path) -> bool:
     return (root / "images").is_dir() and _label_folder(root).is_dir()
 
 
-def read(root: Path, options: Options) -> Dataset:
+def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     """All images of both kinds.
 
     Raises:
@@ -49,7 +49,7 @@ def read(root: Path, options: Options) -> Dataset:
     labels = scan_files(_label_folder(root), VOLUMES + PICTURES)
     lonely = len({name.split(".")[0] for name in labels} - images)
     doubts = (f"{lonely} labels have no image: passed over.",) if lonely else ()
-    return Dataset(
+    return DatasetIndex(
         "folders", entries, (f"Liver is label {shown} (255 in masks of 0 and 255).",), doubts
     )
 
@@ -58,11 +58,11 @@ def _label_folder(root: Path) -> Path:
     return root / "labels" if (root / "labels").is_dir() else root / "masks"
 
 
-def _volumes(root: Path, options: Options, rule: LabelRule) -> Iterator[Entry]:
+def _volumes(root: Path, options: LayoutOptions, rule: LabelRule) -> Iterator[IndexedCase]:
     labels = scan_files(_label_folder(root))
     series = {folder.name: folder for folder in subfolders(root / "images")}
     for name, path in {**scan_files(root / "images"), **series}.items():
-        yield Entry(
+        yield IndexedCase(
             name=name,
             patient=normalised(options.patient_of(name)),
             cohort=_COHORT,
@@ -74,14 +74,14 @@ def _volumes(root: Path, options: Options, rule: LabelRule) -> Iterator[Entry]:
         )
 
 
-def _slices(root: Path, options: Options, rule: LabelRule) -> Iterator[Entry]:
+def _slices(root: Path, options: LayoutOptions, rule: LabelRule) -> Iterator[IndexedCase]:
     images = scan_files(root / "images", PICTURES)
     labels = scan_files(_label_folder(root), PICTURES)
     patients: dict[str, list[str]] = {}
     for name in images:
         patients.setdefault(options.patient_of(name, _SLICE), []).append(name)
     for patient, names in patients.items():
-        yield Entry(
+        yield IndexedCase(
             name=f"slices/{patient}",
             patient=normalised(patient),
             cohort=_COHORT,

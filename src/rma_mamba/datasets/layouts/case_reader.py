@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rma_mamba.datasets.cases import MASK_THRESHOLD, read_picture
-from rma_mamba.datasets.layouts.entries import Entry
+from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.errors import GridError
 from rma_mamba.scans import read_geometry, read_scan, slice_files
 from rma_mamba.volume import Geometry, Volume
@@ -32,7 +32,7 @@ class Part:
     orientation: str
 
 
-def read_parts(entry: Entry) -> Iterator[Part]:
+def read_parts(entry: IndexedCase) -> Iterator[Part]:
     """The volume of an entry, or its pictures one by one, from foot to head.
 
     Raises:
@@ -46,7 +46,7 @@ def read_parts(entry: Entry) -> Iterator[Part]:
         yield Part(_picture(image), mask, "LPI")
 
 
-def geometries(entry: Entry) -> tuple[Geometry, ...]:
+def geometries(entry: IndexedCase) -> tuple[Geometry, ...]:
     """The upright grids of an entry's image from headers alone; of pictures nothing is known, and none given.
 
     Raises:
@@ -79,7 +79,7 @@ def upright_geometry(geometry: Geometry) -> Geometry:
     return Geometry((shape[0], shape[1], shape[2]), affine)
 
 
-def _volume(entry: Entry) -> Part:
+def _volume(entry: IndexedCase) -> Part:
     scan = read_scan(entry.images[0])
     scan = Volume(scan.values, scan.geometry, entry.modality or scan.modality, None, scan.warnings)
     masks = [path for path in entry.labels if path is not None]

@@ -3,7 +3,11 @@
 import pytest
 import torch
 
-from rma_mamba.datasets.augment import CutToCanvas, training_transform, validation_transform
+from rma_mamba.datasets.augmentation.transforms import (
+    CutToCanvas,
+    training_transform,
+    validation_transform,
+)
 from rma_mamba.datasets.config import AugmentConfig
 from rma_mamba.datasets.slices import Sample
 

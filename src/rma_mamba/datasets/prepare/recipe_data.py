@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from rma_mamba.datasets.layouts.entries import natural_key
-from rma_mamba.datasets.layouts.reading import PIXEL_MM
+from rma_mamba.datasets.layouts.case_reader import PIXEL_MM
+from rma_mamba.datasets.layouts.index import natural_key
 from rma_mamba.datasets.prepare.manifest import Manifest, PreparedCase
 
 RECIPE_TABLE = "recipe_data.toml"

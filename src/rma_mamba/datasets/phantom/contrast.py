@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from rma_mamba.datasets.phantom_anatomy import TISSUES, Anatomy, Tissue
+from rma_mamba.datasets.phantom.anatomy import TISSUES, Anatomy, Tissue
 
 _T = Tissue
 

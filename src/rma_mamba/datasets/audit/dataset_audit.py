@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from rma_mamba.datasets.audit.borders import common_offset, moved_cases
-from rma_mamba.datasets.audit.facts import CaseFacts, study
+from rma_mamba.datasets.audit.case_audit import CaseFacts, study
+from rma_mamba.datasets.audit.edge_alignment import common_offset, moved_cases
 from rma_mamba.datasets.audit.findings import Finding, Level
-from rma_mamba.datasets.layouts.entries import Dataset, Entry
+from rma_mamba.datasets.layouts.index import DatasetIndex, IndexedCase
 
 _TOWARDS = (("right", "left"), ("front", "back"), ("foot", "head"))
 _SHARED = 0.5  # of the slices of the shorter of two cases that are one scan
@@ -17,7 +17,7 @@ _COMMON_OFFSET = 0.6  # voxels; what lies beside a liver moves the median by les
 
 
 @dataclass(frozen=True)
-class Report:
+class AuditResult:
     """What a dataset holds.
 
     Args:
@@ -26,7 +26,7 @@ class Report:
         findings: Errors first.
     """
 
-    dataset: Dataset
+    dataset: DatasetIndex
     cases: tuple[CaseFacts, ...]
     findings: tuple[Finding, ...]
 
@@ -41,7 +41,9 @@ class Report:
         return {case for finding in self.errors for case in finding.cases}
 
 
-def audit(dataset: Dataset, progress: Callable[[int, int], None] = lambda *_: None) -> Report:
+def audit(
+    dataset: DatasetIndex, progress: Callable[[int, int], None] = lambda *_: None
+) -> AuditResult:
     """Read every case, and look for what would spoil a result.
 
     Args:
@@ -61,12 +63,12 @@ def audit(dataset: Dataset, progress: Callable[[int, int], None] = lambda *_: No
     for sequence in dataset.sequences:
         findings += moved_labels([case for case in cases if case.entry.sequence == sequence])
     findings.sort(key=lambda finding: finding.level != "error")
-    return Report(dataset, tuple(cases), tuple(findings))
+    return AuditResult(dataset, tuple(cases), tuple(findings))
 
 
-def two_sides(entries: Sequence[Entry]) -> list[Finding]:
+def two_sides(entries: Sequence[IndexedCase]) -> list[Finding]:
     """Patients of one cohort on more than one side of the split, in whatever sequence."""
-    patients: dict[tuple[str, str], list[Entry]] = {}
+    patients: dict[tuple[str, str], list[IndexedCase]] = {}
     for entry in entries:
         patients.setdefault((entry.cohort, entry.patient), []).append(entry)
     findings = []
@@ -105,7 +107,7 @@ def same_labels(cases: Sequence[CaseFacts], known: Iterable[Finding] = ()) -> li
         known: Pairs that are named there as the same image are not named again.
     """
     pairs = {finding.cases for finding in known if finding.kind == "same image"}
-    owner: dict[str, Entry] = {}
+    owner: dict[str, IndexedCase] = {}
     findings = []
     for case in cases:
         if case.label_digest is None:
@@ -149,7 +151,7 @@ def moved_labels(cases: Sequence[CaseFacts]) -> list[Finding]:
     return findings
 
 
-def _pair(kind: str, text: str, a: Entry, b: Entry) -> Finding:
+def _pair(kind: str, text: str, a: IndexedCase, b: IndexedCase) -> Finding:
     """Two patients that are one are an error, two scans of a patient a warning."""
     one_patient = (a.cohort, a.patient) == (b.cohort, b.patient)
     level: Level = "warning" if one_patient else "error"

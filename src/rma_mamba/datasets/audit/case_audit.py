@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.datasets.audit.borders import BorderOffset, border_offsets
+from rma_mamba.datasets.audit.edge_alignment import BorderOffset, border_offsets
 from rma_mamba.datasets.audit.findings import Finding
 from rma_mamba.datasets.cases import MASK_THRESHOLD
-from rma_mamba.datasets.layouts.entries import Entry
-from rma_mamba.datasets.layouts.reading import Part, read_parts
+from rma_mamba.datasets.layouts.case_reader import Part, read_parts
+from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.errors import GridError, ScanError
 from rma_mamba.volume import Geometry
 
@@ -40,7 +40,7 @@ class CaseFacts:
         offsets: Where the image's border lies from the label's, along i, j, k; None: not to be told.
     """
 
-    entry: Entry
+    entry: IndexedCase
     slices: int = 0
     with_liver: int = 0
     shape: tuple[int, int, int] = (0, 0, 0)
@@ -53,7 +53,7 @@ class CaseFacts:
     offsets: tuple[BorderOffset | None, ...] = ()
 
 
-def study(entry: Entry) -> tuple[CaseFacts | None, list[Finding]]:
+def study(entry: IndexedCase) -> tuple[CaseFacts | None, list[Finding]]:
     """Read a case; None if it cannot be read."""
     try:
         parts = list(read_parts(entry))
@@ -68,7 +68,7 @@ def study(entry: Entry) -> tuple[CaseFacts | None, list[Finding]]:
     return facts, [*findings, *more, *_doubts(facts, parts)]
 
 
-def _sizes(entry: Entry, parts: list[Part]) -> CaseFacts:
+def _sizes(entry: IndexedCase, parts: list[Part]) -> CaseFacts:
     image = parts[0].image
     digests = [digest for part in parts for digest in _slice_digests(part.image.values)]
     volume = entry.kind == "volume"
@@ -82,7 +82,7 @@ def _sizes(entry: Entry, parts: list[Part]) -> CaseFacts:
     )
 
 
-def _missing(entry: Entry, parts: list[Part]) -> list[Finding]:
+def _missing(entry: IndexedCase, parts: list[Part]) -> list[Finding]:
     count = sum(part.label is None for part in parts)
     if not count:
         return []
@@ -90,7 +90,7 @@ def _missing(entry: Entry, parts: list[Part]) -> list[Finding]:
     return [Finding("missing label", "error", f"{what}; expected one.", (entry.name,))]
 
 
-def _grid(entry: Entry, part: Part) -> list[Finding]:
+def _grid(entry: IndexedCase, part: Part) -> list[Finding]:
     """A sentence if image and label are not on one grid."""
     assert part.label is not None
     image, label = part.image.geometry, part.label.geometry
@@ -164,7 +164,7 @@ def _doubts(facts: CaseFacts, parts: list[Part]) -> list[Finding]:
 
 
 def _offsets(
-    entry: Entry, parts: list[Part], livers: list[npt.NDArray[np.uint8]]
+    entry: IndexedCase, parts: list[Part], livers: list[npt.NDArray[np.uint8]]
 ) -> tuple[BorderOffset | None, ...]:
     # single slices have too few faces: in real ones the estimate strays by a voxel
     return border_offsets(parts[0].image.values, livers[0] > 0) if entry.kind == "volume" else ()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders import ORDERS, Order, reordered
-from rma_mamba.datasets.layouts.reading import upright
+from rma_mamba.datasets.layouts.case_reader import upright
 from rma_mamba.volume import Geometry, Volume
 
 _TURNED = np.array([[0.9, 0.1, 0, 5], [-0.1, 1.9, 0.2, -7], [0, -0.1, 3, 11], [0, 0, 0, 1]])

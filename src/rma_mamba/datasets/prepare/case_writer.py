@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from rma_mamba.datasets.layouts.entries import Entry
-from rma_mamba.datasets.layouts.reading import Part, read_parts
+from rma_mamba.datasets.layouts.case_reader import Part, read_parts
+from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.datasets.prepare.manifest import PreparedCase, digest_of, files_of
 from rma_mamba.errors import ScanError
 from rma_mamba.files import replace_file
@@ -25,7 +25,7 @@ _EIGHT_BITS = IntensityScale(0, 255)
 
 
 def make_case(
-    folder: Path, entry: Entry, case: PreparedCase, recipe: SliceRecipe, *, pictures: bool
+    folder: Path, entry: IndexedCase, case: PreparedCase, recipe: SliceRecipe, *, pictures: bool
 ) -> PreparedCase:
     """Write the files of a case, unless they are there and were made from the same source.
 
@@ -75,7 +75,7 @@ def make_case(
     return case.model_copy(update=changes)
 
 
-def _digests(entry: Entry) -> tuple[str, str]:
+def _digests(entry: IndexedCase) -> tuple[str, str]:
     try:
         return digest_of(entry.images), digest_of(label for label in entry.labels if label)
     except OSError as error:
@@ -85,7 +85,7 @@ def _digests(entry: Entry) -> tuple[str, str]:
         ) from error
 
 
-def _liver(entry: Entry, part: Part) -> Grey:
+def _liver(entry: IndexedCase, part: Part) -> Grey:
     if part.label is None:
         raise ScanError("a case has no label; expected one. Check the dataset again.")
     return entry.rule.liver_in(part.label.values)

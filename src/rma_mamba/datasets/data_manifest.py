@@ -15,7 +15,7 @@ from rma_mamba.datasets.config import DataConfig, Side
 from rma_mamba.files import file_sha256
 
 
-def manifest(config: DataConfig, cases: Mapping[Side, Sequence[Case]]) -> list[dict[str, Any]]:
+def data_manifest(config: DataConfig, cases: Mapping[Side, Sequence[Case]]) -> list[dict[str, Any]]:
     """One entry for each case: source, patient's number, side, slices, and SHA-256 of its files.
 
     Phantoms have no files. Names and folders of files are left out. With `data.cache` a file is read once.

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pydantic
 
-from rma_mamba.datasets.audit import Report
-from rma_mamba.datasets.layouts.entries import Entry
+from rma_mamba.datasets.audit import AuditResult
+from rma_mamba.datasets.layouts.index import IndexedCase
+from rma_mamba.datasets.prepare.case_writer import make_case
 from rma_mamba.datasets.prepare.manifest import (
     Manifest,
     PreparedCase,
@@ -21,15 +22,14 @@ from rma_mamba.datasets.prepare.manifest import (
     read_manifest,
     write_manifest,
 )
-from rma_mamba.datasets.prepare.recipe_table import RECIPE_TABLE, recipe_table
-from rma_mamba.datasets.prepare.writing import make_case
+from rma_mamba.datasets.prepare.recipe_data import RECIPE_TABLE, recipe_table
 from rma_mamba.errors import ConfigError, DataError
 from rma_mamba.files import replace_file
 from rma_mamba.slicing import SliceRecipe
 
 
 @dataclass(frozen=True)
-class Choices:
+class PreparationOptions:
     """What is up to the user.
 
     Args:
@@ -46,9 +46,9 @@ class Choices:
 
 
 def prepare(
-    report: Report,
+    report: AuditResult,
     out: str | Path,
-    choices: Choices | None = None,
+    choices: PreparationOptions | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Manifest:
     """Write all cases of a checked dataset as upright volumes with labels 0 and 1.
@@ -68,7 +68,7 @@ def prepare(
         ConfigError: The folder holds something else, or the window does not ascend.
         ScanError, GridError: A file cannot be read or written.
     """
-    choices, folder = choices or Choices(), Path(out)
+    choices, folder = choices or PreparationOptions(), Path(out)
     left_out = _left_out(report, choices.lenient)
     recipe = _recipe(choices.ct_window_hu)
     before = _earlier(folder, report.dataset.name)
@@ -101,7 +101,7 @@ def prepare(
     return manifest
 
 
-def _left_out(report: Report, lenient: bool) -> dict[str, str]:
+def _left_out(report: AuditResult, lenient: bool) -> dict[str, str]:
     """The cases with an error, and why.
 
     Raises:
@@ -142,7 +142,7 @@ def _earlier(folder: Path, dataset: str) -> Manifest | None:
     return before
 
 
-def _planned(entries: Sequence[Entry]) -> list[PreparedCase]:
+def _planned(entries: Sequence[IndexedCase]) -> list[PreparedCase]:
     """Where each case goes."""
     stems: dict[tuple[str, str], str] = {}
     used: Counter[tuple[str, str]] = Counter()
@@ -168,7 +168,7 @@ def _planned(entries: Sequence[Entry]) -> list[PreparedCase]:
     return cases
 
 
-def _stem(entry: Entry, stems: dict[tuple[str, str], str]) -> str:
+def _stem(entry: IndexedCase, stems: dict[tuple[str, str], str]) -> str:
     """The patient as a file's name, another one than all others', in capitals or not."""
     stem = _slug(entry.patient)
     taken = {each.lower() for (cohort, _), each in stems.items() if cohort == entry.cohort}

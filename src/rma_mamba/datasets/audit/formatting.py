@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from rma_mamba.datasets.audit.audit import Report
-from rma_mamba.datasets.audit.facts import CaseFacts
+from rma_mamba.datasets.audit.case_audit import CaseFacts
+from rma_mamba.datasets.audit.dataset_audit import AuditResult
+from rma_mamba.datasets.audit.dataset_summary import severity_lines
 from rma_mamba.datasets.audit.findings import Finding
-from rma_mamba.datasets.audit.summary import severity_lines
-from rma_mamba.datasets.layouts.entries import Dataset
+from rma_mamba.datasets.layouts.index import DatasetIndex
 
 _SHOWN_CASES = 20  # of one sentence; JSON names them all
 _COUNTS = (
@@ -24,7 +24,7 @@ _GRIDS = (
 )
 
 
-def to_markdown(report: Report) -> str:
+def to_markdown(report: AuditResult) -> str:
     """Counts, grids, and all that was found."""
     lines = [f"# Dataset {report.dataset.name}", "", *_COUNTS, *_count_rows(report.cases)]
     lines += ["", *_GRIDS, *_grid_rows(report.cases)]
@@ -37,7 +37,7 @@ def to_markdown(report: Report) -> str:
     return "\n".join(lines)
 
 
-def to_json(report: Report) -> str:
+def to_json(report: AuditResult) -> str:
     """The same, case by case."""
     content: dict[str, Any] = {
         "dataset": report.dataset.name,
@@ -60,7 +60,7 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"- **{kind}**{where} {text}"
 
 
-def _case(case: CaseFacts, dataset: Dataset) -> dict[str, Any]:
+def _case(case: CaseFacts, dataset: DatasetIndex) -> dict[str, Any]:
     entry = case.entry
     graded = entry.cohort == dataset.name  # not the healthy subjects, whose numbers are their own
     return {

@@ -13,21 +13,21 @@ import numpy as np
 import pytest
 
 from layouts import AFFINE, save, scan, write_chaos, write_nnunet
-from rma_mamba.datasets.audit import Report, audit, summary_table, to_json, to_markdown
-from rma_mamba.datasets.layouts import Options, open_dataset
+from rma_mamba.datasets.audit import AuditResult, audit, summary_table, to_json, to_markdown
+from rma_mamba.datasets.layouts import LayoutOptions, open_dataset
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
-def found(report: Report) -> dict[str, tuple[str, ...]]:
+def found(report: AuditResult) -> dict[str, tuple[str, ...]]:
     """The one finding of each kind."""
     kinds = Counter(finding.kind for finding in report.findings)
     assert max(kinds.values(), default=0) <= 1, report.findings
     return {finding.kind: finding.cases for finding in report.findings}
 
 
-def audited(name: str, root: Path, **options: object) -> Report:
-    return audit(open_dataset(name, root, Options(**options)))  # type: ignore[arg-type]
+def audited(name: str, root: Path, **options: object) -> AuditResult:
+    return audit(open_dataset(name, root, LayoutOptions(**options)))  # type: ignore[arg-type]
 
 
 def label_of(root: Path, n: int) -> Path:

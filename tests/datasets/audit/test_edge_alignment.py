@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from layouts import scan
-from rma_mamba.datasets.audit.borders import (
+from rma_mamba.datasets.audit.edge_alignment import (
     BorderOffset,
     border_offsets,
     common_offset,

@@ -19,7 +19,7 @@ PICTURES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
-class Entry:
+class IndexedCase:
     """One case: a volume, or the slices of one patient as pictures.
 
     Args:
@@ -54,7 +54,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DatasetIndex:
     """All labelled cases of a dataset.
 
     Args:
@@ -67,7 +67,7 @@ class Dataset:
     """
 
     name: str
-    entries: tuple[Entry, ...]
+    entries: tuple[IndexedCase, ...]
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     severity: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -78,7 +78,7 @@ class Dataset:
         """Names of the sequences, in the order of the entries."""
         return list(dict.fromkeys(entry.sequence for entry in self.entries))
 
-    def only(self, sequences: Sequence[str]) -> Dataset:
+    def only(self, sequences: Sequence[str]) -> DatasetIndex:
         """The same dataset with some of its sequences.
 
         Raises:
@@ -98,7 +98,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Options:
+class LayoutOptions:
     """What a user may say of a dataset.
 
     Args:

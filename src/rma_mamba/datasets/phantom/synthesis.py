@@ -12,8 +12,8 @@ from typing import Final, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.datasets.phantom_anatomy import Anatomy, draw_anatomy
-from rma_mamba.datasets.phantom_contrast import render
+from rma_mamba.datasets.phantom.anatomy import Anatomy, draw_anatomy
+from rma_mamba.datasets.phantom.contrast import render
 from rma_mamba.errors import ConfigError
 from rma_mamba.volume import Geometry, Mask, Volume
 

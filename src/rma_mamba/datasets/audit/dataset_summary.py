@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rma_mamba.datasets.layouts.entries import Dataset, Entry
-from rma_mamba.datasets.layouts.reading import geometries
+from rma_mamba.datasets.layouts.case_reader import geometries
+from rma_mamba.datasets.layouts.index import DatasetIndex, IndexedCase
 from rma_mamba.errors import GridError, ScanError
 
 _HEAD = (
@@ -14,7 +14,7 @@ _HEAD = (
 )
 
 
-def summary_table(dataset: Dataset) -> str:
+def summary_table(dataset: DatasetIndex) -> str:
     """Counts by sequence and side, as Markdown; cases whose header cannot be read are counted apart."""
     lines, unreadable = list(_HEAD), 0
     for sequence in dataset.sequences:
@@ -31,7 +31,7 @@ def summary_table(dataset: Dataset) -> str:
     return "\n".join(lines)
 
 
-def severity_lines(dataset: Dataset) -> list[str]:
+def severity_lines(dataset: DatasetIndex) -> list[str]:
     """Patients by severity and side, as a Markdown list."""
     lines = []
     for grade in sorted(set(dataset.severity.values())):
@@ -48,7 +48,7 @@ def severity_lines(dataset: Dataset) -> list[str]:
     return lines
 
 
-def _row(sequence: str, side: str | None, entries: Sequence[Entry]) -> tuple[str, int]:
+def _row(sequence: str, side: str | None, entries: Sequence[IndexedCase]) -> tuple[str, int]:
     slices = failed = 0
     for entry in entries:
         try:
