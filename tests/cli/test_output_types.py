@@ -105,7 +105,7 @@ def test_dicom_of_a_scan_that_is_none_is_refused_before_the_network(
 ) -> None:
     done = command("segment", "-i", scan, "-o", tmp_path / "out", "-ot", f"nifti,{kind}")
     assert (done.code, done.err.count("\n")) == (2, 1)
-    assert "the scan is no DICOM" in done.err
+    assert "the scan is not DICOM" in done.err
     assert segmenter.loaded is None
     assert not (tmp_path / "out").exists()
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from dicom_series import SLICES, save, series, stored, zipped
 from rma_mamba.errors import RmaMambaError, ScanError
 from rma_mamba.scans import archive, read_scan
-from rma_mamba.scans.entries import MAX_FILES
+from rma_mamba.scans.input_files import MAX_FILES
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from rma_mamba.errors import GridError, RmaMambaError, ScanError
 from rma_mamba.metrics.overlap import Bits
 from rma_mamba.scans import read_scan
 from rma_mamba.scans.checks import CONSTANT
-from rma_mamba.scans.lean import NOT_FINITE
+from rma_mamba.scans.dtypes import NOT_FINITE
 from rma_mamba.volume import Geometry, Volume
 
 _SAME_GRID_MM = 0.1  # corners of two grids that are one; tools round affines to float32 and worse

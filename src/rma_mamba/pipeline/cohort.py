@@ -15,7 +15,7 @@ from rma_mamba.pipeline.case import YOUNG_S, Finished, segment_case
 from rma_mamba.pipeline.discovery import Case
 from rma_mamba.pipeline.messages import Messages, Progress
 from rma_mamba.pipeline.request import Request
-from rma_mamba.scans.writing import ALL_ENDINGS
+from rma_mamba.scans.writers import MASK_SUFFIXES
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmenter
@@ -64,7 +64,7 @@ def segment_cohort(
         ConfigError: `out` cannot be a folder.
         WeightsError, BackendError: The network cannot run at all.
     """
-    if str(out).endswith(ALL_ENDINGS) or out.is_file():
+    if str(out).endswith(MASK_SUFFIXES) or out.is_file():
         raise ConfigError(
             f"the input is {len(cases)} scans, and the output one file; expected a folder. "
             "Give the name of a folder."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.scans.writing import ALL_ENDINGS, kind_of_mask
+from rma_mamba.scans.writers import MASK_SUFFIXES, mask_format
 
 # In a folder, and after the stem of a single file's name. What is made of other files comes after them.
 NAMES = {
@@ -48,8 +48,8 @@ def beside_file(out: Path, kinds: tuple[str, ...]) -> dict[str, Path]:
     Raises:
         ConfigError: The file's ending is of none of the kinds.
     """
-    stem = without(ALL_ENDINGS, without((".json", ".csv"), out.name))
-    kinds = kinds or (kind_of_mask(out),)
+    stem = without(MASK_SUFFIXES, without((".json", ".csv"), out.name))
+    kinds = kinds or (mask_format(out),)
     first = next((kind for kind in kinds if _fits(out, kind)), None)
     if first is None:
         raise ConfigError(

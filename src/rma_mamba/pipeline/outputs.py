@@ -24,12 +24,12 @@ from rma_mamba.reporting import (
     write_preview,
 )
 from rma_mamba.scans import write_mask, write_report, write_scan
-from rma_mamba.scans.writing import (
-    ALL_ENDINGS,
-    DICOM_KINDS,
-    MASK_KINDS,
-    MaskKind,
-    checked_source,
+from rma_mamba.scans.checks import require_source_images
+from rma_mamba.scans.writers import (
+    DICOM_FORMATS,
+    MASK_FORMATS,
+    MASK_SUFFIXES,
+    MaskFormat,
 )
 from rma_mamba.volume import Mask, Volume
 
@@ -126,7 +126,7 @@ def _named(scan: Path, out: str | Path, wanted: Wanted, case: str | None) -> Out
         files = in_folder(folder, wanted.kinds)
     else:
         files = beside_file(path, wanted.kinds)
-        folder, stem = path.parent, f"{without((*ALL_ENDINGS, '.json', '.csv'), path.name)}_"
+        folder, stem = path.parent, f"{without((*MASK_SUFFIXES, '.json', '.csv'), path.name)}_"
     return Outputs(
         files,
         folder / f"{stem}preview.png" if wanted.preview else None,
@@ -146,8 +146,8 @@ def check_scan(outputs: Outputs, volume: Volume) -> None:
         ConfigError: A DICOM object was asked for, and the scan is no DICOM.
     """
     for kind in outputs.files:
-        if kind in DICOM_KINDS:
-            checked_source(volume.source_images, kind)
+        if kind in DICOM_FORMATS:
+            require_source_images(volume.source_images, kind)
 
 
 def write(
@@ -165,8 +165,8 @@ def write(
     run = {**run, **describe_result(result)}
     with write_together("results", last=outputs.run) as place:
         for kind, path in outputs.files.items():
-            if kind in MASK_KINDS:
-                write_mask(result.mask, place(path), cast("MaskKind", kind))
+            if kind in MASK_FORMATS:
+                write_mask(result.mask, place(path), cast("MaskFormat", kind))
         if outputs.preview:
             write_preview(shown, result.mask, place(outputs.preview))
         _write_maps(outputs, result, place)

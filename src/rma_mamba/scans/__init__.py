@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rma_mamba.errors import ConfigError, ScanError
-from rma_mamba.scans.writing import write_mask, write_report, write_scan
+from rma_mamba.scans.writers import write_mask, write_report, write_scan
 from rma_mamba.volume import Geometry, Volume
 
 if TYPE_CHECKING:
     from rma_mamba.scans.dicom_series import SeriesInfo
-    from rma_mamba.scans.entries import Entry
+    from rma_mamba.scans.input_files import InputFile
 
 __all__ = [
     "count_frames",
@@ -119,9 +119,9 @@ def slice_files(folder: str | os.PathLike[str]) -> list[Path]:
         ScanError, GridError: The folder holds no complete, regular series.
     """
     with _opened():
-        from rma_mamba.scans import dicom, entries
+        from rma_mamba.scans import dicom, input_files
 
-        return dicom.slice_paths(entries.of_folder(Path(folder)))
+        return dicom.slice_paths(input_files.files_below(Path(folder)))
 
 
 def list_series(path: str | os.PathLike[str]) -> list[SeriesInfo]:
@@ -169,11 +169,11 @@ def count_studies(files: Iterable[Path]) -> int:
         ScanError: A file is missing or unreadable.
     """
     with _opened():
-        from rma_mamba.scans import dicom, entries
+        from rma_mamba.scans import dicom, input_files
 
         dicoms = [path for path in files if _kind(path) == "dicom"]
         try:
-            found = dicom.list_series([entries.of_file(path) for path in dicoms])
+            found = dicom.list_series([input_files.from_path(path) for path in dicoms])
         except ScanError:  # none of them holds what DICOM needs
             return 0
         return len({one.study for one in found})
@@ -185,18 +185,18 @@ def _kind(scan: Path) -> str:
             "there is nothing at the scan's path; expected a scan's file or a DICOM folder. "
             "Check the path for typing errors."
         )
-    from rma_mamba.scans.kinds import kind_of
+    from rma_mamba.scans.formats import detect_format
 
-    return kind_of(scan)
+    return detect_format(scan)
 
 
-def _entries(scan: Path, kind: str) -> list[Entry]:
+def _entries(scan: Path, kind: str) -> list[InputFile]:
     """The files of a DICOM scan."""
-    from rma_mamba.scans import archive, entries
+    from rma_mamba.scans import archive, input_files
 
     if kind == "zip":
         return archive.members(scan)
-    return entries.of_folder(scan) if scan.is_dir() else [entries.of_file(scan)]
+    return input_files.files_below(scan) if scan.is_dir() else [input_files.from_path(scan)]
 
 
 def _check_asked(kind: str, series: int | str | None, spacing_mm: Spacing | None) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rma_mamba.errors import ScanError
-from rma_mamba.scans.entries import MAX_FILES, Entry, too_many
+from rma_mamba.scans.input_files import MAX_FILES, InputFile, too_many
 
 # Names and sizes of a hundred thousand members take some ten megabytes.
 _MAX_DIRECTORY_BYTES = 2**25
@@ -49,7 +49,7 @@ _DAMAGE = (
 )
 
 
-def members(path: Path) -> list[Entry]:
+def members(path: Path) -> list[InputFile]:
     """The files within a zip archive, by name; folders and links are left out.
 
     Raises:
@@ -64,7 +64,9 @@ def members(path: Path) -> list[Entry]:
     infos = [info for info in archive.infolist() if _is_file(info)]
     _check(infos)
     infos.sort(key=lambda info: (info.filename, info.header_offset))
-    return [Entry(info.filename, info.file_size, partial(_open, archive, info)) for info in infos]
+    return [
+        InputFile(info.filename, info.file_size, partial(_open, archive, info)) for info in infos
+    ]
 
 
 def _is_file(info: zipfile.ZipInfo) -> bool:

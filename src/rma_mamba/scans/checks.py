@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Geometry
 
 # 1024 x 1024 x 1024: twice a whole-body CT at full resolution. A header that claims more is damaged or hostile.
@@ -82,3 +83,21 @@ def doubts(values: npt.NDArray[Any], geometry: Geometry) -> tuple[str, ...]:
     ):
         found.append("The voxel axes are not perpendicular: the slices are skewed in the body.")
     return tuple(found)
+
+
+def require_source_images(source_images: SourceImages | None, output: str) -> SourceImages:
+    """The DICOM images that a DICOM output refers to.
+
+    Args:
+        source_images: Those of a volume or mask.
+        output: The output to be written, for the error.
+
+    Raises:
+        ConfigError: There are none: the scan is not DICOM.
+    """
+    if source_images is None:
+        raise ConfigError(
+            f"the scan is not DICOM, and {output} refers to DICOM images; expected a DICOM scan. "
+            "Pass the DICOM series as the scan, or choose another output type."
+        )
+    return source_images

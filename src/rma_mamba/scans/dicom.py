@@ -17,7 +17,6 @@ from rma_mamba.errors import ScanError
 from rma_mamba.scans import dicom_pixels
 from rma_mamba.scans.checks import doubts
 from rma_mamba.scans.dicom_files import Files, read_files
-from rma_mamba.scans.dicom_frames import Frames, frames
 from rma_mamba.scans.dicom_image import PLACE, DicomImage, quiet
 from rma_mamba.scans.dicom_series import (
     SEGMENTED,
@@ -28,9 +27,10 @@ from rma_mamba.scans.dicom_series import (
     group,
     modalities,
 )
-from rma_mamba.scans.entries import Entry
-from rma_mamba.scans.repair import regrid
-from rma_mamba.scans.stack import MOST_MISSING, Stack, check_alike, stack
+from rma_mamba.scans.dicom_volumes import SeriesVolumes, split_volumes
+from rma_mamba.scans.input_files import InputFile
+from rma_mamba.scans.resampling import resample_slices
+from rma_mamba.scans.slice_grid import MAX_MISSING_FRACTION, SliceGrid, check_consistent, fit_grid
 from rma_mamba.source_images import SourceImage, SourceImages
 from rma_mamba.volume import Geometry, Modality, Volume
 
@@ -56,7 +56,7 @@ class Choice:
     strict: bool = False
 
 
-def read(entries: Sequence[Entry], choice: Choice | None = None) -> Volume:
+def read(entries: Sequence[InputFile], choice: Choice | None = None) -> Volume:
     """Read one volume of one series of CT or MR slices.
 
     Files that are not DICOM are passed over; localizers, segmentations, reports and the like, and a few
@@ -93,14 +93,14 @@ def _decodable(files: Files, choice: Choice) -> Files:
     """The files without slices whose header is there and whose pixels are not; all, if these are too many."""
     slices = choose(group(files.images), choice.series)[0].slices
     bad = dicom_pixels.undecodable(slices)
-    if len(bad) > MOST_MISSING * (len(slices) - len(bad)):
+    if len(bad) > MAX_MISSING_FRACTION * (len(slices) - len(bad)):
         return files
     lost = {id(image) for image in bad}
     sound = [image for image in files.images if id(image) not in lost]
     return Files(sound, files.strangers, files.damaged + len(bad))
 
 
-def read_geometry(entries: Sequence[Entry], choice: Choice | None = None) -> Geometry:
+def read_geometry(entries: Sequence[InputFile], choice: Choice | None = None) -> Geometry:
     """The grid of the volume that `read` would return; pixels are not read.
 
     Raises:
@@ -111,7 +111,7 @@ def read_geometry(entries: Sequence[Entry], choice: Choice | None = None) -> Geo
         return _stacked(read_files(entries, strict=choice.strict), choice)[1].geometry
 
 
-def slice_paths(entries: Sequence[Entry]) -> list[Path]:
+def slice_paths(entries: Sequence[InputFile]) -> list[Path]:
     """The file of each slice k of the volume that `read` would return.
 
     Raises:
@@ -122,7 +122,7 @@ def slice_paths(entries: Sequence[Entry]) -> list[Path]:
     return [image.entry.path for image in slices if image.entry.path is not None]
 
 
-def list_series(entries: Sequence[Entry]) -> list[SeriesInfo]:
+def list_series(entries: Sequence[InputFile]) -> list[SeriesInfo]:
     """All series among the files, with the one that `read` would choose.
 
     Raises:
@@ -132,7 +132,7 @@ def list_series(entries: Sequence[Entry]) -> list[SeriesInfo]:
         return describe(group(read_files(entries).images))
 
 
-def count_frames(entries: Sequence[Entry], series: int | str | None = None) -> int:
+def count_frames(entries: Sequence[InputFile], series: int | str | None = None) -> int:
     """Number of volumes in the series that `read` would choose.
 
     Raises:
@@ -143,26 +143,26 @@ def count_frames(entries: Sequence[Entry], series: int | str | None = None) -> i
         return len(_frames(choose(group(images), series)[0]).volumes)
 
 
-def _stacked(files: Files, choice: Choice) -> tuple[list[DicomImage], Stack, tuple[str, ...]]:
+def _stacked(files: Files, choice: Choice) -> tuple[list[DicomImage], SliceGrid, tuple[str, ...]]:
     """The slices of one volume in order, their grid, and what was passed over."""
     series, chosen = choose(group(files.images), choice.series)
     notes = (*files.notes, *chosen)
     volumes = _frames(series)
     slices = volumes.pick(choice.frame)
-    found = stack([image.plane for image in slices], strict=choice.strict, also=volumes.faults)
+    found = fit_grid([image.plane for image in slices], strict=choice.strict, also=volumes.faults)
     slices = [slices[index] for index in found.order]
     if len(slices) == 1:
         notes = (*notes, "The scan is a single slice: volume and mask are of this slice alone.")
     return slices, found, (*notes, *volumes.repairs)
 
 
-def _frames(series: Series) -> Frames:
+def _frames(series: Series) -> SeriesVolumes:
     """The volumes of a series, after a check of each slice by itself."""
     slices = series.slices
     _check_series(series)
     _check_slices(slices)
-    check_alike([image.plane for image in slices])
-    return frames(slices, dicom_pixels.digester())
+    check_consistent([image.plane for image in slices])
+    return split_volumes(slices, dicom_pixels.digester())
 
 
 def _check_series(series: Series) -> None:
@@ -217,7 +217,7 @@ def _check_slices(slices: Sequence[DicomImage]) -> None:
     dicom_pixels.check_encodings(slices)
 
 
-def _source(slices: Sequence[DicomImage], found: Stack) -> SourceImages:
+def _source(slices: Sequence[DicomImage], found: SliceGrid) -> SourceImages:
     rows, columns = slices[0].plane.size
     return SourceImages(
         tuple(
@@ -242,7 +242,7 @@ def _values(
     slabs = dicom_pixels.slabs(slices, notes)
     if not source.is_regular:
         fill = _AIR_HU if slices[0].modality == "CT" else _NO_SIGNAL
-        return regrid(slabs, source, shape, fill), tuple(notes)
+        return resample_slices(slabs, source, shape, fill), tuple(notes)
     held = list(slabs)
     dtype = np.result_type(*{slab.dtype for slab in held})
     values = np.empty(shape, dtype, order="F")

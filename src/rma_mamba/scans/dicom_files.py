@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from rma_mamba.errors import ScanError
 from rma_mamba.scans.dicom_image import DicomImage, frames_of, open_image
-from rma_mamba.scans.entries import Entry
-from rma_mamba.scans.stack import MOST_MISSING
+from rma_mamba.scans.input_files import InputFile
+from rma_mamba.scans.slice_grid import MAX_MISSING_FRACTION
 
 _SUFFIXES = (".dcm", ".dicom", ".ima")
 
@@ -34,7 +34,7 @@ class Files:
         return (*_strange(self.strangers), *_damage(self.damaged), *_ignored(len(others)))
 
 
-def read_files(entries: Sequence[Entry], *, strict: bool = False) -> Files:
+def read_files(entries: Sequence[InputFile], *, strict: bool = False) -> Files:
     """Tell the DICOM images among files.
 
     Args:
@@ -59,7 +59,7 @@ def read_files(entries: Sequence[Entry], *, strict: bool = False) -> Files:
         except Exception:  # functional groups that are damaged raise exceptions of any type
             image = None
         damaged += is_dicom and image is None and not directory
-    if damaged and (strict or damaged > MOST_MISSING * len(found)):
+    if damaged and (strict or damaged > MAX_MISSING_FRACTION * len(found)):
         files = "DICOM file" if damaged == 1 else "DICOM files"
         raise ScanError(
             f"{damaged} {files} of the scan cannot be read (cut off or damaged); expected a complete "

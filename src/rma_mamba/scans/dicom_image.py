@@ -27,8 +27,8 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from rma_mamba.scans.entries import Entry
-from rma_mamba.scans.stack import Plane
+from rma_mamba.scans.input_files import InputFile
+from rma_mamba.scans.slice_grid import Plane
 
 # Elements that tell slices from the rest, place them, and tell the volumes of one series apart. Of the
 # patient only the identifier, which two patients in one folder do not share; it is never shown.
@@ -109,7 +109,7 @@ class DicomImage:
         frame: The frame's number, from 1; None for a file as a whole.
     """
 
-    entry: Entry
+    entry: InputFile
     header: pydicom.Dataset
     syntax: UID
     frame: int | None = None
@@ -222,7 +222,7 @@ def claims_dicom(head: bytes) -> tuple[bool, bool]:
     return claims, claims or head[:2] in FIRST_GROUPS
 
 
-def open_image(entry: Entry) -> tuple[DicomImage | None, bool]:
+def open_image(entry: InputFile) -> tuple[DicomImage | None, bool]:
     """The file's header if it is readable DICOM, and whether it claims to be DICOM at all."""
     with entry.open() as stream:
         claims, possible = claims_dicom(stream.read(132))
@@ -237,7 +237,7 @@ def open_image(entry: Entry) -> tuple[DicomImage | None, bool]:
             return None, claims
 
 
-def _parsed(entry: Entry, stream: Any, claims: bool) -> tuple[DicomImage | None, bool]:
+def _parsed(entry: InputFile, stream: Any, claims: bool) -> tuple[DicomImage | None, bool]:
     check_inflated(stream)
     tags: list[Any] = [*_TAGS, *_GROUPS]
     header = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags)

@@ -28,7 +28,7 @@ from pydicom.uid import (
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import jpeg_lossless
 from rma_mamba.scans.dicom_image import DicomImage, check_inflated
-from rma_mamba.scans.lean import lean_values
+from rma_mamba.scans.dtypes import compact_values
 
 # Which of the installed libraries decodes what: the same one wherever others are installed as well.
 _DECODERS = {
@@ -81,7 +81,7 @@ def slabs(images: Sequence[DicomImage], notes: dict[str, None]) -> Iterator[npt.
             signed = image.integer("PixelRepresentation") == 1
             top = -1 if signed else 2 ** image.integer("BitsStored") - 1
             pixels = top - pixels.astype(np.int64)
-        slab, repairs = lean_values(pixels.T[:, :, None], *_rescale(image))
+        slab, repairs = compact_values(pixels.T[:, :, None], *_rescale(image))
         notes.update(dict.fromkeys(repairs))
         yield slab[:, :, 0]
 

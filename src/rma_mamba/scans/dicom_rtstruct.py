@@ -17,11 +17,11 @@ from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 from pydicom.valuerep import format_number_as_ds
 
-from rma_mamba.scans import dicom_source
+from rma_mamba.conventions import LIVER_RGB
+from rma_mamba.scans import dicom_objects
+from rma_mamba.scans.checks import require_source_images
 from rma_mamba.scans.contours import outlines
-from rma_mamba.scans.dicom_seg import LIVER_RGB
-from rma_mamba.scans.dicom_source import ANATOMY, LIVER, NAME, SERIES_NUMBERS
-from rma_mamba.scans.writing import checked_source
+from rma_mamba.scans.dicom_objects import ANATOMY, LIVER, NAME, SERIES_NUMBERS
 from rma_mamba.source_images import SourceImage, SourceImages
 from rma_mamba.volume import Mask
 
@@ -38,15 +38,15 @@ def write(mask: Mask, path: Path) -> None:
         ConfigError: The scan was no DICOM.
         ScanError: The scan's headers lack what the object needs, or the file cannot be written.
     """
-    source = checked_source(mask.source_images, _WHAT)
-    with dicom_source.building(_WHAT):
-        headers = dicom_source.image_headers(mask, source)
+    source = require_source_images(mask.source_images, _WHAT)
+    with dicom_objects.building(_WHAT):
+        headers = dicom_objects.image_headers(mask, source)
         structures = _empty(headers[0])
         structures.ReferencedFrameOfReferenceSequence = [_references(source, headers)]
         structures.StructureSetROISequence = [_roi(headers[0])]
         structures.ROIContourSequence = [_contours(mask, source, headers)]
         structures.RTROIObservationsSequence = [_observation()]
-    dicom_source.save(structures, path, _WHAT)
+    dicom_objects.save(structures, path, _WHAT)
 
 
 def _empty(header: Dataset) -> hd.SOPClass:
@@ -72,7 +72,7 @@ def _empty(header: Dataset) -> hd.SOPClass:
         referring_physician_name=header.ReferringPhysicianName,
         series_description=f"Liver contours ({NAME})",
         specific_character_set=header.get("SpecificCharacterSet"),
-        **dicom_source.equipment(),
+        **dicom_objects.equipment(),
     )
     structures.copy_patient_and_study_information(header)
     structures.FrameOfReferenceUID = header.FrameOfReferenceUID
@@ -119,7 +119,7 @@ def _roi(header: Dataset) -> Dataset:
 
 
 def _contours(mask: Mask, source: SourceImages, headers: list[Dataset]) -> Dataset:
-    column_mm, row_mm = dicom_source.axes_lps(mask)
+    column_mm, row_mm = dicom_objects.axes_lps(mask)
     planes = source.on_slices(mask.labels)
     item = Dataset()
     item.ReferencedROINumber = 1

@@ -14,13 +14,12 @@ import pydicom
 from pydicom.sr.codedict import codes
 from pydicom.valuerep import format_number_as_ds
 
-from rma_mamba.scans import dicom_source
-from rma_mamba.scans.dicom_source import ANATOMY, LIVER, NAME, SERIES_NUMBERS
-from rma_mamba.scans.writing import checked_source
+from rma_mamba.conventions import LIVER_RGB
+from rma_mamba.scans import dicom_objects
+from rma_mamba.scans.checks import require_source_images
+from rma_mamba.scans.dicom_objects import ANATOMY, LIVER, NAME, SERIES_NUMBERS
 from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
-
-LIVER_RGB = (221, 130, 101)  # the colour of "liver" in the terminologies of DICOM viewers
 
 _WHAT = "DICOM SEG"
 
@@ -36,9 +35,9 @@ def write(mask: Mask, path: Path) -> None:
         ConfigError: The scan was no DICOM.
         ScanError: The scan's headers lack what the object needs, or the file cannot be written.
     """
-    source = checked_source(mask.source_images, _WHAT)
-    with dicom_source.building(_WHAT):
-        headers = dicom_source.image_headers(mask, source)
+    source = require_source_images(mask.source_images, _WHAT)
+    with dicom_objects.building(_WHAT):
+        headers = dicom_objects.image_headers(mask, source)
         frames = np.ascontiguousarray(source.on_slices(mask.labels).transpose(2, 1, 0))
         segmentation = hd.seg.Segmentation(
             source_images=_images(source, headers),
@@ -53,13 +52,13 @@ def write(mask: Mask, path: Path) -> None:
             content_label="LIVER",
             content_description="Liver, segmented automatically",
             series_description=f"Liver segmentation ({NAME})",
-            **dicom_source.equipment(),
+            **dicom_objects.equipment(),
         )
         if "ContentCreatorName" not in segmentation:
             segmentation.ContentCreatorName = None  # may be empty, but not missing
         _settle_spacing(segmentation, mask, source)
         _name_frames(segmentation, source)
-    dicom_source.save(segmentation, path, _WHAT)
+    dicom_objects.save(segmentation, path, _WHAT)
 
 
 def _description() -> hd.seg.SegmentDescription:
@@ -83,7 +82,7 @@ def _images(source: SourceImages, headers: list[pydicom.Dataset]) -> list[pydico
 
     Those of other echoes or phases lie at the same places, which it refuses.
     """
-    images = dicom_source.unique(headers)
+    images = dicom_objects.unique(headers)
     if source.slices[0].frame is not None:
         groups = images[0].PerFrameFunctionalGroupsSequence
         read = [groups[(image.frame or 1) - 1] for image in source.slices]
@@ -112,5 +111,5 @@ def _settle_spacing(segmentation: pydicom.Dataset, mask: Mask, source: SourceIma
     measures = segmentation.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
     heights = source.offsets[:, 2]
     if "SpacingBetweenSlices" not in measures and np.array_equal(heights, heights.round()):
-        step_mm = dicom_source.slice_step_mm(mask)
+        step_mm = dicom_objects.slice_step_mm(mask)
         measures.SpacingBetweenSlices = format_number_as_ds(round(step_mm, 6))

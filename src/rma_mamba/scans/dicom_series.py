@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.scans.dicom_image import MADE, DicomImage
-from rma_mamba.scans.stack import SAME_PLACE_MM
+from rma_mamba.scans.slice_grid import SAME_POSITION_MM
 
 SEGMENTED = {"CT", "MR", ""}
 
@@ -118,7 +118,7 @@ class Series:
             return np.zeros(0)
         placed = [place for image in self.slices if (place := image.place)]
         along = np.sort(np.array(placed).reshape(-1, 3) @ self.normal)
-        return along[np.diff(along, prepend=-np.inf) >= SAME_PLACE_MM]
+        return along[np.diff(along, prepend=-np.inf) >= SAME_POSITION_MM]
 
     @cached_property
     def step_mm(self) -> float:

@@ -19,9 +19,9 @@ from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
 from rma_mamba.errors import ScanError
-from rma_mamba.scans import dicom_source
-from rma_mamba.scans.dicom_source import ANATOMY, LIVER, NAME, SERIES_NUMBERS
-from rma_mamba.scans.writing import checked_source
+from rma_mamba.scans import dicom_objects
+from rma_mamba.scans.checks import require_source_images
+from rma_mamba.scans.dicom_objects import ANATOMY, LIVER, NAME, SERIES_NUMBERS
 from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
 
@@ -67,9 +67,9 @@ def write(
         ConfigError: The scan was no DICOM.
         ScanError: The scan's headers lack what the object needs, or the file cannot be written.
     """
-    source = checked_source(mask.source_images, _WHAT)
-    with dicom_source.building(_WHAT):
-        headers = dicom_source.image_headers(mask, source)
+    source = require_source_images(mask.source_images, _WHAT)
+    with dicom_objects.building(_WHAT):
+        headers = dicom_objects.image_headers(mask, source)
         segment = pydicom.dcmread(segmentation) if segmentation else None
         group = _group(source, headers, segment, values)
         for comment in comments:
@@ -80,7 +80,7 @@ def write(
             [group],
         )
         report = sr.Comprehensive3DSR(
-            evidence=[*dicom_source.unique(headers), *([segment] if segment else [])],
+            evidence=[*dicom_objects.unique(headers), *([segment] if segment else [])],
             content=content[0],
             series_instance_uid=hd.UID(),
             series_number=SERIES_NUMBERS["SR"],
@@ -88,9 +88,9 @@ def write(
             instance_number=1,
             is_complete=True,
             series_description=f"Liver measurements ({NAME})",
-            **dicom_source.equipment(),
+            **dicom_objects.equipment(),
         )
-    dicom_source.save(report, path, _WHAT)
+    dicom_objects.save(report, path, _WHAT)
 
 
 def _group(
@@ -150,7 +150,7 @@ def _segment_reference(
 def _images(source: SourceImages, headers: list[Dataset]) -> list[tuple[Dataset, list[int] | None]]:
     """Each image object once, with the numbers of its frames if it has several."""
     frames = [image.frame for image in source.slices if image.frame is not None]
-    return [(header, frames or None) for header in dicom_source.unique(headers)]
+    return [(header, frames or None) for header in dicom_objects.unique(headers)]
 
 
 def _measured(values: Mapping[str, float | None]) -> list[sr.Measurement]:

@@ -18,8 +18,8 @@ from PIL import Image, ImageSequence
 
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.scans.checks import check_frame, check_size, doubts
-from rma_mamba.scans.kinds import picture_files
-from rma_mamba.scans.lean import lean_values
+from rma_mamba.scans.dtypes import compact_values
+from rma_mamba.scans.formats import image_files
 from rma_mamba.volume import Geometry, Volume
 
 # No slice is larger than a digitised film.
@@ -46,7 +46,7 @@ def read(path: Path, frame: int | None, spacing_mm: tuple[float, ...] | None) ->
     """
     check_frame(frame, 1)
     spacing, notes = _spacing(spacing_mm)
-    files = sorted(picture_files(path), key=_by_number) if path.is_dir() else [path]
+    files = sorted(image_files(path), key=_by_number) if path.is_dir() else [path]
     pictures = [picture for file in files for picture in _pages(file)]
     shapes = {picture.shape for picture in pictures}
     if len(shapes) > 1:
@@ -56,7 +56,7 @@ def read(path: Path, frame: int | None, spacing_mm: tuple[float, ...] | None) ->
             "Put the slices of one scan into a folder of their own."
         )
     values = np.stack([picture.T for picture in pictures], axis=2)
-    values, repairs = lean_values(np.asfortranarray(values), 1, 0)
+    values, repairs = compact_values(np.asfortranarray(values), 1, 0)
     check_size(values.shape)
     i, j, k = values.shape
     affine = np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])

@@ -19,7 +19,7 @@ import SimpleITK as sitk  # noqa: N813 - as everybody writes it
 
 from rma_mamba.errors import ScanError
 from rma_mamba.scans.checks import check_frame, check_size, doubts
-from rma_mamba.scans.lean import lean_values
+from rma_mamba.scans.dtypes import compact_values
 from rma_mamba.scans.stream import MAX_GZIP_RATIO
 from rma_mamba.volume import Geometry, Volume
 
@@ -63,7 +63,7 @@ def read(path: Path, frame: int | None = None) -> Volume:
     affine[:3, 3] = image.GetOrigin()
     geometry = Geometry(shape, _LPS_TO_RAS @ affine)
     raw = sitk.GetArrayFromImage(image).transpose()
-    values, repairs = lean_values(raw, 1, 0)
+    values, repairs = compact_values(raw, 1, 0)
     guess = () if placed else ("The header gives no orientation: left and right are a guess.",)
     return Volume(values, geometry, None, None, (*guess, *repairs, *doubts(values, geometry)))
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from rma_mamba.errors import GridError, ScanError
 from rma_mamba.files import atomic_write
 from rma_mamba.scans.checks import check_frame, check_size, doubts
-from rma_mamba.scans.lean import lean_values
+from rma_mamba.scans.dtypes import compact_values
 from rma_mamba.scans.nifti_grid import GridHeader, fresh_grid, locate, unit_in_mm
 from rma_mamba.scans.stream import largest_content, open_stream, read_exactly, skip, too_short
 from rma_mamba.volume import Geometry, Mask, Volume
@@ -88,7 +88,7 @@ def read(path: Path, frame: int | None = None) -> Volume:
         skip(stream, size * (volumes - number))
         stream.read(1)  # reaches the end of a gzip stream, where its checksum is compared
     voxels = raw.view(dtype).reshape(shape, order="F")
-    values, repairs = lean_values(voxels, *_scaling(header))
+    values, repairs = compact_values(voxels, *_scaling(header))
     return Volume(values, geometry, None, grid, (*warnings, *repairs, *doubts(values, geometry)))
 
 
@@ -161,10 +161,10 @@ def from_array(raw: npt.NDArray[Any], affine: Any) -> Volume:
     check_size(shape)
     geometry = Geometry(shape, affine)
     raw = raw.reshape(shape)
-    # lean_values may use the memory that it is given; this is the caller's
+    # compact_values may use the memory that it is given; this is the caller's
     raw = raw.view(np.uint8) if raw.dtype.kind == "b" else raw
     raw = raw.copy() if raw.dtype.kind == "f" or not raw.dtype.isnative else raw
-    values, repairs = lean_values(raw, 1, 0)
+    values, repairs = compact_values(raw, 1, 0)
     return Volume(values, geometry, None, None, (*repairs, *doubts(values, geometry)))
 
 

@@ -13,7 +13,7 @@ from rma_mamba.source_images import SourceImages, mixed, sampled
 Image = npt.NDArray[Any]
 
 
-def regrid(
+def resample_slices(
     slabs: Iterator[Image], source: SourceImages, shape: tuple[int, int, int], fill: float
 ) -> npt.NDArray[Any]:
     """Values [i, j, k] on a regular grid from slices, linearly along k and within each slice.

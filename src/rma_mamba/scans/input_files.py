@@ -16,7 +16,7 @@ MAX_FILES = 100_000
 
 
 @dataclass(frozen=True)
-class Entry:
+class InputFile:
     """One file.
 
     Args:
@@ -52,26 +52,26 @@ class Entry:
             return stream.read()
 
 
-def of_file(path: Path) -> Entry:
+def from_path(path: Path) -> InputFile:
     """The entry of a file on disk."""
-    return Entry(str(path), path.stat().st_size, partial(_opened, path), path)
+    return InputFile(str(path), path.stat().st_size, partial(_opened, path), path)
 
 
 def _opened(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def of_folder(folder: Path) -> list[Entry]:
+def files_below(folder: Path) -> list[InputFile]:
     """The files in a folder and in the folders below it, by name; links to folders are not followed.
 
     Raises:
         ScanError: There are more than `MAX_FILES`.
     """
-    found: list[Entry] = []
+    found: list[InputFile] = []
     for place, below, names in os.walk(folder, onerror=_refused):
         below.sort()
         paths = [Path(place) / name for name in sorted(names)]
-        found += [of_file(path) for path in paths if path.is_file()]
+        found += [from_path(path) for path in paths if path.is_file()]
         if len(found) > MAX_FILES:
             raise too_many(MAX_FILES)
     return found

@@ -14,7 +14,7 @@ NOT_FINITE = "voxels were not finite numbers"  # in the sentence on what was rep
 _INT16 = np.iinfo(np.int16)
 
 
-def lean_values(
+def compact_values(
     raw: npt.NDArray[Any], slope: float, intercept: float
 ) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
     """`raw` * slope + intercept, without NaN or infinity, and a sentence on what was replaced.

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask, Volume
 
-MaskKind = Literal["nifti", "dicom_seg", "dicom_rtstruct", "stl", "obj"]
-MASK_KINDS = get_args(MaskKind)
+MaskFormat = Literal["nifti", "dicom_seg", "dicom_rtstruct", "stl", "obj"]
+MASK_FORMATS = get_args(MaskFormat)
 
 # Kinds of DICOM objects: of scans that are DICOM only.
-DICOM_KINDS = ("dicom_seg", "dicom_rtstruct", "dicom_sr")
+DICOM_FORMATS = ("dicom_seg", "dicom_rtstruct", "dicom_sr")
 
 # The longer ending first: a name is stripped of the first that fits.
 _ENDINGS: dict[str, tuple[str, ...]] = {
@@ -29,10 +28,10 @@ _ENDINGS: dict[str, tuple[str, ...]] = {
     "stl": (".stl",),
     "obj": (".obj",),
 }
-ALL_ENDINGS = (".nii.gz", ".nii", ".dcm", ".stl", ".obj")
+MASK_SUFFIXES = (".nii.gz", ".nii", ".dcm", ".stl", ".obj")
 
 
-def write_mask(mask: Mask, path: str | os.PathLike[str], kind: MaskKind | None = None) -> None:
+def write_mask(mask: Mask, path: str | os.PathLike[str], kind: MaskFormat | None = None) -> None:
     """Write a mask in one of several kinds of files; it appears complete or not at all.
 
     - "nifti" (.nii, .nii.gz): uint8 {0, 1} on the scan's own grid; equal masks give equal bytes. A mask of a
@@ -53,8 +52,8 @@ def write_mask(mask: Mask, path: str | os.PathLike[str], kind: MaskKind | None =
         ScanError: The file cannot be written, or the scan's headers lack what a DICOM object needs.
     """
     out = Path(path)
-    kind = kind or kind_of_mask(out)
-    check_ending(out, kind, "mask")
+    kind = kind or mask_format(out)
+    check_suffix(out, kind, "mask")
     if kind == "nifti":
         from rma_mamba.scans import nifti
 
@@ -68,9 +67,9 @@ def write_mask(mask: Mask, path: str | os.PathLike[str], kind: MaskKind | None =
 
         dicom_rtstruct.write(mask, out)
     else:
-        from rma_mamba.scans import mesh
+        from rma_mamba.scans import mesh_files
 
-        (mesh.write_stl if kind == "stl" else mesh.write_obj)(mask, out)
+        (mesh_files.write_stl if kind == "stl" else mesh_files.write_obj)(mask, out)
 
 
 def write_report(
@@ -94,32 +93,14 @@ def write_report(
         ConfigError: The path has another ending, or the scan was no DICOM.
         ScanError: The file cannot be written, or the scan's headers lack what the object needs.
     """
-    check_ending(Path(path), "dicom_sr", "report")
+    check_suffix(Path(path), "dicom_sr", "report")
     from rma_mamba.scans import dicom_sr
 
     seg = Path(segmentation) if segmentation is not None else None
     dicom_sr.write(mask, values, Path(path), comments=comments, segmentation=seg)
 
 
-def checked_source(source: SourceImages | None, kind: str) -> SourceImages:
-    """The images that a DICOM object refers to.
-
-    Args:
-        source: Those of a volume or mask.
-        kind: What is to be made, for the error.
-
-    Raises:
-        ConfigError: There are none: the scan was no DICOM.
-    """
-    if source is None:
-        raise ConfigError(
-            f"the scan is no DICOM, and {kind} has to refer to DICOM images; expected a DICOM scan. "
-            "Give the DICOM series as the scan, or choose another kind of output."
-        )
-    return source
-
-
-def kind_of_mask(path: Path) -> MaskKind:
+def mask_format(path: Path) -> MaskFormat:
     """The kind of mask that a path's ending stands for.
 
     Raises:
@@ -127,15 +108,15 @@ def kind_of_mask(path: Path) -> MaskKind:
     """
     name = path.name.lower()
     for kind, endings in _ENDINGS.items():
-        if kind in MASK_KINDS and name.endswith(endings):
-            return cast("MaskKind", kind)
+        if kind in MASK_FORMATS and name.endswith(endings):
+            return cast("MaskFormat", kind)
     raise ConfigError(
-        f"the output file has another ending than masks have; expected {_either(ALL_ENDINGS)}. "
+        f"the output file has another ending than masks have; expected {_either(MASK_SUFFIXES)}. "
         "Give a name with one of these endings, or a folder."
     )
 
 
-def check_ending(path: Path, kind: str, what: str) -> None:
+def check_suffix(path: Path, kind: str, what: str) -> None:
     """See that a path ends as files of this kind do.
 
     Raises:
@@ -167,7 +148,7 @@ def write_scan(volume: Volume, path: str | os.PathLike[str]) -> None:
         ScanError: The file cannot be written.
     """
     out = Path(path)
-    check_ending(out, "nifti", "scan")
+    check_suffix(out, "nifti", "scan")
     from rma_mamba.scans import nifti
 
     nifti.write_volume(volume, out)

@@ -11,7 +11,7 @@ import numpy as np
 
 from rma_mamba.scans.checks import check_frame
 from rma_mamba.scans.dicom_image import DicomImage
-from rma_mamba.scans.stack import SAME_PLACE_MM, Plane, heights_of
+from rma_mamba.scans.slice_grid import SAME_POSITION_MM, Plane, positions_along_normal
 
 # What tells the volumes of one series apart, with the word for it.
 _KEYWORDS = {
@@ -35,7 +35,7 @@ Digest = Callable[[DicomImage], bytes]
 
 
 @dataclass(frozen=True, eq=False)
-class Frames:
+class SeriesVolumes:
     """The volumes of one series.
 
     Args:
@@ -60,7 +60,7 @@ class Frames:
         return self.volumes[check_frame(frame, len(self.volumes), self.differ) - 1]
 
 
-def frames(slices: Sequence[DicomImage], digest: Digest) -> Frames:
+def split_volumes(slices: Sequence[DicomImage], digest: Digest) -> SeriesVolumes:
     """Tell the volumes of a series apart, and pass over copies.
 
     Args:
@@ -71,7 +71,7 @@ def frames(slices: Sequence[DicomImage], digest: Digest) -> Frames:
     places = _places([image.plane for image in unique])
     most = max(Counter(places).values())
     if most == 1:
-        return Frames([unique], "", *_told(copies, 0))
+        return SeriesVolumes([unique], "", *_told(copies, 0))
     keywords = [word for word in _KEYWORDS if _tells_apart(word, unique, places, most)]
     groups: dict[tuple[tuple[float, str], ...], list[int]] = {}
     for index, image in enumerate(unique):
@@ -84,7 +84,7 @@ def frames(slices: Sequence[DicomImage], digest: Digest) -> Frames:
         volumes += split
         copies, retakes = copies + same, retakes + other
     words = dict.fromkeys(_KEYWORDS[keyword] for keyword in keywords)
-    return Frames(volumes, " and ".join(words), *_told(copies, retakes))
+    return SeriesVolumes(volumes, " and ".join(words), *_told(copies, retakes))
 
 
 def _split(
@@ -153,10 +153,12 @@ def _without_copies(slices: Sequence[DicomImage]) -> tuple[list[DicomImage], int
 
 def _places(planes: Sequence[Plane]) -> list[int]:
     """A number for each slice, the same for slices at one place."""
-    heights = heights_of(planes)
+    heights = positions_along_normal(planes)
     order = np.argsort(heights, kind="stable")
     numbers = np.empty(len(planes), int)
-    numbers[order] = np.cumsum(np.diff(heights[order], prepend=heights[order][0]) >= SAME_PLACE_MM)
+    numbers[order] = np.cumsum(
+        np.diff(heights[order], prepend=heights[order][0]) >= SAME_POSITION_MM
+    )
     found: list[int] = numbers.tolist()
     return found
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 from rma_mamba.scans.stream import not_a_file
 
-Kind = Literal["dicom", "zip", "itk", "picture", "pictures", "nifti"]
+ScanFormat = Literal["dicom", "zip", "itk", "picture", "pictures", "nifti"]
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"BM")
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
@@ -21,7 +21,7 @@ _META_FIELDS = (b"ObjectType", b"NDims", b"Comment")
 _NOTES = (".txt", ".json", ".csv", ".xml", ".md", ".ini", ".db")
 
 
-def kind_of(path: Path) -> Kind:
+def detect_format(path: Path) -> ScanFormat:
     """The kind of what lies at a path; "nifti" also for what is of no known kind.
 
     Raises:
@@ -29,7 +29,7 @@ def kind_of(path: Path) -> Kind:
         OSError: It cannot be opened.
     """
     if path.is_dir():
-        return "pictures" if picture_files(path) else "dicom"
+        return "pictures" if image_files(path) else "dicom"
     if not path.is_file():
         raise not_a_file()
     with path.open("rb") as file:
@@ -43,9 +43,9 @@ def kind_of(path: Path) -> Kind:
     return "picture" if head.startswith(_PICTURES) else "nifti"
 
 
-def picture_files(folder: Path) -> list[Path]:
+def image_files(folder: Path) -> list[Path]:
     """The pictures of a folder that holds nothing else, in no order; else none."""
     files = [path for path in folder.iterdir() if not path.name.startswith(".")]
     files = [path for path in files if path.suffix.lower() not in _NOTES]
-    pictures = all(path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() for path in files)
+    pictures = all(path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() for path in files)
     return files if pictures else []

@@ -23,7 +23,7 @@ Points = npt.NDArray[np.float64]
 _DIRECTION_TOLERANCE = 1e-3
 
 # Two positions closer than this are one place in the body.
-SAME_PLACE_MM = 0.01
+SAME_POSITION_MM = 0.01
 
 # Uneven steps that rounding explains: 1 % of the step, or 0.05 mm, whichever is more.
 _STEP_TOLERANCE = 0.01
@@ -36,7 +36,7 @@ _STRAY_SLOPE = 0.0035
 # What can be repaired: gaps no wider than a vertebra is high, fewer slices missing than half of those that
 # are there, and a drift of less than half of the image.
 _WIDEST_GAP_MM = 30.0
-MOST_MISSING = 0.5
+MAX_MISSING_FRACTION = 0.5
 _MOST_DRIFT = 0.5
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -64,7 +64,7 @@ class Plane:
 
 
 @dataclass(frozen=True, eq=False)
-class Stack:
+class SliceGrid:
     """Slices in order, and the one regular grid on which they lie or are brought.
 
     Args:
@@ -80,7 +80,9 @@ class Stack:
     repairs: tuple[str, ...] = ()
 
 
-def stack(planes: Sequence[Plane], *, strict: bool = False, also: Sequence[str] = ()) -> Stack:
+def fit_grid(
+    planes: Sequence[Plane], *, strict: bool = False, also: Sequence[str] = ()
+) -> SliceGrid:
     """Bring slices into order and find their grid.
 
     Slices that lie evenly and straight above each other are the grid. Otherwise (missing slices, uneven
@@ -96,7 +98,7 @@ def stack(planes: Sequence[Plane], *, strict: bool = False, also: Sequence[str] 
             so unevenly that no grid can be told; if strict, uneven in any way.
         GridError: The directions of a slice are not perpendicular unit vectors, or a spacing is not positive.
     """
-    check_alike(planes)
+    check_consistent(planes)
     rows, columns = planes[0].size
     check_size((columns, rows, len(planes)))
     axes = _axes(planes[0])
@@ -107,7 +109,7 @@ def stack(planes: Sequence[Plane], *, strict: bool = False, also: Sequence[str] 
         _refuse_if(strict, also)
         step = axes[2] * _thickness(planes[0])
         geometry = _grid(planes[0], (columns, rows, 1), step, positions[0])
-        return Stack(order.tolist(), geometry, np.zeros((1, 3)))
+        return SliceGrid(order.tolist(), geometry, np.zeros((1, 3)))
     _check_apart(positions @ axes[2])
     heights, faults = _heights(positions @ axes[2])
     tilt = _tilt(positions, axes[2])
@@ -125,7 +127,7 @@ def stack(planes: Sequence[Plane], *, strict: bool = False, also: Sequence[str] 
     offsets[:, 2] = heights
     check_size((columns, rows, count))
     geometry = _grid(planes[0], (columns, rows, count), step, start)
-    return Stack(order.tolist(), geometry, offsets, tuple(fault.repaired for fault in faults))
+    return SliceGrid(order.tolist(), geometry, offsets, tuple(fault.repaired for fault in faults))
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def _refuse_if(strict: bool, found: Sequence[str]) -> None:
         )
 
 
-def heights_of(planes: Sequence[Plane]) -> Points:
+def positions_along_normal(planes: Sequence[Plane]) -> Points:
     """Where parallel slices lie along their normal, in mm."""
     positions = np.array([plane.position for plane in planes], dtype=np.float64)
     heights: Points = positions @ _axes(planes[0])[2]
@@ -168,7 +170,7 @@ def _grid(plane: Plane, shape: tuple[int, int, int], step: Points, start: Points
     return Geometry(shape, _LPS_TO_RAS @ affine)
 
 
-def check_alike(planes: Sequence[Plane]) -> None:
+def check_consistent(planes: Sequence[Plane]) -> None:
     """All slices have one size, one orientation and one pixel spacing, and these make sense."""
     sizes = sorted({plane.size for plane in planes})
     if len(sizes) > 1:
@@ -221,7 +223,7 @@ def _thickness(plane: Plane) -> float:
 
 
 def _check_apart(heights: Points) -> None:
-    shared = int(np.count_nonzero(np.diff(heights) < SAME_PLACE_MM))
+    shared = int(np.count_nonzero(np.diff(heights) < SAME_POSITION_MM))
     if shared:
         raise ScanError(
             f"{shared} of {len(heights)} slices lie at the position of another one (several echoes, "
@@ -263,7 +265,7 @@ def _missing(missing: int, span: str, count: int, widest_mm: float) -> _Fault:
         f"About {missing} {slices} of the series {seem} missing ({span}): {were} filled in from the slices "
         "beside the gap, and the mask there is a guess."
     )
-    if missing <= MOST_MISSING * count and widest_mm <= _WIDEST_GAP_MM:
+    if missing <= MAX_MISSING_FRACTION * count and widest_mm <= _WIDEST_GAP_MM:
         return _Fault(found, repaired)
     return _Fault(found, repaired, f"{found}; expected even steps. {_EXPORT}.")
 
