@@ -110,7 +110,9 @@ def test_dicom_of_a_scan_that_is_none_is_refused_before_the_network(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("writer", ["write_mask", "write_report", "write_csv", "quantify"])
+@pytest.mark.parametrize(
+    "writer", ["write_mask", "write_structured_report", "write_csv", "quantify"]
+)
 def test_if_one_writer_fails_nothing_is_there_and_older_files_stay(
     command, segmenter, dicom, tmp_path, monkeypatch, writer: str
 ) -> None:

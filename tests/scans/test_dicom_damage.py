@@ -29,7 +29,7 @@ from dicom_series import (
 )
 from jpeg_lossless import compressed
 from rma_mamba.errors import ScanError
-from rma_mamba.scans import count_frames, list_series, read_geometry, read_scan
+from rma_mamba.scans import count_volumes, list_series, read_geometry, read_scan
 
 EXPECTED = stored().transpose(2, 1, 0) - 1024
 SECRETS = ("Doe", "4711", SERIES)
@@ -104,7 +104,7 @@ def test_a_file_cut_off_in_its_header_is_counted_and_its_slice_filled_in(
     assert np.array_equal(volume.values[:, :, kept], EXPECTED[:, :, kept])
     assert np.array_equal(read_geometry(scan).affine, volume.geometry.affine)
     (listed,) = list_series(scan)
-    assert (listed.images, count_frames(scan)) == (4, 1)
+    assert (listed.images, count_volumes(scan)) == (4, 1)
 
 
 def test_wherever_a_file_is_cut_off_the_others_are_read(tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_of_several_volumes_the_damaged_one_is_repaired(tmp_path: Path) -> None:
         data.SOPInstanceUID = f"{SERIES}.{number}"
     cut(SLICES + 2)(slices)
     folder = save(tmp_path, slices)
-    assert read_scan(folder, frame=1).warnings == ()
-    assert "1 DICOM image is cut off" in read_scan(folder, frame=2).warnings[0]
+    assert read_scan(folder, volume=1).warnings == ()
+    assert "1 DICOM image is cut off" in read_scan(folder, volume=2).warnings[0]
 
 
 @pytest.mark.parametrize("syntax", [None, uid.RLELossless])

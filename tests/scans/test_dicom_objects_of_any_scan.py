@@ -15,7 +15,7 @@ import jpeg_lossless
 from ball_series import CENTRE_MM, RADIUS_MM, SIZE, scan
 from clinical_series import PATIENT
 from dicom_series import CORONAL, SERIES, drop, enhanced, save
-from rma_mamba.scans import read_scan, write_mask, write_report
+from rma_mamba.scans import read_scan, write_mask, write_structured_report
 from rma_mamba.volume import Mask
 from seg_readers import (
     assert_valid,
@@ -113,7 +113,7 @@ def named(item: Dataset) -> tuple[str, int | None]:
 
 
 def mask_of(folder: Path, *, frame: int | None = None) -> Mask:
-    volume = read_scan(folder, frame=frame)
+    volume = read_scan(folder, volume=frame)
     labels = (volume.values > BETWEEN_HU).astype(np.uint8)
     return Mask(labels, volume.geometry, volume.header, volume.source_images)
 
@@ -210,7 +210,7 @@ def test_contours_run_around_the_ball_in_the_images_that_they_name(
 def test_a_report_names_the_images_that_were_measured(tmp_path: Path, name: str) -> None:
     written = SERIES_OF[name]()
     mask = mask_of(save(tmp_path / "in", written))
-    write_report(mask, {"volume_ml": 24.0}, tmp_path / "sr.dcm")
+    write_structured_report(mask, {"volume_ml": 24.0}, tmp_path / "sr.dcm")
     data = pydicom.dcmread(tmp_path / "sr.dcm")
     images = {image.instance_uid for image in mask.source_images.slices}
     (study,) = data.CurrentRequestedProcedureEvidenceSequence
@@ -267,6 +267,8 @@ def test_objects_of_repaired_scans_are_valid(tmp_path: Path, name: str) -> None:
     mask = mask_of(save(tmp_path / "in", SERIES_OF[name]()))
     write_mask(mask, tmp_path / "seg.dcm")
     write_mask(mask, tmp_path / "rt.dcm", "dicom_rtstruct")
-    write_report(mask, {"volume_ml": 24.0}, tmp_path / "sr.dcm", segmentation=tmp_path / "seg.dcm")
+    write_structured_report(
+        mask, {"volume_ml": 24.0}, tmp_path / "sr.dcm", segmentation=tmp_path / "seg.dcm"
+    )
     for file in ("seg.dcm", "rt.dcm", "sr.dcm"):
         assert_valid(tmp_path / file)

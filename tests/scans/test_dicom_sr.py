@@ -9,7 +9,7 @@ import pytest
 
 from clinical_series import PATIENT, enhanced_mask, series_mask
 from rma_mamba.errors import ConfigError
-from rma_mamba.scans import write_mask, write_report
+from rma_mamba.scans import write_mask, write_structured_report
 from rma_mamba.volume import Mask
 
 VALUES = {
@@ -28,7 +28,9 @@ def test_highdicom_reads_the_measurements_back(tmp_path: Path, make, with_segmen
     segment = tmp_path / "seg.dcm" if with_segment else None
     if segment:
         write_mask(mask, segment)
-    write_report(mask, VALUES, tmp_path / "sr.dcm", comments=["Cut off."], segmentation=segment)
+    write_structured_report(
+        mask, VALUES, tmp_path / "sr.dcm", comments=["Cut off."], segmentation=segment
+    )
     content = hd.sr.srread(tmp_path / "sr.dcm").content
     volumetric = content.get_volumetric_roi_measurement_groups()
     (group,) = volumetric if segment else content.get_image_measurement_groups()
@@ -48,7 +50,7 @@ def test_highdicom_reads_the_measurements_back(tmp_path: Path, make, with_segmen
 
 def test_it_belongs_to_the_patient_and_says_what_is_doubtful(tmp_path: Path) -> None:
     mask = series_mask(tmp_path / "in")
-    write_report(mask, VALUES, tmp_path / "sr.dcm", comments=["The liver is cut off."])
+    write_structured_report(mask, VALUES, tmp_path / "sr.dcm", comments=["The liver is cut off."])
     data = pydicom.dcmread(tmp_path / "sr.dcm")
     for keyword in ("PatientName", "PatientID", "StudyInstanceUID"):
         assert str(data.get(keyword)) == PATIENT[keyword]
@@ -62,7 +64,7 @@ def test_dcmqi_reads_the_measurements_back(tmp_path: Path) -> None:
         pytest.skip("dcmqi is not installed (pip install dcmqi)")
     mask = series_mask(tmp_path / "in")
     write_mask(mask, tmp_path / "seg.dcm")
-    write_report(mask, VALUES, tmp_path / "sr.dcm", segmentation=tmp_path / "seg.dcm")
+    write_structured_report(mask, VALUES, tmp_path / "sr.dcm", segmentation=tmp_path / "seg.dcm")
     arguments = ["--inputDICOM", tmp_path / "sr.dcm", "--outputMetadata", tmp_path / "sr.json"]
     subprocess.run(["tid1500reader", *arguments], check=True, capture_output=True)
     (group,) = json.loads((tmp_path / "sr.json").read_text())["Measurements"]
@@ -73,4 +75,4 @@ def test_dcmqi_reads_the_measurements_back(tmp_path: Path) -> None:
 def test_a_scan_that_is_no_dicom_is_an_error(tmp_path: Path) -> None:
     mask = series_mask(tmp_path / "in")
     with pytest.raises(ConfigError, match="no DICOM"):
-        write_report(Mask(mask.labels, mask.geometry), VALUES, tmp_path / "sr.dcm")
+        write_structured_report(Mask(mask.labels, mask.geometry), VALUES, tmp_path / "sr.dcm")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clinical_series import ORIENTATIONS, enhanced_mask, series_mask
-from rma_mamba.scans import write_mask, write_report
+from rma_mamba.scans import write_mask, write_structured_report
 from rma_mamba.volume import Mask
 from seg_readers import assert_valid, needs_validator
 
@@ -24,7 +24,7 @@ def test_every_object_is_valid(tmp_path: Path, source: str, empty: bool) -> None
         mask = Mask(np.zeros_like(mask.labels), mask.geometry, mask.header, mask.source_images)
     write_mask(mask, tmp_path / "seg.dcm")
     write_mask(mask, tmp_path / "rt.dcm", "dicom_rtstruct")
-    write_report(mask, VALUES, tmp_path / "a.dcm", comments=["One.", "Two."])
-    write_report(mask, VALUES, tmp_path / "b.dcm", segmentation=tmp_path / "seg.dcm")
+    write_structured_report(mask, VALUES, tmp_path / "a.dcm", comments=["One.", "Two."])
+    write_structured_report(mask, VALUES, tmp_path / "b.dcm", segmentation=tmp_path / "seg.dcm")
     for name in ("seg.dcm", "rt.dcm", "a.dcm", "b.dcm"):
         assert_valid(tmp_path / name)

@@ -26,7 +26,7 @@ from dicom_series import (
     stored,
 )
 from rma_mamba.errors import ConfigError, ScanError
-from rma_mamba.scans import count_frames, read_scan
+from rma_mamba.scans import count_volumes, read_scan
 
 Values = Any
 
@@ -64,13 +64,13 @@ def test_the_volumes_of_a_series_are_told_apart(
     tmp_path: Path, elements: dict[str, Any], words: str
 ) -> None:
     folder = save(tmp_path, phases(3, **elements))
-    assert count_frames(folder) == 3
-    with pytest.raises(ScanError, match="holds 3 volumes") as caught:
+    assert count_volumes(folder) == 3
+    with pytest.raises(ScanError, match="contains 3 volumes") as caught:
         read_scan(folder)
     assert words in str(caught.value)
-    assert "--frame 1 to 3" in str(caught.value)
+    assert "--volume 1 to 3" in str(caught.value)
     for number in (1, 2, 3):
-        volume = read_scan(folder, frame=number)
+        volume = read_scan(folder, volume=number)
         expected = stored().transpose(2, 1, 0) - 1024 + 1000 * (number - 1)
         assert np.array_equal(volume.values, expected)
         assert volume.warnings == ()
@@ -79,34 +79,34 @@ def test_the_volumes_of_a_series_are_told_apart(
 @pytest.mark.parametrize("frame", [0, 4, -1])
 def test_a_frame_that_is_not_there_is_a_wrong_setting(tmp_path: Path, frame: int) -> None:
     with pytest.raises(ConfigError, match="expected 1 to 3"):
-        read_scan(save(tmp_path, phases(3, EchoTime=[1, 2, 3])), frame=frame)
+        read_scan(save(tmp_path, phases(3, EchoTime=[1, 2, 3])), volume=frame)
 
 
 def test_a_plain_series_is_its_own_first_frame(tmp_path: Path) -> None:
     folder = save(tmp_path, series())
-    assert count_frames(folder) == 1
-    assert np.array_equal(read_scan(folder, frame=1).values, read_scan(folder).values)
+    assert count_volumes(folder) == 1
+    assert np.array_equal(read_scan(folder, volume=1).values, read_scan(folder).values)
     with pytest.raises(ConfigError, match="expected 1 to 1"):
-        read_scan(folder, frame=2)
+        read_scan(folder, volume=2)
 
 
 def test_two_things_that_vary_make_a_volume_for_each_pair(tmp_path: Path) -> None:
     slices = phases(4, EchoTime=[1, 1, 2, 2], TemporalPositionIdentifier=[1, 2, 1, 2])
     folder = save(tmp_path, slices)
-    assert count_frames(folder) == 4
-    assert read_scan(folder, frame=4).values.min() == 3000 - 1024
+    assert count_volumes(folder) == 4
+    assert read_scan(folder, volume=4).values.min() == 3000 - 1024
 
 
 def test_a_slice_that_one_volume_lacks_is_filled_in_there_alone(tmp_path: Path) -> None:
     slices = phases(3, EchoTime=[1, 2, 3])
     del slices[SLICES + 2]
     folder = save(tmp_path, slices)
-    assert read_scan(folder, frame=1).warnings == ()
-    volume = read_scan(folder, frame=2)
+    assert read_scan(folder, volume=1).warnings == ()
+    volume = read_scan(folder, volume=2)
     assert volume.geometry.shape[2] == SLICES
     assert "About 1 slice" in volume.warnings[0]
     with pytest.raises(ScanError, match="about 1 slice"):
-        read_scan(folder, frame=2, strict=True)
+        read_scan(folder, volume=2, strict=True)
 
 
 def test_a_series_that_was_sent_twice_is_read_once(tmp_path: Path) -> None:
@@ -161,8 +161,8 @@ def test_the_echoes_of_an_enhanced_object_are_told_apart(tmp_path: Path) -> None
     folder = save(tmp_path, [enhanced(slices)])
     with pytest.raises(ScanError, match="2 volumes that differ in echo time"):
         read_scan(folder)
-    assert read_scan(folder, frame=2).values.min() == 1000 - 1024
-    assert read_scan(folder, frame=2).modality == "MR"
+    assert read_scan(folder, volume=2).values.min() == 1000 - 1024
+    assert read_scan(folder, volume=2).modality == "MR"
 
 
 def test_an_enhanced_object_with_a_gap_is_repaired_as_slices_are(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_an_enhanced_object_that_lies_about_its_frames_is_refused(
 
 def test_jitter_of_a_hundredth_is_no_second_volume(tmp_path: Path) -> None:
     folder = save(tmp_path, edited(shift(2, 2, 0.01)))
-    assert (count_frames(folder), read_scan(folder, strict=True).warnings) == (1, ())
+    assert (count_volumes(folder), read_scan(folder, strict=True).warnings) == (1, ())
 
 
 def test_a_damaged_functional_group_is_a_typed_error(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from rma_mamba.errors import ConfigError, ScanError
-from rma_mamba.scans import count_frames, read_geometry, read_scan
+from rma_mamba.scans import count_volumes, read_geometry, read_scan
 
 ROWS, COLUMNS = 6, 9
 
@@ -30,7 +30,7 @@ def test_one_picture_is_one_axial_slice(tmp_path: Path, end: str) -> None:
     assert volume.geometry.spacing_mm == (0.8, 0.7, 5)
     assert (volume.modality, volume.source_images) == (None, None)
     assert any("taken as axial" in line for line in volume.warnings)
-    assert (count_frames(path), read_geometry(path).shape) == (1, (COLUMNS, ROWS, 1))
+    assert (count_volumes(path), read_geometry(path).shape) == (1, (COLUMNS, ROWS, 1))
 
 
 def test_a_folder_is_stacked_by_the_numbers_in_its_names(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rma_mamba.errors import ConfigError, RmaMambaError, ScanError
 from rma_mamba.inference.given import as_volume
-from rma_mamba.scans import count_frames, read_geometry, read_scan
+from rma_mamba.scans import count_volumes, read_geometry, read_scan
 
 SHAPE = (5, 4, 3)
 TURN = nib.eulerangles.euler2mat(0.3, -0.2, 0.1)
@@ -59,13 +59,13 @@ def test_volumes_of_a_4d_file_are_read_one_by_one(tmp_path: Path, end: str) -> N
     path = tmp_path / f"scan{end}"
     image = sitk.JoinSeries([image_of(part) for part in values])
     sitk.WriteImage(image, str(path))
-    assert count_frames(path) == 2
-    with pytest.raises(ScanError, match="holds 2 volumes"):
+    assert count_volumes(path) == 2
+    with pytest.raises(ScanError, match="contains 2 volumes"):
         read_scan(path)
     with pytest.raises(ConfigError, match="expected 1 to 2"):
-        read_scan(path, frame=3)
+        read_scan(path, volume=3)
     for number in (1, 2):
-        assert np.array_equal(read_scan(path, frame=number).values, values[number - 1].T)
+        assert np.array_equal(read_scan(path, volume=number).values, values[number - 1].T)
 
 
 def test_a_header_without_orientation_is_read_with_a_warning(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from hypothesis.extra.numpy import arrays
 
 from rma_mamba.errors import ConfigError, GridError, RmaMambaError, ScanError
 from rma_mamba.scans import (
-    count_frames,
+    count_volumes,
     nifti,
     read_geometry,
     read_scan,
@@ -330,16 +330,16 @@ def test_a_4d_file_with_one_volume_is_a_scan(tmp_path: Path) -> None:
 def test_each_volume_of_a_4d_file_is_read_by_its_number(tmp_path: Path, end: str) -> None:
     values = np.arange(180, dtype=np.int16).reshape(*SHAPE, 3)
     nib.save(nib.Nifti1Image(values, OBLIQUE), tmp_path / f"scan{end}")
-    assert count_frames(tmp_path / f"scan{end}") == 3
+    assert count_volumes(tmp_path / f"scan{end}") == 3
     for number in (1, 2, 3):
-        volume = read_scan(tmp_path / f"scan{end}", frame=number)
+        volume = read_scan(tmp_path / f"scan{end}", volume=number)
         assert np.array_equal(volume.values, values[..., number - 1])
         write_mask(mask_of(volume), tmp_path / "mask.nii")
         assert nib.load(tmp_path / "mask.nii").shape == SHAPE
     for number in (0, 4):
         with pytest.raises(ConfigError, match="expected 1 to 3"):
-            read_scan(tmp_path / f"scan{end}", frame=number)
-    with pytest.raises(ScanError, match="holds 3 volumes"):
+            read_scan(tmp_path / f"scan{end}", volume=number)
+    with pytest.raises(ScanError, match="contains 3 volumes"):
         read_geometry(tmp_path / f"scan{end}")
 
 
@@ -425,7 +425,7 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], type[RmaMambaError], str]] = {
     "2-D": (lambda: patched(dim=[2, 5, 4, 1, 1, 1, 1, 1]), ScanError, "2-D"),
     "4-D": (lambda: image_of(np.zeros((5, 4, 3, 2))).to_bytes(), ScanError, "2 volumes"),
     "5-D": (lambda: patched(dim=[5, 5, 4, 1, 1, 3, 1, 1]), ScanError, "3 volumes"),
-    "huge": (lambda: patched(dim=[3, 32767, 32767, 32767, 1, 1, 1, 1]), ScanError, "claims"),
+    "huge": (lambda: patched(dim=[3, 32767, 32767, 32767, 1, 1, 1, 1]), ScanError, "declares"),
     "bomb": (
         lambda: gzip.compress(patched(dim=[3, 1024, 1024, 1024, 1, 1, 1, 1])),
         ScanError,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.errors import ScanError
-from rma_mamba.scans import read_scan, volume_of
+from rma_mamba.scans import read_scan, volume_from_memory
 from rma_mamba.volume import Volume
 
 # A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its 4x4 affine (RAS+ mm).
@@ -36,14 +36,14 @@ def as_volume(scan: Scan) -> Volume:
     if isinstance(scan, str | os.PathLike):
         return read_scan(Path(scan))
     if hasattr(scan, "dataobj") and hasattr(scan, "affine"):  # nibabel
-        return volume_of(scan)
+        return volume_from_memory(scan)
     if hasattr(scan, "GetDirection") and hasattr(scan, "GetOrigin"):  # SimpleITK
-        return volume_of(*_from_itk(scan))
+        return volume_from_memory(*_from_itk(scan))
     if isinstance(scan, tuple | list) and len(scan) == 2:
         with suppress(TypeError, ValueError):  # a row of text, or of rows of different lengths
             array, affine = np.asanyarray(scan[0]), np.asarray(scan[1], np.float64)
             if affine.shape == (4, 4):
-                return volume_of(array, affine)
+                return volume_from_memory(array, affine)
     raise ScanError(
         f"the scan is a {type(scan).__name__}; expected a path, a Volume, a nibabel or SimpleITK image, "
         "or an array with its 4x4 affine. Convert it to one of these."

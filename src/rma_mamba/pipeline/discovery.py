@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rma_mamba.errors import ConfigError, RmaMambaError
-from rma_mamba.scans import count_frames, count_studies
+from rma_mamba.scans import count_studies, count_volumes
 
 SCAN_FILES = (".nii.gz", ".nii", ".hdr.gz", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd", ".zip")
 _PAIRED = (".img.gz", ".img")  # a scan by themselves only without a header of the same name
@@ -74,7 +74,7 @@ def apart(case: Case, series: str | None) -> list[Case]:
     A scan that cannot be read is one case, and fails as such.
     """
     try:
-        count = count_frames(case.scan, series=series)
+        count = count_volumes(case.scan, series=series)
     except RmaMambaError:
         return [case]
     if count == 1:

@@ -23,7 +23,7 @@ from rma_mamba.reporting import (
     write_json,
     write_preview,
 )
-from rma_mamba.scans import write_mask, write_report, write_scan
+from rma_mamba.scans import write_mask, write_scan, write_structured_report
 from rma_mamba.scans.checks import require_source_images
 from rma_mamba.scans.writers import (
     DICOM_FORMATS,
@@ -192,7 +192,7 @@ def _write_measured(
     if "csv" in files:
         write_csv(measured, place(files["csv"]))
     if "dicom_sr" in files:
-        write_report(
+        write_structured_report(
             mask,
             measured.record,
             place(files["dicom_sr"]),

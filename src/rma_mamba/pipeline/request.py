@@ -58,7 +58,7 @@ class Reading:
         return read_scan(
             scan,
             series=self.series,
-            frame=None if self.frame == "all" else self.frame,
+            volume=None if self.frame == "all" else self.frame,
             strict=self.strict,
             spacing_mm=self.spacing_mm,
         )

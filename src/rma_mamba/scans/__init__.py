@@ -1,6 +1,6 @@
-"""Scan files in, mask files out. A scan's kind is told from its content, not from its name.
+"""Read scans and write masks. The format of a scan is detected from its content, not from its name.
 
->>> volume = read_scan("patient7/")  # DICOM of any number of series; or a zip, NIfTI, NRRD, MHA, pictures
+>>> volume = read_scan("patient7/")  # a DICOM folder or zip archive, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, BMP
 >>> write_mask(mask, "liver.nii.gz")  # or .dcm (DICOM SEG), .stl, .obj
 """
 
@@ -12,100 +12,113 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rma_mamba.deprecation import warn_renamed
 from rma_mamba.errors import ConfigError, ScanError
-from rma_mamba.scans.writers import write_mask, write_report, write_scan
+from rma_mamba.scans.writers import write_mask, write_scan, write_structured_report
 from rma_mamba.volume import Geometry, Volume
 
 if TYPE_CHECKING:
     from rma_mamba.scans.dicom_series import SeriesInfo
+    from rma_mamba.scans.formats import ScanFormat
     from rma_mamba.scans.input_files import InputFile
 
 __all__ = [
-    "count_frames",
     "count_studies",
+    "count_volumes",
     "list_series",
     "read_geometry",
     "read_scan",
     "slice_files",
-    "volume_of",
+    "volume_from_memory",
     "write_mask",
-    "write_report",
     "write_scan",
+    "write_structured_report",
 ]
 
 Spacing = tuple[float, ...]
+
+_DICOM: tuple[ScanFormat, ...] = ("dicom", "zip")
+_IMAGES: tuple[ScanFormat, ...] = ("image", "image folder")
 
 
 def read_scan(
     path: str | os.PathLike[str],
     *,
     series: int | str | None = None,
-    frame: int | None = None,
+    volume: int | None = None,
     strict: bool = False,
     spacing_mm: Spacing | None = None,
+    frame: int | None = None,
 ) -> Volume:
     """Read one 3-D scan with its geometry in mm (RAS+).
 
     Args:
-        path: A folder, zip archive or file of DICOM slices; a NIfTI file (1 or 2, plain or gzip) or either
-            file of a NIfTI or Analyze pair; NRRD or MetaImage; a picture, or a folder of pictures.
-        series: Of DICOM: a number in the list of `list_series`, or a SeriesInstanceUID; None: the best
-            axial series of CT or MR.
-        frame: Of a scan with several volumes (4-D, echoes, phases, b-values): which, from 1.
-        strict: Of DICOM: refuse slices that are missing, uneven, tilted, doubled or damaged, instead of
-            repairing or passing over them with a warning.
-        spacing_mm: Of pictures: distance of pixels and slices, one number for both, or three along a row,
-            along a column and from slice to slice.
+        path: A folder, zip archive or single file of DICOM images; a NIfTI file (version 1 or 2, plain or gzip)
+            or either file of a NIfTI or Analyze pair; NRRD or MetaImage; a PNG, JPEG, TIFF or BMP image, or a
+            folder of such images.
+        series: DICOM only: a number from `list_series` or a SeriesInstanceUID. None selects the best axial CT
+            or MR series.
+        volume: Which volume of a multi-volume scan (4-D, echoes, phases, b-values) to read, counted from 1.
+        strict: DICOM only: raise an error for missing, unevenly spaced, tilted, duplicate or corrupt slices
+            instead of repairing or skipping them with a warning.
+        spacing_mm: Images only: one number for isotropic voxels, or three numbers: pixel spacing along a row,
+            pixel spacing along a column, slice spacing.
+        frame: Deprecated name of `volume`.
 
     Returns:
-        Intensities [i, j, k] as int16, uint8 or float32 (HU for DICOM CT); what was repaired or is
-        doubtful stands in `Volume.warnings`.
+        Intensities [i, j, k] as int16, uint8 or float32 (HU for DICOM CT). `Volume.warnings` lists repairs and
+        suspicious header values.
 
     Raises:
-        ScanError: The path is missing or unreadable, or holds no complete 3-D volume, or several.
-        GridError: The scan's geometry is impossible.
-        ConfigError: There is no such series or frame, or the kind of scan has none.
+        ScanError: The path is missing or unreadable, or does not contain exactly one complete 3-D volume.
+        GridError: The geometry is invalid.
+        ConfigError: The requested series or volume does not exist, or the option does not apply to the format.
     """
-    # The libraries behind the readers load on first use: `import rma_mamba.scans` stays quick.
+    if frame is not None:
+        warn_renamed("read_scan(frame=...)", "volume")
+        volume = frame if volume is None else volume
+    # Each reader imports its library on first use, so that `import rma_mamba.scans` stays fast.
     scan = Path(path)
-    with _opened():
-        kind = _kind(scan)
-        _check_asked(kind, series, spacing_mm)
-        if kind in ("dicom", "zip"):
+    with _file_errors():
+        file_format = _detect_format(scan)
+        _check_options(file_format, series, spacing_mm)
+        if file_format in _DICOM:
             from rma_mamba.scans import dicom
 
-            return dicom.read(_entries(scan, kind), dicom.Choice(series, frame, strict))
-        if kind == "itk":
+            return dicom.read(
+                _input_files(scan, file_format), dicom.Selection(series, volume, strict)
+            )
+        if file_format == "itk":
             from rma_mamba.scans import itk_formats
 
-            return itk_formats.read(scan, frame)
-        if kind in ("picture", "pictures"):
+            return itk_formats.read(scan, volume)
+        if file_format in _IMAGES:
             from rma_mamba.scans import images
 
-            return images.read(scan, frame, spacing_mm)
+            return images.read(scan, volume, spacing_mm)
         from rma_mamba.scans import nifti
 
-        return nifti.read(scan, frame)
+        return nifti.read(scan, volume)
 
 
 def read_geometry(path: str | os.PathLike[str]) -> Geometry:
-    """The grid of a scan, of DICOM and NIfTI from the headers alone; what only the voxels show stays unseen.
+    """Read the geometry of a scan; for DICOM and NIfTI only the headers are read.
 
     Args:
-        path: As of `read_scan`.
+        path: As for `read_scan`.
 
     Raises:
-        ScanError: The path is missing, or holds no single 3-D volume.
-        GridError: The scan's geometry is impossible.
+        ScanError: The path is missing, or does not contain exactly one 3-D volume.
+        GridError: The geometry is invalid.
     """
     scan = Path(path)
-    with _opened():
-        kind = _kind(scan)
-        if kind in ("dicom", "zip"):
+    with _file_errors():
+        file_format = _detect_format(scan)
+        if file_format in _DICOM:
             from rma_mamba.scans import dicom
 
-            return dicom.read_geometry(_entries(scan, kind))
-        if kind == "nifti":
+            return dicom.read_geometry(_input_files(scan, file_format))
+        if file_format == "nifti":
             from rma_mamba.scans import nifti
 
             return nifti.read_geometry(scan)
@@ -113,76 +126,94 @@ def read_geometry(path: str | os.PathLike[str]) -> Geometry:
 
 
 def slice_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """The files of a folder's DICOM series in the order in which `read_scan` stacks them along k.
+    """List the files of the DICOM series in a folder, in the order of the slices (k) in `read_scan`.
 
     Raises:
-        ScanError, GridError: The folder holds no complete, regular series.
+        ScanError, GridError: The folder does not contain a complete, regularly spaced series.
     """
-    with _opened():
+    with _file_errors():
         from rma_mamba.scans import dicom, input_files
 
         return dicom.slice_paths(input_files.files_below(Path(folder)))
 
 
 def list_series(path: str | os.PathLike[str]) -> list[SeriesInfo]:
-    """The DICOM series in a folder (and below it), a zip archive or a file, and which one would be read.
+    """List the DICOM series in a folder and its subfolders, in a zip archive or in a file.
+
+    The series that `read_scan` selects by default is marked.
 
     Raises:
-        ScanError: The path is missing or unreadable, or holds no DICOM files.
+        ScanError: The path is missing or unreadable, or contains no DICOM files.
     """
     scan = Path(path)
-    with _opened():
+    with _file_errors():
         from rma_mamba.scans import dicom
 
-        return dicom.list_series(_entries(scan, _kind(scan)))
+        return dicom.list_series(_input_files(scan, _detect_format(scan)))
 
 
-def count_frames(path: str | os.PathLike[str], *, series: int | str | None = None) -> int:
-    """How many 3-D volumes a scan holds: what `read_scan(frame=)` counts.
+def count_volumes(path: str | os.PathLike[str], *, series: int | str | None = None) -> int:
+    """Number of 3-D volumes in a scan: the upper limit of `read_scan(volume=...)`.
 
     Raises:
-        ScanError, GridError, ConfigError: As of `read_scan`.
+        ScanError, GridError, ConfigError: As for `read_scan`.
     """
     scan = Path(path)
-    with _opened():
-        kind = _kind(scan)
-        _check_asked(kind, series, None)
-        if kind in ("dicom", "zip"):
+    with _file_errors():
+        file_format = _detect_format(scan)
+        _check_options(file_format, series, None)
+        if file_format in _DICOM:
             from rma_mamba.scans import dicom
 
-            return dicom.count_frames(_entries(scan, kind), series)
-        if kind == "itk":
+            return dicom.count_volumes(_input_files(scan, file_format), series)
+        if file_format == "itk":
             from rma_mamba.scans import itk_formats
 
-            return itk_formats.count_frames(scan)
-        if kind == "nifti":
+            return itk_formats.count_volumes(scan)
+        if file_format == "nifti":
             from rma_mamba.scans import nifti
 
-            return nifti.count_frames(scan)
+            return nifti.count_volumes(scan)
     return 1
 
 
 def count_studies(files: Iterable[Path]) -> int:
-    """To how many studies these DICOM files belong; 0 if none of them is DICOM.
+    """Number of DICOM studies among files; 0 if none of the files is DICOM.
 
     Raises:
         ScanError: A file is missing or unreadable.
     """
-    with _opened():
+    with _file_errors():
         from rma_mamba.scans import dicom, input_files
 
-        dicoms = [path for path in files if _kind(path) == "dicom"]
+        dicom_files = [path for path in files if _detect_format(path) == "dicom"]
         try:
-            found = dicom.list_series([input_files.from_path(path) for path in dicoms])
-        except ScanError:  # none of them holds what DICOM needs
+            series = dicom.list_series([input_files.from_path(path) for path in dicom_files])
+        except ScanError:  # no readable DICOM file
             return 0
-        return len({one.study for one in found})
+        return len({info.study for info in series})
 
 
-def _kind(scan: Path) -> str:
+def volume_from_memory(scan: Any, affine: Any = None) -> Volume:
+    """Convert an image in memory to a volume, with the same checks as for a file.
+
+    Args:
+        scan: A nibabel image; or an array [i, j, k] together with `affine`.
+        affine: 4x4 matrix from voxel index to RAS+ mm.
+
+    Raises:
+        ScanError: The image is not a single 3-D volume of real numbers.
+        GridError: The geometry is invalid.
+    """
+    from rma_mamba.scans import nifti
+
+    return nifti.from_image(scan) if affine is None else nifti.from_array(scan, affine)
+
+
+def _detect_format(scan: Path) -> ScanFormat:
     if not scan.exists():
         raise ScanError(
-            "there is nothing at the scan's path; expected a scan's file or a DICOM folder. "
+            "the scan does not exist; expected the path of a scan file or a DICOM folder. "
             "Check the path for typing errors."
         )
     from rma_mamba.scans.formats import detect_format
@@ -190,52 +221,50 @@ def _kind(scan: Path) -> str:
     return detect_format(scan)
 
 
-def _entries(scan: Path, kind: str) -> list[InputFile]:
+def _input_files(scan: Path, file_format: ScanFormat) -> list[InputFile]:
     """The files of a DICOM scan."""
     from rma_mamba.scans import archive, input_files
 
-    if kind == "zip":
+    if file_format == "zip":
         return archive.members(scan)
     return input_files.files_below(scan) if scan.is_dir() else [input_files.from_path(scan)]
 
 
-def _check_asked(kind: str, series: int | str | None, spacing_mm: Spacing | None) -> None:
-    """What was asked for is a thing of this kind of scan."""
-    if series is not None and kind not in ("dicom", "zip"):
+def _check_options(
+    file_format: ScanFormat, series: int | str | None, spacing_mm: Spacing | None
+) -> None:
+    """Refuse options that do not apply to the format of the scan."""
+    if series is not None and file_format not in _DICOM:
         raise ConfigError(
-            "a series was named, but the scan is no DICOM; expected a folder, archive or file of DICOM. "
-            "Leave the series out."
+            "a series was selected, but the scan is not DICOM; expected a DICOM folder, zip archive or file. "
+            "Omit the series."
         )
-    if spacing_mm is not None and kind not in ("picture", "pictures"):
+    if spacing_mm is not None and file_format not in _IMAGES:
         raise ConfigError(
-            "a spacing was given, but the scan has its own; expected pictures, which have none. "
-            "Leave the spacing out, or repair the scan's header."
+            "a voxel spacing was passed, but the scan file defines its own; expected PNG, JPEG, TIFF or BMP "
+            "images. Omit the spacing, or correct the header of the scan."
         )
 
 
 @contextmanager
-def _opened() -> Iterator[None]:
-    """What the file system refuses, as an error of this package."""
+def _file_errors() -> Iterator[None]:
+    """Turn errors of the file system into a ScanError without the path."""
     try:
         yield
     except OSError as error:
         raise ScanError(
             f"the scan cannot be opened ({error.strerror or 'input/output error'}); "
-            "expected a readable file or folder. Check its path and permissions."
+            "expected a readable file or folder. Check the path and its permissions."
         ) from error
 
 
-def volume_of(scan: Any, affine: Any = None) -> Volume:
-    """A scan that is in memory already, as a volume that was checked as a file is.
+_RENAMED = {"count_frames": "count_volumes", "write_report": "write_structured_report"}
 
-    Args:
-        scan: A nibabel image; or, with `affine`, an array [i, j, k].
-        affine: 4x4 matrix from voxel index to RAS+ mm.
+# Hidden from type checkers, which see the new names only.
+if not TYPE_CHECKING:
 
-    Raises:
-        ScanError: It is no single 3-D volume of real numbers.
-        GridError: Its geometry is impossible.
-    """
-    from rma_mamba.scans import nifti
-
-    return nifti.from_image(scan) if affine is None else nifti.from_array(scan, affine)
+    def __getattr__(name: str) -> Any:
+        if name not in _RENAMED:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        warn_renamed(f"{__name__}.{name}", _RENAMED[name])
+        return globals()[_RENAMED[name]]

@@ -1,4 +1,4 @@
-"""What every reader asks of a volume, whatever the file format."""
+"""Checks that all readers and writers share, whatever the file format."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Geometry
 
-# 1024 x 1024 x 1024: twice a whole-body CT at full resolution. A header that claims more is damaged or hostile.
+# 1024 x 1024 x 1024: twice a whole-body CT at full resolution. A larger size means a corrupt or malicious header.
 MAX_VOXELS = 2**30
 
-# Voxels outside these sizes are hardly those of a body scan: wrong units, or a header that lies.
+# Voxel sizes outside this range are implausible for a body scan: wrong units or a wrong header.
 PLAUSIBLE_SPACING_MM = (0.1, 20.0)
 
-# Cosine of the angle between voxel axes beyond which slices are visibly skewed (about 1 degree).
+# Largest cosine of the angle between two voxel axes (about 1 degree off perpendicular) without a warning.
 MAX_COSINE = 0.0175
 
 CONSTANT = "All voxels have the same value: the scan is empty."
 
 
 def check_size(shape: tuple[int, ...]) -> None:
-    """Refuse a size that is no volume, before any memory is asked for.
+    """Refuse a size that is not a plausible volume, before any memory is allocated.
 
     Raises:
         ScanError: Fewer than two axes have more than one voxel, or there are more than `MAX_VOXELS`.
@@ -34,55 +34,58 @@ def check_size(shape: tuple[int, ...]) -> None:
     size = " x ".join(str(length) for length in shape)
     if min(shape) < 1 or sum(length > 1 for length in shape) < 2:
         raise ScanError(
-            f"the scan's size is {size} voxels; expected a 3-D volume of slices. "
+            f"the size of the scan is {size} voxels; expected a 3-D volume of slices. "
             "Export the whole series as one volume."
         )
     if math.prod(shape) > MAX_VOXELS:
         raise ScanError(
-            f"the scan claims {size} voxels; expected at most {MAX_VOXELS} in all. "
-            "Crop or resample it, or repair its header."
+            f"the header declares {size} voxels; expected at most {MAX_VOXELS} in total. "
+            "Crop or resample the scan, or correct its header."
         )
 
 
-def check_frame(frame: int | None, count: int, differ: str = "") -> int:
-    """The number of the volume to be read, from 1.
+def check_volume_number(volume: int | None, count: int, differing: str = "") -> int:
+    """The number of the volume to read, counted from 1.
+
+    Args:
+        volume: The requested number; None if there should be only one volume.
+        count: Number of volumes in the scan.
+        differing: What the volumes differ in ("echo time"), for the error.
 
     Raises:
-        ScanError: There are several, and none was named.
-        ConfigError: There is none with this number.
+        ScanError: There are several volumes, and none was requested.
+        ConfigError: The requested volume does not exist.
     """
-    if frame is None and count > 1:
-        by = f" that differ in {differ}" if differ else ""
+    if volume is None and count > 1:
+        detail = f" that differ in {differing}" if differing else ""
         raise ScanError(
-            f"the scan holds {count} volumes{by}; expected one 3-D volume. "
-            f"Choose one with --frame 1 to {count}, or --frame all."
+            f"the scan contains {count} volumes{detail}; expected one 3-D volume. "
+            f"Select one with --volume 1 to {count}, or use --volume all."
         )
-    if frame is not None and not 1 <= frame <= count:
+    if volume is not None and not 1 <= volume <= count:
         raise ConfigError(
-            f"the frame is {frame}; expected 1 to {count}, the number of volumes in the scan. "
-            "Choose one of these."
+            f"volume {volume} does not exist; expected 1 to {count}, the number of volumes in the scan. "
+            "Select one of these."
         )
-    return frame or 1
+    return volume or 1
 
 
-def doubts(values: npt.NDArray[Any], geometry: Geometry) -> tuple[str, ...]:
-    """Sentences on what is readable but hardly right: a constant image, odd voxel sizes, skewed axes."""
-    found = []
+def plausibility_warnings(values: npt.NDArray[Any], geometry: Geometry) -> tuple[str, ...]:
+    """Warnings about a volume that is valid but suspicious: constant, odd voxel size, or skewed axes."""
+    warnings = []
     if values.min() == values.max():
-        found.append(CONSTANT)
+        warnings.append(CONSTANT)
     low, high = PLAUSIBLE_SPACING_MM
     if not all(low <= size <= high for size in geometry.spacing_mm):
         spacing = " x ".join(f"{size:.4g}" for size in geometry.spacing_mm)
-        found.append(
+        warnings.append(
             f"The voxel size of {spacing} mm is implausible: check the header and its units."
         )
     axes = geometry.affine[:3, :3] / np.linalg.norm(geometry.affine[:3, :3], axis=0)
-    if (
-        max(abs(axes[:, a] @ axes[:, b]) for a, b in itertools.combinations(range(3), 2))
-        > MAX_COSINE
-    ):
-        found.append("The voxel axes are not perpendicular: the slices are skewed in the body.")
-    return tuple(found)
+    cosines = (abs(axes[:, a] @ axes[:, b]) for a, b in itertools.combinations(range(3), 2))
+    if max(cosines) > MAX_COSINE:
+        warnings.append("The voxel axes are not perpendicular: the volume is sheared.")
+    return tuple(warnings)
 
 
 def require_source_images(source_images: SourceImages | None, output: str) -> SourceImages:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import dicom_pixels
-from rma_mamba.scans.checks import doubts
+from rma_mamba.scans.checks import plausibility_warnings
 from rma_mamba.scans.dicom_files import Files, read_files
 from rma_mamba.scans.dicom_image import PLACE, DicomImage, quiet
 from rma_mamba.scans.dicom_series import (
@@ -42,7 +42,7 @@ _AIR_HU, _NO_SIGNAL = -1024.0, 0.0
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """What is to be read of a study, and how.
 
     Args:
@@ -52,11 +52,11 @@ class Choice:
     """
 
     series: int | str | None = None
-    frame: int | None = None
+    volume: int | None = None
     strict: bool = False
 
 
-def read(entries: Sequence[InputFile], choice: Choice | None = None) -> Volume:
+def read(entries: Sequence[InputFile], choice: Selection | None = None) -> Volume:
     """Read one volume of one series of CT or MR slices.
 
     Files that are not DICOM are passed over; localizers, segmentations, reports and the like, and a few
@@ -67,7 +67,7 @@ def read(entries: Sequence[InputFile], choice: Choice | None = None) -> Volume:
         GridError: The slices' directions or spacing are impossible.
         ConfigError: There is no such series or frame.
     """
-    choice = choice or Choice()
+    choice = choice or Selection()
     with quiet():
         files = read_files(entries, strict=choice.strict)
         try:
@@ -79,17 +79,17 @@ def read(entries: Sequence[InputFile], choice: Choice | None = None) -> Volume:
             return _volume(sound, choice)
 
 
-def _volume(files: Files, choice: Choice) -> Volume:
+def _volume(files: Files, choice: Selection) -> Volume:
     slices, found, notes = _stacked(files, choice)
     source = _source(slices, found)
     values, repairs = _values(slices, source, found.geometry.shape)
     name = slices[0].modality
     modality = cast("Modality", name) if name in ("CT", "MR") else None
-    notes = (*notes, *found.repairs, *repairs, *doubts(values, found.geometry))
+    notes = (*notes, *found.repairs, *repairs, *plausibility_warnings(values, found.geometry))
     return Volume(values, found.geometry, modality, warnings=notes, source_images=source)
 
 
-def _decodable(files: Files, choice: Choice) -> Files:
+def _decodable(files: Files, choice: Selection) -> Files:
     """The files without slices whose header is there and whose pixels are not; all, if these are too many."""
     slices = choose(group(files.images), choice.series)[0].slices
     bad = dicom_pixels.undecodable(slices)
@@ -100,14 +100,14 @@ def _decodable(files: Files, choice: Choice) -> Files:
     return Files(sound, files.strangers, files.damaged + len(bad))
 
 
-def read_geometry(entries: Sequence[InputFile], choice: Choice | None = None) -> Geometry:
+def read_geometry(entries: Sequence[InputFile], choice: Selection | None = None) -> Geometry:
     """The grid of the volume that `read` would return; pixels are not read.
 
     Raises:
         ScanError, GridError, ConfigError: As of `read`, but for what only the pixels show.
     """
     with quiet():
-        choice = choice or Choice()
+        choice = choice or Selection()
         return _stacked(read_files(entries, strict=choice.strict), choice)[1].geometry
 
 
@@ -118,7 +118,7 @@ def slice_paths(entries: Sequence[InputFile]) -> list[Path]:
         ScanError, GridError: As of `read` if strict, but for what only the pixels show.
     """
     with quiet():
-        slices = _stacked(read_files(entries, strict=True), Choice(strict=True))[0]
+        slices = _stacked(read_files(entries, strict=True), Selection(strict=True))[0]
     return [image.entry.path for image in slices if image.entry.path is not None]
 
 
@@ -132,7 +132,7 @@ def list_series(entries: Sequence[InputFile]) -> list[SeriesInfo]:
         return describe(group(read_files(entries).images))
 
 
-def count_frames(entries: Sequence[InputFile], series: int | str | None = None) -> int:
+def count_volumes(entries: Sequence[InputFile], series: int | str | None = None) -> int:
     """Number of volumes in the series that `read` would choose.
 
     Raises:
@@ -143,12 +143,14 @@ def count_frames(entries: Sequence[InputFile], series: int | str | None = None) 
         return len(_frames(choose(group(images), series)[0]).volumes)
 
 
-def _stacked(files: Files, choice: Choice) -> tuple[list[DicomImage], SliceGrid, tuple[str, ...]]:
+def _stacked(
+    files: Files, choice: Selection
+) -> tuple[list[DicomImage], SliceGrid, tuple[str, ...]]:
     """The slices of one volume in order, their grid, and what was passed over."""
     series, chosen = choose(group(files.images), choice.series)
     notes = (*files.notes, *chosen)
     volumes = _frames(series)
-    slices = volumes.pick(choice.frame)
+    slices = volumes.pick(choice.volume)
     found = fit_grid([image.plane for image in slices], strict=choice.strict, also=volumes.faults)
     slices = [slices[index] for index in found.order]
     if len(slices) == 1:

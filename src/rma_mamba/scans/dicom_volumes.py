@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rma_mamba.scans.checks import check_frame
+from rma_mamba.scans.checks import check_volume_number
 from rma_mamba.scans.dicom_image import DicomImage
 from rma_mamba.scans.slice_grid import SAME_POSITION_MM, Plane, positions_along_normal
 
@@ -57,7 +57,7 @@ class SeriesVolumes:
             ScanError: There are several, and none was named.
             ConfigError: There is none with this number.
         """
-        return self.volumes[check_frame(frame, len(self.volumes), self.differ) - 1]
+        return self.volumes[check_volume_number(frame, len(self.volumes), self.differ) - 1]
 
 
 def split_volumes(slices: Sequence[DicomImage], digest: Digest) -> SeriesVolumes:

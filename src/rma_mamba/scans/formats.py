@@ -7,7 +7,7 @@ from typing import Literal
 
 from rma_mamba.scans.stream import not_a_file
 
-ScanFormat = Literal["dicom", "zip", "itk", "picture", "pictures", "nifti"]
+ScanFormat = Literal["dicom", "zip", "itk", "image", "image folder", "nifti"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
@@ -29,7 +29,7 @@ def detect_format(path: Path) -> ScanFormat:
         OSError: It cannot be opened.
     """
     if path.is_dir():
-        return "pictures" if image_files(path) else "dicom"
+        return "image folder" if image_files(path) else "dicom"
     if not path.is_file():
         raise not_a_file()
     with path.open("rb") as file:
@@ -40,7 +40,7 @@ def detect_format(path: Path) -> ScanFormat:
         return "dicom"
     if head.startswith(b"NRRD") or (head.startswith(_META_FIELDS) and b"=" in head):
         return "itk"
-    return "picture" if head.startswith(_PICTURES) else "nifti"
+    return "image" if head.startswith(_PICTURES) else "nifti"
 
 
 def image_files(folder: Path) -> list[Path]:

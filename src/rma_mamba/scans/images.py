@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageSequence
 
 from rma_mamba.errors import ConfigError, ScanError
-from rma_mamba.scans.checks import check_frame, check_size, doubts
+from rma_mamba.scans.checks import check_size, check_volume_number, plausibility_warnings
 from rma_mamba.scans.dtypes import compact_values
 from rma_mamba.scans.formats import image_files
 from rma_mamba.volume import Geometry, Volume
@@ -44,7 +44,7 @@ def read(path: Path, frame: int | None, spacing_mm: tuple[float, ...] | None) ->
         ScanError: A picture is damaged, in colour or too large, or the pictures differ in size.
         ConfigError: The spacing is not one or three positive numbers, or the frame is not 1.
     """
-    check_frame(frame, 1)
+    check_volume_number(frame, 1)
     spacing, notes = _spacing(spacing_mm)
     files = sorted(image_files(path), key=_by_number) if path.is_dir() else [path]
     pictures = [picture for file in files for picture in _pages(file)]
@@ -63,7 +63,9 @@ def read(path: Path, frame: int | None, spacing_mm: tuple[float, ...] | None) ->
     affine[:3, 3] = [spacing[0] * (i - 1) / 2, spacing[1] * (j - 1) / 2, 0]
     geometry = Geometry((i, j, k), affine)
     notes += ("Pictures do not say how they lie in the body: they were taken as axial slices.",)
-    return Volume(values, geometry, None, None, (*notes, *repairs, *doubts(values, geometry)))
+    return Volume(
+        values, geometry, None, None, (*notes, *repairs, *plausibility_warnings(values, geometry))
+    )
 
 
 def _spacing(given: tuple[float, ...] | None) -> tuple[tuple[float, ...], tuple[str, ...]]:

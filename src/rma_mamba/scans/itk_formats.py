@@ -18,7 +18,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - as everybody writes it
 
 from rma_mamba.errors import ScanError
-from rma_mamba.scans.checks import check_frame, check_size, doubts
+from rma_mamba.scans.checks import check_size, check_volume_number, plausibility_warnings
 from rma_mamba.scans.dtypes import compact_values
 from rma_mamba.scans.stream import MAX_GZIP_RATIO
 from rma_mamba.volume import Geometry, Volume
@@ -49,7 +49,7 @@ def read(path: Path, frame: int | None = None) -> Volume:
         ConfigError: There is no such frame.
     """
     reader, shape, volumes, placed = _opened(path)
-    number = check_frame(frame, volumes)
+    number = check_volume_number(frame, volumes)
     if reader.GetDimension() == 4:
         reader.SetExtractIndex([0, 0, 0, number - 1])
         reader.SetExtractSize([*shape, 0])
@@ -65,10 +65,12 @@ def read(path: Path, frame: int | None = None) -> Volume:
     raw = sitk.GetArrayFromImage(image).transpose()
     values, repairs = compact_values(raw, 1, 0)
     guess = () if placed else ("The header gives no orientation: left and right are a guess.",)
-    return Volume(values, geometry, None, None, (*guess, *repairs, *doubts(values, geometry)))
+    return Volume(
+        values, geometry, None, None, (*guess, *repairs, *plausibility_warnings(values, geometry))
+    )
 
 
-def count_frames(path: Path) -> int:
+def count_volumes(path: Path) -> int:
     """Number of 3-D volumes in a NRRD or MetaImage file.
 
     Raises:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from rma_mamba.errors import GridError, ScanError
 from rma_mamba.files import atomic_write
-from rma_mamba.scans.checks import check_frame, check_size, doubts
+from rma_mamba.scans.checks import check_size, check_volume_number, plausibility_warnings
 from rma_mamba.scans.dtypes import compact_values
 from rma_mamba.scans.nifti_grid import GridHeader, fresh_grid, locate, unit_in_mm
 from rma_mamba.scans.stream import largest_content, open_stream, read_exactly, skip, too_short
@@ -71,7 +71,7 @@ def read(path: Path, frame: int | None = None) -> Volume:
         stream = files.enter_context(open_stream(header_path))
         header = _parse(stream, pair=image_path != header_path)
         shape, volumes = _shape(header)
-        number, dtype = check_frame(frame, volumes), _dtype(header)
+        number, dtype = check_volume_number(frame, volumes), _dtype(header)
         grid = GridHeader.of(header, shape)
         geometry, warnings = locate(grid)
         position = int(header["sizeof_hdr"])
@@ -89,7 +89,13 @@ def read(path: Path, frame: int | None = None) -> Volume:
         stream.read(1)  # reaches the end of a gzip stream, where its checksum is compared
     voxels = raw.view(dtype).reshape(shape, order="F")
     values, repairs = compact_values(voxels, *_scaling(header))
-    return Volume(values, geometry, None, grid, (*warnings, *repairs, *doubts(values, geometry)))
+    return Volume(
+        values,
+        geometry,
+        None,
+        grid,
+        (*warnings, *repairs, *plausibility_warnings(values, geometry)),
+    )
 
 
 @np.errstate(invalid="ignore", over="ignore")
@@ -102,12 +108,12 @@ def read_geometry(path: Path) -> Geometry:
     """
     header = _header(path)
     shape, volumes = _shape(header)
-    check_frame(None, volumes)
+    check_volume_number(None, volumes)
     return locate(GridHeader.of(header, shape))[0]
 
 
 @np.errstate(invalid="ignore", over="ignore")
-def count_frames(path: Path) -> int:
+def count_volumes(path: Path) -> int:
     """Number of 3-D volumes in a NIfTI file, from its header alone.
 
     Raises:
@@ -165,7 +171,9 @@ def from_array(raw: npt.NDArray[Any], affine: Any) -> Volume:
     raw = raw.view(np.uint8) if raw.dtype.kind == "b" else raw
     raw = raw.copy() if raw.dtype.kind == "f" or not raw.dtype.isnative else raw
     values, repairs = compact_values(raw, 1, 0)
-    return Volume(values, geometry, None, None, (*repairs, *doubts(values, geometry)))
+    return Volume(
+        values, geometry, None, None, (*repairs, *plausibility_warnings(values, geometry))
+    )
 
 
 @np.errstate(invalid="ignore", over="ignore")

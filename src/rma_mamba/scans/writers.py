@@ -72,7 +72,7 @@ def write_mask(mask: Mask, path: str | os.PathLike[str], kind: MaskFormat | None
         (mesh_files.write_stl if kind == "stl" else mesh_files.write_obj)(mask, out)
 
 
-def write_report(
+def write_structured_report(
     mask: Mask,
     values: Mapping[str, float | None],
     path: str | os.PathLike[str],
