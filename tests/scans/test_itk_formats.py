@@ -87,7 +87,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "a list of data files": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"LIST"), "elsewhere"),
     "data that are gone": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"Doe.raw"), "not beside it"),
     "data cut off": (".mha", META % (b"5 4 3", b"MET_UCHAR", b"LOCAL") + bytes(9), "cut off"),
-    "terabytes": (".mha", META % (b"9999 9999 9999", b"MET_SHORT", b"LOCAL"), "claims"),
+    "terabytes": (".mha", META % (b"9999 9999 9999", b"MET_SHORT", b"LOCAL"), "declares"),
     "more than it holds": (".mha", META % (b"999 999 99", b"MET_SHORT", b"LOCAL"), "header lies"),
     "a negative size": (
         ".mha",
