@@ -105,16 +105,18 @@ def test_probabilities_lie_on_the_scans_grid_and_agree_with_the_mask() -> None:
 
 
 def test_a_changed_recipe_gives_a_new_segmenter_and_leaves_the_old_one_alone() -> None:
-    original = Segmenter(network(), RECIPE)
-    changed = original.with_recipe(neighbours=True)
-    assert original.recipe == RECIPE
-    assert changed.recipe == RECIPE.model_copy(update={"neighbours": True})
+    recipe = SliceRecipe(**RECIPE)
+    original = Segmenter(network(), recipe)
+    changed = original.with_recipe(neighbours=False)
+    assert original.recipe == recipe
+    assert changed.recipe == recipe.model_copy(update={"neighbours": False})
+    assert changed.recipe != original.recipe
     assert changed.model is original.model
     assert (changed.device, changed.dtype) == (original.device, original.dtype)
     for wrong in ({"neighbors": True}, {"threshold": 2.0}):
         with pytest.raises(ConfigError, match="slice recipe"):
             original.with_recipe(**wrong)
-    assert original.recipe == RECIPE
+    assert original.recipe == recipe
 
 
 def test_several_looks_at_a_slice_are_averaged_and_the_first_is_the_fast_one() -> None:
