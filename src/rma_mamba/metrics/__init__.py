@@ -1,7 +1,7 @@
-"""How far a mask agrees with a reference, and what can be said of many. NumPy and SciPy only.
+"""Agreement of masks with their references, and statistics over many scores. NumPy and SciPy only.
 
->>> score = score_volume(reference, prediction, spacing_mm)  # the headline: one volume, in mm
->>> paper_per_slice(to_paper_size(reference_slice), to_paper_size(prediction_slice))  # to compare
+>>> score = score_volume(reference, prediction, spacing_mm)  # primary metrics: one volume, in mm
+>>> paper_per_slice(to_paper_size(reference_slice), to_paper_size(prediction_slice))  # the paper's metrics
 """
 
 from rma_mamba.metrics.overlap import (

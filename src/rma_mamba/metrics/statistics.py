@@ -1,4 +1,4 @@
-"""From scores to statements: summaries, intervals over patients, paired tests."""
+"""Descriptive statistics, bootstrap confidence intervals over patients, and paired tests."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy.typing as npt
 from scipy import stats
 
 RESAMPLES = 10_000
-_COUNTS_AT_A_TIME = 1_000_000  # of drawn patients: eight megabytes
+_DRAWS_PER_CHUNK = 1_000_000  # patient indices held in memory at once: 8 MB
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean, median and quartiles (linear interpolation) of the values that are defined.
+    """Mean, median and quartiles (linear interpolation) of the defined values.
 
     Args:
-        count: How many values are defined.
-        undefined: How many are NaN: left out, and counted here.
-        mean, median, lower_quartile, upper_quartile: NaN if nothing is defined.
+        count: Number of defined values.
+        undefined: Number of NaN values, which are excluded from the statistics.
+        mean, median, lower_quartile, upper_quartile: NaN if no value is defined.
     """
 
     count: int
@@ -34,7 +34,7 @@ class Summary:
 
 
 def summarise_values(values: Sequence[float]) -> Summary:
-    """Summary of values, of which NaN says "not defined"."""
+    """Descriptive statistics of values; NaN means undefined."""
     array = np.asarray(values, np.float64)
     defined = array[~np.isnan(array)]
     undefined = array.size - defined.size
@@ -52,27 +52,28 @@ def bootstrap_interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean, by drawing patients with all that belongs to them.
+    """Percentile bootstrap confidence interval of the mean, resampling patients with all their values.
 
-    Values of one patient resemble each other, so that drawing slices would make the interval too narrow.
+    Values of the same patient are correlated, so resampling individual slices would make the interval too
+    narrow.
 
     Args:
-        values: Scores; NaN is left out.
-        patients: Whose each score is.
-        confidence: Share of the resampled means inside the interval.
-        resamples: How often as many patients as there are are drawn, with replacement.
-        seed: Equal seeds give equal intervals.
+        values: Scores; NaN values are excluded.
+        patients: Patient of each score.
+        confidence: Confidence level, 0 to 1.
+        resamples: Number of bootstrap resamples.
+        seed: Random seed; equal seeds give equal intervals.
 
     Returns:
-        Lower and upper end; NaN for fewer than two patients, of whom nothing can be drawn.
+        Lower and upper limit; both NaN for fewer than two patients.
     """
     array = np.asarray(values, np.float64)
     defined = ~np.isnan(array)
-    whose = [each for each, keep in zip(patients, defined, strict=True) if keep]
-    number = {patient: position for position, patient in enumerate(dict.fromkeys(whose))}
+    owners = [each for each, keep in zip(patients, defined, strict=True) if keep]
+    number = {patient: position for position, patient in enumerate(dict.fromkeys(owners))}
     if len(number) < 2:
         return math.nan, math.nan
-    groups = [number[each] for each in whose]
+    groups = [number[each] for each in owners]
     sums = np.bincount(groups, array[defined]).astype(np.float64)
     sizes = np.bincount(groups)
     means = _resampled_means(sums, sizes, resamples, np.random.default_rng(seed))
@@ -88,7 +89,7 @@ def _resampled_means(
     random: np.random.Generator,
 ) -> npt.NDArray[np.float64]:
     count = len(sums)
-    part = max(1, _COUNTS_AT_A_TIME // count)
+    part = max(1, _DRAWS_PER_CHUNK // count)
     means = []
     for start in range(0, resamples, part):
         drawn = random.integers(count, size=(min(part, resamples - start), count))
@@ -97,27 +98,30 @@ def _resampled_means(
 
 
 def paired_wilcoxon(first: Sequence[float], second: Sequence[float]) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test of paired values, one pair a patient.
+    """Two-sided p-value of the Wilcoxon signed-rank test on paired values, one pair per patient.
 
-    Pairs with NaN are left out, and so are equal ones (Wilcoxon's own way). No pair: NaN. All pairs
-    equal: 1. Exact for few pairs without ties; five pairs cannot give less than 0.0625.
+    Pairs with NaN and pairs with a zero difference are excluded (Wilcoxon's method for zeros). The p-value is
+    NaN if there are no pairs and 1 if all differences are zero. Exact for small samples without ties; with
+    five pairs the smallest possible p-value is 0.0625.
     """
     differences = np.asarray(first, np.float64) - np.asarray(second, np.float64)
     differences = differences[~np.isnan(differences)]
     if not differences.size:
         return math.nan
-    # equal but for rounding is equal, and ties are ties
+    # differences that are equal up to rounding count as ties
     differences = np.round(differences, 12)
     differences = differences[differences != 0]
     if not differences.size:
         return 1.0
-    with warnings.catch_warnings():  # of few pairs with ties: the approximation is said to be one
+    with (
+        warnings.catch_warnings()
+    ):  # SciPy warns of the normal approximation for few pairs with ties
         warnings.simplefilter("ignore")
         return float(stats.wilcoxon(differences).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction of p values that belong together; NaN stays, and does not count.
+    """Holm's step-down correction of a family of p-values; NaN values are kept and not counted.
 
     Source: Holm, Scand. J. Statist. 6 (1979) 65-70.
     """

@@ -1,9 +1,9 @@
 """Distances between the surfaces of two masks, in mm.
 
-The surface of a mask is made of its voxels that touch the outside with a face; beyond the edge of the
-array is outside. A distance runs from the centre of a surface voxel to the nearest centre in the other
-surface, with the spacing of each axis. This is the surface of MONAI and of most challenges; it
-weighs voxels equally, whatever area they show.
+The surface of a mask consists of its voxels that share a face with the background; everything beyond the
+edge of the array is background. Distances are measured between voxel centres, from each surface voxel to the
+nearest surface voxel of the other mask, using the spacing of each axis. MONAI and most challenges define the
+surface in this way; all surface voxels have equal weight, whatever area they represent.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from rma_mamba.metrics.overlap import AnyMask, Bits, as_bits
 Distances = npt.NDArray[np.float64]
 
 TOLERANCE_MM = 2.0
-_ROUNDING_MM = 1e-6  # ten steps of 0.2 mm are 2 mm, whatever floating point makes of them
-_LEAF = 32  # points in a leaf of the tree; faster here than the default of 10
+_ROUNDING_MM = 1e-6  # so that ten steps of 0.2 mm are within 2 mm despite rounding
+_LEAF_SIZE = 32  # points per leaf of the k-d tree; faster here than the default of 10
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceDistances:
-    """How far the surfaces of two masks lie apart, voxel by voxel.
+    """Distances between the surfaces of two masks, voxel by voxel.
 
-    Both masks empty: every distance is 0 and the surface Dice 1. One of them empty: all are NaN, which
-    says that they are not defined.
+    If both masks are empty, all distances are 0 and the surface Dice is 1. If one is empty, all are
+    undefined (NaN).
 
     Args:
-        from_reference: mm from each surface voxel of the reference to the prediction's surface.
-        from_prediction: mm from each surface voxel of the prediction to the reference's surface.
+        from_reference: Distance in mm from each surface voxel of the reference to the prediction's surface.
+        from_prediction: Distance in mm from each surface voxel of the prediction to the reference's surface.
     """
 
     from_reference: Distances
@@ -44,23 +44,23 @@ class SurfaceDistances:
 
     @property
     def hd_mm(self) -> float:
-        """The Hausdorff distance: the largest of all."""
+        """Hausdorff distance: the largest of all distances."""
         return self._larger(100)
 
     @property
     def hd95_mm(self) -> float:
-        """The larger of the two directed 95th percentiles (linear interpolation), not that of the union."""
+        """The larger of the two directed 95th percentiles (linear interpolation), not the pooled one."""
         return self._larger(95)
 
     @property
     def assd_mm(self) -> float:
-        """Average symmetric surface distance: the mean over the voxels of both surfaces together."""
+        """Average symmetric surface distance: the mean over the pooled voxels of both surfaces."""
         return self._if_defined(0.0, lambda: float(self._all.mean()))
 
     def surface_dice(self, tolerance_mm: float = TOLERANCE_MM) -> float:
-        """Share of the voxels of both surfaces that lie within `tolerance_mm` of the other surface."""
-        within = tolerance_mm + _ROUNDING_MM
-        return self._if_defined(1.0, lambda: float((self._all <= within).mean()))
+        """Fraction of all surface voxels that lie within `tolerance_mm` of the other surface."""
+        limit = tolerance_mm + _ROUNDING_MM
+        return self._if_defined(1.0, lambda: float((self._all <= limit).mean()))
 
     def _larger(self, percentile: float) -> float:
         directed = (self.from_reference, self.from_prediction)
@@ -82,14 +82,14 @@ class SurfaceDistances:
 def surface_distances(
     reference: AnyMask, prediction: AnyMask, spacing_mm: Sequence[float]
 ) -> SurfaceDistances:
-    """All distances between the surfaces of two masks (labels > 0) on one grid, two or three axes.
+    """All surface distances of two masks (foreground > 0) on the same 2-D or 3-D grid.
 
     Args:
         reference, prediction: The masks.
-        spacing_mm: Voxel size along each axis.
+        spacing_mm: Voxel size along each axis, in mm.
 
     Raises:
-        GridError: The shapes differ, or the spacing is not one positive number for each axis.
+        GridError: The shapes differ, or the spacing is not one positive number per axis.
     """
     true, found = as_bits(reference, prediction)
     if len(spacing_mm) != true.ndim or not all(0 < size < math.inf for size in spacing_mm):
@@ -97,7 +97,7 @@ def surface_distances(
             f"the spacing is {tuple(spacing_mm)} mm; expected {true.ndim} positive numbers. "
             "Repair the mask's header."
         )
-    box = _box(true | found)
+    box = _bounding_box(true | found)
     surfaces = [_surface(mask[box]) for mask in (true, found)]
     return SurfaceDistances(
         _nearest_mm(surfaces[0], surfaces[1], spacing_mm),
@@ -106,19 +106,19 @@ def surface_distances(
 
 
 def hausdorff_mm(reference: AnyMask, prediction: AnyMask, spacing_mm: Sequence[float]) -> float:
-    """Hausdorff distance in mm; arguments, empties and errors as of `surface_distances`."""
+    """Hausdorff distance in mm; arguments, empty masks and errors as in `surface_distances`."""
     return surface_distances(reference, prediction, spacing_mm).hd_mm
 
 
 def hausdorff95_mm(reference: AnyMask, prediction: AnyMask, spacing_mm: Sequence[float]) -> float:
-    """The larger directed 95th percentile in mm; arguments, empties, errors as of `surface_distances`."""
+    """HD95 (`SurfaceDistances.hd95_mm`); arguments, empty masks and errors as in `surface_distances`."""
     return surface_distances(reference, prediction, spacing_mm).hd95_mm
 
 
 def average_surface_distance_mm(
     reference: AnyMask, prediction: AnyMask, spacing_mm: Sequence[float]
 ) -> float:
-    """ASSD in mm; arguments, empties and errors as of `surface_distances`."""
+    """ASSD in mm; arguments, empty masks and errors as in `surface_distances`."""
     return surface_distances(reference, prediction, spacing_mm).assd_mm
 
 
@@ -128,12 +128,12 @@ def surface_dice(
     spacing_mm: Sequence[float],
     tolerance_mm: float = TOLERANCE_MM,
 ) -> float:
-    """Normalised surface Dice; arguments, empties and errors as of `surface_distances`."""
+    """Normalised surface Dice; arguments, empty masks and errors as in `surface_distances`."""
     return surface_distances(reference, prediction, spacing_mm).surface_dice(tolerance_mm)
 
 
-def _box(mask: Bits) -> tuple[slice, ...]:
-    """The smallest box around a mask; no voxel if it is empty."""
+def _bounding_box(mask: Bits) -> tuple[slice, ...]:
+    """The bounding box of a mask; empty slices if the mask is empty."""
     box = []
     for axis in range(mask.ndim):
         others = tuple(other for other in range(mask.ndim) if other != axis)
@@ -147,16 +147,16 @@ def _surface(mask: Bits) -> Bits:
 
 
 def _nearest_mm(start: Bits, target: Bits, spacing_mm: Sequence[float]) -> Distances:
-    """mm from each voxel of one surface to the nearest of the other; NaN if that one has none.
+    """Distance in mm from each voxel of one surface to the nearest of the other; NaN if that is empty.
 
-    A tree over the surfaces' voxels gives the very numbers of a distance transform, in a third of the time on
-    a liver, and unlike it does not slow down when a stray voxel far away makes the box large.
+    A k-d tree over the surface voxels gives exactly the values of a distance transform, takes a third of the
+    time for a liver, and does not slow down when a distant stray voxel enlarges the bounding box.
     """
     if not target.any():
         return np.full(np.count_nonzero(start), np.nan)
     distances = np.zeros(np.count_nonzero(start))
-    apart = ~target[start]  # voxels of both surfaces are at distance 0
+    apart = ~target[start]  # voxels that belong to both surfaces are at distance 0
     if apart.any():
         targets, starts = (np.argwhere(mask) * np.asarray(spacing_mm) for mask in (target, start))
-        distances[apart] = KDTree(targets, leafsize=_LEAF).query(starts[apart])[0]
+        distances[apart] = KDTree(targets, leafsize=_LEAF_SIZE).query(starts[apart])[0]
     return distances

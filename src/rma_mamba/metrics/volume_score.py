@@ -1,4 +1,4 @@
-"""All scores of one volume: the headline protocol, on the scan's own grid."""
+"""All metrics of one volume, on the scan's own grid: the primary evaluation protocol."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from rma_mamba.shapes import Spacing
 
 @dataclass(frozen=True)
 class VolumeScore:
-    """How far a prediction agrees with the reference of one volume.
+    """Agreement of a prediction with the reference of one volume.
 
-    Both empty: overlaps and surface Dice 1, distances and errors 0. One empty: overlaps 0; distances and
-    surface Dice are NaN, not defined; so is the error in % if the reference is the empty one.
+    If both masks are empty, overlap metrics and surface Dice are 1, distances and volume errors 0. If one is
+    empty, overlap metrics are 0, and distances and surface Dice are undefined (NaN); the relative volume error
+    is undefined if the reference is empty.
 
     Args:
-        dice, iou, recall, precision, f2: Shares of voxels, 0 to 1.
-        hd_mm: Hausdorff distance.
-        hd95_mm: The larger of the two directed 95th percentiles.
-        assd_mm: Average symmetric surface distance.
-        nsd_2mm: Normalised surface Dice at 2 mm, 0 to 1.
-        volume_error_ml: Found minus true volume.
-        volume_error_percent: The same, of the true volume.
-        reference_ml: True volume.
-        found_ml: Volume of the prediction.
-        empty: Which of the two masks are empty.
+        dice, iou, recall, precision, f2: Voxel overlap, 0 to 1.
+        hd_mm: Hausdorff distance in mm.
+        hd95_mm: The larger of the two directed 95th-percentile distances, in mm.
+        assd_mm: Average symmetric surface distance in mm.
+        nsd_2mm: Normalised surface Dice at a tolerance of 2 mm, 0 to 1.
+        volume_error_ml: Predicted minus reference volume, in mL.
+        volume_error_percent: The same, in percent of the reference volume.
+        reference_ml: Volume of the reference, in mL.
+        found_ml: Volume of the prediction, in mL.
+        empty: Which of the two masks is empty.
     """
 
     dice: float
@@ -53,34 +54,35 @@ def score_volume(
     *,
     voxel_volume_ml: float | None = None,
 ) -> VolumeScore:
-    """Score a prediction (labels > 0) against a reference on one grid.
+    """Compute all metrics of a prediction against a reference on the same grid (foreground > 0).
 
     Args:
         reference, prediction: Masks [i, j, k].
         spacing_mm: Voxel size along i, j, k.
-        voxel_volume_ml: None: the product of the spacing; a sheared grid has less.
+        voxel_volume_ml: Volume of a voxel, in mL; None: the product of the spacing. Pass it for sheared
+            grids (gantry tilt), whose voxels are smaller than that.
 
     Raises:
         GridError: The shapes differ, or the spacing is not positive.
     """
     distances = surface_distances(reference, prediction, spacing_mm)
-    shared = overlap(reference, prediction)
+    counts = overlap(reference, prediction)
     voxel_ml = math.prod(spacing_mm) / 1000 if voxel_volume_ml is None else voxel_volume_ml
-    error = shared.prediction - shared.reference
-    undefined = math.nan if error else 0.0  # in percent of nothing
+    error = counts.prediction - counts.reference
+    undefined = math.nan if error else 0.0  # relative to an empty reference
     return VolumeScore(
-        dice=shared.dice,
-        iou=shared.iou,
-        recall=shared.recall,
-        precision=shared.precision,
-        f2=shared.f2,
+        dice=counts.dice,
+        iou=counts.iou,
+        recall=counts.recall,
+        precision=counts.precision,
+        f2=counts.f2,
         hd_mm=distances.hd_mm,
         hd95_mm=distances.hd95_mm,
         assd_mm=distances.assd_mm,
         nsd_2mm=distances.surface_dice(2.0),
         volume_error_ml=error * voxel_ml,
-        volume_error_percent=100 * error / shared.reference if shared.reference else undefined,
-        reference_ml=shared.reference * voxel_ml,
-        found_ml=shared.prediction * voxel_ml,
-        empty=shared.empty,
+        volume_error_percent=100 * error / counts.reference if counts.reference else undefined,
+        reference_ml=counts.reference * voxel_ml,
+        found_ml=counts.prediction * voxel_ml,
+        empty=counts.empty,
     )
