@@ -203,7 +203,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) 
     there = killed(tmp_path, signal.SIGKILL)
     assert len(there) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == there
-    remove_unfinished(tmp_path, young_s=3600)
+    remove_unfinished(tmp_path, min_age_s=3600)
     assert sorted(path.name for path in tmp_path.iterdir()) == there
     remove_unfinished(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mask"]

@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all, alone or several together."""
+"""Atomic writing of one file or of several files together: complete, or not at all."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from typing import BinaryIO
 
 from rma_mamba.errors import ScanError
 
-try:  # of Unix only; elsewhere age alone tells what was left behind
+try:  # Unix only; elsewhere leftover files are recognised by their age
     import fcntl
 except ImportError:  # pragma: no cover
     fcntl = None  # type: ignore[assignment]
 
 _PATTERN = ".rma-mamba-*.tmp"
-_KEPT = ".kept"  # in a staging folder: older files, until all new ones have their places
-_OLD_S = 24 * 3600.0  # where there are no locks: nothing is written for so long
+_BACKUP = ".kept"  # in a staging folder: the previous files, until all new ones have been renamed
+_ABANDONED_S = 24 * 3600.0  # without file locks: no file takes this long to write
 
 
 @contextmanager
 def atomic_write(path: Path, what: str) -> Iterator[BinaryIO]:
-    """Open a new file that takes the place of `path` when the block ends without an error.
+    """Open a new file that replaces `path` when the block ends without an error.
 
-    The bytes go to a temporary file in the same folder (a rename is atomic only within one file
-    system), reach the disk, and are then renamed. After any error or interrupt nothing is left behind
-    and an older file at `path` is untouched. Missing parent folders are made.
+    The content is written to a temporary file in the same folder (a rename is atomic only within one file
+    system), flushed to disk and then renamed. After an error or an interrupt the temporary file is removed
+    and an existing file at `path` is unchanged. Missing parent folders are created.
 
     Args:
-        path: The file.
-        what: What it is ("mask"), for the error.
+        path: The file to write.
+        what: The content ("mask"), for the error message.
 
     Raises:
-        ScanError: The folder cannot be made or written, the disk is full, or `path` is a folder.
+        ScanError: The folder cannot be created or written to, the disk is full, or `path` is a folder.
     """
     temporary = _temporary(path.parent)
     try:
@@ -49,67 +49,67 @@ def atomic_write(path: Path, what: str) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise _unwritten(what, error) from error
+        raise _write_error(what, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
 def replace_file(path: Path, content: bytes, what: str) -> None:
-    """Write `content` to `path` in one step; arguments and errors as of `atomic_write`."""
+    """Write `content` to `path` atomically; arguments and errors as for `atomic_write`."""
     with atomic_write(path, what) as file:
         file.write(content)
 
 
 @contextmanager
 def write_together(what: str, *, last: Path | None = None) -> Iterator[Callable[[Path], Path]]:
-    """Let several files appear all or none.
+    """Write several files atomically: all of them, or none.
 
-    Within the block a function gives each path a temporary one of the same name, in a folder beside it, to be
-    written in its place; the same path always the same one. When the block ends without an error, all take
-    their places; after any error or interrupt older files stand as before, and nothing else is left behind.
-    Only a process that is killed during the renames leaves some new beside some old.
+    The block receives a function that maps each path to a temporary path of the same name, in a folder beside
+    it; the file is written there. When the block ends without an error, all files are renamed to their final
+    paths; after an error or an interrupt existing files are unchanged and no temporary file is left.
+    Only a process that is killed during the renames leaves a mix of new and old files.
 
     Args:
-        what: What the files are ("results"), for the error.
-        last: The file that moves after all others, and so tells that they are there.
+        what: The content ("results"), for the error message.
+        last: The file to rename last, so that its presence shows that all others are complete.
 
     Raises:
-        ScanError: A folder cannot be made or written, or a file cannot take its place.
+        ScanError: A folder cannot be created or written to, or a file cannot be renamed.
     """
     stagings: dict[Path, _Staging] = {}
-    waiting: dict[Path, Path] = {}
+    pending: dict[Path, Path] = {}
 
     def place(path: Path) -> Path:
-        if path not in waiting:
-            with _unwritten_is_one_line(what):
+        if path not in pending:
+            with _write_errors(what):
                 staging = stagings.get(path.parent) or _Staging(path.parent)
             stagings[path.parent] = staging
-            waiting[path] = staging.folder / path.name
-        return waiting[path]
+            pending[path] = staging.folder / path.name
+        return pending[path]
 
     try:
         yield place
-        with _unwritten_is_one_line(what):
-            _take_places(waiting, last)
+        with _write_errors(what):
+            _rename_all(pending, last)
     finally:
         for staging in stagings.values():
             staging.remove()
 
 
-def remove_unfinished(folder: Path, *, young_s: float = 0.0) -> None:
-    """Remove what processes that were killed while they wrote have left directly in `folder`.
+def remove_unfinished(folder: Path, *, min_age_s: float = 0.0) -> None:
+    """Remove temporary files that killed processes left directly in `folder`.
 
-    What living processes write is locked and stays.
+    Files of running processes are locked and are kept.
 
     Args:
-        folder: It may be missing.
-        young_s: What is younger stays in any case: where others write, one may be about to lock it.
+        folder: The folder; it may be missing.
+        min_age_s: Keep younger files in any case: another process may have created one and not yet locked it.
     """
     for path in sorted(folder.glob(_PATTERN)):
         with suppress(OSError):
             age_s = time.time() - path.stat().st_mtime
-            if age_s < young_s or not _is_abandoned(path, age_s):
+            if age_s < min_age_s or not _is_abandoned(path, age_s):
                 continue
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
@@ -118,71 +118,71 @@ def remove_unfinished(folder: Path, *, young_s: float = 0.0) -> None:
 
 
 def _temporary(folder: Path) -> Path:
-    # Not named after a file: that name may already be as long as the file system allows.
+    # Not derived from the name of the file, which may already have the maximum length.
     return folder / f".rma-mamba-{secrets.token_hex(8)}.tmp"
 
 
 class _Staging:
-    """A locked folder, beside the files that are written in it, on the same file system."""
+    """A locked temporary folder beside the final files, on the same file system."""
 
-    def __init__(self, beside: Path) -> None:
-        self.beside = beside
-        self.made = not beside.exists()
-        self.folder = _temporary(beside)
-        (self.folder / _KEPT).mkdir(parents=True)
+    def __init__(self, parent: Path) -> None:
+        self.parent = parent
+        self.created_parent = not parent.exists()
+        self.folder = _temporary(parent)
+        (self.folder / _BACKUP).mkdir(parents=True)
         self.lock = _lock_folder(self.folder)
 
     def remove(self) -> None:
-        """Remove it with all that is left in it, and the folder beside it if that was made for nothing."""
+        """Remove the folder and its content, and the parent folder if it was created and is still empty."""
         if self.lock >= 0:
             os.close(self.lock)
         shutil.rmtree(self.folder, ignore_errors=True)
-        if self.made:
-            with suppress(OSError):  # it holds something now
-                self.beside.rmdir()
+        if self.created_parent:
+            with suppress(OSError):  # not empty
+                self.parent.rmdir()
 
 
-def _take_places(waiting: dict[Path, Path], last: Path | None) -> None:
-    """Rename all; if one cannot be, bring back what stood there before."""
+def _rename_all(pending: dict[Path, Path], last: Path | None) -> None:
+    """Rename all files; if one rename fails, restore the previous files."""
     moved: list[tuple[Path, Path]] = []
     try:
-        for path in sorted(waiting, key=lambda path: path == last):
-            kept = waiting[path].parent / _KEPT / path.name
-            _keep(path, kept)
-            moved.append((kept, path))
-            waiting[path].replace(path)
+        for path in sorted(pending, key=lambda path: path == last):
+            backup = pending[path].parent / _BACKUP / path.name
+            _back_up(path, backup)
+            moved.append((backup, path))
+            pending[path].replace(path)
     except BaseException:
-        for kept, path in moved:
-            _restore(kept, path)
+        for backup, path in moved:
+            _restore(backup, path)
         raise
 
 
-def _keep(path: Path, kept: Path) -> None:
-    """A second name for a file that is about to be replaced: it never is missing from its place."""
+def _back_up(path: Path, backup: Path) -> None:
+    """Keep a backup of a file that is about to be replaced, without moving it."""
     if not path.exists():
         return
     try:
-        kept.hardlink_to(path)
-    except OSError:  # a file system without links
-        shutil.copy2(path, kept)
+        backup.hardlink_to(path)
+    except OSError:  # the file system has no hard links
+        shutil.copy2(path, backup)
 
 
-def _restore(kept: Path, path: Path) -> None:
+def _restore(backup: Path, path: Path) -> None:
     with suppress(OSError):
-        if kept.exists():
-            kept.replace(path)
+        if backup.exists():
+            backup.replace(path)
         else:
             path.unlink(missing_ok=True)
 
 
 def _lock(descriptor: int) -> None:
     if fcntl is not None:
-        with suppress(OSError):  # a file system without locks
+        with suppress(OSError):  # the file system has no locks
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _lock_folder(folder: Path) -> int:
-    """Lock a folder until the number that is returned is closed, or this process ends."""
+    """Lock a folder until the returned file descriptor is closed or the process ends."""
     if fcntl is None:
         return -1
     descriptor = os.open(folder, os.O_RDONLY)
@@ -192,7 +192,7 @@ def _lock_folder(folder: Path) -> int:
 
 def _is_abandoned(path: Path, age_s: float) -> bool:
     if fcntl is None:
-        return age_s > _OLD_S
+        return age_s > _ABANDONED_S
     descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -204,21 +204,21 @@ def _is_abandoned(path: Path, age_s: float) -> bool:
 
 
 @contextmanager
-def _unwritten_is_one_line(what: str) -> Iterator[None]:
+def _write_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _unwritten(what, error) from error
+        raise _write_error(what, error) from error
 
 
-def _unwritten(what: str, error: OSError) -> ScanError:
+def _write_error(what: str, error: OSError) -> ScanError:
     return ScanError(
         f"the {what} cannot be written ({error.strerror or 'input/output error'}); expected a "
-        "writable folder with enough space. Choose another output path or free some space."
+        "writable folder with enough free space. Choose another output path or free some space."
     )
 
 
 def file_sha256(path: Path) -> str:
-    """Digest of what is in a file, in hexadecimal."""
+    """SHA-256 digest of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,10 +1,10 @@
-"""The names of arrays, their axes and their units, once; signatures elsewhere use these names.
+"""Names of arrays with their axes and units, defined once and used in signatures throughout the package.
 
-Axes of a scan are i, j, k as the file stores them. Axes of slices are slice, channel, height, width:
-slices run from foot to head, rows to the patient's back, columns to the patient's left. World
-coordinates are RAS+ millimetres: x to the right, y to the front, z to the head.
+Scans have the axes i, j, k in file order. Slices have the axes slice, channel, height, width: slices run inferior
+to superior, rows anterior to posterior, columns from the patient's right to the left. World coordinates are
+RAS+ millimetres: x increases to the right, y to anterior, z to superior.
 
-The names of tensors are aliases for type checkers only, so that importing this file costs nothing.
+The names of tensors are aliases for type checkers only; importing this module does not import torch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Voxels: TypeAlias = "npt.NDArray[Any]"  # intensities [i, j, k]; HU for CT
 Labels: TypeAlias = "npt.NDArray[np.uint8]"  # 1 where the liver is, else 0 [i, j, k]
 Spacing: TypeAlias = tuple[float, float, float]  # voxel size along i, j, k, in mm
 
-# Images in the network, as tensors.
+# Tensors in the network.
 Images: TypeAlias = "torch.Tensor"  # intensities in [0, 1] [slice, channel, height, width]
 Features: TypeAlias = "torch.Tensor"  # [slice, channel, height, width]
 Logits: TypeAlias = "torch.Tensor"  # log-odds of liver [slice, 1, height, width]

@@ -1,7 +1,7 @@
-"""Where the slices of a volume came from: the images behind it, in order, and the way back to them.
+"""The DICOM images behind a volume, in order, and the mapping of a mask back onto them.
 
-A volume of an even stack is its slices, pixel for pixel. One that was repaired (missing slices filled in, a
-tilted gantry straightened) lies on a grid of its own; its mask goes back to the images by their positions.
+A regular series is stored in the volume pixel for pixel. A series that had to be resampled (missing slices
+interpolated, gantry tilt corrected) has a grid of its own; its mask is mapped back to the images by position.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-# A shift by less than this share of a pixel moves nothing.
-_STILL = 1e-6
+# A shift by less than this fraction of a pixel is ignored.
+_NEGLIGIBLE_SHIFT = 1e-6
 
 
 @dataclass(frozen=True)
 class SourceImage:
-    """One image of a scan: a file, or a frame of a multi-frame object.
+    """One image of a scan: a DICOM file, or a frame of a multi-frame object.
 
     Args:
-        instance_uid: Its SOPInstanceUID; "" if the file has none.
-        frame: Its number in a multi-frame object, from 1; None for a file of its own.
-        position_lps: Centre of its first pixel, LPS+ mm (DICOM's ImagePositionPatient).
-        open: Opens the whole DICOM file, wherever it lies; close what it returns.
+        instance_uid: SOPInstanceUID; "" if the file has none.
+        frame: Frame number in a multi-frame object, counted from 1; None for a single-frame file.
+        position_lps: Centre of the first pixel in LPS+ mm (ImagePositionPatient).
+        open: Open the whole DICOM file, on disk or in an archive; the caller closes it.
     """
 
     instance_uid: str
@@ -40,9 +40,9 @@ class SourceImages:
     """The images behind a volume.
 
     Args:
-        slices: The images along k.
-        size: Columns and rows of each image: the length of its axes i and j.
-        offsets: float64 [slice, 3], the volume's index (i, j, k) of the first pixel of each image.
+        slices: The images in the order of k.
+        size: Columns and rows of each image, along axes i and j.
+        offsets: float64 [slice, 3]: index (i, j, k) in the volume of the first pixel of each image.
     """
 
     slices: tuple[SourceImage, ...]
@@ -57,65 +57,68 @@ class SourceImages:
         return bool(np.array_equal(self.offsets, expected))
 
     def on_slices(self, labels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        """A mask on the volume's grid, brought to the images: uint8 {0, 1} [column, row, image].
+        """Map a mask on the grid of the volume onto the images: uint8 {0, 1} [column, row, image].
 
-        Where an image lies between voxels, a pixel is in the mask if the linear mean of the voxels around it
-        is at least one half.
+        For an image between voxels, a pixel belongs to the mask if the linear interpolation of the mask is at
+        least one half.
         """
-        marked: npt.NDArray[np.uint8] = np.asarray(labels != 0).view(np.uint8)
-        if self.is_regular and marked.shape == (*self.size, len(self.slices)):
-            return marked
-        found = np.zeros((*self.size, len(self.slices)), np.uint8)
+        mask: npt.NDArray[np.uint8] = np.asarray(labels != 0).view(np.uint8)
+        if self.is_regular and mask.shape == (*self.size, len(self.slices)):
+            return mask
+        on_images = np.zeros((*self.size, len(self.slices)), np.uint8)
         for n, (i, j, k) in enumerate(self.offsets.tolist()):
-            below = min(max(math.floor(k + _STILL), 0), marked.shape[2] - 1)
-            above = min(below + 1, marked.shape[2] - 1)
-            plane = mixed(marked[:, :, below], marked[:, :, above], k - below)
-            found[:, :, n] = sampled(plane, (i, j), self.size, 0) >= 0.5
-        return found
+            below = min(max(math.floor(k + _NEGLIGIBLE_SHIFT), 0), mask.shape[2] - 1)
+            above = min(below + 1, mask.shape[2] - 1)
+            plane = interpolated(mask[:, :, below], mask[:, :, above], k - below)
+            on_images[:, :, n] = shifted(plane, (i, j), self.size, 0) >= 0.5
+        return on_images
 
 
-def mixed(
-    first: npt.NDArray[Any], second: npt.NDArray[Any], share: float
+def interpolated(
+    first: npt.NDArray[Any], second: npt.NDArray[Any], weight: float
 ) -> npt.NDArray[np.float32]:
-    """Linear mean of two images, of which the second has this share; an image alone stays exact."""
-    if share < _STILL:
+    """Linear interpolation of two images; `weight` is that of the second. Weights 0 and 1 are exact."""
+    if weight < _NEGLIGIBLE_SHIFT:
         return first.astype(np.float32)
-    if share > 1 - _STILL:
+    if weight > 1 - _NEGLIGIBLE_SHIFT:
         return second.astype(np.float32)
     one, other = first.astype(np.float32), second.astype(np.float32)
-    return one * np.float32(1 - share) + other * np.float32(share)
+    return one * np.float32(1 - weight) + other * np.float32(weight)
 
 
-def sampled(
+def shifted(
     image: npt.NDArray[np.float32], start: tuple[float, float], size: tuple[int, int], fill: float
 ) -> npt.NDArray[np.float32]:
-    """The image at (i + start[0], j + start[1]) for all i, j below `size`, linearly; `fill` outside of it."""
+    """Linear interpolation of the image at (i + start[0], j + start[1]) for all i, j below `size`.
+
+    Pixels outside the image are `fill`.
+    """
     for axis in (0, 1):
-        image = _moved(image, start[axis], size[axis], fill, axis)
+        image = _shifted_along(image, start[axis], size[axis], fill, axis)
     return image
 
 
-def _moved(
+def _shifted_along(
     image: npt.NDArray[np.float32], start: float, length: int, fill: float, axis: int
 ) -> npt.NDArray[np.float32]:
-    whole = math.floor(start + _STILL)
-    share = start - whole
-    first = _taken(image, whole, length, fill, axis)
-    if share < _STILL:
+    whole = math.floor(start + _NEGLIGIBLE_SHIFT)
+    fraction = start - whole
+    first = _cropped_or_padded(image, whole, length, fill, axis)
+    if fraction < _NEGLIGIBLE_SHIFT:
         return first
-    return mixed(first, _taken(image, whole + 1, length, fill, axis), share)
+    return interpolated(first, _cropped_or_padded(image, whole + 1, length, fill, axis), fraction)
 
 
-def _taken(
+def _cropped_or_padded(
     image: npt.NDArray[np.float32], start: int, length: int, fill: float, axis: int
 ) -> npt.NDArray[np.float32]:
-    """`length` rows (or columns) from `start` on, which may lie outside."""
+    """`length` rows (or columns) from index `start`, which may lie outside the image."""
     shape = list(image.shape)
     shape[axis] = length
-    taken = np.full(shape, fill, np.float32)
+    result = np.full(shape, fill, np.float32)
     low, high = max(start, 0), min(start + length, image.shape[axis])
     if low < high:
-        place, source = [slice(None)] * 2, [slice(None)] * 2
-        place[axis], source[axis] = slice(low - start, high - start), slice(low, high)
-        taken[tuple(place)] = image[tuple(source)]
-    return taken
+        target, source = [slice(None)] * 2, [slice(None)] * 2
+        target[axis], source[axis] = slice(low - start, high - start), slice(low, high)
+        result[tuple(target)] = image[tuple(source)]
+    return result

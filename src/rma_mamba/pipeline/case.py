@@ -55,7 +55,7 @@ def segment_case(
     started = time.monotonic()
     request = request.of(case)
     files = outputs.plan(case.scan, out, request.wanted, case=case.name if named else None)
-    remove_unfinished(files.mask.parent, young_s=YOUNG_S)
+    remove_unfinished(files.mask.parent, min_age_s=YOUNG_S)
     run = None
     if request.resume and request.body is None and files.run is not None:
         run = provenance.describe_run(case.scan, request, load())

@@ -69,7 +69,7 @@ def segment_cohort(
             f"the input is {len(cases)} scans, and the output one file; expected a folder. "
             "Give the name of a folder."
         )
-    remove_unfinished(out, young_s=YOUNG_S)
+    remove_unfinished(out, min_age_s=YOUNG_S)
     (out / errors).unlink(missing_ok=True)
     failed: list[Failure] = []
     for number, (_, outcome) in enumerate(engine(cases, out, request, messages), 1):

@@ -1,4 +1,4 @@
-"""Slices that lie unevenly, brought onto the regular grid that was found for them."""
+"""Resampling of unevenly spaced or tilted slices onto a regular grid."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.source_images import SourceImages, mixed, sampled
+from rma_mamba.source_images import SourceImages, interpolated, shifted
 
 Image = npt.NDArray[Any]
 
 
 def resample_slices(
-    slabs: Iterator[Image], source: SourceImages, shape: tuple[int, int, int], fill: float
+    slices: Iterator[Image], images: SourceImages, shape: tuple[int, int, int], fill: float
 ) -> npt.NDArray[Any]:
-    """Values [i, j, k] on a regular grid from slices, linearly along k and within each slice.
+    """Linear interpolation of slices onto a regular grid, along k and within each slice.
 
     Args:
-        slabs: Values [column, row] of each slice, in order; each is asked for once.
-        source: Where the slices lie on the grid.
+        slices: Values [column, row] of each slice, in order; each slice is consumed once.
+        images: Positions of the slices on the grid.
         shape: Size of the grid.
-        fill: Value beside a slice.
+        fill: Value of voxels outside a slice.
 
     Returns:
-        int16 if all slices are int16 or uint8, else float32.
+        Values [i, j, k]: int16 if all slices are int16 or uint8, else float32.
     """
     values = np.empty(shape, np.float32, order="F")
-    whole = True
-    heights = source.offsets[:, 2]
-    below: Image | None = None
+    integers = True
+    positions = images.offsets[:, 2]
+    previous: Image | None = None
     k = 0
-    for n, slab in enumerate(slabs):
-        whole &= slab.dtype.kind in "iu"
-        i, j = source.offsets[n, :2]
-        image = sampled(slab.astype(np.float32), (-i, -j), shape[:2], fill)
-        # the planes between the slice below and this one; whatever lies beyond the last is the last
-        while k < shape[2] and (k <= heights[n] + 1e-6 or n == len(heights) - 1):
-            gap = heights[n] - heights[n - 1] if n else 1.0
-            share = min(max(1 - (heights[n] - k) / gap, 0.0), 1.0) if n else 1.0
-            values[:, :, k] = image if below is None else mixed(below, image, share)
+    for n, pixels in enumerate(slices):
+        integers &= pixels.dtype.kind in "iu"
+        i, j = images.offsets[n, :2]
+        image = shifted(pixels.astype(np.float32), (-i, -j), shape[:2], fill)
+        # All planes of the grid up to this slice; planes beyond the last slice repeat it.
+        while k < shape[2] and (k <= positions[n] + 1e-6 or n == len(positions) - 1):
+            gap = positions[n] - positions[n - 1] if n else 1.0
+            weight = min(max(1 - (positions[n] - k) / gap, 0.0), 1.0) if n else 1.0
+            values[:, :, k] = image if previous is None else interpolated(previous, image, weight)
             k += 1
-        below = image
-    return np.rint(values).astype(np.int16) if whole else values
+        previous = image
+    return np.rint(values).astype(np.int16) if integers else values
