@@ -1,9 +1,13 @@
 # Two commands are all a newcomer needs: `make demo` and `make test`.
-# Each creates .venv and installs everything into it, once, from the pins in constraints.txt.
+# Each creates .venv and installs what it needs into it, once, from the pins in constraints.txt:
+# the demo what segments, measures and reports; the tests also what trains, checks and builds.
+# On Linux they take the small CPU build of torch where one is offered; TORCH=cuda takes the CUDA build.
 
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
+CORE := $(VENV)/.installed-core
+DEV := $(VENV)/.installed-dev
+export TORCH ?= cpu
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test check format clean
@@ -14,21 +18,25 @@ help:
 	@echo "make format  rewrite the code in the project's format"
 	@echo "make clean   remove the virtual environment and all caches"
 
-demo: $(INSTALLED)
+demo: $(CORE)
 	$(BIN)/rma-mamba demo --output demo_output
 
-test check: $(INSTALLED)
+test check: $(DEV)
 	scripts/check
 
-format: $(INSTALLED)
+format: $(DEV)
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-$(INSTALLED): pyproject.toml constraints.txt scripts/install
+$(CORE): pyproject.toml constraints.txt scripts/install
 	scripts/install $(VENV)
 	@touch $@
 
+$(DEV): pyproject.toml constraints.txt scripts/install
+	scripts/install $(VENV) dev
+	@touch $(CORE) $@
+
 clean:
-	rm -rf $(VENV) build dist demo_output .coverage .hypothesis .import_linter_cache \
+	rm -rf $(VENV) build dist wheelhouse demo_output .coverage .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache
 	find src tests examples -name __pycache__ -prune -exec rm -rf {} +
