@@ -30,7 +30,9 @@ def test_every_score_is_summarised_and_written(command, tiny, data, tmp_path) ->
     done = command("evaluate", "default", "--model", tiny, "--side", "valid", "-o", out, "-q")
     assert done.code == 0, done.err
     assert "**tiny, volumes: per volume, on the scan's own grid**" in done.out
-    assert "**tiny, slices: paper_per_slice, slices with liver only, at 256 x 256**" in done.out
+    assert (
+        "**tiny, slices: paper_per_slice, liver-containing slices only, at 256 x 256**" in done.out
+    )
     assert "**tiny, slices: per volume" not in done.out
     with (out / "per_case.csv").open() as file:
         (case,) = csv.DictReader(file)

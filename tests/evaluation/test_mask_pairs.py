@@ -77,7 +77,7 @@ def test_another_grid_is_refused_and_both_are_named(tmp_path: Path) -> None:
     with pytest.raises(GridError, match=both):
         dice(tmp_path / "moved", rod(), affine=moved)
     finer = np.diag([1.0, 2.0, 5.0, 1.0])
-    with pytest.raises(GridError, match=r"24 x 10 x 6 voxels of 1 x 2 x 5 mm.*nearest neighbour"):
+    with pytest.raises(GridError, match=r"24 x 10 x 6 voxels of 1 x 2 x 5 mm.*nearest-neighbour"):
         dice(tmp_path / "finer", rod().repeat(2, axis=0), affine=finer)
 
 
@@ -138,16 +138,16 @@ def test_folders_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     one = reference / "p1_t1.nii.gz"
     with pytest.raises(ConfigError, match="the reference is missing"):
         pair_masks(tmp_path / "nowhere", [tool])
-    with pytest.raises(ConfigError, match="prediction folder 1 is one file"):
+    with pytest.raises(ConfigError, match="prediction folder 1 is a single file"):
         pair_masks(reference, [one])
-    with pytest.raises(ConfigError, match="files or folders alike"):
+    with pytest.raises(ConfigError, match="either files or folders"):
         pair_masks(one, [tool])
-    with pytest.raises(ConfigError, match="no regular expression"):
+    with pytest.raises(ConfigError, match="not a valid regular expression"):
         pair_masks(reference, [tool], patient="(")
-    with pytest.raises(ConfigError, match="does not match the pattern"):
+    with pytest.raises(ConfigError, match="does not match the patient pattern"):
         pair_masks(reference, [tool], patient="q")
     save(tool / "p1_t1.nii.gz", rod())
-    with pytest.raises(ConfigError, match="two files of one name"):
+    with pytest.raises(ConfigError, match="two files with the same name"):
         pair_masks(reference, [tool])
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=r"no .nii.gz or .nii file"):

@@ -110,7 +110,7 @@ def test_the_tables_name_the_protocols_and_never_speak_of_hausdorff() -> None:
     cases = [case(p, length, method=m) for p in "ab" for m, length in (("x", 3), ("y", 0))]
     shown = summary_to_markdown(ScoreSummary.of(cases))
     assert "**x, all: per volume, on the scan's own grid**" in shown
-    assert "**y, all: paper_per_slice, slices with liver only, at 256 x 256**" in shown
+    assert "**y, all: paper_per_slice, liver-containing slices only, at 256 x 256**" in shown
     assert (
         "2 volumes of 2 patients. Empty masks: both 0, reference only 0, prediction only 2."
         in shown

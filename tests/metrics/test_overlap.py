@@ -57,5 +57,5 @@ def test_not_a_number_is_no_liver() -> None:
 
 @pytest.mark.parametrize("metric", ALL)
 def test_masks_on_different_grids_are_refused(metric) -> None:
-    with pytest.raises(GridError, match="expected one grid"):
+    with pytest.raises(GridError, match="expected the same shape"):
         metric(mask(0), mask(0)[:1])

@@ -1,4 +1,4 @@
-"""Networks and given masks against references: scores, summaries, tests, tables and files.
+"""Evaluation of networks and of existing masks against references: scores, summaries, tests, tables and files.
 
 >>> cases = score_segmenter(segmenter, data, "test", method="ours")  # or list(score_pairs(pair_masks(...)))
 >>> summary = ScoreSummary.of(cases)
@@ -6,9 +6,14 @@
 >>> write_scores(Path("scores"), cases, summary)
 """
 
+from typing import Any
+
+from rma_mamba.deprecation import warn_renamed
 from rma_mamba.evaluation.case_scores import CaseName, CaseScore, SliceScore, score_case
 from rma_mamba.evaluation.comparison import PairedTest, paired_tests
-from rma_mamba.evaluation.mask_pairs import Pair, Pairing, pair_masks, score_pairs
+from rma_mamba.evaluation.mask_pairs import Pair, Pairing, pair_masks
+from rma_mamba.evaluation.mask_scoring import score_pairs
+from rma_mamba.evaluation.masks import LiverMask, read_liver_mask
 from rma_mamba.evaluation.metric_summaries import (
     EmptyCounts,
     MetricSummary,
@@ -26,6 +31,7 @@ __all__ = [
     "CaseName",
     "CaseScore",
     "EmptyCounts",
+    "LiverMask",
     "MetricSummary",
     "Pair",
     "PairedTest",
@@ -37,6 +43,7 @@ __all__ = [
     "pair_masks",
     "paired_tests",
     "patients_to_markdown",
+    "read_liver_mask",
     "score_case",
     "score_pairs",
     "score_patients",
@@ -45,3 +52,16 @@ __all__ = [
     "summary_to_markdown",
     "write_scores",
 ]
+
+_OLD_NAMES = {
+    "Report": "ScoreSummary",
+    "report_to_markdown": "summary_to_markdown",
+    "to_markdown": "patients_to_markdown",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OLD_NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warn_renamed(f"rma_mamba.evaluation.{name}", _OLD_NAMES[name])
+    return globals()[_OLD_NAMES[name]]

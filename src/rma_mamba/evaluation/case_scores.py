@@ -1,4 +1,4 @@
-"""The scores of one case by both protocols: whoever has a reference and a prediction comes through here."""
+"""The scores of one case under both protocols: per volume, and per slice as in the paper."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from rma_mamba.volume import Geometry
 
 @dataclass(frozen=True)
 class SliceScore:
-    """One axial slice by the paper's protocol, at 256 x 256 pixels.
+    """Scores of one axial slice under the paper's protocol, at 256 x 256 pixels.
 
     Args:
-        number: From 0 at the foot.
-        empty: Which of the two masks are empty in it.
-        values: What `paper_per_slice` returns.
+        number: Slice number, counted from 0 at the inferior end.
+        empty: Which of the two masks is empty in this slice.
+        values: Metrics as returned by `paper_per_slice`.
     """
 
     number: int
@@ -32,20 +32,20 @@ class SliceScore:
 
     @property
     def has_liver(self) -> bool:
-        """Whether the reference holds liver here."""
+        """Whether the reference contains liver in this slice."""
         return self.empty in ("neither", "prediction")
 
 
 @dataclass(frozen=True)
 class CaseName:
-    """What scores are filed under.
+    """Identification of a prediction and its case.
 
     Args:
-        method: Who predicted.
-        source: Where the case is from.
-        group: Sources that are summed up together.
-        patient: Whose it is; the same name in sources of one group is the same person.
-        case: Name of the case; with source and patient it is unique.
+        method: Name of the method that made the prediction.
+        source: Name of the data source.
+        group: Group of sources that are summarised together.
+        patient: Identifier of the patient; equal identifiers within a group mean the same person.
+        case: Name of the case; unique together with source and patient.
     """
 
     method: str
@@ -57,11 +57,11 @@ class CaseName:
 
 @dataclass(frozen=True)
 class CaseScore(CaseName):
-    """One prediction of one case.
+    """Scores of one prediction for one case.
 
     Args:
-        volume: On the scan's own grid; None of a single slice, which has no volume.
-        slices: By the paper's protocol, from foot to head.
+        volume: Scores on the scan's own grid; None for a single slice, which has no volume.
+        slices: Scores of the slices under the paper's protocol, from inferior to superior.
     """
 
     volume: VolumeScore | None
@@ -76,13 +76,13 @@ def score_case(
     *,
     single_slice: bool = False,
 ) -> CaseScore:
-    """Score a prediction against its reference by both protocols.
+    """Score a prediction against its reference under both protocols.
 
     Args:
-        name: What the scores are filed under.
-        reference, prediction: Masks [i, j, k], labels > 0, on one grid.
+        name: Identification of the prediction.
+        reference, prediction: Masks [i, j, k] on the same grid; foreground is > 0.
         geometry: That grid.
-        single_slice: A picture, of which a volume would mean nothing.
+        single_slice: Whether the case is a single 2-D image, for which volume metrics are meaningless.
 
     Raises:
         GridError: The shapes differ.
@@ -102,7 +102,7 @@ def score_case(
 def score_slices(
     reference: AnyMask, prediction: AnyMask, geometry: Geometry
 ) -> tuple[SliceScore, ...]:
-    """The paper's numbers of every axial slice, upright (rows to the back, columns to the left)."""
+    """Scores of all axial slices under the paper's protocol; rows run to posterior, columns to the left."""
     order = geometry.canonical
     pairs = zip(order.apply(reference), order.apply(prediction), strict=True)
     scores = []

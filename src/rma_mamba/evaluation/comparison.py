@@ -1,4 +1,4 @@
-"""Methods against each other, on the same patients."""
+"""Paired comparison of methods on the same patients."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import numpy as np
 
 from rma_mamba.evaluation.case_scores import CaseScore
 from rma_mamba.evaluation.metric_samples import (
+    MetricSample,
+    MetricSamples,
     Protocol,
-    Sample,
-    SampleSet,
+    metric_samples,
     patient_means,
-    sample_sets,
 )
 from rma_mamba.metrics import RESAMPLES, bootstrap_interval, holm, paired_wilcoxon
 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Two methods on the same patients.
+    """Comparison of two methods on the same patients.
 
     Args:
-        first, second: The methods.
-        group, protocol, metric: Where they were compared; volume errors by their absolute values.
-        patients: With at least one sample that is defined for both methods.
-        left_out: Samples that are not defined, or missing, for one of the methods.
+        first, second: Names of the methods.
+        group, protocol, metric: What was compared; volume errors are compared by absolute value.
+        patients: Number of patients with at least one sample that is defined for both methods.
+        left_out: Number of samples that are undefined or missing for one of the methods.
         mean_difference: Mean over patients of first minus second.
-        difference_low, difference_high: 95 % bootstrap interval of it, which draws patients.
-        p: Two-sided Wilcoxon signed-rank test of the patients' means.
-        p_holm: Corrected for all pairs of methods in this group, protocol and metric.
+        difference_low, difference_high: Limits of its 95 % bootstrap confidence interval, resampling patients.
+        p: p-value of the two-sided Wilcoxon signed-rank test on the patient means.
+        p_holm: The same, with Holm's correction over all pairs of methods in this group, protocol and metric.
     """
 
     first: str
@@ -52,14 +52,14 @@ class PairedTest:
 def paired_tests(
     cases: Iterable[CaseScore], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> list[PairedTest]:
-    """Every pair of methods on every group, protocol and metric; nothing if there is one method.
+    """Compare each pair of methods for each group, protocol and metric; empty if there is only one method.
 
     Args:
-        cases: Of all methods; samples are paired by source, patient, case and slice.
-        resamples, seed: Of the bootstrap.
+        cases: Scores of all methods; samples are paired by source, patient, case and slice.
+        resamples, seed: Number of resamples and random seed of the bootstrap.
     """
-    families: dict[tuple[str, str, str], list[SampleSet]] = {}
-    for each in sample_sets(cases):
+    families: dict[tuple[str, str, str], list[MetricSamples]] = {}
+    for each in metric_samples(cases):
         families.setdefault((each.group, each.protocol, each.metric), []).append(each)
     tests = []
     for family in families.values():
@@ -69,10 +69,10 @@ def paired_tests(
     return tests
 
 
-def _test(first: SampleSet, second: SampleSet, resamples: int, seed: int) -> PairedTest:
-    one, other = _by_name(first), _by_name(second)
-    both = [which for which in one if which in other and _defined(one[which], other[which])]
-    means = [patient_means(found[which] for which in both) for found in (one, other)]
+def _test(first: MetricSamples, second: MetricSamples, resamples: int, seed: int) -> PairedTest:
+    one, other = _by_key(first), _by_key(second)
+    both = [key for key in one if key in other and _defined(one[key], other[key])]
+    means = [patient_means(found[key] for key in both) for found in (one, other)]
     differences = [mean - means[1][patient] for patient, mean in means[0].items()]
     low, high = bootstrap_interval(differences, list(means[0]), resamples=resamples, seed=seed)
     return PairedTest(
@@ -91,11 +91,11 @@ def _test(first: SampleSet, second: SampleSet, resamples: int, seed: int) -> Pai
     )
 
 
-def _by_name(of: SampleSet) -> dict[tuple[str, ...], Sample]:
-    # a volume that is 10 mL too small is as wrong as one that is 10 mL too large
-    size: Callable[[float], float] = abs if of.best == "zero" else float
-    return {each.which: replace(each, value=size(each.value)) for each in of.samples}
+def _by_key(group: MetricSamples) -> dict[tuple[str, ...], MetricSample]:
+    # underestimating a volume by 10 mL is as wrong as overestimating it by 10 mL
+    size: Callable[[float], float] = abs if group.best == "zero" else float
+    return {each.key: replace(each, value=size(each.value)) for each in group.samples}
 
 
-def _defined(*samples: Sample) -> bool:
+def _defined(*samples: MetricSample) -> bool:
     return not any(math.isnan(sample.value) for sample in samples)

@@ -1,31 +1,27 @@
-"""Masks of any tool against references, file by file: which belong together, and their scores."""
+"""Which predicted masks belong to which reference masks, matched by file name."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from rma_mamba.conventions import NIFTI_SUFFIXES
+from rma_mamba.errors import ConfigError
 
-from rma_mamba.errors import ConfigError, RmaMambaError
-from rma_mamba.evaluation.case_scores import CaseName, CaseScore, score_case
-from rma_mamba.evaluation.masks import GivenMask, as_error_of, check_one_grid, read_given_mask
-
-SOURCE = "masks"  # where the cases are from, and their group
-
-_ENDINGS = (".nii.gz", ".nii")
+_LISTED = 10  # missing predictions in a message
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A reference and what each method predicted.
+    """A reference mask and the prediction of each method.
 
     Args:
-        patient, case: Whose it is, and its name.
-        reference: File of the reference.
-        predictions: File of each method; None: there is none, which counts as an empty mask.
+        patient: Identifier of the patient.
+        case: Name of the case: the reference's file name without its suffix.
+        reference: File of the reference mask.
+        predictions: File of each method; None: the prediction is missing and counts as an empty mask.
     """
 
     patient: str
@@ -36,11 +32,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """What was found in the folders.
+    """All pairs found in the given folders.
 
     Args:
-        pairs: By name.
-        extra: For each method, how many of its files have no reference.
+        pairs: Sorted by file name.
+        extra: For each method, the number of its files without a reference.
     """
 
     pairs: tuple[Pair, ...]
@@ -48,7 +44,7 @@ class Pairing:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a reader of the scores has to know, one sentence each."""
+        """Missing and surplus predictions, one sentence each."""
         remarks = []
         for name, extra in self.extra.items():
             missing = sum(pair.predictions[name] is None for pair in self.pairs)
@@ -66,87 +62,48 @@ def pair_masks(
     patient: str | None = None,
     missing_as_empty: bool = False,
 ) -> Pairing:
-    """Find the predictions that belong to references.
+    """Match predictions to references by file name.
 
     Args:
-        reference: A folder of masks (.nii or .nii.gz), or one mask.
-        predictions: For each method a folder in which the files have the same names up to .gz; or, for a
-            reference that is one mask, one mask of any name.
-        patient: Regular expression that is searched in a reference's file name; its first group, or else
-            all of it, is the patient. None: the file name without its ending.
-        missing_as_empty: Count a missing prediction as an empty mask instead of refusing.
+        reference: A folder of masks (.nii or .nii.gz), or a single mask.
+        predictions: For each method, a folder whose files have the same names as the references (.nii and
+            .nii.gz are equivalent); if the reference is a single mask, a single mask of any name.
+        patient: Regular expression searched in the reference's file name; its first group, or the whole
+            match if it has no group, identifies the patient. None: the file name without its suffix.
+        missing_as_empty: Score a missing prediction as an empty mask instead of raising an error.
 
     Raises:
-        ConfigError: A folder is missing or empty, predictions are missing, or names do not fit.
+        ConfigError: A folder is missing or empty, predictions are missing, or file names do not match.
     """
     names = method_names(predictions)
     if reference.is_file():
-        files = {_stem(reference): reference}
-        found = {
-            name: {_stem(reference): path} for name, path in zip(names, predictions, strict=True)
-        }
-        if not all(path.is_file() for path in predictions):
-            raise ConfigError(
-                "the reference is one file, a prediction is not; expected files or folders alike. "
-                "Give one mask of each, or folders."
-            )
+        _check_files(predictions)
+        case = _stem(reference)
+        references = {case: reference}
+        found = {name: {case: path} for name, path in zip(names, predictions, strict=True)}
     else:
-        files = _masks(reference, "the reference")
+        references = _masks_in(reference, "the reference")
         found = {
-            name: _masks(path, f"prediction folder {number}")
+            name: _masks_in(path, f"prediction folder {number}")
             for number, (name, path) in enumerate(zip(names, predictions, strict=True), 1)
         }
         if not missing_as_empty:
-            _check_complete(files, found)
-    pairs = tuple(
+            _check_complete(references, found)
+    pairs = [
         Pair(
-            _patient(path, patient), stem, path, {name: of.get(stem) for name, of in found.items()}
+            patient=_patient(path, patient),
+            case=case,
+            reference=path,
+            predictions={name: masks.get(case) for name, masks in found.items()},
         )
-        for stem, path in files.items()
-    )
-    return Pairing(pairs, {name: len(of.keys() - files.keys()) for name, of in found.items()})
-
-
-def score_pairs(
-    pairing: Pairing,
-    labels: Sequence[int] = (),
-    prediction_labels: Sequence[int] | None = None,
-    *,
-    progress: Callable[[int, int], None] | None = None,
-    warn: Callable[[str], None] | None = None,
-) -> Iterator[CaseScore]:
-    """Scores of all pairs and methods.
-
-    Args:
-        pairing: What belongs together.
-        labels: Label values that are liver; none: all above 0.
-        prediction_labels: Those of the predictions; None: as of the references.
-        progress: Called with (masks scored, masks in all).
-        warn: Called with a sentence where a mask has labels but none that is liver.
-
-    Raises:
-        ScanError: A file cannot be read, or holds no labels.
-        GridError: A prediction lies on another grid than its reference.
-    """
-    of_prediction = labels if prediction_labels is None else prediction_labels
-    done, total = 0, len(pairing.pairs) * len(pairing.extra)
-    for number, pair in enumerate(pairing.pairs, 1):
-        what = f"reference {number} of {len(pairing.pairs)} by name"
-        reference = _read(pair.reference, labels, what, warn)
-        for name, path in pair.predictions.items():
-            prediction = np.zeros_like(reference.bits)
-            if path is not None:
-                what = f"prediction {number} of {len(pairing.pairs)} by name"
-                prediction = _read(path, of_prediction, what, warn, reference).bits
-            case = CaseName(name, SOURCE, SOURCE, pair.patient, pair.case)
-            yield score_case(case, reference.bits, prediction, reference.geometry)
-            done += 1
-            if progress is not None:
-                progress(done, total)
+        for case, path in references.items()
+    ]
+    extra = {name: len(masks.keys() - references.keys()) for name, masks in found.items()}
+    return Pairing(tuple(pairs), extra)
 
 
 def method_names(predictions: Sequence[Path]) -> list[str]:
-    """The shortest ends of the paths that tell them apart: names of folders, or of files.
+    """The shortest trailing path components that distinguish the predictions: names of folders or files.
 
     Raises:
         ConfigError: Two paths are the same.
@@ -157,58 +114,53 @@ def method_names(predictions: Sequence[Path]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     raise ConfigError(
-        "one prediction is given twice; expected a different folder or file for each method. "
-        "Give each once."
+        "the same prediction is given twice; expected a different folder or file for each method. "
+        "Name each one once."
     )
 
 
-def _read(
-    path: Path,
-    labels: Sequence[int],
-    what: str,
-    warn: Callable[[str], None] | None,
-    reference: GivenMask | None = None,
-) -> GivenMask:
-    try:
-        mask = read_given_mask(path, labels)
-        if reference is not None:
-            check_one_grid(reference.geometry, mask.geometry)
-    except RmaMambaError as error:
-        raise as_error_of(what, error) from error
-    if mask.has_other_labels and warn is not None:
-        wanted = " or ".join(map(str, labels))
-        warn(f"{what} has labels, but none is {wanted}: it counts as empty.")
-    return mask
-
-
-def _masks(folder: Path, what: str) -> dict[str, Path]:
-    """The masks in a folder by name, without ending."""
+def _masks_in(folder: Path, description: str) -> dict[str, Path]:
+    """The masks in a folder, by file name without suffix."""
     if not folder.is_dir():
-        found = "one file" if folder.is_file() else "missing"
+        found = "a single file" if folder.is_file() else "missing"
         raise ConfigError(
-            f"{what} is {found}; expected a folder of masks. Check the path, or give single files only."
+            f"{description} is {found}; expected a folder of masks. Check the path, or name single files only."
         )
     files = [
         path
         for path in sorted(folder.iterdir())
-        if path.name.lower().endswith(_ENDINGS) and not path.name.startswith(".")
+        if path.name.lower().endswith(NIFTI_SUFFIXES) and not path.name.startswith(".")
     ]
     masks = {_stem(path): path for path in files}
     if not masks or len(masks) < len(files):
-        found = "two files of one name" if masks else f"no {' or '.join(_ENDINGS)} file"
-        raise ConfigError(f"{what} holds {found}; expected one mask a case. Put the masks there.")
+        found = (
+            "two files with the same name" if masks else f"no {' or '.join(NIFTI_SUFFIXES)} file"
+        )
+        raise ConfigError(
+            f"{description} contains {found}; expected one mask per case. Correct its contents."
+        )
     return masks
 
 
-def _check_complete(files: Mapping[str, Path], found: Mapping[str, Mapping[str, Path]]) -> None:
+def _check_files(predictions: Sequence[Path]) -> None:
+    if not all(path.is_file() for path in predictions):
+        raise ConfigError(
+            "the reference is a single file, but a prediction is not; expected either files or folders for all. "
+            "Name one mask each, or folders only."
+        )
+
+
+def _check_complete(
+    references: Mapping[str, Path], found: Mapping[str, Mapping[str, Path]]
+) -> None:
     for number, masks in enumerate(found.values(), 1):
-        missing = [str(at) for at, stem in enumerate(files, 1) if stem not in masks]
+        missing = [str(place) for place, case in enumerate(references, 1) if case not in masks]
         if missing:
+            listed = ", ".join(missing[:_LISTED]) + ", ..." * (len(missing) > _LISTED)
             raise ConfigError(
-                f"prediction folder {number} lacks {len(missing)} of {len(files)} masks (of the "
-                f"references by name: number {', '.join(missing[:10])}{', ...' * (len(missing) > 10)}); "
-                "expected one of the same name for each. Add them, or count them as empty with "
-                "--missing-as-empty."
+                f"prediction folder {number} lacks {len(missing)} of {len(references)} masks (references "
+                f"sorted by name: number {listed}); expected a file of the same name for each. Add them, or "
+                "score them as empty with --missing-as-empty."
             )
 
 
@@ -219,20 +171,20 @@ def _patient(path: Path, pattern: str | None) -> str:
         match = re.search(pattern, path.name)
     except re.error as error:
         raise ConfigError(
-            f"the pattern of patients is no regular expression ({error.msg}); expected one like "
-            "'case_([0-9]+)'. Change --patient."
+            f"the patient pattern is not a valid regular expression ({error.msg}); expected one such as "
+            "'case_([0-9]+)'. Correct --patient."
         ) from None
     found = match and (match[1] if match.re.groups else match[0])
     if not found:
         raise ConfigError(
-            f"a reference's file name does not match the pattern of its patient; expected '{pattern}' "
-            "to be in every name. Change --patient."
+            "the file name of a reference does not match the patient pattern; expected every name to contain "
+            f"'{pattern}'. Correct --patient."
         )
     return found
 
 
 def _stem(path: Path) -> str:
-    for ending in _ENDINGS:
-        if path.name.lower().endswith(ending):
-            return path.name[: -len(ending)]
+    for suffix in NIFTI_SUFFIXES:
+        if path.name.lower().endswith(suffix):
+            return path.name[: -len(suffix)]
     return path.name

@@ -1,4 +1,4 @@
-"""The values of one metric, taken out of the scores of many cases."""
+"""The values of one metric over many cases, which summaries and tests are computed from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rma_mamba.evaluation.case_scores import CaseScore
 Protocol = Literal["per_volume", "paper_per_slice_all", "paper_per_slice_liver"]
 Best = Literal["high", "low", "zero"]
 
-# Which way a metric is good: it tells who is worst.
+# The best value of each metric, which determines the worst patient.
 _OVERLAPS: dict[str, Best] = dict.fromkeys(("dice", "iou", "recall", "precision", "f2"), "high")
 _VOLUME: dict[str, Best] = {
     **_OVERLAPS,
@@ -34,44 +34,44 @@ METRICS: dict[Protocol, dict[str, Best]] = {
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One value.
+class MetricSample:
+    """The value of a metric for one volume or slice.
 
     Args:
-        which: Source, patient, case and, if there is one, slice.
-        patient: Whose it is.
-        value: NaN if it is not defined.
+        key: Source, patient, case and, for a slice, its number.
+        patient: Identifier of the patient.
+        value: NaN if undefined.
     """
 
-    which: tuple[str, ...]
+    key: tuple[str, ...]
     patient: str
     value: float
 
 
 @dataclass(frozen=True)
-class SampleSet:
-    """All values of one metric of one method on one group of sources; there is at least one."""
+class MetricSamples:
+    """All values of one metric, for one method and one group of sources; never empty."""
 
     method: str
     group: str
     protocol: Protocol
     metric: str
-    samples: tuple[Sample, ...]
+    samples: tuple[MetricSample, ...]
 
     @property
     def best(self) -> Best:
-        """Which way the metric is good."""
+        """Whether high values, low values or values near zero are best."""
         return METRICS[self.protocol][self.metric]
 
 
-def sample_sets(cases: Iterable[CaseScore]) -> Iterator[SampleSet]:
-    """Every metric of every method on every group, in the order of the cases."""
-    for (method, group), found in grouped(cases).items():
+def metric_samples(cases: Iterable[CaseScore]) -> Iterator[MetricSamples]:
+    """The samples of each metric for each method and group, in the order of the cases."""
+    for (method, group), members in grouped(cases).items():
         for protocol, metrics in METRICS.items():
             for metric in metrics:
-                samples = tuple(_samples(found, protocol, metric))
+                samples = tuple(_samples(members, protocol, metric))
                 if samples:
-                    yield SampleSet(method, group, protocol, metric, samples)
+                    yield MetricSamples(method, group, protocol, metric, samples)
 
 
 def grouped(cases: Iterable[CaseScore]) -> dict[tuple[str, str], list[CaseScore]]:
@@ -82,23 +82,22 @@ def grouped(cases: Iterable[CaseScore]) -> dict[tuple[str, str], list[CaseScore]
     return groups
 
 
-def patient_means(samples: Iterable[Sample]) -> dict[str, float]:
-    """Means of the values that are defined; patients without any have no mean."""
-    found: dict[str, list[float]] = {}
+def patient_means(samples: Iterable[MetricSample]) -> dict[str, float]:
+    """The mean of the defined values of each patient; patients without a defined value are omitted."""
+    values: dict[str, list[float]] = {}
     for sample in samples:
         if not math.isnan(sample.value):
-            found.setdefault(sample.patient, []).append(sample.value)
-    return {patient: float(np.mean(values)) for patient, values in found.items()}
+            values.setdefault(sample.patient, []).append(sample.value)
+    return {patient: float(np.mean(each)) for patient, each in values.items()}
 
 
-def _samples(cases: Sequence[CaseScore], protocol: Protocol, metric: str) -> Iterator[Sample]:
+def _samples(cases: Sequence[CaseScore], protocol: Protocol, metric: str) -> Iterator[MetricSample]:
     for case in cases:
-        which = (case.source, case.patient, case.case)
+        key = (case.source, case.patient, case.case)
         if protocol == "per_volume":
             if case.volume is not None:
-                yield Sample(which, case.patient, getattr(case.volume, metric))
+                yield MetricSample(key, case.patient, getattr(case.volume, metric))
             continue
         for score in case.slices:
             if protocol == "paper_per_slice_all" or score.has_liver:
-                number = str(score.number)
-                yield Sample((*which, number), case.patient, score.values[metric])
+                yield MetricSample((*key, str(score.number)), case.patient, score.values[metric])

@@ -1,4 +1,4 @@
-"""Scores of many cases in a few numbers: every metric over patients, and how many masks were empty."""
+"""Summary statistics of each metric over patients or slices, and counts of empty masks."""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ from typing import get_args
 from rma_mamba.evaluation.case_scores import CaseScore
 from rma_mamba.evaluation.metric_samples import (
     Best,
+    MetricSamples,
     Protocol,
-    SampleSet,
     grouped,
+    metric_samples,
     patient_means,
-    sample_sets,
 )
 from rma_mamba.metrics import RESAMPLES, EmptyCase, bootstrap_interval, summarise_values
 
 
 @dataclass(frozen=True)
 class MetricSummary:
-    """One metric of one method on one group of sources.
+    """Summary of one metric for one method and one group of sources.
 
-    A sample is a patient (per_volume: the mean over the volumes of that patient, so that everybody counts
-    once) or a slice (paper_per_slice: as in the paper, every slice counts once).
+    A sample is a patient for per_volume (the mean over that patient's volumes, so that each patient counts
+    once) and a slice for paper_per_slice (as in the paper, each slice counts once).
 
     Args:
-        method, group: As of the cases.
+        method, group: Method and group of sources.
         protocol, metric: What was measured.
-        patients: With a defined value.
-        samples: With a defined value.
-        undefined: Volumes or slices whose value is not defined; they are not in the numbers that follow.
-        mean: Over the samples.
-        mean_low, mean_high: 95 % bootstrap interval of the mean, which draws patients; NaN of one patient.
+        patients: Number of patients with a defined value.
+        samples: Number of samples with a defined value.
+        undefined: Number of volumes or slices without a defined value; excluded from the statistics.
+        mean: Mean over the samples.
+        mean_low, mean_high: Limits of the 95 % bootstrap confidence interval of the mean, resampling
+            patients; NaN if there is only one patient.
         median, lower_quartile, upper_quartile: Of the samples.
-        worst: Mean of the patient who fares worst; of volume errors the one furthest from 0.
-        worst_patient: Who that is; empty if nothing is defined.
+        worst: Mean value of the worst patient; for volume errors, the mean furthest from 0.
+        worst_patient: Identifier of that patient; empty if no value is defined.
     """
 
     method: str
@@ -59,13 +60,15 @@ class MetricSummary:
 
 @dataclass(frozen=True)
 class EmptyCounts:
-    """How many volumes or slices of one method on one group had which of their two masks empty.
+    """Numbers of volumes or slices with empty masks, for one method and one group of sources.
 
     Args:
-        method, group, protocol: Where they were counted.
-        patients: Whose they are.
-        total: All of them.
-        neither, both, reference, prediction: Those of which these masks are empty.
+        method, group, protocol: What was counted.
+        patients: Number of patients.
+        total: Number of volumes or slices.
+        neither: With liver in both masks.
+        both: With both masks empty.
+        reference, prediction: With only this mask empty.
     """
 
     method: str
@@ -82,48 +85,48 @@ class EmptyCounts:
 def summarise(
     cases: Iterable[CaseScore], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> list[MetricSummary]:
-    """Every metric of every method on every group of sources, in the order of the cases.
+    """Summarise each metric for each method and group of sources, in the order of the cases.
 
     Args:
-        cases: Of any methods and sources; each case once for each method.
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap; equal seeds give equal intervals.
+        cases: Scores of any methods and sources; each case once per method.
+        resamples: Number of bootstrap resamples.
+        seed: Random seed of the bootstrap; equal seeds give equal intervals.
     """
-    return [_summary(each, resamples, seed) for each in sample_sets(cases)]
+    return [_summary(each, resamples, seed) for each in metric_samples(cases)]
 
 
 def count_empties(cases: Iterable[CaseScore]) -> list[EmptyCounts]:
-    """How often which masks were empty, for every method, group and protocol that has samples."""
+    """Count empty masks for each method, group and protocol that has samples."""
     counts = []
-    for (method, group), found in grouped(cases).items():
+    for (method, group), members in grouped(cases).items():
         for protocol in get_args(Protocol):
-            seen = list(_empties(found, protocol))
-            if seen:
-                kinds = Counter(kind for _, kind in seen)
-                of = {kind: kinds[kind] for kind in get_args(EmptyCase)}
-                patients = len({patient for patient, _ in seen})
-                counts.append(EmptyCounts(method, group, protocol, patients, len(seen), **of))
+            found = list(_empties(members, protocol))
+            if found:
+                number = Counter(empty for _, empty in found)
+                by_case = {empty: number[empty] for empty in get_args(EmptyCase)}
+                patients = len({patient for patient, _ in found})
+                counts.append(EmptyCounts(method, group, protocol, patients, len(found), **by_case))
     return counts
 
 
-def _summary(of: SampleSet, resamples: int, seed: int) -> MetricSummary:
-    means = patient_means(of.samples)
-    if of.protocol == "per_volume":
+def _summary(group: MetricSamples, resamples: int, seed: int) -> MetricSummary:
+    means = patient_means(group.samples)
+    if group.protocol == "per_volume":
         patients, values = list(means), list(means.values())
     else:
-        patients = [sample.patient for sample in of.samples]
-        values = [sample.value for sample in of.samples]
+        patients = [sample.patient for sample in group.samples]
+        values = [sample.value for sample in group.samples]
     summary = summarise_values(values)
     low, high = bootstrap_interval(values, patients, resamples=resamples, seed=seed)
-    worst = _worst(means, of.best)
+    worst = _worst(means, group.best)
     return MetricSummary(
-        of.method,
-        of.group,
-        of.protocol,
-        of.metric,
+        group.method,
+        group.group,
+        group.protocol,
+        group.metric,
         patients=len(means),
         samples=summary.count,
-        undefined=sum(math.isnan(sample.value) for sample in of.samples),
+        undefined=sum(math.isnan(sample.value) for sample in group.samples),
         mean=summary.mean,
         mean_low=low,
         mean_high=high,
@@ -136,12 +139,12 @@ def _summary(of: SampleSet, resamples: int, seed: int) -> MetricSummary:
 
 
 def _worst(means: Mapping[str, float], best: Best) -> str:
-    ways: dict[Best, Callable[[float], float]] = {
+    badness: dict[Best, Callable[[float], float]] = {
         "high": lambda mean: -mean,
         "low": lambda mean: mean,
         "zero": abs,
     }
-    return max(means, key=lambda patient: ways[best](means[patient]), default="")
+    return max(means, key=lambda patient: badness[best](means[patient]), default="")
 
 
 def _empties(cases: Sequence[CaseScore], protocol: Protocol) -> Iterator[tuple[str, EmptyCase]]:

@@ -1,4 +1,4 @@
-"""Scores as Markdown."""
+"""Scores of individual patients as Markdown tables."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from rma_mamba.evaluation.patient_scores import PatientScore
 
 _HEAD = (
-    "| source | patient | Dice | scored | liver mL | found mL | found where there is none |",
+    "| source | patient | Dice | scored | reference (mL) | prediction (mL) | false positives without liver |",
     "|---|---|---|---|---|---|---|",
 )
 
 
 def patients_to_markdown(scores: Sequence[PatientScore]) -> str:
-    """One row a patient of a source, then for each group of sources the mean over patients and the worst.
+    """A row per patient and source, then for each group of sources the mean over patients and the worst patient.
 
-    The mean over slices weighs every slice of a group equally, as slice-wise scores are usually given.
+    The mean over slices gives equal weight to each slice of a group, as slice-wise scores are usually reported.
     """
     lines = [*_HEAD, *(_row(score) for score in scores), "", *_SUMMARY_HEAD]
     for name in dict.fromkeys(score.group for score in scores):
@@ -29,7 +29,7 @@ def patients_to_markdown(scores: Sequence[PatientScore]) -> str:
 
 
 _SUMMARY_HEAD = (
-    "| sources | patients | mean Dice over patients | mean Dice over all scored | worst patient |",
+    "| group | patients | mean Dice over patients | mean Dice over volumes or slices | worst patient |",
     "|---|---|---|---|---|",
 )
 
@@ -39,8 +39,8 @@ def _row(score: PatientScore) -> str:
         volumes = f"| - | - | {score.false_ml:.0f} slices"
     else:
         volumes = f"| {score.reference_ml:.0f} | {score.found_ml:.0f} | {score.false_ml:.1f} mL"
-    shown = "-" if math.isnan(score.dice) else f"{score.dice:.3f}"
-    return f"| {score.source} | {score.patient} | {shown} | {score.scored} {volumes} |"
+    dice = "-" if math.isnan(score.dice) else f"{score.dice:.3f}"
+    return f"| {score.source} | {score.patient} | {dice} | {score.scored} {volumes} |"
 
 
 def _summary(name: str, patients: dict[str, list[PatientScore]]) -> str:
@@ -56,7 +56,7 @@ def _summary(name: str, patients: dict[str, list[PatientScore]]) -> str:
 
 
 def _mean(scores: Sequence[PatientScore]) -> float:
-    """Over all that was scored: slices count equally, however many a patient has."""
+    """Mean over volumes or slices, which all have equal weight."""
     return sum(score.dice * score.scored for score in scores) / sum(
         score.scored for score in scores
     )

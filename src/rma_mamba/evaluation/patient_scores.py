@@ -1,8 +1,8 @@
-"""Scores patient by patient, through the same road from scan to mask that a user takes."""
+"""Scores of a network patient by patient, through the same steps from scan to mask as in everyday use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,23 +14,26 @@ from rma_mamba.datasets.config import DataConfig, Side, SourceConfig
 from rma_mamba.evaluation.case_scores import CaseName, CaseScore, score_case
 from rma_mamba.metrics import dice
 
-if TYPE_CHECKING:  # torch, which the scores of given masks do without
+if TYPE_CHECKING:  # imports torch, which scoring existing masks does not need
     from rma_mamba.inference import Segmenter
+
+_NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class PatientScore:
-    """One patient of one source.
+    """Scores of one patient in one source.
 
     Args:
         source: Name of the source.
-        patient: Number inside its cohort.
-        dice: Of a volume, over all its voxels on its own grid; of slices, the mean over those with liver.
-        scored: Volumes or slices behind it.
-        reference_ml: Liver in the reference, in mL (volumes; else NaN).
-        found_ml: Liver in the mask, in mL (volumes; else NaN).
-        false_ml: Found in slices without liver, in mL (volumes); of slices, their number with a find.
-        group: Sources that tables sum up together.
+        patient: Identifier of the patient within its dataset.
+        dice: Volumes: Dice of all voxels on the scan's own grid, averaged over the patient's volumes.
+            Slices: mean Dice of the liver-containing slices; NaN if there are none.
+        scored: Number of volumes or slices that `dice` is averaged over.
+        reference_ml: Liver volume in the reference, in mL; NaN for slices.
+        found_ml: Liver volume in the prediction, in mL; NaN for slices.
+        false_ml: Predicted liver in slices without liver. Volumes: in mL. Slices: number of such slices.
+        group: Group of sources that tables summarise together.
         cases: All scores of each volume or slice.
     """
 
@@ -46,97 +49,94 @@ class PatientScore:
 
 
 def score_patients(
-    segmenter: Segmenter, data: DataConfig, side: Side = "test", *, method: str = "default"
+    segmenter: Segmenter, data: DataConfig, split: Side = "test", *, method: str = "default"
 ) -> Iterator[PatientScore]:
-    """Scores of all patients on one side of the split, source by source.
+    """Score all patients of a split, source by source.
 
     Args:
-        segmenter: The network.
-        data: Where the patients are.
-        side: Which of them.
-        method: Name of the network among the scores.
+        segmenter: The network to evaluate; it is not changed.
+        data: Data sources and splits.
+        split: "val" or "test".
+        method: Name of the network in tables and files.
 
     Raises:
-        ConfigError, ScanError, GridError: Data cannot be read or does not fit together.
+        ConfigError, ScanError, GridError: Data cannot be read or are inconsistent.
     """
     for source in data.sources:
         score = _score_volumes if source.kind == "volumes" else _score_slices
-        for patient, files in case_files(data, source, side).items():
-            yield score(segmenter, data, source, patient, files, method)
+        for patient, files in case_files(data, source, split).items():
+            yield score(_Patient(segmenter, data, source, patient, method), files)
 
 
 def score_segmenter(
-    segmenter: Segmenter, data: DataConfig, side: Side = "test", *, method: str = "default"
+    segmenter: Segmenter, data: DataConfig, split: Side = "test", *, method: str = "default"
 ) -> list[CaseScore]:
-    """All scores of all volumes and slices on one side of the split; as `score_patients`."""
-    patients = score_patients(segmenter, data, side, method=method)
+    """All scores of all volumes and slices of a split; arguments and errors as in `score_patients`."""
+    patients = score_patients(segmenter, data, split, method=method)
     return [case for patient in patients for case in patient.cases]
 
 
-def _score_volumes(
-    segmenter: Segmenter,
-    data: DataConfig,
-    source: SourceConfig,
-    patient: str,
-    files: list[Path],
-    method: str,
-) -> PatientScore:
+@dataclass(frozen=True, eq=False)
+class _Patient:
+    """A patient to be scored, and the network to score."""
+
+    segmenter: Segmenter
+    data: DataConfig
+    source: SourceConfig
+    patient: str
+    method: str
+
+    def case_name(self, path: Path) -> CaseName:
+        """Identification of a case: its path below the source's image folder, without suffix."""
+        name = path.relative_to(Path(self.data.root) / self.source.images)
+        case = str(name.with_name(name.name.removesuffix(".gz").rpartition(".")[0]))
+        source = self.source
+        return CaseName(self.method, source.name, source.summed_as, self.patient, case)
+
+
+def _score_volumes(patient: _Patient, files: Sequence[Path]) -> PatientScore:
     cases, false_ml = [], 0.0
     for path in files:
-        volume, labels = read_volume(data, source, path)
-        found = segmenter(volume).mask.labels
-        name = CaseName(method, source.name, source.summed_as, patient, _case(data, source, path))
-        cases.append(score_case(name, labels, found, volume.geometry))
+        volume, labels = read_volume(patient.data, patient.source, path)
+        found = patient.segmenter(volume).mask.labels
+        cases.append(score_case(patient.case_name(path), labels, found, volume.geometry))
         order = volume.geometry.canonical
         empty = ~order.apply(labels).any(axis=(1, 2))
         false_ml += float(order.apply(found)[empty].sum()) * volume.geometry.voxel_volume_ml
     volumes = [case.volume for case in cases if case.volume is not None]
     return PatientScore(
-        source.name,
-        patient,
-        float(np.mean([each.dice for each in volumes])),
-        len(volumes),
-        sum(each.reference_ml for each in volumes),
-        sum(each.found_ml for each in volumes),
-        false_ml,
-        source.summed_as,
-        tuple(cases),
+        source=patient.source.name,
+        patient=patient.patient,
+        dice=float(np.mean([each.dice for each in volumes])),
+        scored=len(volumes),
+        reference_ml=sum(each.reference_ml for each in volumes),
+        found_ml=sum(each.found_ml for each in volumes),
+        false_ml=false_ml,
+        group=patient.source.summed_as,
+        cases=tuple(cases),
     )
 
 
-def _score_slices(
-    segmenter: Segmenter,
-    data: DataConfig,
-    source: SourceConfig,
-    patient: str,
-    files: list[Path],
-    method: str,
-) -> PatientScore:
-    scores, cases, false_finds = [], [], 0
+def _score_slices(patient: _Patient, files: Sequence[Path]) -> PatientScore:
+    dices, cases, false_positives = [], [], 0
     for path in files:
-        volume, labels = read_slice(data, source, path)
-        found = segmenter(volume, modality="MR").mask.labels  # 8-bit grey values, CT as well
-        name = CaseName(method, source.name, source.summed_as, patient, _case(data, source, path))
-        cases.append(score_case(name, labels, found, volume.geometry, single_slice=True))
+        image, labels = read_slice(patient.data, patient.source, path)
+        # 8-bit images, of CT as well, are scaled by percentiles as MR is
+        found = patient.segmenter(image, modality="MR").mask.labels
+        name = patient.case_name(path)
+        cases.append(score_case(name, labels, found, image.geometry, single_slice=True))
         if labels.any():
-            scores.append(dice(labels, found))
+            dices.append(dice(labels, found))
         else:
-            false_finds += bool(found.any())
-    nan = float("nan")
+            false_positives += bool(found.any())
     return PatientScore(
-        source.name,
-        patient,
-        float(np.mean(scores)) if scores else nan,
-        len(scores),
-        nan,
-        nan,
-        float(false_finds),
-        source.summed_as,
-        tuple(cases),
+        source=patient.source.name,
+        patient=patient.patient,
+        dice=float(np.mean(dices)) if dices else _NAN,
+        scored=len(dices),
+        reference_ml=_NAN,
+        found_ml=_NAN,
+        false_ml=float(false_positives),
+        group=patient.source.summed_as,
+        cases=tuple(cases),
     )
-
-
-def _case(data: DataConfig, source: SourceConfig, path: Path) -> str:
-    """An image's name below the folder of its source, without its ending."""
-    name = path.relative_to(Path(data.root) / source.images)
-    return str(name.with_name(name.name.removesuffix(".gz").rpartition(".")[0]))

@@ -1,4 +1,4 @@
-"""Scores as files: a line a case, a line a slice, a line a metric, and all of it for programs."""
+"""Scores as files: CSV tables with one line per case, slice, metric and test, and everything as JSON."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rma_mamba.conventions import software
 from rma_mamba.evaluation.case_scores import CaseScore
 from rma_mamba.evaluation.comparison import PairedTest
 from rma_mamba.evaluation.metric_samples import METRICS
@@ -23,18 +23,18 @@ from rma_mamba.metrics import VolumeScore
 FILES = ("per_case.csv", "per_slice.csv", "summary.csv", "tests.csv", "summary.json")
 
 _NAME = ("method", "source", "group", "patient", "case")
-_DIGITS = 6  # after the point
+_DECIMALS = 6
 
 
-def write_scores(folder: Path, cases: Sequence[CaseScore], report: ScoreSummary) -> None:
-    """Write `FILES` into a folder; each appears complete or not at all.
+def write_scores(folder: Path, cases: Sequence[CaseScore], summary: ScoreSummary) -> None:
+    """Write `FILES` to a folder, each one atomically.
 
-    A value that is not defined is an empty cell of a CSV file and null in JSON.
+    Undefined values are empty cells in CSV and null in JSON.
 
     Args:
-        folder: Made if it is missing; files of these names are replaced.
-        cases: All scores.
-        report: What was made of them.
+        folder: Output folder; created if missing, existing files of these names are replaced.
+        cases: Scores of all cases.
+        summary: Summary of the same cases.
 
     Raises:
         ScanError: A file cannot be written.
@@ -44,12 +44,12 @@ def write_scores(folder: Path, cases: Sequence[CaseScore], report: ScoreSummary)
     tables = {
         "per_case.csv": ([*_NAME, *volume], _volume_rows(cases)),
         "per_slice.csv": ([*_NAME, "slice", "empty", *paper], _slice_rows(cases)),
-        "summary.csv": (_names(MetricSummary), map(asdict, report.summaries)),
-        "tests.csv": (_names(PairedTest), map(asdict, report.tests)),
+        "summary.csv": (_names(MetricSummary), map(asdict, summary.summaries)),
+        "tests.csv": (_names(PairedTest), map(asdict, summary.tests)),
     }
     for name, (columns, rows) in tables.items():
         replace_file(folder / name, _csv(columns, rows), "table of scores")
-    replace_file(folder / "summary.json", _json(report), "table of scores")
+    replace_file(folder / "summary.json", _json(summary), "table of scores")
 
 
 def _volume_rows(cases: Iterable[CaseScore]) -> Iterable[dict[str, Any]]:
@@ -80,13 +80,13 @@ def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _json(report: ScoreSummary) -> bytes:
+def _json(summary: ScoreSummary) -> bytes:
     content = {
-        "software": f"rma-mamba {version('rma-mamba')}",
-        "bootstrap": {"resamples": report.resamples, "seed": report.seed, "draws": "patients"},
-        "empty_masks": [_defined(asdict(each)) for each in report.empties],
-        "summaries": [_defined(asdict(each)) for each in report.summaries],
-        "tests": [_defined(asdict(each)) for each in report.tests],
+        "software": software(),
+        "bootstrap": {"resamples": summary.resamples, "seed": summary.seed, "draws": "patients"},
+        "empty_masks": [_defined(asdict(each)) for each in summary.empties],
+        "summaries": [_defined(asdict(each)) for each in summary.summaries],
+        "tests": [_defined(asdict(each)) for each in summary.tests],
     }
     return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
 
@@ -98,4 +98,4 @@ def _defined(row: dict[str, Any]) -> dict[str, Any]:
 def _cell(value: Any) -> Any:
     if not isinstance(value, float):
         return value
-    return None if math.isnan(value) else round(value, _DIGITS)
+    return None if math.isnan(value) else round(value, _DECIMALS)

@@ -1,4 +1,4 @@
-"""All that is said about scores, made in one go."""
+"""Everything that is computed from the scores of many cases."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from rma_mamba.metrics import RESAMPLES
 
 @dataclass(frozen=True)
 class ScoreSummary:
-    """Summaries, counts of empty masks and paired tests of the same cases.
+    """Summary statistics, counts of empty masks and paired tests of the same cases.
 
     Args:
-        summaries: One of each metric, method and group.
-        empties: One of each protocol, method and group.
-        tests: One of each metric, pair of methods and group.
-        resamples, seed: Of the bootstrap behind the intervals.
+        summaries: One per metric, method and group.
+        empties: One per protocol, method and group.
+        tests: One per metric, pair of methods and group.
+        resamples, seed: Number of resamples and random seed of the bootstrap intervals.
     """
 
     summaries: tuple[MetricSummary, ...]
@@ -37,7 +37,7 @@ class ScoreSummary:
     def of(
         cls, cases: Sequence[CaseScore], *, resamples: int = RESAMPLES, seed: int = 0
     ) -> ScoreSummary:
-        """The report on cases of one or more methods."""
+        """Summarise the scores of one or more methods."""
         return cls(
             tuple(summarise(cases, resamples=resamples, seed=seed)),
             tuple(count_empties(cases)),

@@ -1,4 +1,4 @@
-"""A report as Markdown."""
+"""A score summary as Markdown tables."""
 
 from __future__ import annotations
 
@@ -13,38 +13,41 @@ from rma_mamba.evaluation.score_summary import ScoreSummary
 _TITLES: dict[Protocol, tuple[str, str]] = {
     "per_volume": ("per volume, on the scan's own grid", "volumes"),
     "paper_per_slice_all": ("paper_per_slice, all slices, at 256 x 256", "slices"),
-    "paper_per_slice_liver": ("paper_per_slice, slices with liver only, at 256 x 256", "slices"),
+    "paper_per_slice_liver": (
+        "paper_per_slice, liver-containing slices only, at 256 x 256",
+        "slices",
+    ),
 }
 _HEAD = (
-    "| metric | mean | 95 % interval | median | quartiles | worst patient | not defined |",
+    "| metric | mean | 95 % CI | median | quartiles | worst patient | undefined |",
     "|---|---|---|---|---|---|---|",
 )
 _TESTS_HEAD = (
-    "| metric | methods | patients | mean difference | 95 % interval | p | p (Holm) |",
+    "| metric | methods | patients | mean difference | 95 % CI | p | p (Holm) |",
     "|---|---|---|---|---|---|---|",
 )
 
 
-def summary_to_markdown(report: ScoreSummary) -> str:
-    """For each method, group and protocol a table of its metrics, then the paired tests."""
-    blocks = ["\n".join(_section(counts, report.summaries)) for counts in report.empties]
-    tested = dict.fromkeys((test.group, test.protocol) for test in report.tests)
+def summary_to_markdown(summary: ScoreSummary) -> str:
+    """A table of metrics for each method, group and protocol, followed by the paired tests."""
+    blocks = ["\n".join(_section(counts, summary.summaries)) for counts in summary.empties]
+    tested = dict.fromkeys((test.group, test.protocol) for test in summary.tests)
     for group, protocol in tested:
-        tests = [each for each in report.tests if (each.group, each.protocol) == (group, protocol)]
+        tests = [each for each in summary.tests if (each.group, each.protocol) == (group, protocol)]
         blocks.append("\n".join(_tests(group, protocol, tests)))
     return "\n\n".join(blocks)
 
 
 def _section(counts: EmptyCounts, summaries: Iterable[MetricSummary]) -> Iterator[str]:
-    title, what = _TITLES[counts.protocol]
+    title, unit = _TITLES[counts.protocol]
     yield f"**{counts.method}, {counts.group}: {title}**"
     yield ""
-    yield f"{_number(counts.total, what)} of {_number(counts.patients, 'patients')}. {_empties(counts)}"
+    yield f"{_count(counts.total, unit)} of {_count(counts.patients, 'patients')}. {_empties(counts)}"
     yield ""
     yield from _HEAD
-    place = counts.method, counts.group, counts.protocol
+    key = counts.method, counts.group, counts.protocol
     for each in summaries:
-        if (each.method, each.group, each.protocol) == place:
+        if (each.method, each.group, each.protocol) == key:
             yield _row(each)
 
 
@@ -55,18 +58,18 @@ def _empties(counts: EmptyCounts) -> str:
     )
 
 
-def _row(of: MetricSummary) -> str:
+def _row(summary: MetricSummary) -> str:
     mean, low, high, median, lower, upper, worst = (
-        _shown(of.metric, value)
+        _format(summary.metric, value)
         for value in (
-            of.mean, of.mean_low, of.mean_high, of.median,
-            of.lower_quartile, of.upper_quartile, of.worst,
+            summary.mean, summary.mean_low, summary.mean_high, summary.median,
+            summary.lower_quartile, summary.upper_quartile, summary.worst,
         )
     )  # fmt: skip
-    name = f"{worst} ({of.worst_patient})" if of.worst_patient else worst
+    name = f"{worst} ({summary.worst_patient})" if summary.worst_patient else worst
     return (
-        f"| {of.metric} | {mean} | {_range(low, high)} | {median} | {_range(lower, upper)} "
-        f"| {name} | {of.undefined} |"
+        f"| {summary.metric} | {mean} | {_range(low, high)} | {median} | {_range(lower, upper)} "
+        f"| {name} | {summary.undefined} |"
     )
 
 
@@ -76,7 +79,7 @@ def _tests(group: str, protocol: Protocol, tests: Iterable[PairedTest]) -> Itera
     yield from _TESTS_HEAD
     for test in tests:
         mean, low, high = (
-            _shown(test.metric, value)
+            _format(test.metric, value)
             for value in (test.mean_difference, test.difference_low, test.difference_high)
         )
         yield (
@@ -85,7 +88,7 @@ def _tests(group: str, protocol: Protocol, tests: Iterable[PairedTest]) -> Itera
         )
 
 
-def _shown(metric: str, value: float) -> str:
+def _format(metric: str, value: float) -> str:
     if math.isnan(value):
         return "-"
     digits = 1 if metric.startswith("volume_error") else 2 if metric.endswith("mm") else 3
@@ -101,5 +104,5 @@ def _p(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.2g}"
 
 
-def _number(count: int, what: str) -> str:
-    return f"{count} {what[:-1] if count == 1 else what}"
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun[:-1] if count == 1 else noun}"

@@ -19,12 +19,12 @@ from rma_mamba.volume import Mask, Modality
 
 def read_mask(path: Path, labels: Sequence[int]) -> tuple[Mask, tuple[str, ...]]:
     """A mask of any tool, in canonical order of the axes, and what is doubtful about it."""
-    from rma_mamba.evaluation.masks import read_given_mask
+    from rma_mamba.evaluation.masks import read_liver_mask
 
-    given = read_given_mask(path, labels)
+    given = read_liver_mask(path, labels)
     unnamed = ("The mask has labels, but none of those that were named.",)
     mask = Mask(given.bits.view(np.uint8), given.geometry)
-    return mask, (*given.doubts, *(unnamed if given.has_other_labels else ()))
+    return mask, (*given.warnings, *(unnamed if given.has_other_labels else ()))
 
 
 def check_tables(json_file: Path | None, csv_file: Path | None) -> None:
