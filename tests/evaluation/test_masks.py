@@ -59,7 +59,7 @@ def test_grids_within_the_tolerance_are_the_same() -> None:
         return Geometry(shape, affine)
 
     check_same_grid(grid(0), grid(0.9 * GRID_TOLERANCE_MM))
-    with pytest.raises(GridError, match="0.11 mm apart"):
+    with pytest.raises(GridError, match=r"0\.11 mm apart"):
         check_same_grid(grid(0), grid(1.1 * GRID_TOLERANCE_MM))
     with pytest.raises(GridError, match="another grid") as caught:
         check_same_grid(grid(0), grid(0, (4, 5, 7)))
