@@ -72,7 +72,7 @@ def segment_case(
         keep_probabilities=wanted.probabilities or wanted.uncertainty,
     )
     run = run or provenance.describe_run(case.scan, request, segmenter)
-    outputs.write(files, volume, result, run, request.body)
+    outputs.write(files, result, run, request.body)
     lines = (
         f"Liver: {result.measurements.volume_ml:.0f} mL ({result.modality})",
         f"Quality: {result.quality.line}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +28,5 @@ def run_trial(
     volume = read_scan(path)
     result = segmenter(volume, progress=progress)
     write_mask(result.mask, folder / f"{contrast}_liver.nii.gz")
-    shown = replace(volume, modality=result.modality)
-    write_preview(shown, result.mask, folder / f"{contrast}_preview.png")
+    write_preview(result.scan, result.mask, folder / f"{contrast}_preview.png")
     return phantom.mask.volume_ml, result.mask.volume_ml

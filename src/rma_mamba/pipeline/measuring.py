@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import write_together
-from rma_mamba.pipeline.calibrating import for_measuring
 from rma_mamba.pipeline.outputs import SOFTWARE, check_writable
 from rma_mamba.reporting import Body, Quantities, quantify, write_csv, write_json
 from rma_mamba.scans import read_scan
+from rma_mamba.slicing import calibrated
 from rma_mamba.volume import Mask, Modality
 
 
@@ -50,9 +49,7 @@ def measured(
     if scan is None:
         return quantify(mask, body=body)
     volume = read_scan(scan)
-    return quantify(
-        mask, for_measuring(replace(volume, modality=modality or volume.modality)), body
-    )
+    return quantify(mask, calibrated(volume, modality), body)
 
 
 def write_tables(found: Quantities, json_file: Path | None, csv_file: Path | None) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import replace_file, write_together
-from rma_mamba.pipeline.calibrating import for_measuring
 from rma_mamba.pipeline.output_types import MEASURED, beside_file, in_folder, without
 from rma_mamba.pipeline.provenance import describe_result, with_files
 from rma_mamba.reporting import (
@@ -152,7 +151,6 @@ def check_scan(outputs: Outputs, volume: Volume) -> None:
 
 def write(
     outputs: Outputs,
-    volume: Volume,
     result: Segmentation,
     run: dict[str, Any],
     body: Body | None = None,
@@ -161,23 +159,22 @@ def write(
 
     The result's probabilities are used up where an uncertainty is written.
     """
-    shown = replace(volume, modality=result.modality)
     run = {**run, **describe_result(result)}
     with write_together("results", last=outputs.run) as place:
         for kind, path in outputs.files.items():
             if kind in MASK_FORMATS:
                 write_mask(result.mask, place(path), cast("MaskFormat", kind))
         if outputs.preview:
-            write_preview(shown, result.mask, place(outputs.preview))
+            write_preview(result.scan, result.mask, place(outputs.preview))
         _write_maps(outputs, result, place)
         if outputs.statistics or outputs.report or set(outputs.files) & set(MEASURED):
-            measured = quantify(result.mask, for_measuring(shown), body)
+            measured = quantify(result.mask, result.scan, body)
             _write_measured(outputs, result.mask, measured, place)
             if outputs.statistics:
                 statistics = _statistics(result, measured, run["model"])
                 _write_json(place(outputs.statistics), statistics)
             for path in filter(None, (outputs.report, outputs.report_pdf)):
-                _write_report(place(path), shown, result, measured, run)
+                _write_report(place(path), result, measured, run)
         if outputs.run:
             record = place(outputs.run)
             _write_json(record, with_files(run, record.parent))
@@ -236,7 +233,7 @@ def _write_maps(outputs: Outputs, result: Segmentation, place: Callable[[Path], 
 
 
 def _write_report(
-    path: Path, shown: Volume, result: Segmentation, measured: Quantities, run: dict[str, Any]
+    path: Path, result: Segmentation, measured: Quantities, run: dict[str, Any]
 ) -> None:
     from rma_mamba.reporting.report import Report, write_html, write_pdf
 
@@ -253,7 +250,7 @@ def _write_report(
         "grid_voxels": list(result.mask.geometry.shape),
         "warnings": list(dict.fromkeys((*result.warnings, *measured.warnings))),
     }
-    report = Report(shown, result.mask, result.quality, statistics, run)
+    report = Report(result.scan, result.mask, result.quality, statistics, run)
     (write_pdf if path.suffix == ".pdf" else write_html)(report, path)
 
 
