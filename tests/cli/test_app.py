@@ -29,7 +29,7 @@ def test_every_command_explains_itself(command, name: str) -> None:
 def test_help_and_info_import_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys\n"
-        "from rma_mamba.cli.app import run\n"
+        "from rma_mamba.cli.run import run\n"
         f"code = run({arguments!r})\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], code, file=sys.stderr)\n"
     )

@@ -3,7 +3,8 @@ import sys
 
 import pytest
 
-from rma_mamba.cli.console import Console, bar
+from rma_mamba.cli.console import Console
+from rma_mamba.cli.progress_bar import bar
 
 
 class Terminal(io.StringIO):

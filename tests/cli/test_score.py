@@ -171,7 +171,7 @@ def test_an_output_that_cannot_be_written_is_said_before_any_work(command, refer
 def test_scoring_needs_no_torch(reference, tmp_path) -> None:
     script = (
         "import sys\n"
-        "from rma_mamba.cli.app import run\n"
+        "from rma_mamba.cli.run import run\n"
         f"code = run(['score', {str(reference)!r}, {str(reference)!r}])\n"
         "print(code, 'torch' in sys.modules, file=sys.stderr)\n"
     )

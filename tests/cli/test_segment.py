@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from rma_mamba.errors import ScanError
-from rma_mamba.pipeline import outputs
-from rma_mamba.pipeline.request import Wanted
+from rma_mamba.pipeline import output_types
 
 BOX_ML = 8 * 5 * 4 * 20 / 1000
 
@@ -47,7 +46,9 @@ def test_preview_and_statistics_go_beside_a_single_file(command, segmenter, scan
     assert names(out) == ["a.nii", "a_preview.png", "a_statistics.json"]
     found = json.loads((out / "a_statistics.json").read_text())
     assert found["volume_ml"] == pytest.approx(BOX_ML)
-    assert found["extent_mm"] == {"right_to_left": 16, "front_to_back": 10, "foot_to_head": 20}
+    sizes = {"right_to_left": 16, "anterior_to_posterior": 10, "inferior_to_superior": 20}
+    old = {"front_to_back": 10, "foot_to_head": 20}
+    assert found["extent_mm"] == {**sizes, **old}
     assert found["warnings"] == ["Something is doubtful."]
     assert found["modality"] == "MR"
 
@@ -105,21 +106,10 @@ def test_a_failed_write_leaves_no_file(command, segmenter, scan, tmp_path, monke
     def fail(*_: object) -> None:
         raise ScanError("the disk is full; expected space. Free some.")
 
-    monkeypatch.setattr(outputs, "write_mask", fail)
+    monkeypatch.setattr(output_types, "write_mask", fail)
     done = command("segment", "-i", scan, "-o", tmp_path / "out" / "a.nii", "-p", "-s")
     assert done.code == 4
     assert names(tmp_path / "out") == []
-
-
-@pytest.mark.parametrize(
-    ("scan_name", "case"),
-    [("a.nii.gz", "a"), ("b.c.NII", "b.c"), ("d.hdr", "d"), ("series 1", "series 1")],
-)
-def test_a_case_is_named_after_its_scan(scan_name: str, case: str, tmp_path: Path) -> None:
-    files = outputs.plan(Path(scan_name), tmp_path, Wanted(preview=True))
-    assert files.mask == tmp_path / case / "liver.nii.gz"
-    assert files.preview == tmp_path / case / "preview.png"
-    assert files.statistics is None
 
 
 def test_probabilities_are_written_if_asked_for(command, segmenter, scan, tmp_path) -> None:

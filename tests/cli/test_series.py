@@ -62,14 +62,14 @@ def test_strict_refuses_what_is_repaired_otherwise(command, segmenter, tmp_path)
     assert nib.load(tmp_path / "a.nii").shape[2] == SLICES
 
 
-def test_a_frame_of_a_4d_scan_is_segmented(command, segmenter, tmp_path) -> None:
+def test_a_volume_of_a_4d_scan_is_segmented(command, segmenter, tmp_path) -> None:
     values = np.zeros((4, 4, 4, 2), np.int16)
     values[..., 1] = 900
     nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / "scan.nii")
     out = tmp_path / "out.nii"
     assert command("segment", "-i", tmp_path / "scan.nii", "-o", out).code == 4
-    for frame, filled in (("1", False), ("2", True)):
-        done = command("segment", "-i", tmp_path / "scan.nii", "-o", out, "--frame", frame)
+    for volume, filled in (("1", False), ("2", True)):
+        done = command("segment", "-i", tmp_path / "scan.nii", "-o", out, "--volume", volume)
         assert done.code == 0
         assert np.asarray(nib.load(out).dataobj).any() == filled
 

@@ -12,7 +12,7 @@ import pytest
 from clinical_series import clinical_series
 from dicom_series import save
 from news import IGNORED
-from rma_mamba.cli.app import run
+from rma_mamba.cli.run import run
 from rma_mamba.scans import read_scan, write_mask, write_scan
 from rma_mamba.volume import Mask
 

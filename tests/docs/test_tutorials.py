@@ -9,7 +9,7 @@ import pytest
 
 from layouts import save_pair, write_cirrmri
 from news import IGNORED
-from rma_mamba.cli.app import run
+from rma_mamba.cli.run import run
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "how-to"
 # What makes a training of days one of a second; the commands are otherwise as they are printed.

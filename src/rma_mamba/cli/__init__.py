@@ -1,5 +1,5 @@
-"""The command line: one command a file; each parses, calls the library and prints."""
+"""The command line: one command per file, which parses its options, calls the library and prints."""
 
-from rma_mamba.cli.app import main
+from rma_mamba.cli.run import main
 
 __all__ = ["main"]

@@ -1,4 +1,4 @@
-"""`rma-mamba benchmark`: networks under one recipe, trained, scored and compared."""
+"""`rma-mamba benchmark`: train, score and compare networks under one recipe."""
 
 from __future__ import annotations
 
@@ -8,35 +8,32 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.options import PreparedData, QuietTables, Verbose
+from rma_mamba.cli.shared_options import PreparedData, Quiet, Settings, Verbose
 
 
 def benchmark(
     benchmark: Annotated[
         str,
         typer.Argument(
-            help="A TOML file, or a shipped one: ablation, chaos_mini, cirrmri600_t2, lits."
+            help="TOML file, or name of a bundled one: ablation, chaos_mini, cirrmri600_t2, lits."
         ),
     ],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of all recipes."),
-    ] = None,
+    settings: Settings = None,
     data: PreparedData = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder, instead of the file's own.")
+        Path | None,
+        typer.Option("--output", "-o", help="Output folder; replaces that of the benchmark."),
     ] = None,
     weights: Annotated[
-        Path | None,
-        typer.Option("--weights", help="Folder of the files that networks start from."),
+        Path | None, typer.Option("--weights", help="Folder of initial weights.")
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", help="Train this network; may be repeated.")
+        list[str] | None, typer.Option("--only", help="Train only this network; repeatable.")
     ] = None,
-    quiet: QuietTables = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train and score networks on one dataset; prints the tables. Goes on where it stopped."""
+    """Train and score networks on one dataset; print the tables. An interrupted benchmark is continued."""
     from rma_mamba.experiments import load_benchmark, run_benchmark
 
     console = Console(quiet, verbose)

@@ -1,22 +1,19 @@
-"""What the commands say to a person: notes, warnings and a progress bar, all on stderr."""
+"""Messages of the commands: notes, warnings, errors and progress, all on stderr."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import typer
 
-_WIDTH = 30
-_REDRAW_S = 0.1
+from rma_mamba.cli.progress_bar import progress_bar
 
 
 @dataclass(frozen=True)
 class Console:
-    """stderr at the loudness asked for: warnings always, notes unless quiet, details if verbose."""
+    """The `Messages` of the pipeline on stderr: warnings and errors always, notes unless quiet, details if verbose."""
 
     quiet: bool = False
     verbose: bool = False
@@ -40,38 +37,6 @@ class Console:
         if self.verbose:
             typer.echo(text, err=True)
 
-    @contextmanager
-    def progress(self, label: str) -> Iterator[Callable[[int, int], None]]:
-        """A function of (done, total) that draws a bar with the time left while the block runs.
-
-        It draws nothing if quiet or if stderr is no terminal; the bar is wiped at the end.
-        """
-        if self.quiet or sys.stderr is None or not sys.stderr.isatty():
-            yield lambda done, total: None
-            return
-        started, drawn = time.monotonic(), -_REDRAW_S
-
-        def draw(done: int, total: int) -> None:
-            nonlocal drawn
-            passed = time.monotonic() - started
-            if done == total or passed - drawn >= _REDRAW_S:
-                drawn = passed
-                sys.stderr.write(f"\r{bar(label, done, total, passed)}\x1b[K")
-                sys.stderr.flush()
-
-        try:
-            yield draw
-        finally:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-
-
-def bar(label: str, done: int, total: int, passed_s: float) -> str:
-    """One line: label, bar, count and the time left, if it can be told already."""
-    share = done / total if total else 1.0
-    filled = round(_WIDTH * share)
-    left = ""
-    if done:
-        minutes, seconds = divmod(round(passed_s / done * (total - done)), 60)
-        left = f"  {minutes}:{seconds:02d} left"
-    return f"{label} [{'#' * filled}{'.' * (_WIDTH - filled)}] {done}/{total}{left}"
+    def progress(self, label: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        """A progress bar, unless quiet."""
+        return nullcontext(lambda done, total: None) if self.quiet else progress_bar(label)

@@ -1,4 +1,4 @@
-"""`rma-mamba evaluate`: scores of every patient on one side of a recipe's split."""
+"""`rma-mamba evaluate`: score a network on the patients of one split."""
 
 from __future__ import annotations
 
@@ -8,42 +8,44 @@ from typing import Annotated, Literal
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.options import PreparedData, QuietTables, Tables, Verbose
+from rma_mamba.cli.deprecations import renamed_option
+from rma_mamba.cli.shared_options import Model, PreparedData, Quiet, ScoreFolder, Settings, Verbose
 
 
 def evaluate(
-    recipe: Annotated[str, typer.Argument(help="A TOML file, or the name of a shipped recipe.")],
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A model's name or a weights file.")
-    ] = "default",
-    side: Annotated[Literal["valid", "test"], typer.Option(help="Side of the split.")] = "test",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override one setting of the recipe."),
-    ] = None,
+    recipe: Annotated[str, typer.Argument(help="TOML file, or name of a bundled recipe.")],
+    model: Model = "default",
+    split: Annotated[
+        Literal["val", "test"], typer.Option(help="Split whose patients are scored.")
+    ] = "test",
+    side: Annotated[Literal["valid", "val", "test"] | None, typer.Option(hidden=True)] = None,
+    settings: Settings = None,
     data: PreparedData = None,
     neighbours: Annotated[
         bool | None,
-        typer.Option(help="Show the network a slice's neighbours, or not; as it was trained."),
+        typer.Option(help="Include adjacent slices in the input.  [default: as in training]"),
     ] = None,
-    output: Tables = None,
-    quiet: QuietTables = False,
+    output: ScoreFolder = None,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Score a network on a recipe's test patients, one by one; prints Markdown tables."""
-    from rma_mamba.cli.scores import check_folder, publish
+    """Score a network patient by patient; print Markdown tables."""
+    from rma_mamba.cli.score_output import check_folder, publish
     from rma_mamba.evaluation import patients_to_markdown, score_patients
     from rma_mamba.inference import Segmenter
     from rma_mamba.training import load_recipe
 
     console = Console(quiet, verbose)
     check_folder(output)
-    scored = load_recipe(recipe, settings or [], data).data
+    chosen = renamed_option("--side", side, "--split", split)
+    config = load_recipe(recipe, settings or [], data).data
     segmenter = Segmenter.load(model)
     if neighbours is not None:
         segmenter = segmenter.with_recipe(neighbours=neighbours)
     scores = []
-    for score in score_patients(segmenter, scored, side, method=Path(model).stem):
+    for score in score_patients(
+        segmenter, config, "test" if chosen == "test" else "valid", method=Path(model).stem
+    ):
         console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")
         scores.append(score)
     typer.echo(f"{patients_to_markdown(scores)}\n")

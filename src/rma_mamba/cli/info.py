@@ -1,4 +1,4 @@
-"""`rma-mamba info`: what is installed, what can run, and what is missing."""
+"""`rma-mamba info`: versions, networks, devices and weights."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from rma_mamba.cli.options import Verbose
+from rma_mamba.cli.shared_options import Verbose
 
 
 def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show versions, models, operator backends, devices and embedded weights."""
+    """Print versions, networks, operator backends, devices and embedded weights."""
     from rma_mamba.pipeline.inventory import take_inventory
 
     inventory = take_inventory()

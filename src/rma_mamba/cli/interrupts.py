@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: what was begun is cleared away, one line is said, and the shell gets its code."""
+"""Ctrl-C and SIGTERM: clean up, print one line, and exit with the code that shells expect."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from types import FrameType
 
 import typer
 
+from rma_mamba.pipeline.exit_codes import ExitCode
 from rma_mamba.pipeline.signals import preserve_sigterm_handler
-
-_SIGNAL_CODES = 128  # what shells add to a signal's number
 
 
 @contextmanager
@@ -20,18 +19,18 @@ def interruptible() -> Iterator[None]:
     """Turn SIGINT and SIGTERM in the block into one line and the exit codes 130 and 143."""
     terminated = threading.Event()
     try:
-        with _sigterm_raises(terminated):
+        with _sigterm_interrupts(terminated):
             yield
     except KeyboardInterrupt:
-        number = signal.SIGTERM if terminated.is_set() else signal.SIGINT
-        what = "terminated" if terminated.is_set() else "interrupted"
-        typer.echo(f"rma-mamba: {what}; no half-written file was left.", err=True)
-        raise typer.Exit(_SIGNAL_CODES + number) from None
+        code = ExitCode.TERMINATED if terminated.is_set() else ExitCode.INTERRUPTED
+        what = code.name.lower()
+        typer.echo(f"rma-mamba: {what}; no partially written file was left behind.", err=True)
+        raise typer.Exit(code) from None
 
 
 @contextmanager
-def _sigterm_raises(terminated: threading.Event) -> Iterator[None]:
-    """SIGTERM is cleared away after as Ctrl-C is; the event tells them apart, whatever others raise from it."""
+def _sigterm_interrupts(terminated: threading.Event) -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt, so that it cleans up as Ctrl-C does, and set the event."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         terminated.set()

@@ -1,52 +1,45 @@
-"""`rma-mamba measure`: what a mask of any tool says of a liver."""
+"""`rma-mamba measure`: measure a liver mask made by any tool."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.options import HeightCm, Verbose, WeightKg
+from rma_mamba.cli.shared_options import HeightCm, Labels, Modality, Quiet, Verbose, WeightKg
 
 
 def measure(
-    mask: Annotated[Path, typer.Argument(help="A mask of any tool (NIfTI, NRRD, MetaImage).")],
+    mask: Annotated[Path, typer.Argument(help="Mask made by any tool (NIfTI, NRRD, MetaImage).")],
     scan: Annotated[
-        Path | None, typer.Option(help="Its scan, on the same grid, for intensities.")
+        Path | None, typer.Option(help="Scan on the same grid, for intensities.")
     ] = None,
-    labels: Annotated[
-        list[int] | None, typer.Option("--label", help="A label that is liver.  [default: any > 0]")
-    ] = None,
-    modality: Annotated[
-        Literal["CT", "MR"] | None,
-        typer.Option(case_sensitive=False, help="Of the scan; told from it if not given."),
-    ] = None,
+    labels: Labels = None,
+    modality: Modality = None,
     height_cm: HeightCm = None,
     weight_kg: WeightKg = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Also write the table as JSON.")
+        Path | None, typer.Option("--json", help="Write the table as JSON to this file.")
     ] = None,
     csv_file: Annotated[
-        Path | None, typer.Option("--csv", help="Also write the table as CSV.")
+        Path | None, typer.Option("--csv", help="Write the table as CSV to this file.")
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but the table, warnings and errors.")
-    ] = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Measure a liver mask: volume and its uncertainty, extent, surface, intensities, standard volume."""
+    """Measure a liver mask: volume and its uncertainty, extent, surface, intensities, standard liver volume."""
     from rma_mamba.pipeline import measuring
-    from rma_mamba.pipeline.patient_size import body_of
+    from rma_mamba.pipeline.patient_size import patient_size
 
-    console = Console(quiet, verbose)
-    body = body_of(height_cm, weight_kg)
+    size = patient_size(height_cm, weight_kg)
     measuring.check_tables(json_file, csv_file)
-    bits, doubts = measuring.read_mask(mask, labels or ())
-    found = measuring.measured(bits, scan, modality, body)
+    found = measuring.measure_mask(
+        mask, scan, labels=labels or (), modality=modality, patient_size=size
+    )
     measuring.write_tables(found, json_file, csv_file)
-    console.warn((*doubts, *found.warnings))
+    Console(quiet, verbose).warn(found.warnings)
     for name, value in found.record.items():
         if value is not None:
-            typer.echo(f"{name:<28}{value:>14g}")
+            typer.echo(f"{name:<34}{value:>14g}")

@@ -1,4 +1,4 @@
-"""`rma-mamba score`: masks of any tool against references."""
+"""`rma-mamba score`: score masks made by any tool against reference masks."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.options import Tables, Verbose
+from rma_mamba.cli.shared_options import Labels, Quiet, ScoreFolder, Verbose
 
 
 def score(
-    reference: Annotated[Path, typer.Argument(help="Folder of reference masks, or one mask.")],
+    reference: Annotated[Path, typer.Argument(help="Reference mask, or folder of them.")],
     predictions: Annotated[
-        list[Path], typer.Argument(help="For each method a folder of masks, or one mask.")
+        list[Path],
+        typer.Argument(help="Predicted mask, or folder of them, for each method."),
     ],
-    output: Tables = None,
-    labels: Annotated[
-        list[int] | None, typer.Option("--label", help="A label that is liver.  [default: any > 0]")
-    ] = None,
+    output: ScoreFolder = None,
+    labels: Labels = None,
     prediction_labels: Annotated[
         list[int] | None,
-        typer.Option("--prediction-label", help="The same for predictions.  [default: as --label]"),
+        typer.Option(
+            "--prediction-label",
+            help="Label value that means liver in predictions; repeatable.  [default: as --label]",
+        ),
     ] = None,
     patient: Annotated[
         str | None,
-        typer.Option(metavar="REGEX", help="Finds the patient in a file name: its first group."),
+        typer.Option(
+            metavar="REGEX", help="Regular expression: group 1 is the patient in a file name."
+        ),
     ] = None,
     missing_as_empty: Annotated[
-        bool, typer.Option("--missing-as-empty", help="Score a missing prediction as an empty one.")
+        bool, typer.Option("--missing-as-empty", help="Score missing predictions as empty masks.")
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but tables, warnings and errors.")
-    ] = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Score masks of any tool against references; several methods are tested against each other."""
-    from rma_mamba.cli.scores import check_folder, publish
+    """Score masks against references, and test methods against each other; print Markdown tables."""
+    from rma_mamba.cli.score_output import check_folder, publish
     from rma_mamba.evaluation import pair_masks, score_pairs
 
     console = Console(quiet, verbose)
@@ -45,15 +47,9 @@ def score(
     pairing = pair_masks(reference, predictions, patient=patient, missing_as_empty=missing_as_empty)
     console.warn(pairing.remarks)
     warnings: list[str] = []
-    with console.progress("scoring") as progress:
-        cases = list(
-            score_pairs(
-                pairing,
-                labels or (),
-                prediction_labels or None,
-                progress=progress,
-                warn=warnings.append,
-            )
-        )
+    selected = (labels or (), prediction_labels or None)
+    with console.progress("Scoring") as progress:
+        scored = score_pairs(pairing, *selected, progress=progress, warn=warnings.append)
+        cases = list(scored)
     console.warn(warnings)
     publish(cases, output, console)

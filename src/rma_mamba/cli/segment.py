@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.options import HeightCm, WeightKg
+from rma_mamba.cli.shared_options import HeightCm, Modality, Model, Quiet, Verbose, WeightKg
+
+_INPUT, _NETWORK, _OUTPUT, _COHORT = "Input", "Network", "Output", "Folders of scans"
 
 
 def segment(
@@ -17,121 +19,177 @@ def segment(
         typer.Option(
             "--input",
             "-i",
-            help="DICOM (folder, zip, file), NIfTI, NRRD, MetaImage or pictures; or a folder of scans.",
+            rich_help_panel=_INPUT,
+            help="DICOM (folder, zip or file), NIfTI, NRRD, MetaImage or images; or a folder of scans.",
         ),
     ],
     out: Annotated[
-        str,  # a path would lose the slash that tells a folder
+        str,  # as a Path it would lose the trailing slash that marks a folder
         typer.Option(
             "--output",
             "-o",
-            help="The mask (.nii.gz, .nii, .dcm, .stl, .obj), or a folder for <case>/liver.nii.gz.",
+            metavar="PATH",
+            rich_help_panel=_OUTPUT,
+            help="Mask file (.nii.gz, .nii, .dcm, .stl, .obj), or folder for <case>/liver.nii.gz.",
         ),
     ],
+    series: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_INPUT,
+            help="DICOM series: a number from `rma-mamba series`, or a UID.  [default: the most suitable]",
+        ),
+    ] = None,
+    volume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|all",
+            rich_help_panel=_INPUT,
+            help="Volume of a 4-D scan, from 1; all: segment each volume as a case.",
+        ),
+    ] = None,
+    frame: Annotated[str | None, typer.Option(hidden=True)] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", rich_help_panel=_INPUT, help="Reject DICOM series that need repair."
+        ),
+    ] = False,
+    spacing_mm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MM",
+            rich_help_panel=_INPUT,
+            help="Pixel spacing of images: one number, or column,row,slice such as 0.8,0.8,5.",
+        ),
+    ] = None,
+    modality: Modality = None,
+    model: Model = "default",
+    device: Annotated[
+        str,
+        typer.Option(
+            "--device", "-d", rich_help_panel=_NETWORK, help="auto, cpu, gpu, cuda or cuda:N."
+        ),
+    ] = "auto",
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            rich_help_panel=_NETWORK,
+            help="Slices per batch.  [default: chosen to fit into memory]",
+        ),
+    ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            "-f",
+            rich_help_panel=_NETWORK,
+            help="Skip multi-scale test-time augmentation: faster, slightly less accurate.",
+        ),
+    ] = False,
+    precision: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option(
+            rich_help_panel=_NETWORK,
+            help="Precision of matrix multiplications; bfloat16 is faster and slightly less accurate.",
+        ),
+    ] = "float32",
     output_type: Annotated[
         str | None,
         typer.Option(
             "--output-type",
             "-ot",
-            help="One or more, with commas: nifti, dicom_seg, dicom_rtstruct, stl, obj, dicom_sr, "
-            "json, csv.  [default: as the output's name says, else nifti]",
+            metavar="TYPES",
+            rich_help_panel=_OUTPUT,
+            help="One or more, comma-separated: nifti, dicom_seg, dicom_rtstruct, stl, obj, json, csv, "
+            "dicom_sr.  [default: from the suffix of the output, else nifti]",
         ),
     ] = None,
-    series: Annotated[
-        str | None,
-        typer.Option(help="Of DICOM: a number of `rma-mamba series`, or a UID; else the best."),
-    ] = None,
-    frame: Annotated[
-        str | None, typer.Option(help="Of a 4-D scan: which volume, from 1, or all.")
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse DICOM slices that would need repair.")
-    ] = False,
-    spacing_mm: Annotated[
-        str | None,
-        typer.Option(help="Of pictures: one number, or three: 0.8,0.8,5 (column, row, slice)."),
-    ] = None,
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A model's name or a weights file.")
-    ] = "default",
-    modality: Annotated[
-        Literal["CT", "MR"] | None,
-        typer.Option(case_sensitive=False, help="Told from the scan if not given."),
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", "-d", help="auto, cpu, gpu, cuda or cuda:N.")
-    ] = "auto",
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Slices at a time; chosen by itself if not given.")
-    ] = None,
-    fast: Annotated[
-        bool,
-        typer.Option("--fast", "-f", help="One look at each slice: quicker, a little less exact."),
-    ] = False,
-    precision: Annotated[
-        Literal["float32", "bfloat16"],
-        typer.Option(
-            help="Of the network's products; bfloat16 is faster, and a little less exact."
-        ),
-    ] = "float32",
     preview: Annotated[
-        bool, typer.Option("--preview", "-p", help="Also write a picture (PNG).")
+        bool,
+        typer.Option(
+            "--preview", "-p", rich_help_panel=_OUTPUT, help="Write a preview image (PNG)."
+        ),
     ] = False,
     statistics: Annotated[
-        bool, typer.Option("--statistics", "-s", help="Also write volume and extent (JSON).")
+        bool,
+        typer.Option(
+            "--statistics",
+            "-s",
+            rich_help_panel=_OUTPUT,
+            help="Write measurements, quality and warnings (JSON).",
+        ),
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", rich_help_panel=_OUTPUT, help="Write a report (HTML, PDF).")
+    ] = False,
+    save_probabilities: Annotated[
+        bool,
+        typer.Option(
+            "--save-probabilities",
+            rich_help_panel=_OUTPUT,
+            help="Write voxel-wise probabilities (NIfTI, float32).",
+        ),
+    ] = False,
+    save_uncertainty: Annotated[
+        bool,
+        typer.Option(
+            "--save-uncertainty",
+            rich_help_panel=_OUTPUT,
+            help="Write the voxel-wise entropy in bits (NIfTI, float32).",
+        ),
     ] = False,
     height_cm: HeightCm = None,
     weight_kg: WeightKg = None,
-    save_probabilities: Annotated[
-        bool, typer.Option(help="Also write the probability of each voxel (NIfTI, float32).")
-    ] = False,
-    save_uncertainty: Annotated[
-        bool, typer.Option(help="Also write how unsure each voxel is, in bits (NIfTI, float32).")
-    ] = False,
-    report: Annotated[
-        bool, typer.Option("--report", help="Also write a report (HTML and PDF).")
-    ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Skip what was finished with the same settings.")
+        bool,
+        typer.Option(
+            "--resume",
+            rich_help_panel=_COHORT,
+            help="Skip cases that were completed with the same input, weights and settings.",
+        ),
     ] = False,
     num_parts: Annotated[
-        int, typer.Option(min=1, help="Of a folder of scans: share it among so many runs.")
+        int,
+        typer.Option(min=1, rich_help_panel=_COHORT, help="Divide the scans among this many runs."),
     ] = 1,
-    part_id: Annotated[int, typer.Option(min=0, help="Which of them this is, from 0.")] = 0,
+    part_id: Annotated[
+        int, typer.Option(min=0, rich_help_panel=_COHORT, help="Number of this run, from 0.")
+    ] = 0,
     engine: Annotated[
         Literal["local", "ray"],
-        typer.Option(help="Of a folder of scans: this process, or a Ray cluster."),
+        typer.Option(rich_help_panel=_COHORT, help="Run in this process, or on a Ray cluster."),
     ] = "local",
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Say more; show where an error happened.")
-    ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Segment the liver in a CT or MR scan, or in a folder of them, each mask on its scan's own grid."""
+    """Segment the liver in a CT or MR scan, or in each scan of a folder. Masks are on the grid of the scan."""
+    from rma_mamba.cli.deprecations import renamed_option
     from rma_mamba.cli.interrupts import interruptible
-    from rma_mamba.cli.numbers import parsed_frame, parsed_spacing
-    from rma_mamba.pipeline.output_types import parsed_kinds
-    from rma_mamba.pipeline.patient_size import body_of
-    from rma_mamba.pipeline.request import Network, Reading, Request, Wanted
-    from rma_mamba.pipeline.segment import Sharing, segment_input
+    from rma_mamba.cli.option_values import parse_spacing, parse_volume
+    from rma_mamba.pipeline.exit_codes import ExitCode
+    from rma_mamba.pipeline.output_types import parse_output_types, types_of_options
+    from rma_mamba.pipeline.patient_size import patient_size
+    from rma_mamba.pipeline.request import NetworkOptions, ReadOptions, SegmentRequest
+    from rma_mamba.pipeline.segment import Distribution, segment_path
 
-    request = Request(
-        Network(model, device, batch_size, fast, precision),
-        Reading(series, parsed_frame(frame), strict, parsed_spacing(spacing_mm), modality),
-        Wanted(
-            parsed_kinds(output_type),
-            preview,
-            statistics,
-            save_probabilities,
-            save_uncertainty,
-            report,
-        ),
+    number = parse_volume(renamed_option("--frame", frame, "--volume", volume))
+    options = {
+        "--preview": preview,
+        "--statistics": statistics,
+        "--report": report,
+        "--save-probabilities": save_probabilities,
+        "--save-uncertainty": save_uncertainty,
+    }
+    request = SegmentRequest(
+        NetworkOptions(model, device, batch_size, fast, precision),
+        ReadOptions(series, number, strict, parse_spacing(spacing_mm), modality),
+        (*parse_output_types(output_type), *types_of_options(options)),
         resume,
-        body_of(height_cm, weight_kg),
+        patient_size(height_cm, weight_kg),
     )
-    sharing = Sharing(part_id, num_parts, engine)
+    distribution = Distribution(part_id, num_parts, engine)
     with interruptible():
-        code = segment_input(scan, out, request, sharing, Console(quiet, verbose))
-    raise typer.Exit(code)
+        failed = segment_path(scan, out, request, distribution, Console(quiet, verbose))
+    raise typer.Exit(ExitCode.SOME_CASES_FAILED if failed else ExitCode.OK)

@@ -1,4 +1,4 @@
-"""`rma-mamba series`: which DICOM series there are, and which one would be segmented."""
+"""`rma-mamba series`: list the DICOM series of a study, and which one is segmented by default."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rma_mamba.cli.options import Verbose
+from rma_mamba.cli.shared_options import Verbose
 
 if TYPE_CHECKING:
     from rma_mamba.scans.dicom_series import SeriesInfo
 
 
 def series(
-    scan: Annotated[Path, typer.Argument(help="A folder, zip archive or file of DICOM.")],
+    scan: Annotated[Path, typer.Argument(help="DICOM folder, zip archive or file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the DICOM series of a study; `segment --series` takes the numbers of this list."""
+    """List the DICOM series of a study; * marks the one that `segment` uses without --series."""
     from dataclasses import asdict
 
     from rma_mamba.scans import list_series
 
     found = list_series(scan)
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], indent=2))
+        typer.echo(json.dumps([asdict(each) for each in found], indent=2))
         return
-    rows = [_HEADINGS, *(_row(one) for one in found)]
+    rows = [_HEADINGS, *(_row(each) for each in found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -37,16 +37,19 @@ def series(
 
 _HEADINGS = (
     *("", "no.", "study", "modality", "kind", "plane", "images", "volumes", "spacing (mm)"),
-    *("why", "description"),
+    *("reason", "description"),
 )
 
 
-def _row(one: SeriesInfo) -> tuple[str, ...]:
-    spacing = " x ".join(f"{size:.4g}" for size in one.spacing_mm) if one.spacing_mm else "-"
-    counts = (str(one.images), str(one.volumes))
-    # a description may hold line breaks and codes that a terminal would obey
-    description = "".join(letter for letter in one.description if letter.isprintable())
-    modality = "".join(letter for letter in one.modality if letter.isprintable())
-    mark = "*" if one.chosen else ""
-    kind = (modality or "-", one.kind, one.orientation or "-")
-    return (mark, str(one.number), str(one.study), *kind, *counts, spacing, one.reason, description)
+def _row(each: SeriesInfo) -> tuple[str, ...]:
+    spacing = " x ".join(f"{size:.4g}" for size in each.spacing_mm) if each.spacing_mm else "-"
+    counts = (str(each.images), str(each.volumes))
+    mark = "*" if each.chosen else ""
+    kind = (_printable(each.modality) or "-", each.kind, each.orientation or "-")
+    described = (each.reason, _printable(each.description))
+    return (mark, str(each.number), str(each.study), *kind, *counts, spacing, *described)
+
+
+def _printable(text: str) -> str:
+    """Text from a header, without line breaks and terminal control codes."""
+    return "".join(letter for letter in text if letter.isprintable())

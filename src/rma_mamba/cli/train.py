@@ -1,4 +1,4 @@
-"""`rma-mamba train`: from a recipe to weights."""
+"""`rma-mamba train`: train a network from a recipe."""
 
 from __future__ import annotations
 
@@ -7,31 +7,26 @@ from typing import Annotated
 
 import typer
 
-from rma_mamba.cli.options import PreparedData, Verbose
+from rma_mamba.cli.shared_options import PreparedData, Settings, Verbose
 
 
 def train(
     recipe: Annotated[
         Path,
         typer.Argument(
-            help="A TOML file, or the name of a shipped recipe: default, fine-tune, paper-t, paper-s, "
+            help="TOML file, or name of a bundled recipe: default, fine-tune, paper-t, paper-s, "
             "ablation-1 to ablation-6."
         ),
     ],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Override one setting, as training.lr=1e-4."
-        ),
-    ] = None,
+    settings: Settings = None,
     data: PreparedData = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint of the same run.")
+        bool, typer.Option("--resume", help="Continue from the last checkpoint of this run.")
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train a network as a recipe says; logs and checkpoints go where the recipe says."""
-    from rma_mamba.training import train as run_recipe
+    """Train a network. The recipe sets the data, the network, the training and the folder for its files."""
+    from rma_mamba.training import train as run_training
 
-    weights = run_recipe(recipe, settings or [], resume, data=data)
+    weights = run_training(recipe, settings or [], resume, data=data)
     typer.echo(f"Weights: {weights}", err=True)

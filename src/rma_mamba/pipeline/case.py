@@ -1,89 +1,127 @@
-"""One case from its file to its results."""
+"""Segment one case: from its file to its results."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rma_mamba.files import remove_unfinished
-from rma_mamba.pipeline import outputs, provenance
+from rma_mamba.pipeline.calibrating import for_measuring
+from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.discovery import Case
-from rma_mamba.pipeline.request import Request
+from rma_mamba.pipeline.messages import Progress, ignore_progress
+from rma_mamba.pipeline.output_paths import OutputPaths, plan_outputs
+from rma_mamba.pipeline.output_types import OUTPUT_TYPES
+from rma_mamba.pipeline.provenance import describe_run, is_complete
+from rma_mamba.pipeline.request import SegmentRequest
+from rma_mamba.pipeline.write_results import check_scan_supports, write_results
 from rma_mamba.reporting.expected_volume import CAVEAT
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation, Segmenter
 
-YOUNG_S = 1.0  # temporary files so young may be those of another run
+LOCK_DELAY_S = (
+    1.0  # a temporary file as young as this may belong to another run that is about to lock it
+)
 
 
 @dataclass(frozen=True)
-class Finished:
-    """What is said of a case that was segmented.
+class CompletedCase:
+    """What `segment_case` did; small and picklable.
 
     Args:
-        lines: Its volume, and its quality.
-        warnings: What a reader has to know.
+        files: Path of each output file by output type.
+        volume_ml: Liver volume; None if the case was skipped.
+        modality: Modality of the scan; None if the case was skipped.
+        quality: The quality rating in one line.
+        seconds: Duration.
+        warnings: What a reader of the results has to know, one sentence each.
+        skipped: Whether the results of an earlier run were complete already (`SegmentRequest.resume`).
     """
 
-    lines: tuple[str, ...]
+    files: dict[str, Path]
+    volume_ml: float | None = None
+    modality: str | None = None
+    quality: str = ""
+    seconds: float = 0.0
     warnings: tuple[str, ...] = ()
+    skipped: bool = False
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The result in one or two lines for people."""
+        if self.skipped or self.volume_ml is None:
+            return ("skipped: already complete",)
+        return (f"Liver: {self.volume_ml:.0f} mL ({self.modality})", f"Quality: {self.quality}")
 
 
 def segment_case(
-    case: Case,
+    scan: str | Path | Case,
     out: str | Path,
-    request: Request,
-    load: Callable[[], Segmenter],
-    progress: Callable[[int, int], None],
+    request: SegmentRequest = SegmentRequest(),  # noqa: B008 (frozen)
     *,
-    named: bool = True,
-) -> Finished:
-    """Read, segment and write one case; errors are those of the parts.
+    segmenter: Segmenter | None = None,
+    progress: Progress = ignore_progress,
+) -> CompletedCase:
+    """Read, segment and write one scan.
 
     Args:
-        case: The scan.
-        out: The output as it was typed.
-        request: What was asked for.
-        load: Gives the network, after the scan was read: a wrong path or a damaged scan is told at once.
-        progress: Called with (slices done, slices in all).
-        named: Whether the results' folder has the case's name; else `out` decides.
+        scan: A path: `out` is a file, or a folder in which the case gets a folder named after the scan.
+            A case of a cohort: `out` is the folder of the cohort's results.
+        out: The output path.
+        request: All settings.
+        segmenter: A network in memory. None: load that of the request, once the scan is read, so that a wrong path or
+            a corrupt scan is reported at once.
+        progress: Called with (slices done, slices in total).
+
+    Raises:
+        ConfigError: The output cannot be written, or not for this scan.
+        ScanError, GridError: The scan cannot be used, or a file cannot be written.
+        WeightsError, BackendError: The network cannot run.
     """
     started = time.monotonic()
-    request = request.of(case)
-    files = outputs.plan(case.scan, out, request.wanted, case=case.name if named else None)
-    remove_unfinished(files.mask.parent, min_age_s=YOUNG_S)
+    case = scan if isinstance(scan, Case) else Case(Path(scan), Path(scan).name)
+    name = case.name if isinstance(scan, Case) else None
+    paths = plan_outputs(case.scan, out, request.outputs, case=name)
+    remove_unfinished(paths.folder, min_age_s=LOCK_DELAY_S)
     run = None
-    if request.resume and request.body is None and files.run is not None:
-        run = provenance.describe_run(case.scan, request, load())
-        if provenance.is_finished(files.run, run, files.results):
-            return Finished(("finished before",))
-    volume = request.reading.read(case.scan)
-    outputs.check_scan(files, volume)
-    segmenter = load()
-    wanted = request.wanted
+    if request.resume and request.patient_size is None and paths.run is not None:
+        segmenter = segmenter or request.network.load()
+        run = describe_run(case, request, segmenter)
+        if is_complete(paths.run, run, [*paths.files.values()]):
+            return CompletedCase(paths.files, skipped=True)
+    volume = request.reading.read(case.scan, case.volume)
+    check_scan_supports(paths, volume)
+    segmenter = segmenter or request.network.load()
     result = segmenter(
         volume,
         modality=request.reading.modality,
         progress=progress,
-        keep_probabilities=wanted.probabilities or wanted.uncertainty,
+        keep_probabilities=_needs_probabilities(paths),
     )
-    run = run or provenance.describe_run(case.scan, request, segmenter)
-    outputs.write(files, result, run, request.body)
-    lines = (
-        f"Liver: {result.measurements.volume_ml:.0f} mL ({result.modality})",
-        f"Quality: {result.quality.line}",
-        f"Time: {time.monotonic() - started:.1f} s",
+    run = run or describe_run(case, request, segmenter)
+    calibrated = for_measuring(replace(volume, modality=result.modality))
+    write_results(paths, CaseResult(result, calibrated, run, request.patient_size))
+    return CompletedCase(
+        paths.files,
+        result.measurements.volume_ml,
+        result.modality,
+        result.quality.line,
+        time.monotonic() - started,
+        _warnings(result, request),
     )
-    caveats = (CAVEAT,) if request.body else ()
-    warnings = (*result.warnings, *result.measurements.warnings, *_grave(result), *caveats)
-    return Finished(lines, tuple(dict.fromkeys(warnings)))
 
 
-def _grave(result: Segmentation) -> list[str]:
-    """What the red flags say, but for what the warnings say anyway."""
-    flags = (flag for flag in result.quality.flags if flag.severity == "red")
-    return [flag.message for flag in flags if flag.code != "no_liver"]
+def _needs_probabilities(paths: OutputPaths) -> bool:
+    return any(OUTPUT_TYPES[name].probabilities for name in paths.files)
+
+
+def _warnings(result: Segmentation, request: SegmentRequest) -> tuple[str, ...]:
+    """Warnings, and the messages of red flags that no warning repeats, each once."""
+    red = [flag for flag in result.quality.flags if flag.severity == "red"]
+    flags = [flag.message for flag in red if flag.code != "no_liver"]
+    caveats = (CAVEAT,) if request.patient_size else ()
+    found = (*result.warnings, *result.measurements.warnings, *flags, *caveats)
+    return tuple(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""Many scans with one network in memory: one that fails does not stop the rest."""
+"""Segment many scans with one network in memory: a case that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import remove_unfinished, replace_file
-from rma_mamba.pipeline import exit_codes
-from rma_mamba.pipeline.case import YOUNG_S, Finished, segment_case
+from rma_mamba.pipeline.case import LOCK_DELAY_S, CompletedCase, segment_case
 from rma_mamba.pipeline.discovery import Case
-from rma_mamba.pipeline.messages import Messages, Progress
-from rma_mamba.pipeline.request import Request
+from rma_mamba.pipeline.exit_codes import error_message
+from rma_mamba.pipeline.messages import Messages, NoMessages, Progress, ignore_progress
+from rma_mamba.pipeline.request import SegmentRequest
 from rma_mamba.scans.writers import MASK_SUFFIXES
 
 if TYPE_CHECKING:
@@ -22,94 +22,96 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A line of errors.jsonl: the case by the name that the user gave it, and what went wrong."""
+class FailedCase:
+    """A case that failed, as in a line of errors.jsonl: name of the case, type of the error, and its message."""
 
     case: str
     error: str
     message: str
 
     @classmethod
-    def of(cls, case: Case, error: Exception) -> Failure:
-        """From what was raised."""
-        return cls(case.name, type(error).__name__, exit_codes.describe(error)[0])
+    def from_error(cls, case: Case, error: Exception) -> FailedCase:
+        """A case and the error that it raised."""
+        return cls(case.name, type(error).__name__, error_message(error))
 
 
-Outcome = tuple[Case, Finished | Failure]
-Engine = Callable[[list[Case], Path, Request, Messages], Iterable[Outcome]]
+CaseOutcome = tuple[Case, CompletedCase | FailedCase]
+Engine = Callable[[list[Case], Path, SegmentRequest, Messages], Iterable[CaseOutcome]]
 
 
 def segment_cohort(
     cases: list[Case],
-    out: Path,
-    request: Request,
-    messages: Messages,
-    engine: Engine,
-    errors: str = "errors.jsonl",
-) -> int:
-    """Segment all cases into `out/<case>/`; what failed is listed in a file, which is missing if nothing did.
+    out: str | Path,
+    request: SegmentRequest = SegmentRequest(),  # noqa: B008 (frozen)
+    messages: Messages | None = None,
+    engine: Engine | None = None,
+    *,
+    errors_name: str = "errors.jsonl",
+) -> list[FailedCase]:
+    """Segment all cases into `out/<case>/`, and list those that fail in errors.jsonl.
 
     Args:
-        cases: The scans.
+        cases: The scans, as of `find_cases`.
         out: Folder of the results.
-        request: What was asked for.
-        messages: Where progress is said.
-        engine: What runs the cases, here or elsewhere.
-        errors: Name of that file.
+        request: All settings.
+        messages: Receives progress and messages; None: they are discarded.
+        engine: Runs the cases: `run_sequentially` (None), or `run_on_ray`.
+        errors_name: Name of the list of errors; there is no such file if no case fails.
 
     Returns:
-        The exit code: 0, or 3 if some cases failed.
+        The cases that failed.
 
     Raises:
         ConfigError: `out` cannot be a folder.
         WeightsError, BackendError: The network cannot run at all.
     """
+    messages, out, engine = messages or NoMessages(), Path(out), engine or run_sequentially
     if str(out).endswith(MASK_SUFFIXES) or out.is_file():
         raise ConfigError(
-            f"the input is {len(cases)} scans, and the output one file; expected a folder. "
+            f"the input is {len(cases)} scans, and the output is one file; expected a folder. "
             "Give the name of a folder."
         )
-    remove_unfinished(out, min_age_s=YOUNG_S)
-    (out / errors).unlink(missing_ok=True)
-    failed: list[Failure] = []
+    remove_unfinished(out, min_age_s=LOCK_DELAY_S)
+    (out / errors_name).unlink(missing_ok=True)
+    failed: list[FailedCase] = []
     for number, (_, outcome) in enumerate(engine(cases, out, request, messages), 1):
-        place = f"[{number}/{len(cases)}]"  # a case's name may be a person's: it is not printed
-        if isinstance(outcome, Failure):
+        place = f"[{number}/{len(cases)}]"  # not the name, which may be a patient's
+        if isinstance(outcome, FailedCase):
             failed.append(outcome)
-            lines = [json.dumps(asdict(failure)) + "\n" for failure in failed]
-            replace_file(out / errors, "".join(lines).encode(), "list of errors")
+            lines = [json.dumps(asdict(each)) + "\n" for each in failed]
+            replace_file(out / errors_name, "".join(lines).encode(), "list of errors")
             messages.fail(f"{place} {outcome.message}")
         else:
             messages.warn(f"{place} {warning}" for warning in outcome.warnings)
-            messages.note(f"{place} {'. '.join(outcome.lines[:2])}")
-    messages.note(f"{len(cases) - len(failed)} of {len(cases)} cases done.")
+            messages.note(f"{place} {'. '.join(outcome.lines)}")
+    messages.note(f"{len(cases) - len(failed)} of {len(cases)} cases completed.")
     if failed:
-        messages.fail(f"{len(failed)} of {len(cases)} cases failed; {errors} has them.")
-    return exit_codes.SOME_CASES_FAILED if failed else 0
+        messages.fail(f"{len(failed)} of {len(cases)} cases failed; see {errors_name}.")
+    return failed
 
 
-def one_after_another(
-    cases: list[Case], out: Path, request: Request, messages: Messages
-) -> Iterator[Outcome]:
-    """The cases in this process; one scan at a time is in memory."""
+def run_sequentially(
+    cases: list[Case], out: Path, request: SegmentRequest, messages: Messages
+) -> Iterator[CaseOutcome]:
+    """Segment the cases one after another in this process; one scan at a time is in memory."""
     if not cases:
         return
     segmenter = request.network.load()
     for number, case in enumerate(cases, 1):
         with messages.progress(f"Case {number}/{len(cases)}") as progress:
-            outcome = try_case(case, out, request, lambda: segmenter, progress)
+            outcome = try_case(case, out, request, segmenter, progress)
         yield case, outcome
 
 
 def try_case(
     case: Case,
     out: Path,
-    request: Request,
-    load: Callable[[], Segmenter],
-    progress: Progress,
-) -> Finished | Failure:
-    """A case, or what went wrong with it."""
+    request: SegmentRequest,
+    segmenter: Segmenter,
+    progress: Progress = ignore_progress,
+) -> CompletedCase | FailedCase:
+    """Segment a case, or report the error that it raises."""
     try:
-        return segment_case(case, out, request, load, progress)
+        return segment_case(case, out, request, segmenter=segmenter, progress=progress)
     except Exception as error:
-        return Failure.of(case, error)
+        return FailedCase.from_error(case, error)

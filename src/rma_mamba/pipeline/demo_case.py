@@ -1,32 +1,51 @@
-"""One trial of the whole path on a synthetic scan: file, volume, network, mask, file, picture."""
+"""A demo case: a synthetic abdomen through the whole pipeline, from the file of the scan to mask and preview."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rma_mamba.datasets.phantom import make_phantom
-from rma_mamba.reporting import write_preview
-from rma_mamba.scans import read_scan, write_mask, write_scan
+from rma_mamba.pipeline.case import segment_case
+from rma_mamba.pipeline.messages import Progress, ignore_progress
+from rma_mamba.pipeline.request import SegmentRequest
+from rma_mamba.scans import write_scan
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmenter
 
 
-def run_trial(
+@dataclass(frozen=True)
+class DemoResult:
+    """True and measured liver volume of a phantom."""
+
+    true_ml: float
+    measured_ml: float
+
+    @property
+    def relative_error(self) -> float:
+        """(measured - true) / true."""
+        return self.measured_ml / self.true_ml - 1
+
+
+def run_demo_case(
     segmenter: Segmenter,
     contrast: Literal["mr_t2", "ct"],
-    seed: int,
     folder: Path,
-    progress: Callable[[int, int], None],
-) -> tuple[float, float]:
-    """True and measured liver volume of a phantom in mL; its files are left in `folder`."""
+    *,
+    seed: int = 0,
+    progress: Progress = ignore_progress,
+) -> DemoResult:
+    """Segment a phantom; scan, mask and preview are written to `folder`."""
     phantom = make_phantom(seed, contrast=contrast)
-    path = folder / f"{contrast}.nii.gz"
-    write_scan(phantom.volume, path)
-    volume = read_scan(path)
-    result = segmenter(volume, progress=progress)
-    write_mask(result.mask, folder / f"{contrast}_liver.nii.gz")
-    write_preview(result.scan, result.mask, folder / f"{contrast}_preview.png")
-    return phantom.mask.volume_ml, result.mask.volume_ml
+    scan = folder / f"{contrast}.nii.gz"
+    write_scan(phantom.volume, scan)
+    completed = segment_case(
+        scan,
+        folder / f"{contrast}_liver.nii.gz",
+        SegmentRequest(outputs=("nifti", "preview")),
+        segmenter=segmenter,
+        progress=progress,
+    )
+    return DemoResult(phantom.mask.volume_ml, completed.volume_ml or 0.0)

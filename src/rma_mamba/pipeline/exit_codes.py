@@ -1,56 +1,78 @@
-"""From an exception to one line on stderr and an exit code.
+"""The exit code and the one-line message of every error: the only place where they are decided.
 
-    0    done
-    1    a fault of this program
-    2    wrong usage, setting or recipe
-    3    some cases of a cohort failed
-    4    a scan or a geometry cannot be used
-    5    weights are missing or damaged
-    6    out of memory
-    7    a device or an operator backend cannot run
-    130  interrupted
-    143  terminated
-
-Only the errors of this package show their own text.
+Library code raises the errors of `rma_mamba.errors`; the command line exits with these codes.
 """
 
 from __future__ import annotations
 
-from rma_mamba.errors import RmaMambaError
+from enum import IntEnum
 
-SOME_CASES_FAILED = 3
-OUT_OF_MEMORY = 6
+from rma_mamba.errors import (
+    BackendError,
+    ConfigError,
+    DataError,
+    GridError,
+    RmaMambaError,
+    ScanError,
+    WeightsError,
+)
 
 
-def describe(error: BaseException) -> tuple[str, int]:
-    """An error's one line, which names no patient, and its exit code."""
-    message, code = _describe(error)
-    return " ".join(message.split()), code
+class ExitCode(IntEnum):
+    """Exit codes of the command `rma-mamba`."""
+
+    OK = 0
+    INTERNAL_ERROR = 1  # a bug in rma-mamba, or an error without a code of its own
+    USAGE = 2  # wrong option, setting or recipe
+    SOME_CASES_FAILED = 3  # the other cases of the cohort are complete
+    BAD_INPUT = 4  # a scan, a mask or a dataset cannot be used
+    BAD_WEIGHTS = 5  # weights are missing or corrupt
+    OUT_OF_MEMORY = 6
+    DEVICE_UNAVAILABLE = 7  # a device, an operator backend or an optional library cannot be used
+    INTERRUPTED = 130  # Ctrl-C: 128 + SIGINT
+    TERMINATED = 143  # 128 + SIGTERM
 
 
-def _describe(error: BaseException) -> tuple[str, int]:
-    if _ran_out_of_memory(error):
-        return (
-            "the memory is not enough for this scan. Use --batch-size 1, a smaller model, "
-            "or a machine with more memory.",
-            OUT_OF_MEMORY,
+_CODES: dict[type[RmaMambaError], ExitCode] = {
+    ConfigError: ExitCode.USAGE,
+    ScanError: ExitCode.BAD_INPUT,
+    GridError: ExitCode.BAD_INPUT,
+    DataError: ExitCode.BAD_INPUT,
+    WeightsError: ExitCode.BAD_WEIGHTS,
+    BackendError: ExitCode.DEVICE_UNAVAILABLE,
+}
+
+
+def exit_code_of(error: BaseException) -> ExitCode:
+    """The exit code for an error that ends the command."""
+    if _is_out_of_memory(error):
+        return ExitCode.OUT_OF_MEMORY
+    codes = (code for kind, code in _CODES.items() if isinstance(error, kind))
+    return next(codes, ExitCode.INTERNAL_ERROR)
+
+
+def error_message(error: BaseException) -> str:
+    """The message for an error, on one line. It never contains a path or a patient's name."""
+    if _is_out_of_memory(error):
+        message = (
+            "out of memory. Use --batch-size 1, a smaller model, or a machine with more memory."
         )
-    if isinstance(error, RmaMambaError):
-        return str(error), error.exit_code
-    # The text of a foreign exception may hold a path or a patient's name: only its type is shown.
-    return (
-        f"unexpected {type(error).__name__}; this is a fault of the program. "
-        "Run the command again with --verbose to see where it happened.",
-        RmaMambaError.exit_code,
-    )
+    elif isinstance(error, RmaMambaError):
+        message = str(error)
+    else:  # the text of any other exception may contain a path or a patient's name
+        message = (
+            f"unexpected {type(error).__name__}; this is a bug in rma-mamba. "
+            "Run the command again with --verbose for the traceback, and report it."
+        )
+    return " ".join(message.split())
 
 
-def _ran_out_of_memory(error: BaseException | None) -> bool:
+def _is_out_of_memory(error: BaseException | None) -> bool:
     if error is None or isinstance(error, MemoryError):
         return error is not None
-    # torch says it in two ways; it is not imported here just to learn that it was not in use
+    # torch reports it in two ways; importing torch just to check the type would take seconds
     if isinstance(error, RuntimeError) and (
         type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
     ):
         return True
-    return _ran_out_of_memory(error.__cause__)
+    return _is_out_of_memory(error.__cause__)

@@ -1,61 +1,88 @@
-"""The steps of `rma-mamba measure`: a mask is read, measured and tabled."""
+"""Measure a mask made by any tool."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from rma_mamba.conventions import software
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import write_together
-from rma_mamba.pipeline.outputs import SOFTWARE, check_writable
+from rma_mamba.pipeline.calibrating import for_measuring
+from rma_mamba.pipeline.output_paths import check_writable
 from rma_mamba.reporting import Body, Quantities, quantify, write_csv, write_json
 from rma_mamba.scans import read_scan
-from rma_mamba.slicing import calibrated
 from rma_mamba.volume import Mask, Modality
 
 
-def read_mask(path: Path, labels: Sequence[int]) -> tuple[Mask, tuple[str, ...]]:
-    """A mask of any tool, in canonical order of the axes, and what is doubtful about it."""
-    from rma_mamba.evaluation.masks import read_liver_mask
+def measure_mask(
+    mask: str | Path,
+    scan: str | Path | None = None,
+    *,
+    labels: Sequence[int] = (),
+    modality: Modality | None = None,
+    patient_size: Body | None = None,
+) -> Quantities:
+    """Measure a liver mask; warnings about the mask come first in `Quantities.warnings`.
 
-    given = read_liver_mask(path, labels)
-    unnamed = ("The mask has labels, but none of those that were named.",)
-    mask = Mask(given.bits.view(np.uint8), given.geometry)
-    return mask, (*given.warnings, *(unnamed if given.has_other_labels else ()))
+    Args:
+        mask: Path of a mask made by any tool (NIfTI, NRRD, MetaImage).
+        scan: Path of the scan on the same grid, for intensities.
+        labels: Label values that mean liver; none: as for a binary mask.
+        modality: Modality of the scan; None: from the header, else detected.
+        patient_size: For standard liver volumes.
+
+    Raises:
+        ScanError: A file cannot be read.
+        GridError: Mask and scan are not on the same grid.
+    """
+    bits, mask_warnings = _read_mask(Path(mask), labels)
+    volume = None
+    if scan is not None:
+        volume = read_scan(scan)
+        volume = for_measuring(replace(volume, modality=modality or volume.modality))
+    quantities = quantify(bits, volume, patient_size)
+    return replace(quantities, warnings=(*mask_warnings, *quantities.warnings))
 
 
 def check_tables(json_file: Path | None, csv_file: Path | None) -> None:
-    """See that the tables can be written, and end as such files do.
+    """Check that tables can be written, and that their paths have the right suffixes.
 
     Raises:
-        ConfigError: They cannot, or do not.
+        ConfigError: They cannot, or have not.
     """
-    for path, ending in ((json_file, ".json"), (csv_file, ".csv")):
+    for path, suffix in ((json_file, ".json"), (csv_file, ".csv")):
         if path is None:
             continue
-        if path.suffix.lower() != ending:
+        if path.suffix.lower() != suffix:
             raise ConfigError(
-                f"the table's path does not end in {ending}; expected that. Give another name."
+                f"the path of the table does not end in {suffix}; expected this suffix. "
+                "Choose another name."
             )
         check_writable(path)
 
 
-def measured(
-    mask: Mask, scan: Path | None, modality: Modality | None, body: Body | None
-) -> Quantities:
-    """All that is measured, with the intensities of a scan if there is one."""
-    if scan is None:
-        return quantify(mask, body=body)
-    volume = read_scan(scan)
-    return quantify(mask, calibrated(volume, modality), body)
+def write_tables(quantities: Quantities, json_file: Path | None, csv_file: Path | None) -> None:
+    """Write the measurements as JSON, CSV or both; after an error, neither is written.
 
-
-def write_tables(found: Quantities, json_file: Path | None, csv_file: Path | None) -> None:
-    """Write the tables that were asked for: all or none."""
-    with write_together("tables") as place:
+    Raises:
+        ScanError: A file cannot be written.
+    """
+    with write_together("tables") as staged:
         if json_file is not None:
-            write_json(found, place(json_file), software=SOFTWARE)
+            write_json(quantities, staged(json_file), software=software())
         if csv_file is not None:
-            write_csv(found, place(csv_file))
+            write_csv(quantities, staged(csv_file))
+
+
+def _read_mask(path: Path, labels: Sequence[int]) -> tuple[Mask, tuple[str, ...]]:
+    """A mask in canonical axis order, and warnings about it."""
+    from rma_mamba.evaluation.masks import read_liver_mask
+
+    found = read_liver_mask(path, labels)
+    missing = ("The mask has labels, but none of the label values that were given.",)
+    mask = Mask(found.bits.view(np.uint8), found.geometry)
+    return mask, (*found.warnings, *(missing if found.has_other_labels else ()))

@@ -1,73 +1,173 @@
-"""Kinds of output files: what they are called, and which of them were asked for."""
+"""Output types: every kind of file that a segmentation can write. Add a format here: one entry, and one writer.
+
+A writer takes a `CaseResult` and the path to write to. The command line, the names of files, the documentation's tests
+and the checks before a run all follow from `OUTPUT_TYPES`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from rma_mamba.conventions import NIFTI_SUFFIXES, software
 from rma_mamba.errors import ConfigError
-from rma_mamba.scans.writers import MASK_SUFFIXES, mask_format
+from rma_mamba.pipeline.case_report import write_html_report, write_pdf_report
+from rma_mamba.pipeline.case_result import CaseResult
+from rma_mamba.pipeline.statistics_json import write_statistics
+from rma_mamba.reporting import write_csv, write_json, write_preview
+from rma_mamba.scans import write_mask, write_scan, write_structured_report
+from rma_mamba.scans.writers import MaskFormat
+from rma_mamba.volume import Volume
 
-# In a folder, and after the stem of a single file's name. What is made of other files comes after them.
-NAMES = {
-    "nifti": ("liver.nii.gz", ".nii.gz"),
-    "dicom_seg": ("liver_seg.dcm", "_seg.dcm"),
-    "dicom_rtstruct": ("liver_rtstruct.dcm", "_rtstruct.dcm"),
-    "stl": ("liver.stl", ".stl"),
-    "obj": ("liver.obj", ".obj"),
-    "json": ("measurements.json", "_measurements.json"),
-    "csv": ("measurements.csv", "_measurements.csv"),
-    "dicom_sr": ("liver_sr.dcm", "_sr.dcm"),
-}
-MEASURED = ("json", "csv", "dicom_sr")
+Writer = Callable[[CaseResult, Path], None]
 
 
-def parsed_kinds(text: str | None) -> tuple[str, ...]:
-    """The kinds in a list with commas, in the order of `NAMES`, with the first that was named in front.
+@dataclass(frozen=True)
+class OutputType:
+    """One kind of output file.
+
+    Args:
+        name: Name of the type, as in `--output-type nifti`.
+        file_name: Name of the file in the folder of a case.
+        suffix: What follows the stem of an output path that is a file: `out.nii.gz` has `out_preview.png` beside it.
+        write: Writes the file.
+        option: The option that selects it. Types of `--output-type` are listed there, and may be the output path.
+        suffixes: Suffixes that the output path may have; None: that of `file_name`.
+        dicom: Whether it can be written for DICOM scans only.
+        probabilities: Whether it needs the probabilities, which are not kept otherwise.
+    """
+
+    name: str
+    file_name: str
+    suffix: str
+    write: Writer
+    option: str = "--output-type"
+    suffixes: tuple[str, ...] | None = None
+    dicom: bool = False
+    probabilities: bool = False
+
+    def accepts(self, path: Path) -> bool:
+        """Whether a file of this type may have this name."""
+        suffixes = self.suffixes or (Path(self.file_name).suffix,)
+        return path.name.lower().endswith(suffixes)
+
+
+def _mask_writer(kind: MaskFormat) -> Writer:
+    def write(result: CaseResult, path: Path) -> None:
+        write_mask(result.segmentation.mask, path, kind)
+
+    return write
+
+
+def _write_json(result: CaseResult, path: Path) -> None:
+    write_json(result.quantities, path, software=software())
+
+
+def _write_csv(result: CaseResult, path: Path) -> None:
+    write_csv(result.quantities, path)
+
+
+def _write_dicom_sr(result: CaseResult, path: Path) -> None:
+    write_structured_report(
+        result.segmentation.mask,
+        result.quantities.record,
+        path,
+        comments=result.quantities.warnings,
+        segmentation=result.files.get("dicom_seg"),
+    )
+
+
+def _write_preview(result: CaseResult, path: Path) -> None:
+    write_preview(result.scan, result.segmentation.mask, path)
+
+
+def _write_probabilities(result: CaseResult, path: Path) -> None:
+    if result.segmentation.probabilities is not None:
+        geometry = result.segmentation.mask.geometry
+        write_scan(Volume(result.segmentation.probabilities, geometry), path)
+
+
+def _write_uncertainty(result: CaseResult, path: Path) -> None:
+    """Overwrites the probabilities: both maps at once may not fit into memory."""
+    if result.segmentation.probabilities is not None:
+        from rma_mamba.inference.uncertainty import entropy_bits
+
+        bits = entropy_bits(result.segmentation.probabilities, in_place=True)
+        write_scan(Volume(bits, result.segmentation.mask.geometry), path)
+
+
+_MASKS = (
+    OutputType("nifti", "liver.nii.gz", ".nii.gz", _mask_writer("nifti"), suffixes=NIFTI_SUFFIXES),
+    OutputType("dicom_seg", "liver_seg.dcm", "_seg.dcm", _mask_writer("dicom_seg"), dicom=True),
+    OutputType(
+        name="dicom_rtstruct",
+        file_name="liver_rtstruct.dcm",
+        suffix="_rtstruct.dcm",
+        write=_mask_writer("dicom_rtstruct"),
+        dicom=True,
+    ),
+    OutputType("stl", "liver.stl", ".stl", _mask_writer("stl")),
+    OutputType("obj", "liver.obj", ".obj", _mask_writer("obj")),
+)
+
+_MEASUREMENTS = (
+    OutputType("json", "measurements.json", "_measurements.json", _write_json),
+    OutputType("csv", "measurements.csv", "_measurements.csv", _write_csv),
+    OutputType("dicom_sr", "liver_sr.dcm", "_sr.dcm", _write_dicom_sr, dicom=True),
+)
+
+_EXTRAS = (
+    OutputType("preview", "preview.png", "_preview.png", _write_preview, "--preview"),
+    OutputType(
+        name="probabilities",
+        file_name="probabilities.nii.gz",
+        suffix="_probabilities.nii.gz",
+        write=_write_probabilities,
+        option="--save-probabilities",
+        probabilities=True,
+    ),
+    OutputType(
+        name="uncertainty",
+        file_name="uncertainty.nii.gz",
+        suffix="_uncertainty.nii.gz",
+        write=_write_uncertainty,
+        option="--save-uncertainty",
+        probabilities=True,
+    ),
+    OutputType(
+        "statistics", "statistics.json", "_statistics.json", write_statistics, "--statistics"
+    ),
+    OutputType("report_html", "report.html", "_report.html", write_html_report, "--report"),
+    OutputType("report_pdf", "report.pdf", "_report.pdf", write_pdf_report, "--report"),
+)
+
+# Files are written in this order: a DICOM SR refers to the DICOM SEG, the uncertainty overwrites the probabilities.
+OUTPUT_TYPES = {each.name: each for each in (*_MASKS, *_MEASUREMENTS, *_EXTRAS)}
+
+SELECTABLE = tuple(name for name, each in OUTPUT_TYPES.items() if each.option == "--output-type")
+
+
+def parse_output_types(text: str | None) -> tuple[str, ...]:
+    """The output types in a comma-separated list: the first one stays first, the others in the order of writing.
 
     Raises:
-        ConfigError: There is no such kind.
+        ConfigError: An output type does not exist.
     """
     named = [part.strip().lower() for part in (text or "").split(",") if part.strip()]
-    unknown = next((part for part in named if part not in NAMES), None)
+    unknown = next((part for part in named if part not in SELECTABLE), None)
     if unknown is not None:
         raise ConfigError(
-            f"there is no output type '{unknown}'; expected {', '.join(NAMES)}. "
-            "Name one or more of these, with commas between them."
+            f"there is no output type '{unknown}'; expected {', '.join(SELECTABLE)}. "
+            "Give one or more of these, separated by commas."
         )
-    return tuple(dict.fromkeys([*named[:1], *(kind for kind in NAMES if kind in named)]))
+    return tuple(dict.fromkeys([*named[:1], *(name for name in SELECTABLE if name in named)]))
 
 
-def in_folder(folder: Path, kinds: tuple[str, ...]) -> dict[str, Path]:
-    """Names in the folder of a case; a NIfTI mask if no kind was named."""
-    return {kind: folder / NAMES[kind][0] for kind in kinds or ("nifti",)}
+def types_of_options(options: Mapping[str, bool]) -> tuple[str, ...]:
+    """The output types that options such as `--preview` select.
 
-
-def beside_file(out: Path, kinds: tuple[str, ...]) -> dict[str, Path]:
-    """The file that was named, for the first kind with its ending, and the other kinds beside it.
-
-    Raises:
-        ConfigError: The file's ending is of none of the kinds.
+    Args:
+        options: Options, and whether they are set.
     """
-    stem = without(MASK_SUFFIXES, without((".json", ".csv"), out.name))
-    kinds = kinds or (mask_format(out),)
-    first = next((kind for kind in kinds if _fits(out, kind)), None)
-    if first is None:
-        raise ConfigError(
-            f"the output file has another ending than files of type {', '.join(kinds)}; expected one of "
-            "theirs. Give a name with such an ending, or a folder."
-        )
-    others = (kind for kind in kinds if kind != first)
-    return {first: out, **{kind: out.with_name(stem + NAMES[kind][1]) for kind in others}}
-
-
-def without(suffixes: tuple[str, ...], name: str) -> str:
-    """A file name without the first of the suffixes that it ends in."""
-    for suffix in sorted(suffixes, key=len, reverse=True):
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name
-
-
-def _fits(out: Path, kind: str) -> bool:
-    endings = (".nii.gz", ".nii") if kind == "nifti" else (Path(NAMES[kind][0]).suffix,)
-    return out.name.lower().endswith(endings)
+    return tuple(name for name, each in OUTPUT_TYPES.items() if options.get(each.option))

@@ -1,4 +1,4 @@
-"""run.json: what exactly ran on a case. It names no patient, and tells whether a case is finished."""
+"""run.json: what exactly ran on a case, and whether its results are complete. It contains no patient's name."""
 
 from __future__ import annotations
 
@@ -9,32 +9,35 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rma_mamba.conventions import software_version
 from rma_mamba.files import file_sha256
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation, Segmenter
-    from rma_mamba.pipeline.request import Request
+    from rma_mamba.pipeline.discovery import Case
+    from rma_mamba.pipeline.request import SegmentRequest
 
 _LIBRARIES = ("rma-mamba", "torch", "numpy", "numba", "scipy", "nibabel", "pydicom")
-# Equal in these, two runs give the same mask.
-_SAME = ("input_sha256", "weights_sha256", "settings", "rma_mamba")
+# Two runs that agree in these give the same mask.
+_DECISIVE = ("input_sha256", "weights_sha256", "settings", "rma_mamba")
 
 
-def describe_run(scan: Path, request: Request, segmenter: Segmenter) -> dict[str, Any]:
-    """What is known of a run before it."""
+def describe_run(case: Case, request: SegmentRequest, segmenter: Segmenter) -> dict[str, Any]:
+    """What is known before the run."""
+    recipe = segmenter.recipe.model_dump(mode="json")
     return {
-        "rma_mamba": metadata.version("rma-mamba"),
-        "input_sha256": input_sha256(scan),
+        "rma_mamba": software_version(),
+        "input_sha256": input_sha256(case.scan),
         "weights_sha256": segmenter.weights_sha256,
-        "model": Path(request.network.model).name,  # a path may name a person
-        "settings": {**request.settings, "recipe": segmenter.recipe.model_dump(mode="json")},
+        "model": Path(request.network.model).name,  # a path may contain a person's name
+        "settings": {**request.settings(case.volume), "recipe": recipe},
         "device": str(segmenter.device),
         "versions": {"python": platform.python_version(), **_versions()},
     }
 
 
 def describe_result(result: Segmentation) -> dict[str, Any]:
-    """What is known of it afterwards."""
+    """What is known after it."""
     return {
         "modality": result.modality,
         "warnings": list(result.warnings),
@@ -46,28 +49,34 @@ def describe_result(result: Segmentation) -> dict[str, Any]:
 
 
 def with_files(run: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The run with the names and SHA-256 of the files that it left in `folder`."""
+    """The run record with the names and SHA-256 of the files in `folder`."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
     return {**run, "files": {path.name: file_sha256(path) for path in files}}
 
 
-def is_finished(record: Path, run: dict[str, Any], wanted: list[Path]) -> bool:
-    """Whether the same run was done, and its files, all of those that are wanted now, are as it left them."""
+def is_complete(record: Path, run: dict[str, Any], wanted: list[Path]) -> bool:
+    """Whether an earlier run with the same settings wrote all `wanted` files, and its files are unchanged.
+
+    Args:
+        record: Path of run.json.
+        run: The run as `describe_run` gives it.
+        wanted: Paths of the files that are requested now.
+    """
     try:
         before = json.loads(record.read_text(encoding="utf-8"))
         files = before["files"]
-        now = json.loads(json.dumps(run))  # tuples are lists there
+        now = json.loads(json.dumps(run))  # tuples become lists
         return (
-            all(before[key] == now[key] for key in _SAME)
+            all(before[key] == now[key] for key in _DECISIVE)
             and {path.name for path in wanted} <= set(files)
             and all(file_sha256(record.with_name(name)) == sha for name, sha in files.items())
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing, or not ours
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing or corrupt
         return False
 
 
 def input_sha256(scan: Path) -> str:
-    """Of a file, its SHA-256; of a folder, that of the sorted SHA-256 of all its files, whatever their names."""
+    """SHA-256 of a file; for a folder, SHA-256 of the sorted digests of its files, independent of their names."""
     if scan.is_dir():
         found = sorted(file_sha256(path) for path in scan.rglob("*") if path.is_file())
         return hashlib.sha256("\n".join(found).encode()).hexdigest()
@@ -79,7 +88,7 @@ def input_sha256(scan: Path) -> str:
 
 
 def _stem(scan: Path) -> str:
-    """The name without ending, its wildcards made harmless."""
+    """The name without suffixes, with wildcards escaped."""
     name = scan.name.removesuffix(".gz").rpartition(".")[0]
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 

@@ -1,23 +1,23 @@
-"""What `rma-mamba segment` was asked for, as one value that workers can be given."""
+"""A segmentation request: one picklable value with every setting, passed to workers as it is."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from rma_mamba.deprecation import with_old_fields
 from rma_mamba.volume import Modality
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmenter
-    from rma_mamba.pipeline.discovery import Case
     from rma_mamba.reporting import Body
     from rma_mamba.volume import Volume
 
 
 @dataclass(frozen=True)
-class Network:
-    """Which network runs, and how; fields as of `Segmenter.load`."""
+class NetworkOptions:
+    """Which network runs, and how; fields as for `Segmenter.load`."""
 
     model: str = "default"
     device: str = "auto"
@@ -26,7 +26,7 @@ class Network:
     precision: Literal["float32", "bfloat16"] = "float32"
 
     def load(self) -> Segmenter:
-        """The network in memory; torch is imported only now."""
+        """Load the network. torch is imported here, and not before."""
         from rma_mamba.inference import Segmenter
 
         return Segmenter.load(
@@ -39,69 +39,62 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How a scan is read; fields as of `read_scan`, and the modality if it was given.
+class ReadOptions:
+    """How scans are read; fields as for `read_scan`, and the modality if it is known.
 
-    `frame` is also "all": each volume of a 4-D scan becomes a case.
+    Args:
+        volume: Number of the volume in a 4-D scan, from 1; "all" makes each volume a case.
     """
 
     series: str | None = None
-    frame: int | Literal["all"] | None = None
+    volume: int | Literal["all"] | None = None
     strict: bool = False
     spacing_mm: tuple[float, ...] | None = None
     modality: Modality | None = None
 
-    def read(self, scan: Path) -> Volume:
-        """The scan."""
+    def read(self, scan: Path, volume: int | None = None) -> Volume:
+        """Read a scan; `volume` is the volume of the case where each volume is a case."""
         from rma_mamba.scans import read_scan
 
         return read_scan(
             scan,
             series=self.series,
-            volume=None if self.frame == "all" else self.frame,
+            volume=volume if self.volume == "all" else self.volume,
             strict=self.strict,
             spacing_mm=self.spacing_mm,
         )
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which files are written: masks and measurements by kind (none: as the output's name says), and others."""
-
-    kinds: tuple[str, ...] = ()
-    preview: bool = False
-    statistics: bool = False
-    probabilities: bool = False
-    uncertainty: bool = False
-    report: bool = False
-
-
-@dataclass(frozen=True)
-class Request:
-    """All of it.
+class SegmentRequest:
+    """Everything that `segment_case` and `segment_cohort` need to know, besides the scans and the output.
 
     Args:
-        resume: Whether a case is skipped that was finished with the same input, weights and settings.
-        body: The patient's size, if it was given; it is written nowhere.
+        network: The network and its settings.
+        reading: How scans are read.
+        outputs: Names of output types, as in `rma_mamba.pipeline.output_types`: ("nifti", "preview"). Without a mask
+            or a table among them, the mask is written in the format of the output path, else as NIfTI.
+        resume: Skip cases that were completed with the same input, weights and settings.
+        patient_size: The patient's height and weight, for standard liver volumes. They are not written to any file.
     """
 
-    network: Network = Network()
-    reading: Reading = Reading()
-    wanted: Wanted = Wanted()
+    network: NetworkOptions = NetworkOptions()
+    reading: ReadOptions = ReadOptions()
+    outputs: tuple[str, ...] = ()
     resume: bool = False
-    body: Body | None = None
+    patient_size: Body | None = None
 
-    def of(self, case: Case) -> Request:
-        """What is asked for of one case: of a scan that was taken apart, its own volume."""
-        if self.reading.frame != "all":
-            return self
-        return replace(self, reading=replace(self.reading, frame=case.frame))
+    def settings(self, volume: int | None = None) -> dict[str, Any]:
+        """The settings that determine the mask, besides the input and the weights, for run.json.
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What decides the mask, beside the input and the weights."""
+        Args:
+            volume: Number of the volume, for a case that is one volume of a 4-D scan.
+        """
+        reading = asdict(self.reading)
+        if self.reading.volume == "all":
+            reading["volume"] = volume
         return {
-            **asdict(self.reading),
+            **with_old_fields(reading, {"volume": "frame"}),
             "fast": self.network.fast,
             "precision": self.network.precision,
         }

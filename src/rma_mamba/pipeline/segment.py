@@ -1,4 +1,4 @@
-"""One scan or a cohort: which it is, and on to the code that does it."""
+"""Segment whatever an input path is: one scan, a cohort, or a part of a cohort."""
 
 from __future__ import annotations
 
@@ -8,81 +8,104 @@ from typing import Literal
 
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.pipeline.case import segment_case
-from rma_mamba.pipeline.discovery import Case, apart, check_names, find_cohort, part_of
+from rma_mamba.pipeline.cohort import Engine, FailedCase, run_sequentially, segment_cohort
+from rma_mamba.pipeline.discovery import (
+    Case,
+    case_name,
+    check_unique_names,
+    find_cohort,
+    select_part,
+    split_volumes,
+)
 from rma_mamba.pipeline.messages import Messages
-from rma_mamba.pipeline.outputs import case_name
-from rma_mamba.pipeline.patient_size import expected
-from rma_mamba.pipeline.request import Request
+from rma_mamba.pipeline.patient_size import standard_volumes_line
+from rma_mamba.pipeline.request import SegmentRequest
 
 
 @dataclass(frozen=True)
-class Sharing:
-    """How a cohort is shared: among runs, and among processes of this run."""
+class Distribution:
+    """How a cohort is distributed: part `part` (from 0) of `parts`, in this process or on a Ray cluster."""
 
     part: int = 0
     parts: int = 1
     engine: Literal["local", "ray"] = "local"
 
     @property
-    def errors(self) -> str:
-        """Name of the list of errors: each run has its own."""
+    def errors_name(self) -> str:
+        """Name of the list of errors: each part has its own."""
         return "errors.jsonl" if self.parts == 1 else f"errors_{self.part}_of_{self.parts}.jsonl"
 
+    def load_engine(self) -> Engine:
+        """The function that runs the cases."""
+        if self.engine == "local":
+            return run_sequentially
+        from rma_mamba.pipeline.ray_engine import run_on_ray
 
-def segment_input(
-    scan: Path, out: str, request: Request, sharing: Sharing, messages: Messages
-) -> int:
-    """Segment what lies at a path; the exit code. Errors are those of the parts."""
-    try:
-        cases = _cases(scan, out, request)
-    except OSError as error:
-        raise ScanError(
-            f"the input cannot be looked into ({error.strerror or 'input/output error'}); expected "
-            "readable folders. Check the permissions."
-        ) from error
+        return run_on_ray
+
+
+def segment_path(
+    scan: Path, out: str, request: SegmentRequest, distribution: Distribution, messages: Messages
+) -> list[FailedCase]:
+    """Segment a scan, or a folder of scans; the cases of a cohort that failed.
+
+    Raises:
+        ScanError: The input cannot be read.
+        ConfigError: A setting does not fit the input.
+        Exception: As raised by `segment_case` for one scan, and by `segment_cohort`.
+    """
+    cases = _find(scan, out, request)
     if cases is None:
-        if sharing != Sharing():
+        if distribution != Distribution():
             raise ConfigError(
-                "parts or an engine were asked for, but the input is one scan; expected a folder of "
-                "scans. Leave --num-parts, --part-id and --engine out."
+                "parts or an engine are set, but the input is one scan; expected a folder of scans. "
+                "Leave out --num-parts, --part-id and --engine."
             )
         _segment_one(scan, out, request, messages)
-        return 0
-    if request.body is not None:
+        return []
+    if request.patient_size is not None:
         raise ConfigError(
-            "height and weight were given, but the input is many scans; expected one patient's scan. "
-            "Leave --height-cm and --weight-kg out."
+            "height and weight are set, but the input is several scans; expected one patient's scan. "
+            "Leave out --height-cm and --weight-kg."
         )
-    from rma_mamba.pipeline import cohort
-
-    engine: cohort.Engine = cohort.one_after_another
-    if sharing.engine == "ray":
-        from rma_mamba.pipeline.ray_engine import over_ray as engine
-    chosen = part_of(cases, sharing.part, sharing.parts)
-    return cohort.segment_cohort(chosen, Path(out), request, messages, engine, sharing.errors)
-
-
-def _cases(scan: Path, out: str, request: Request) -> list[Case] | None:
-    """The cases of a cohort; None for one scan. With all frames, a scan of several volumes is a cohort of its own."""
-    cases, series = find_cohort(scan, Path(out)), request.reading.series
-    if request.reading.frame != "all":
-        return cases
-    if cases is None:
-        found = apart(Case(scan, case_name(scan)), series)
-        return found if len(found) > 1 else None
-    found = [volume for case in cases for volume in apart(case, series)]
-    check_names(found)
-    return found
+    part = select_part(cases, distribution.part, distribution.parts)
+    return segment_cohort(
+        part,
+        out,
+        request,
+        messages,
+        distribution.load_engine(),
+        errors_name=distribution.errors_name,
+    )
 
 
-def _segment_one(scan: Path, out: str, request: Request, messages: Messages) -> None:
-    case = Case(scan, scan.name)
+def _find(scan: Path, out: str, request: SegmentRequest) -> list[Case] | None:
+    """The cases of a cohort; None for one scan. With volume="all", a scan of several volumes is a cohort itself."""
+    series = request.reading.series
+    try:
+        cases = find_cohort(scan, out)
+        if request.reading.volume != "all":
+            return cases
+        if cases is None:
+            volumes = split_volumes(Case(scan, case_name(scan)), series)
+            return volumes if len(volumes) > 1 else None
+        volumes = [volume for case in cases for volume in split_volumes(case, series)]
+    except OSError as error:
+        raise ScanError(
+            f"the input cannot be searched ({error.strerror or 'input/output error'}); expected "
+            "readable folders. Check the permissions."
+        ) from error
+    check_unique_names(volumes)
+    return volumes
+
+
+def _segment_one(scan: Path, out: str, request: SegmentRequest, messages: Messages) -> None:
     with messages.progress("Segmenting") as progress:
-        done = segment_case(case, out, request, request.network.load, progress, named=False)
-    messages.warn(done.warnings)
-    for line in done.lines[:2]:
+        completed = segment_case(scan, out, request, progress=progress)
+    messages.warn(completed.warnings)
+    for line in completed.lines:
         messages.note(line)
-    if request.body is not None:
-        messages.note(expected(request.body))
-    for line in done.lines[2:]:
-        messages.detail(line)
+    if request.patient_size is not None:
+        messages.note(standard_volumes_line(request.patient_size))
+    if not completed.skipped:
+        messages.detail(f"Time: {completed.seconds:.1f} s")

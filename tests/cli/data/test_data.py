@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from layouts import write_folders, write_lits
-from rma_mamba.cli.data.options import Name
+from rma_mamba.cli.data.dataset_options import Name
 from rma_mamba.datasets.layouts import LAYOUTS
 from rma_mamba.models.weights import read_checkpoint
 from tiny import SETTINGS
@@ -50,7 +50,7 @@ def test_errors_are_listed_and_end_with_one_line(command, tmp_path: Path) -> Non
     assert not (tmp_path / "out").exists()
     lenient = command("data", "prepare", "folders", root, tmp_path / "out", "--lenient")
     assert lenient.code == 0
-    assert lenient.err.count("warning: left out: case_") == 2
+    assert lenient.err.count("warning: excluded: case_") == 2
     assert "1 cases, 10 slices" in lenient.err
 
 

@@ -1,19 +1,19 @@
-"""`rma-mamba data`: look at a dataset, and make it ready for training."""
+"""`rma-mamba data`: check datasets, and prepare them for training."""
 
 import typer
 
 from rma_mamba.cli.data.check import check
 from rma_mamba.cli.data.prepare import prepare
 from rma_mamba.cli.data.summary import summary
+from rma_mamba.cli.help_sections import SectionedCommand
 
 data = typer.Typer(
     name="data",
-    help="Check datasets and make them ready for training.",
+    help="Check datasets, and prepare them for training.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-data.command()(check)
-data.command()(prepare)
-data.command()(summary)
+for command in (check, prepare, summary):
+    data.command(cls=SectionedCommand)(command)
 
 __all__ = ["data"]

@@ -1,4 +1,4 @@
-"""`rma-mamba data check`: what is in a dataset, and what in it would spoil a result."""
+"""`rma-mamba data check`: find errors in a dataset before they affect results."""
 
 from __future__ import annotations
 
@@ -8,16 +8,8 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.data.options import (
-    Liver,
-    Name,
-    Patient,
-    Quiet,
-    Root,
-    Sequences,
-    opened,
-)
-from rma_mamba.cli.options import Verbose
+from rma_mamba.cli.data.dataset_options import Liver, Name, Patient, Root, Sequences, open_dataset
+from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.errors import DataError
 
 
@@ -25,7 +17,7 @@ def check(
     name: Name,
     root: Root,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the report as JSON, case by case.")
+        Path | None, typer.Option("--json", help="Write the findings, case by case, as JSON.")
     ] = None,
     sequences: Sequences = None,
     liver: Liver = None,
@@ -33,18 +25,18 @@ def check(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Read all of a dataset and report, as Markdown, what it holds and what would spoil a result (then exit code 4)."""
+    """Read a whole dataset; print its content and its errors as Markdown. The exit code is 4 if there are errors."""
     from rma_mamba.datasets.audit import audit, to_json, to_markdown
     from rma_mamba.files import replace_file
 
-    dataset = opened(name, root, sequences, liver, patient)
+    dataset = open_dataset(name, root, sequences, liver, patient)
     with Console(quiet, verbose).progress("Checking") as progress:
-        report = audit(dataset, progress)
-    typer.echo(to_markdown(report))
+        result = audit(dataset, progress)
+    typer.echo(to_markdown(result))
     if json_file is not None:
-        replace_file(json_file, to_json(report).encode(), "report")
-    if report.errors:
+        replace_file(json_file, to_json(result).encode(), "list of findings")
+    if result.errors:
         raise DataError(
-            f"the dataset has {len(report.errors)} errors in {len(report.bad_cases)} cases; expected none. "
-            "Repair or leave out the cases that are listed."
+            f"the dataset has {len(result.errors)} errors in {len(result.bad_cases)} cases; expected none. "
+            "Correct or exclude the cases that are listed."
         )

@@ -1,4 +1,4 @@
-"""`rma-mamba data prepare`: from a dataset to a folder that trainings read."""
+"""`rma-mamba data prepare`: convert a dataset to a folder that training reads."""
 
 from __future__ import annotations
 
@@ -8,31 +8,24 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.data.options import (
-    Liver,
-    Name,
-    Patient,
-    Quiet,
-    Root,
-    Sequences,
-    opened,
-)
-from rma_mamba.cli.options import Verbose
+from rma_mamba.cli.data.dataset_options import Liver, Name, Patient, Root, Sequences, open_dataset
+from rma_mamba.cli.shared_options import Quiet, Verbose
+from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 
 
 def prepare(
     name: Name,
     root: Root,
-    out: Annotated[Path, typer.Argument(help="The new folder, or one to go on with.")],
+    out: Annotated[Path, typer.Argument(help="Output folder; an unfinished one is continued.")],
     lenient: Annotated[
-        bool, typer.Option("--lenient", help="Leave out the cases with an error, and list them.")
+        bool, typer.Option("--lenient", help="Exclude cases with errors, and list them.")
     ] = False,
-    png: Annotated[bool, typer.Option("--png", help="Write the slices as pictures, too.")] = False,
+    png: Annotated[bool, typer.Option("--png", help="Write each slice as PNG, too.")] = False,
     window_hu: Annotated[
-        tuple[float, float], typer.Option(help="Hounsfield units that are black and white.")
-    ] = (-160.0, 240.0),
+        tuple[float, float], typer.Option(help="Window of CT in HU: black and white.")
+    ] = ABDOMEN_WINDOW_HU,
     folds: Annotated[
-        int, typer.Option(min=2, help="Of the split, where the dataset publishes none.")
+        int, typer.Option(min=2, help="Number of folds, if the dataset has no published split.")
     ] = 5,
     sequences: Sequences = None,
     liver: Liver = None,
@@ -40,19 +33,19 @@ def prepare(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check a dataset, write it as one folder for trainings, and say which recipe reads it."""
+    """Check a dataset, convert it to one folder for training, and print the path of the recipe's data table."""
     from rma_mamba.datasets.audit import audit
     from rma_mamba.datasets.prepare import RECIPE_TABLE, PreparationOptions
     from rma_mamba.datasets.prepare import prepare as write
 
-    console, choices = Console(quiet, verbose), PreparationOptions(lenient, png, window_hu, folds)
-    dataset = opened(name, root, sequences, liver, patient)
+    console = Console(quiet, verbose)
+    dataset = open_dataset(name, root, sequences, liver, patient)
     with console.progress("Checking") as progress:
-        report = audit(dataset, progress)
+        result = audit(dataset, progress)
     with console.progress("Writing") as progress:
-        manifest = write(report, out, choices, progress)
-    console.warn(f"left out: {case}: {why}" for case, why in manifest.left_out.items())
+        manifest = write(result, out, PreparationOptions(lenient, png, window_hu, folds), progress)
+    console.warn(f"excluded: {case}: {why}" for case, why in manifest.left_out.items())
     slices = sum(case.slices for case in manifest.cases)
-    liver_slices = sum(case.slices_with_liver for case in manifest.cases)
-    console.note(f"{len(manifest.cases)} cases, {slices} slices, {liver_slices} of them with liver")
+    with_liver = sum(case.slices_with_liver for case in manifest.cases)
+    console.note(f"{len(manifest.cases)} cases, {slices} slices, {with_liver} of them with liver")
     typer.echo(str(out / RECIPE_TABLE))

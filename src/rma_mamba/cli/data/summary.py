@@ -1,11 +1,11 @@
-"""`rma-mamba data summary`: how much a dataset holds."""
+"""`rma-mamba data summary`: count what a dataset contains."""
 
 from __future__ import annotations
 
 import typer
 
-from rma_mamba.cli.data.options import Liver, Name, Patient, Root, Sequences, opened
-from rma_mamba.cli.options import Verbose
+from rma_mamba.cli.data.dataset_options import Liver, Name, Patient, Root, Sequences, open_dataset
+from rma_mamba.cli.shared_options import Verbose
 
 
 def summary(
@@ -16,7 +16,7 @@ def summary(
     patient: Patient = None,
     verbose: Verbose = False,
 ) -> None:
-    """Count patients, volumes and slices by sequence and side, from names and headers alone."""
+    """Count patients, volumes and slices by sequence and split, from file names and headers alone."""
     from rma_mamba.datasets.audit import summary_table
 
-    typer.echo(summary_table(opened(name, root, sequences, liver, patient)))
+    typer.echo(summary_table(open_dataset(name, root, sequences, liver, patient)))

@@ -9,7 +9,8 @@ import pytest
 from clinical_series import clinical_series
 from dicom_series import save
 from rma_mamba.errors import ConfigError, ScanError
-from rma_mamba.pipeline import output_types, outputs
+from rma_mamba.pipeline import case_result, output_types
+from rma_mamba.pipeline.output_types import parse_output_types
 
 EVERY = "nifti,dicom_seg,dicom_rtstruct,stl,obj,dicom_sr,json,csv"
 
@@ -88,7 +89,7 @@ def test_other_kinds_go_beside_the_file_that_was_named(command, segmenter, dicom
 def test_wrong_kinds_are_refused_before_any_work(command, segmenter, dicom, tmp_path) -> None:
     for out, listed, said in (
         ("out", "nifti,dicom-seg", "no output type 'dicom-seg'"),
-        ("a.stl", "nifti", "another ending than files of type nifti"),
+        ("a.stl", "nifti", "not that of an output of type nifti"),
         ("a.xyz", "", "another ending than masks have"),
     ):
         extra = ("-ot", listed) if listed else ()
@@ -122,7 +123,8 @@ def test_if_one_writer_fails_nothing_is_there_and_older_files_stay(
     old = tmp_path / "out" / "case 3" / "liver.nii.gz"
     old.parent.mkdir(parents=True)
     old.write_bytes(b"old")
-    monkeypatch.setattr(outputs, writer, fail)
+    home = case_result if writer == "quantify" else output_types
+    monkeypatch.setattr(home, writer, fail)
     done = command("segment", "-i", dicom, "-o", tmp_path / "out", "-ot", EVERY, "-p", "-s")
     assert done.code == 4
     assert names(tmp_path / "out") == ["case 3/liver.nii.gz"]
@@ -142,7 +144,7 @@ def test_the_patients_size_gives_standard_volumes(command, segmenter, dicom, tmp
         "segment", "-i", dicom, "-o", tmp_path / "a.nii.gz", "-s", "-ot", "nifti,csv", *size
     )
     assert done.code == 0
-    assert "Standard volume: 1705 mL (Vauthey), 1384 mL (Urata)" in done.err
+    assert "Standard liver volume: 1705 mL (Vauthey), 1384 mL (Urata)" in done.err
     assert "no limits of health" in done.err
     found = json.loads((tmp_path / "a_statistics.json").read_text())
     assert found["standard_volume_vauthey_ml"] == pytest.approx(1704.7, abs=0.1)
@@ -165,8 +167,8 @@ def test_half_a_size_or_that_of_nobody_is_refused_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
-def test_kinds_are_parsed_with_the_first_in_front() -> None:
-    assert output_types.parsed_kinds(None) == ()
-    assert output_types.parsed_kinds(" STL , nifti,stl") == ("stl", "nifti")
+def test_output_types_are_parsed_with_the_first_one_first() -> None:
+    assert parse_output_types(None) == ()
+    assert parse_output_types(" STL , nifti,stl") == ("stl", "nifti")
     with pytest.raises(ConfigError, match="expected nifti, dicom_seg"):
-        output_types.parsed_kinds("nii")
+        parse_output_types("nii")

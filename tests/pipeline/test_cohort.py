@@ -12,7 +12,7 @@ from pydicom.uid import generate_uid
 
 from dicom_series import save, series
 from rma_mamba.errors import ConfigError, ScanError
-from rma_mamba.pipeline import outputs
+from rma_mamba.pipeline import output_types
 from rma_mamba.pipeline.discovery import find_cohort
 
 
@@ -49,7 +49,7 @@ def test_one_bad_scan_does_not_stop_the_rest(command, segmenter, cohort, tmp_pat
     assert "\n" not in failure["message"]
     assert segmenter.loads == 1
     assert "Doe" not in done.err
-    assert "3 of 4 cases done" in done.err
+    assert "3 of 4 cases completed" in done.err
 
 
 def test_a_cohort_without_failures_leaves_no_list_of_errors(command, segmenter, cohort, tmp_path):
@@ -121,7 +121,7 @@ def test_an_interrupt_is_one_line_and_leaves_no_file(command, segmenter, cohort,
     (cohort / "Doe.nii.gz").unlink()
     done = command("segment", "-i", cohort, "-o", tmp_path / "out")
     assert done.code == 130
-    assert done.err == "rma-mamba: interrupted; no half-written file was left.\n"
+    assert done.err == "rma-mamba: interrupted; no partially written file was left behind.\n"
     assert not (tmp_path / "out").exists() or names(tmp_path / "out") == []
 
 
@@ -136,7 +136,7 @@ def test_a_failed_rerun_leaves_all_files_as_they_were(
         raise ScanError("the disk is full; expected space. Free some.")
 
     segmenter.warnings = ("Another result.",)
-    monkeypatch.setattr(outputs, "write_mask", fail)
+    monkeypatch.setattr(output_types, "write_mask", fail)
     assert command("segment", "-i", scan, "-o", out, "-p", "-s", "--save-uncertainty").code == 4
     assert {name: (out / name).read_bytes() for name in names(out)} == before
 
@@ -204,45 +204,45 @@ def four_d(tmp_path: Path) -> Path:
 
 def test_all_volumes_of_a_4d_scan_are_cases(command, segmenter, four_d, tmp_path) -> None:
     out = tmp_path / "out"
-    done = command("segment", "-i", four_d, "-o", out, "--frame", "all", "-s")
+    done = command("segment", "-i", four_d, "-o", out, "--volume", "all", "-s")
     assert done.code == 0
     volumes = [
-        json.loads((out / "dynamic" / f"frame_{number:02}" / "statistics.json").read_text())[
+        json.loads((out / "dynamic" / f"volume_{number:02}" / "statistics.json").read_text())[
             "volume_ml"
         ]
         for number in (1, 2, 3)
     ]
     assert volumes == pytest.approx([1.6, 2.0, 2.4])
-    run = json.loads((out / "dynamic" / "frame_02" / "run.json").read_text())
-    assert run["settings"]["frame"] == 2
-    (out / "dynamic" / "frame_03" / "liver.nii.gz").unlink()
-    again = command("segment", "-i", four_d, "-o", out, "--frame", "all", "-s", "--resume")
-    assert again.err.count("finished before") == 2
-    assert (out / "dynamic" / "frame_03" / "liver.nii.gz").exists()
+    run = json.loads((out / "dynamic" / "volume_02" / "run.json").read_text())
+    assert run["settings"]["volume"] == run["settings"]["frame"] == 2
+    (out / "dynamic" / "volume_03" / "liver.nii.gz").unlink()
+    again = command("segment", "-i", four_d, "-o", out, "--volume", "all", "-s", "--resume")
+    assert again.err.count("skipped: already complete") == 2
+    assert (out / "dynamic" / "volume_03" / "liver.nii.gz").exists()
 
 
 def test_all_volumes_of_all_scans_of_a_folder(command, segmenter, four_d, cohort, tmp_path) -> None:
     shutil.copy(four_d, cohort / "b.nii.gz")
     (cohort / "b.nii").unlink()
     out = tmp_path / "out"
-    assert command("segment", "-i", cohort, "-o", out, "--frame", "all").code == 3
+    assert command("segment", "-i", cohort, "-o", out, "--volume", "all").code == 3
     found = [path.parent for path in out.rglob("liver.nii.gz")]
-    cases = ("a", "b/frame_01", "b/frame_02", "b/frame_03", "deep/c")
+    cases = ("a", "b/volume_01", "b/volume_02", "b/volume_03", "deep/c")
     assert sorted(str(folder.relative_to(out)) for folder in found) == list(cases)
     (line,) = (out / "errors.jsonl").read_text().splitlines()
     assert json.loads(line)["case"] == "Doe"
 
 
 def test_all_volumes_of_a_3d_scan_is_the_scan(command, segmenter, scan, tmp_path) -> None:
-    assert command("segment", "-i", scan, "-o", tmp_path / "m.nii.gz", "--frame", "ALL").code == 0
+    assert command("segment", "-i", scan, "-o", tmp_path / "m.nii.gz", "--volume", "ALL").code == 0
     assert (tmp_path / "m.nii.gz").exists()
 
 
 def test_volumes_of_a_4d_scan_do_not_fit_into_one_file(command, segmenter, four_d, tmp_path):
-    done = command("segment", "-i", four_d, "-o", tmp_path / "m.nii.gz", "--frame", "all")
+    done = command("segment", "-i", four_d, "-o", tmp_path / "m.nii.gz", "--volume", "all")
     assert (done.code, "the input is 3 scans" in done.err) == (2, True)
-    wrong = command("segment", "-i", four_d, "-o", tmp_path / "m.nii.gz", "--frame", "first")
-    assert (wrong.code, "the frame is no number" in wrong.err) == (2, True)
+    wrong = command("segment", "-i", four_d, "-o", tmp_path / "m.nii.gz", "--volume", "first")
+    assert (wrong.code, "the volume is not a number" in wrong.err) == (2, True)
 
 
 def touched(folder: Path, *files: str) -> Path:
@@ -272,7 +272,7 @@ def test_what_is_a_cohort(tmp_path: Path, files: list[str], cases: list[str] | N
 
 
 def test_two_cases_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="same name but for their ending"):
+    with pytest.raises(ConfigError, match="differ only in suffix or case"):
         find_cohort(touched(tmp_path, "a.nii", "A.nii.gz"), tmp_path / "out")
 
 

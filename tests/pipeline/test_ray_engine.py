@@ -79,6 +79,8 @@ def test_sigterm_ends_with_one_line(command_over_ray: list[str], tmp_path: Path)
         process.terminate()
         said = process.communicate()[1]
     assert process.returncode == 143, said
-    assert said.splitlines()[-1] == "rma-mamba: terminated; no half-written file was left."
+    assert (
+        said.splitlines()[-1] == "rma-mamba: terminated; no partially written file was left behind."
+    )
     assert "***" not in said
     assert not list(tmp_path.rglob(".rma-mamba-*"))

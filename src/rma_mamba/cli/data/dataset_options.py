@@ -1,4 +1,4 @@
-"""Arguments and options that the commands on datasets share."""
+"""Arguments and options of the commands on datasets."""
 
 from __future__ import annotations
 
@@ -14,38 +14,34 @@ if TYPE_CHECKING:
 
 Name = Annotated[
     Literal["auto", "cirrmri600", "lits", "msd-liver", "chaos", "nnunet", "folders"],
-    typer.Argument(help="How the dataset is laid out; auto: told from the folder."),
+    typer.Argument(help="Layout of the dataset; auto: detected from the folder."),
 ]
-Root = Annotated[Path, typer.Argument(help="The folder that it was unpacked to.")]
+Root = Annotated[Path, typer.Argument(help="Folder of the extracted dataset.")]
 Sequences = Annotated[
     list[str] | None,
-    typer.Option(
-        "--sequence", help="This sequence alone, as the summary names it; can be repeated."
-    ),
+    typer.Option("--sequence", help="Use only this sequence, named as in the summary; repeatable."),
 ]
 Liver = Annotated[
     str | None,
     typer.Option(
-        help="Label values that are liver, as 1 or 1,2; told by the dataset if not given."
+        metavar="VALUES",
+        help="Label values that mean liver, as 1 or 1,2.  [default: as the dataset defines]",
     ),
 ]
 Patient = Annotated[
     str | None,
     typer.Option(
         metavar="REGEX",
-        help="Finds the patient in a case's name, as its first group (nnunet, folders).",
+        help="Regular expression: group 1 is the patient in a case name (nnunet, folders).",
     ),
 ]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Say nothing but the results, warnings and errors.")
-]
 
 
-def opened(
+def open_dataset(
     name: str, root: Path, sequences: list[str] | None, liver: str | None, patient: str | None
 ) -> DatasetIndex:
-    """The dataset that the arguments name."""
-    from rma_mamba.datasets.layouts import LayoutOptions, open_dataset
+    """Open the dataset that the arguments describe."""
+    from rma_mamba.datasets import layouts
 
     try:
         values = tuple(int(each) for each in (liver or "").split(",") if each)
@@ -53,4 +49,4 @@ def opened(
         raise ConfigError(
             f"--liver is '{liver}'; expected label values as 1 or 1,2. Change it."
         ) from None
-    return open_dataset(name, root, LayoutOptions(values, patient), sequences or ())
+    return layouts.open_dataset(name, root, layouts.LayoutOptions(values, patient), sequences or ())

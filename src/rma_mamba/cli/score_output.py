@@ -1,4 +1,4 @@
-"""What the commands that score have in common: tables on stdout, files in a folder."""
+"""Output of the commands that score: tables on stdout, and files in a folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_folder(folder: Path | None) -> None:
-    """See, before any work, that tables can be written to a folder.
+    """Check, before any work, that tables can be written to a folder.
 
     Raises:
         ConfigError: They cannot.
@@ -23,7 +23,7 @@ def check_folder(folder: Path | None) -> None:
     if folder is None:
         return
     from rma_mamba.evaluation import FILES
-    from rma_mamba.pipeline.outputs import check_writable
+    from rma_mamba.pipeline.output_paths import check_writable
 
     for name in FILES:
         check_writable(folder / name)

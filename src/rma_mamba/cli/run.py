@@ -1,0 +1,33 @@
+"""Run the command line: errors become one line and an exit code, deprecation warnings one line each."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from rma_mamba.cli.app import app
+from rma_mamba.cli.console import Console
+from rma_mamba.cli.deprecations import deprecations_as_lines
+from rma_mamba.pipeline.exit_codes import ExitCode, error_message, exit_code_of
+from rma_mamba.process import tune_process
+
+
+def main() -> None:
+    """Run the command line, and leave the process with its exit code."""
+    tune_process()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line on `arguments` and return its exit code."""
+    try:
+        with deprecations_as_lines():
+            app(arguments, prog_name="rma-mamba")
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except Exception as error:
+        if {"-v", "--verbose"} & set(arguments):
+            traceback.print_exception(error)
+        Console().fail(error_message(error))
+        return exit_code_of(error)
+    return ExitCode.OK

@@ -1,0 +1,48 @@
+"""The HTML and PDF reports on one case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rma_mamba.pipeline.case_result import CaseResult
+
+if TYPE_CHECKING:
+    from rma_mamba.reporting.report import Report
+
+
+def write_html_report(result: CaseResult, path: Path) -> None:
+    """Write the report as one HTML file."""
+    from rma_mamba.reporting.report import write_html
+
+    write_html(_report(result), path)
+
+
+def write_pdf_report(result: CaseResult, path: Path) -> None:
+    """Write the report as PDF; this alone needs matplotlib."""
+    from rma_mamba.reporting.report import write_pdf
+
+    write_pdf(_report(result), path)
+
+
+def _report(result: CaseResult) -> Report:
+    from rma_mamba.reporting.report import Report
+
+    segmentation, quantities = result.segmentation, result.quantities
+    statistics = {
+        name: value
+        for name, value in quantities.record.items()
+        if _is_shown(name, value, has_nodularity=bool(quantities.nodularity_ratio))
+    } | {
+        "touches_border": list(segmentation.measurements.touches_border),
+        "grid_voxels": list(segmentation.mask.geometry.shape),
+        "warnings": result.warnings,
+    }
+    return Report(result.scan, segmentation.mask, segmentation.quality, statistics, result.run)
+
+
+def _is_shown(name: str, value: float | None, *, has_nodularity: bool) -> bool:
+    """Leave out cut areas of zero, and the smoothing lengths of a nodularity that is not defined."""
+    if name.startswith("cut_"):
+        return bool(value)
+    return has_nodularity or not name.startswith("nodularity_")

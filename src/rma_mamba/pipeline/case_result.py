@@ -1,0 +1,47 @@
+"""The result of one case, from which every output file is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rma_mamba.pipeline.provenance import describe_result
+from rma_mamba.reporting import Body, Quantities, quantify
+from rma_mamba.volume import Volume
+
+if TYPE_CHECKING:
+    from rma_mamba.inference import Segmentation
+
+
+@dataclass(eq=False)
+class CaseResult:
+    """What the writers of output types are given.
+
+    Args:
+        segmentation: Mask, modality, quality and, on request, probabilities.
+        scan: The scan with its modality, and CT in HU.
+        run: The content of run.json, without the list of files.
+        patient_size: For standard liver volumes.
+        files: Temporary path of each output file by output type, for a file that refers to another one.
+    """
+
+    segmentation: Segmentation
+    scan: Volume
+    run: dict[str, Any]
+    patient_size: Body | None = None
+    files: dict[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.run = {**self.run, **describe_result(self.segmentation)}
+
+    @cached_property
+    def quantities(self) -> Quantities:
+        """All measurements of the mask; computed once, and only if an output needs them."""
+        return quantify(self.segmentation.mask, self.scan, self.patient_size)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Warnings about the scan, the mask and the measurements, each once."""
+        return list(dict.fromkeys((*self.segmentation.warnings, *self.quantities.warnings)))

@@ -1,0 +1,119 @@
+"""Where the files of a case go: named and checked before any work."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rma_mamba.conventions import NIFTI_SUFFIXES
+from rma_mamba.errors import ConfigError
+from rma_mamba.pipeline.discovery import case_name, strip_suffix
+from rma_mamba.pipeline.output_types import OUTPUT_TYPES, SELECTABLE
+from rma_mamba.scans.writers import mask_format
+
+
+@dataclass(frozen=True)
+class OutputPaths:
+    """The files of one case, all in one folder.
+
+    Args:
+        files: By output type; the first one is the output path, if that is a file.
+        run: run.json, in the folder of a case only.
+    """
+
+    files: dict[str, Path]
+    run: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of all files."""
+        return next(iter(self.files.values())).parent
+
+
+def plan_outputs(
+    scan: Path, out: str | Path, outputs: tuple[str, ...] = (), *, case: str | None = None
+) -> OutputPaths:
+    """Name the files of one case, and check that they can be written. Nothing is written yet.
+
+    A file name is used as it is, and the other files go beside it: `liver_preview.png` beside `liver.nii.gz`.
+    A folder, a name without a suffix or with a slash at its end gets `<case>/liver.nii.gz`, `<case>/preview.png` and
+    so on, and `<case>/run.json`, the record of the run.
+
+    Args:
+        scan: The scan.
+        out: The output path as the user wrote it.
+        outputs: Names of output types. Without a mask or a table: the mask, in the format of the output path.
+        case: Name of the case, if `out` is the folder of a cohort; None: the output path decides.
+
+    Raises:
+        ConfigError: An output type is unknown, a file cannot be written, or it is the scan itself.
+    """
+    if unknown := [name for name in outputs if name not in OUTPUT_TYPES]:
+        raise ConfigError(
+            f"there is no output type '{unknown[0]}'; expected {', '.join(OUTPUT_TYPES)}. "
+            "Give some of these."
+        )
+    try:
+        if case is not None or is_folder(out):
+            paths = _in_folder(Path(out) / (case or case_name(scan)), outputs)
+        else:
+            paths = _beside_file(Path(out), outputs)
+        for path in (*paths.files.values(), *((paths.run,) if paths.run else ())):
+            if path.exists() and scan.exists() and path.samefile(scan):
+                raise ConfigError(
+                    "the output file is the scan itself; expected another file. Choose another name."
+                )
+            check_writable(path)
+    except OSError as error:  # a name that is too long, a folder without permission
+        raise ConfigError(
+            f"the output path cannot be used ({error.strerror or 'input/output error'}); expected a "
+            "writable path. Choose another name or folder."
+        ) from None
+    return paths
+
+
+def is_folder(out: str | Path) -> bool:
+    """Whether an output path, as the user wrote it, is a folder of cases."""
+    path = Path(out)
+    return str(out).endswith(("/", os.sep)) or path.is_dir() or not path.suffix
+
+
+def check_writable(path: Path) -> None:
+    """Check that a file can be written, in folders that may have to be created.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    if path.is_dir():
+        raise ConfigError("the output is a folder; expected the name of a file. Choose another.")
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(
+            "the output folder cannot be written; expected a writable folder. "
+            "Choose another folder, or get write permission."
+        )
+
+
+def _in_folder(folder: Path, outputs: tuple[str, ...]) -> OutputPaths:
+    if not any(name in SELECTABLE for name in outputs):
+        outputs = ("nifti", *outputs)
+    files = {name: folder / OUTPUT_TYPES[name].file_name for name in outputs}
+    return OutputPaths(files, folder / "run.json")
+
+
+def _beside_file(out: Path, outputs: tuple[str, ...]) -> OutputPaths:
+    listed = tuple(name for name in outputs if name in SELECTABLE) or (mask_format(out),)
+    first = next((name for name in listed if OUTPUT_TYPES[name].accepts(out)), None)
+    if first is None:
+        raise ConfigError(
+            f"the suffix of the output file is not that of an output of type {', '.join(listed)}; expected "
+            "one that is. Give a name with such a suffix, or a folder."
+        )
+    others = [name for name in dict.fromkeys((*listed, *outputs)) if name != first]
+    stem = strip_suffix(out.name, (*NIFTI_SUFFIXES, out.suffix.lower()))
+    return OutputPaths(
+        {first: out} | {name: out.with_name(stem + OUTPUT_TYPES[name].suffix) for name in others}
+    )
