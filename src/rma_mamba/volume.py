@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from rma_mamba.conventions import GRID_TOLERANCE_MM
 from rma_mamba.deprecation import warn_renamed
 from rma_mamba.errors import GridError
 from rma_mamba.source_images import SourceImages
@@ -150,7 +151,7 @@ class Geometry:
             to_voxel[axis, 3] = self.shape[axis] - 1 if reverse else 0
         return Geometry((shape[0], shape[1], shape[2]), self.affine @ to_voxel)
 
-    def matches(self, other: Geometry, tolerance_mm: float = 1e-3) -> bool:
+    def matches(self, other: Geometry, tolerance_mm: float = GRID_TOLERANCE_MM) -> bool:
         """Whether two grids are one: same shape, and no corner further apart than `tolerance_mm`."""
         if self.shape != other.shape:
             return False

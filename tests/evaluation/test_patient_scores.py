@@ -9,6 +9,7 @@ import pytest
 from folders import folder_config, write_folder
 from rma_mamba.evaluation import PatientScore, patients_to_markdown, score_patients, score_segmenter
 from rma_mamba.inference import Segmentation
+from rma_mamba.slicing import calibrated
 from rma_mamba.volume import Mask, Volume
 
 
@@ -21,7 +22,7 @@ class Bright:
     def __call__(self, volume: Volume, *, modality: str | None = None) -> Segmentation:
         labels = (volume.values > self.threshold).astype(np.uint8)
         labels[: self.extra] = 1
-        return Segmentation(Mask(labels, volume.geometry), "MR")
+        return Segmentation(Mask(labels, volume.geometry), calibrated(volume, "MR"))
 
 
 def scores(tmp_path: Path, segmenter: Bright, side: str) -> list[PatientScore]:

@@ -165,7 +165,9 @@ def test_progress_ends_with_all_slices() -> None:
     assert seen == [(3, 7), (6, 7), (7, 7)]
 
 
-def test_the_modality_is_given_or_the_scans_or_told(segmenter: Segmenter) -> None:
+def test_the_modality_is_that_of_the_argument_the_header_or_the_intensities(
+    segmenter: Segmenter,
+) -> None:
     assert segmenter(scan(modality="CT")).modality == "CT"
     assert segmenter(scan(modality=None)).modality == "MR"
     assert segmenter(scan(), modality="CT").modality == "CT"
@@ -177,16 +179,18 @@ def test_a_modality_in_any_case_is_understood_and_another_refused(segmenter: Seg
         segmenter(scan(), modality="PET")
 
 
-def test_ct_as_it_is_stored_is_brought_to_hu_and_this_is_said(segmenter: Segmenter) -> None:
+def test_a_missing_rescale_intercept_is_restored_with_a_warning(segmenter: Segmenter) -> None:
     values = np.full((26, 22, 7), -1000, np.int16)
     values[4:22, 4:18] = np.random.default_rng(0).integers(-120, 300, (18, 14, 7))
     geometry = Geometry(values.shape, AFFINE)
     expected = segmenter(Volume(values, geometry, "CT")).mask.labels
     for modality in (None, "CT"):
         result = segmenter(Volume((values + 1024).astype(np.uint16), geometry, modality))
-        assert result.modality == "CT"
+        assert result.modality == result.scan.modality == "CT"
+        assert result.scan.intensity_unit == "HU"
+        assert np.array_equal(result.scan.values, values)
         assert np.array_equal(result.mask.labels, expected)
-        assert any("1024 added" in line for line in result.warnings)
+        assert any("1024 was subtracted" in line for line in result.warnings)
     assert segmenter(Volume(values + 1024, geometry, "MR")).modality == "MR"
 
 

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rma_mamba.conventions import LIVER_RGB
 from rma_mamba.errors import ConfigError, GridError, ScanError
 from rma_mamba.reporting import write_preview
-from rma_mamba.reporting.display import LIVER_RGB, Screen, picture
+from rma_mamba.reporting.display import Screen, picture
 from rma_mamba.reporting.preview import render_preview
+from rma_mamba.slicing import calibrated
 from rma_mamba.volume import Geometry, Mask, Volume
 
 
@@ -44,12 +46,12 @@ def test_the_contour_lies_on_the_border_and_nowhere_else() -> None:
 
 
 def test_the_patients_right_is_on_the_left_and_the_front_on_top(scene) -> None:
-    screen = Screen(scene.volume, scene.mask)
+    screen = Screen(calibrated(scene.volume), scene.mask)
     rows, columns = np.nonzero(screen.labels[12])
     assert columns.mean() < screen.labels.shape[2] / 2  # the liver lies on the patient's right
     labels = np.zeros_like(scene.mask.labels)
     labels[20:40, 40:45, 10:14] = 1  # RAS: high j is the front
-    front = Screen(scene.volume, Mask(labels, scene.volume.geometry))
+    front = Screen(calibrated(scene.volume), Mask(labels, scene.volume.geometry))
     rows, columns = np.nonzero(front.labels[12])
     assert rows.mean() < front.labels.shape[1] / 2
 
@@ -86,10 +88,28 @@ def test_voxels_keep_their_physical_proportions(scene) -> None:
 
 
 def test_ct_is_shown_in_an_abdomen_window_and_mr_by_percentiles(scene) -> None:
-    assert Screen(scene.volume, scene.mask).window == (-160.0, 240.0)
+    assert Screen(calibrated(scene.volume), scene.mask).window == (-160.0, 240.0)
     values = np.abs(scene.volume.values.astype(np.float32))
-    low, high = Screen(replace(scene.volume, values=values, modality="MR"), scene.mask).window
+    mr = calibrated(replace(scene.volume, values=values, modality="MR"))
+    low, high = Screen(mr, scene.mask).window
     assert 0 <= low < high <= values.max()
+
+
+def test_a_preview_of_stored_ct_is_that_of_the_same_ct_in_hu(scene) -> None:
+    values = scene.volume.values.copy()
+    values[20:24, 10:14] = 700  # bone, without which a missing rescale intercept is not restored
+    ct = replace(scene.volume, values=values)
+    expected = render_preview(ct, scene.mask)
+    for modality in (None, "CT"):
+        stored = replace(ct, values=(values + 1024).astype(np.uint16), modality=modality)
+        assert Screen(calibrated(stored), scene.mask).window == (-160.0, 240.0)
+        assert render_preview(stored, scene.mask).tobytes() == expected.tobytes()
+
+
+def test_windowed_ct_is_shown_by_percentiles(scene) -> None:
+    windowed = ((scene.volume.values.clip(-160, 240) + 160) / 400 * 255).astype(np.uint8)
+    low, high = Screen(calibrated(replace(scene.volume, values=windowed)), scene.mask).window
+    assert 0 <= low < high <= 255
 
 
 @pytest.mark.parametrize("fill", [0.0, np.nan, 7.0])

@@ -13,7 +13,8 @@ import pytest
 import rma_mamba
 from rma_mamba.cli.run import run
 from rma_mamba.reporting import Measurements, Quality, measure
-from rma_mamba.slicing import SliceRecipe
+from rma_mamba.slicing import SliceRecipe, calibrated
+from rma_mamba.slicing.calibration import CalibratedVolume
 from rma_mamba.volume import Mask, Volume
 from tiny import tiny_weights
 
@@ -32,13 +33,17 @@ class Result:
     """The attributes of a segmentation that the pipeline uses."""
 
     mask: Mask
-    modality: str = "MR"
+    scan: CalibratedVolume
     warnings: tuple[str, ...] = ()
     probabilities: np.ndarray | None = None
     quality: Quality = field(default_factory=Quality)
     uncertainty: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(agreements={"looks": 0.9})
     )
+
+    @property
+    def modality(self) -> str:
+        return self.scan.modality
 
     @property
     def measurements(self) -> Measurements:
@@ -81,7 +86,7 @@ class FakeSegmenter:
         labels = (scan.values > 500).astype(np.uint8)
         mask = Mask(labels, scan.geometry, scan.header, scan.source_images)
         likely = labels.astype(np.float32) if keep_probabilities else None
-        return Result(mask, modality or "MR", self.warnings, likely)
+        return Result(mask, calibrated(scan, modality or "MR"), self.warnings, likely)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from rma_mamba.datasets.phantom import CONTRASTS, make_phantom
 from rma_mamba.datasets.splits import side_of
 from rma_mamba.errors import ConfigError, GridError, ScanError
 from rma_mamba.scans import read_scan
-from rma_mamba.slicing import IntensityScale, SlicePlan, SliceRecipe
+from rma_mamba.slicing import IntensityScale, SlicePlan, SliceRecipe, calibrated
 from rma_mamba.volume import Geometry, Volume
 
 Grey = npt.NDArray[np.uint8]
@@ -269,7 +269,9 @@ def to_grey(
     scale: IntensityScale | None = None,
 ) -> tuple[Grey, Grey]:
     """All slices of a labelled volume on the network's canvas, in 8 bits."""
-    scale = scale or IntensityScale.of_volume(volume, recipe)
+    if scale is None:
+        scan = calibrated(volume)
+        volume, scale = scan, IntensityScale.of_volume(scan, recipe)
     plan, order = SlicePlan(volume.geometry, recipe), volume.geometry.canonical
     images = plan.to_canvas(scale.apply(order.apply(volume.values)))
     masks = plan.to_canvas(order.apply(labels))

@@ -14,7 +14,7 @@ from rma_mamba.datasets.cases import case_files, read_slice, read_volume
 from rma_mamba.datasets.config import DataConfig, SourceConfig
 from rma_mamba.evaluation import CaseScore
 from rma_mamba.inference import Segmenter
-from rma_mamba.slicing import IntensityScale, SliceRecipe
+from rma_mamba.slicing import IntensityScale, SliceRecipe, calibrated
 from rma_mamba.volume import Volume
 
 Picture = npt.NDArray[np.float32]
@@ -92,11 +92,12 @@ def _row(
     order = scan.geometry.canonical
     upright = order.apply(reference)
     number = int(upright.sum(axis=(1, 2)).argmax())
-    scale = IntensityScale.of_volume(scan, SliceRecipe())
+    shown = calibrated(scan)
+    scale = IntensityScale.of_volume(shown, SliceRecipe())
     found = {
         method: order.apply(segmenter(scan, modality=scan.modality).mask.labels)[number] > 0
         for method, segmenter in segmenters.items()
     }
-    image = scale.apply(np.asarray(order.apply(scan.values)[number]))
+    image = scale.apply(np.asarray(order.apply(shown.values)[number]))
     spacing_mm = scan.geometry.in_canonical_order.spacing_mm
     return PanelRow(title, image, upright[number] > 0, found, spacing_mm[1] / spacing_mm[2])

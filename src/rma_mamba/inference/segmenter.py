@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,15 +25,8 @@ from rma_mamba.inference.uncertainty import Agreement, Uncertainty, entropy_bits
 from rma_mamba.models import create_model, for_inference, list_models
 from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
 from rma_mamba.reporting import Measurements, Quality, assess, measure
-from rma_mamba.slicing import (
-    SliceRecipe,
-    SliceStack,
-    detect_modality,
-    has_lost_its_intercept,
-    with_intercept,
-)
-from rma_mamba.slicing.intensity import LOST_INTERCEPT
-from rma_mamba.volume import Mask, Modality, Volume
+from rma_mamba.slicing import CalibratedVolume, SliceRecipe, SliceStack, calibrated
+from rma_mamba.volume import Mask, Modality
 
 Progress = Callable[[int, int], None]  # slices done, slices in all
 Precision = Literal["float32", "bfloat16"]
@@ -51,7 +44,8 @@ class Segmentation:
 
     Args:
         mask: The liver, on the scan's own grid.
-        modality: "CT" or "MR", as given, as the scan says, or as told from its values.
+        scan: The scan as segmented: modality decided, CT in HU where possible. Preview, measurements and report of
+            the result are made from it.
         warnings: What the reader repaired or doubts and what the mask shows, one sentence each.
         probabilities: float32 (i, j, k) on the scan's grid, before islands were removed; or None.
         quality: A traffic light, and the flags behind it.
@@ -59,11 +53,16 @@ class Segmentation:
     """
 
     mask: Mask
-    modality: Modality
+    scan: CalibratedVolume = field(repr=False)
     warnings: tuple[str, ...] = ()
     probabilities: npt.NDArray[np.float32] | None = field(default=None, repr=False)
     quality: Quality = field(default_factory=Quality)
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
+
+    @property
+    def modality(self) -> Modality:
+        """ "CT" or "MR": as requested, else read from the header, else detected from the intensities."""
+        return self.scan.modality
 
     @property
     def volume_ml(self) -> float:
@@ -209,7 +208,7 @@ class Segmenter:
 
         Args:
             scan: A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its affine.
-            modality: None: what the scan says, else told from its values.
+            modality: CT or MR; None: read from the header, else detected from the intensities.
             progress: Called with (slices done, slices in all).
             keep_probabilities: Also keep the probabilities: four bytes a voxel.
 
@@ -218,8 +217,7 @@ class Segmenter:
             GridError: Its geometry is impossible, or its field of view far too wide.
             ConfigError: The modality is neither CT nor MR.
         """
-        volume = _prepared(as_volume(scan), modality)
-        known = cast("Modality", volume.modality)
+        volume = calibrated(as_volume(scan), modality)
         labels = np.zeros(volume.geometry.shape, np.uint8)
         # in the order of files, so that writing needs no copy
         probabilities = (
@@ -240,7 +238,7 @@ class Segmenter:
             anatomy=anatomy(stack),
         )
         warnings = tuple(dict.fromkeys((*volume.warnings, *measure(mask).warnings)))
-        return Segmentation(mask, known, warnings, probabilities, quality, uncertainty)
+        return Segmentation(mask, volume, warnings, probabilities, quality, uncertainty)
 
     def logits(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The network's finest map, float32 [slice, 1, height, width], of slices on the canvas."""
@@ -318,24 +316,6 @@ class Segmenter:
 
 def _images(views: list[SliceStack], part: slice) -> list[npt.NDArray[np.float32]]:
     return [view[part] for view in views]
-
-
-def _prepared(volume: Volume, modality: str | None) -> Volume:
-    """The scan with the modality that was given, is its own or is told, and in HU if it is CT as stored."""
-    given = None if modality is None else modality.upper()
-    if given not in (None, "CT", "MR"):
-        raise ConfigError(f"the modality is '{modality}'; expected CT or MR. Give one, or none.")
-    known = cast("Modality | None", given) or volume.modality
-    if known == "MR":
-        return replace(volume, modality=known)
-    told = detect_modality(volume.values)
-    if told == "CT" or not has_lost_its_intercept(volume.values):
-        return replace(volume, modality=known or told)
-    warnings = (
-        *volume.warnings,
-        f"The values look like CT with {LOST_INTERCEPT} added: this was subtracted.",
-    )
-    return replace(with_intercept(volume), warnings=warnings)
 
 
 def _embedded() -> Checkpoint:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rma_mamba.files import remove_unfinished
-from rma_mamba.pipeline.calibrating import for_measuring
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.discovery import Case
 from rma_mamba.pipeline.messages import Progress, ignore_progress
@@ -102,8 +101,7 @@ def segment_case(
         keep_probabilities=_needs_probabilities(paths),
     )
     run = run or describe_run(case, request, segmenter)
-    calibrated = for_measuring(replace(volume, modality=result.modality))
-    write_results(paths, CaseResult(result, calibrated, run, request.patient_size))
+    write_results(paths, CaseResult(result, run, request.patient_size))
     return CompletedCase(
         paths.files,
         result.measurements.volume_ml,

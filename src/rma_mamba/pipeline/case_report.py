@@ -38,7 +38,9 @@ def _report(result: CaseResult) -> Report:
         "grid_voxels": list(segmentation.mask.geometry.shape),
         "warnings": result.warnings,
     }
-    return Report(result.scan, segmentation.mask, segmentation.quality, statistics, result.run)
+    return Report(
+        segmentation.scan, segmentation.mask, segmentation.quality, statistics, result.run
+    )
 
 
 def _is_shown(name: str, value: float | None, *, has_nodularity: bool) -> bool:

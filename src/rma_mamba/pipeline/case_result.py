@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from rma_mamba.pipeline.provenance import describe_result
 from rma_mamba.reporting import Body, Quantities, quantify
-from rma_mamba.volume import Volume
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation
@@ -20,15 +19,13 @@ class CaseResult:
     """What the writers of output types are given.
 
     Args:
-        segmentation: Mask, modality, quality and, on request, probabilities.
-        scan: The scan with its modality, and CT in HU.
+        segmentation: Mask, calibrated scan, quality and, on request, probabilities.
         run: The content of run.json, without the list of files.
         patient_size: For standard liver volumes.
         files: Temporary path of each output file by output type, for a file that refers to another one.
     """
 
     segmentation: Segmentation
-    scan: Volume
     run: dict[str, Any]
     patient_size: Body | None = None
     files: dict[str, Path] = field(default_factory=dict)
@@ -39,7 +36,7 @@ class CaseResult:
     @cached_property
     def quantities(self) -> Quantities:
         """All measurements of the mask; computed once, and only if an output needs them."""
-        return quantify(self.segmentation.mask, self.scan, self.patient_size)
+        return quantify(self.segmentation.mask, self.segmentation.scan, self.patient_size)
 
     @property
     def warnings(self) -> list[str]:

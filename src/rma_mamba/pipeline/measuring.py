@@ -11,10 +11,10 @@ import numpy as np
 from rma_mamba.conventions import software
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import write_together
-from rma_mamba.pipeline.calibrating import for_measuring
 from rma_mamba.pipeline.output_paths import check_writable
 from rma_mamba.reporting import Body, Quantities, quantify, write_csv, write_json
 from rma_mamba.scans import read_scan
+from rma_mamba.slicing import calibrated
 from rma_mamba.volume import Mask, Modality
 
 
@@ -40,10 +40,7 @@ def measure_mask(
         GridError: Mask and scan are not on the same grid.
     """
     bits, mask_warnings = _read_mask(Path(mask), labels)
-    volume = None
-    if scan is not None:
-        volume = read_scan(scan)
-        volume = for_measuring(replace(volume, modality=modality or volume.modality))
+    volume = None if scan is None else calibrated(read_scan(scan), modality)
     quantities = quantify(bits, volume, patient_size)
     return replace(quantities, warnings=(*mask_warnings, *quantities.warnings))
 

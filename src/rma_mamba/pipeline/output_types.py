@@ -79,7 +79,7 @@ def _write_dicom_sr(result: CaseResult, path: Path) -> None:
 
 
 def _write_preview(result: CaseResult, path: Path) -> None:
-    write_preview(result.scan, result.segmentation.mask, path)
+    write_preview(result.segmentation.scan, result.segmentation.mask, path)
 
 
 def _write_probabilities(result: CaseResult, path: Path) -> None:

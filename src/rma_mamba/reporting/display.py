@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter
 
-from rma_mamba.volume import Mask, Volume
+from rma_mamba.conventions import ABDOMEN_WINDOW_HU, LIVER_RGB
+from rma_mamba.volume import Mask
 
-LIVER_RGB = (221, 130, 101)  # the colour of "liver" in the DICOM and 3D Slicer terminologies
-ABDOMEN_WINDOW_HU = (-160.0, 240.0)
+if TYPE_CHECKING:
+    from rma_mamba.slicing import CalibratedVolume
 
 Plane = npt.NDArray[Any]  # [row, column]
 Box = tuple[slice, slice]  # rows, columns
@@ -34,7 +35,7 @@ _FILL = 0.13  # opacity of the tint inside the contour
 class Screen:
     """A scan and its mask in canonical order, with the window in which the scan is shown."""
 
-    volume: Volume
+    volume: CalibratedVolume
     mask: Mask
 
     @cached_property
@@ -56,15 +57,14 @@ class Screen:
 
     @cached_property
     def window(self) -> tuple[float, float]:
-        """The intensities shown as black and white: an abdomen window in HU, else percentiles."""
+        """The intensities shown as black and white: the abdomen window for HU, else percentiles."""
+        if self.volume.intensity_unit == "HU":
+            return ABDOMEN_WINDOW_HU
         steps = tuple(slice(None, None, max(1, size // 128)) for size in self.values.shape)
         sample = self.values[steps].astype(np.float64)
         sample = sample[np.isfinite(sample)]
         if not sample.size:
             return 0.0, 1.0
-        # A CT that was stored as grey values rather than HU is shown by its percentiles, like MR.
-        if self.volume.modality != "MR" and sample.min() < ABDOMEN_WINDOW_HU[0]:
-            return ABDOMEN_WINDOW_HU
         body = sample[sample > sample.mean() / 2]
         low = float(np.percentile(sample, 1))
         high = float(np.percentile(body if body.size else sample, 99.5))

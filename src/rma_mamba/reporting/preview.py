@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from rma_mamba.conventions import LIVER_RGB
 from rma_mamba.errors import ConfigError, GridError
 from rma_mamba.files import replace_file
-from rma_mamba.reporting.display import LIVER_RGB, Plane, Screen, picture
+from rma_mamba.reporting.display import Plane, Screen, picture
 from rma_mamba.reporting.measure import measure
 from rma_mamba.volume import Mask, Volume
 
@@ -36,7 +37,7 @@ def write_preview(volume: Volume, mask: Mask, path: str | os.PathLike[str]) -> N
     shown from -160 to 240 HU, MR by its percentiles. The file appears complete or not at all.
 
     Args:
-        volume: The scan; `volume.modality` chooses the window (None: told from the values).
+        volume: The scan, calibrated as in `Segmentation.scan`; any other is calibrated here.
         mask: Its mask; it may be empty.
         path: Where to write; ends in .png.
 
@@ -66,7 +67,9 @@ def render_preview(volume: Volume, mask: Mask) -> Image.Image:
             f"the mask's grid {mask.geometry.shape} is not the scan's {volume.geometry.shape}; "
             "expected one grid. Pass the scan from which the mask was made."
         )
-    screen = Screen(volume, mask)
+    from rma_mamba.slicing.calibration import calibrated  # slow to import
+
+    screen = Screen(calibrated(volume), mask)
     tiles = [_axial_tile(screen, index) for index in _slices_to_show(screen)]
     width, height = tiles[0].size
     columns = min(_COLUMNS, len(tiles))

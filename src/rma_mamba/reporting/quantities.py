@@ -13,7 +13,7 @@ from rma_mamba.files import replace_file
 from rma_mamba.reporting import expected_volume, nodularity
 from rma_mamba.reporting.borders import cut_areas_mm2, volume_uncertainty_ml
 from rma_mamba.reporting.expected_volume import Body
-from rma_mamba.reporting.intensity import is_in_hu, mean_and_sd
+from rma_mamba.reporting.liver_intensity import mean_and_sd
 from rma_mamba.reporting.measure import measure
 from rma_mamba.surface import surface_of
 from rma_mamba.volume import Mask, Volume
@@ -71,7 +71,7 @@ def quantify(mask: Mask, scan: Volume | None = None, body: Body | None = None) -
 
     Args:
         mask: The liver.
-        scan: The scan on the same grid, for intensities; its modality tells HU from arbitrary units.
+        scan: The scan on the same grid, for intensities; it is calibrated here unless it already is.
         body: The patient's size, for the volume that is expected of a healthy liver.
 
     Raises:
@@ -79,8 +79,7 @@ def quantify(mask: Mask, scan: Volume | None = None, body: Body | None = None) -
     """
     found = measure(mask)
     surface = surface_of(mask)
-    mean, sd = (None, None) if scan is None else mean_and_sd(mask, scan)
-    hu = scan is not None and is_in_hu(scan)
+    mean, sd, hu = _intensities(mask, scan)
     cuts = {f"cut_{face}_mm2": area for face, area in cut_areas_mm2(mask).items()}
     right_to_left, front_to_back, foot_to_head = found.extent_mm
     up, back, left = mask.geometry.in_canonical_order.spacing_mm
@@ -110,6 +109,16 @@ def quantify(mask: Mask, scan: Volume | None = None, body: Body | None = None) -
         volume_to_urata_ratio=found.volume_ml / urata if urata else None,
         warnings=(*found.warnings, *((expected_volume.CAVEAT,) if body else ())),
     )
+
+
+def _intensities(mask: Mask, scan: Volume | None) -> tuple[float | None, float | None, bool]:
+    """Mean and standard deviation within the mask, and whether they are in HU."""
+    if scan is None:
+        return None, None, False
+    from rma_mamba.slicing.calibration import calibrated  # slow to import
+
+    scan = calibrated(scan)
+    return *mean_and_sd(mask, scan), scan.intensity_unit == "HU"
 
 
 def write_json(found: Quantities, path: Path, **more: Any) -> None:

@@ -41,6 +41,9 @@ _MAX_OFFSET = 2**26
 
 _INTENT_LABEL = 1002
 
+# A kept header is written unchanged, so it has to be the grid of the data itself, not one that is close to it.
+_KEPT_HEADER_MM = 1e-3
+
 # What else people hand in: first bytes, what they are, and what to do about it.
 _CONVERT = "Convert it to .nii.gz or give the DICOM folder."
 _STRANGERS = (
@@ -146,7 +149,9 @@ def from_image(image: Any) -> Volume:
     geometry, warnings = locate(grid)
     unit_mm = unit_in_mm(grid)
     affine = np.asarray(image.affine, np.float64) * [[unit_mm], [unit_mm], [unit_mm], [1.0]]
-    if not geometry.matches(Geometry(geometry.shape, affine)):  # the affine was changed by hand
+    if not geometry.matches(
+        Geometry(geometry.shape, affine), _KEPT_HEADER_MM
+    ):  # the affine was changed by hand
         return volume
     return Volume(volume.values, geometry, None, grid, (*warnings, *volume.warnings))
 
@@ -186,7 +191,7 @@ def write(mask: Mask, path: Path) -> None:
     """
     kept = isinstance(mask.header, GridHeader)
     grid = mask.header if kept else fresh_grid(mask.geometry)
-    if kept and not locate(grid)[0].matches(mask.geometry):
+    if kept and not locate(grid)[0].matches(mask.geometry, _KEPT_HEADER_MM):
         raise GridError(
             "the mask's grid is not the grid of its scan's header; expected the same one. "
             "Bring the mask back to the scan's grid before it is written."

@@ -6,6 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from rma_mamba.conventions import ABDOMEN_WINDOW_HU
+
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -31,7 +33,7 @@ class SliceRecipe(BaseModel):
     """False: the three channels hold the slice itself three times (the paper). True: the slice below, the
     slice and the slice above (2.5-D); at the ends of the scan the edge slice repeats itself."""
 
-    ct_window_hu: tuple[Finite, Finite] = (-160.0, 240.0)
+    ct_window_hu: tuple[Finite, Finite] = ABDOMEN_WINDOW_HU
     """Hounsfield units that become 0 and 1 in CT."""
 
     mr_percentiles: tuple[Finite, Finite] = (0.5, 99.5)

@@ -1,4 +1,4 @@
-"""A scan as the sequence of slices that the network sees, made as they are asked for."""
+"""A scan as the sequence of slices that the network sees, computed on access."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.errors import GridError
+from rma_mamba.slicing.calibration import calibrated
 from rma_mamba.slicing.grid import SlicePlan
-from rma_mamba.slicing.intensity import IntensityScale
+from rma_mamba.slicing.intensity_scale import IntensityScale
 from rma_mamba.slicing.recipe import SliceRecipe
 from rma_mamba.volume import Mask, Volume
 
@@ -20,12 +21,12 @@ _SLICES_AT_A_TIME = 16
 
 @dataclass(frozen=True, eq=False)
 class SliceStack:
-    """The slices of one scan from foot to head: `len(stack)`, `stack[8:16]`; nothing is kept in memory.
+    """The slices of one scan, inferior to superior: `len(stack)`, `stack[8:16]`; nothing is kept in memory.
 
     Args:
-        volume: The scan.
-        recipe: What the network wants to see.
-        known_scale: The grey values that become 0 and 1; None: found in the volume.
+        volume: The scan; calibrated here if it is not yet and no scale is passed.
+        recipe: Pixel size, canvas, channels and intensity scaling of the network's input.
+        known_scale: The intensities that become 0 and 1; None: determined from the scan.
 
     Raises:
         GridError: The field of view is too wide for any canvas.
@@ -35,15 +36,19 @@ class SliceStack:
     recipe: SliceRecipe
     known_scale: IntensityScale | None = None
 
+    def __post_init__(self) -> None:
+        if self.known_scale is None:
+            object.__setattr__(self, "volume", calibrated(self.volume))
+
     @cached_property
     def plan(self) -> SlicePlan:
-        """The geometry of the way there and back."""
+        """The geometry between the scan's slices and the canvas."""
         return SlicePlan(self.volume.geometry, self.recipe)
 
     @cached_property
     def scale(self) -> IntensityScale:
-        """The grey values that become 0 and 1."""
-        return self.known_scale or IntensityScale.of_volume(self.volume, self.recipe)
+        """The intensities that become 0 and 1."""
+        return self.known_scale or IntensityScale.of_volume(calibrated(self.volume), self.recipe)
 
     def views(self) -> list[SliceStack]:
         """A stack of the same slices, in the same grey values, for each of the recipe's magnifications."""
@@ -76,16 +81,16 @@ class SliceStack:
 def to_slices(
     volume: Volume, recipe: SliceRecipe, start: int = 0, stop: int | None = None
 ) -> npt.NDArray[np.float32]:
-    """Axial slices of a scan as the network sees them, from foot to head.
+    """Axial slices of a scan as the network sees them, inferior to superior.
 
     Args:
         volume: The scan, in any axis order.
-        recipe: Pixel size, canvas, channels and grey scale.
+        recipe: Pixel size, canvas, channels and intensity scaling.
         start: First slice.
-        stop: End of the range; None: the last slice is included.
+        stop: End of the range, exclusive; None: up to the last slice.
 
     Returns:
-        float32 [slice, 3, height, width] in [0, 1]. For many batches of one scan keep a `SliceStack`.
+        float32 [slice, 3, height, width] in [0, 1]. Use a `SliceStack` to process a scan in batches.
 
     Raises:
         GridError: The field of view is too wide for any canvas.
@@ -94,26 +99,24 @@ def to_slices(
 
 
 def to_mask(logits: npt.NDArray[np.float32], recipe: SliceRecipe, volume: Volume) -> Mask:
-    """Logits of all slices, back on the scan's own grid: the exact inverse of the geometry of `to_slices`.
+    """The mask on the scan's own grid from the logits of all slices: the exact inverse of the geometry of `to_slices`.
 
     Args:
-        logits: float32 [slice, 1, height, width] on the canvas, from foot to head.
+        logits: float32 [slice, 1, height, width] on the canvas, inferior to superior.
         recipe: The recipe with which the slices were made.
         volume: The scan.
 
     Raises:
-        GridError: The logits do not have the shape that this scan and recipe give.
+        GridError: The shape of the logits does not fit this scan and recipe.
     """
     plan = SlicePlan(volume.geometry, recipe)
     if len(logits) != plan.slices:
         raise GridError(
-            f"there are logits of {len(logits)} slices; expected {plan.slices}, all slices of the scan. "
+            f"there are logits of {len(logits)} slices; expected {plan.slices}, one for each slice of the scan. "
             "Pass the logits of the whole stack."
         )
     labels = np.zeros(volume.geometry.shape, np.uint8)
-    canonical = volume.geometry.canonical.apply(
-        labels
-    )  # a view: what is written here lands in labels
+    canonical = volume.geometry.canonical.apply(labels)  # a view: writes go to labels
     for start in range(0, plan.slices, _SLICES_AT_A_TIME):
         part = slice(start, start + _SLICES_AT_A_TIME)
         canonical[part] = plan.to_labels(logits[part])

@@ -9,7 +9,7 @@ from scipy import ndimage
 from rma_mamba.datasets.phantom import CONTRASTS, Phantom, make_phantom
 from rma_mamba.datasets.phantom.anatomy import Tissue
 from rma_mamba.errors import ConfigError
-from rma_mamba.slicing import detect_modality
+from rma_mamba.slicing.calibration import detect_modality
 
 COARSE = {"shape": (96, 80, 36), "spacing_mm": (3.6, 3.6, 6.0)}
 

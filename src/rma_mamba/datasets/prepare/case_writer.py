@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from rma_mamba.datasets.prepare.manifest import PreparedCase, digest_of, files_o
 from rma_mamba.errors import ScanError
 from rma_mamba.files import replace_file
 from rma_mamba.scans import write_mask, write_scan
-from rma_mamba.slicing import IntensityScale, SliceRecipe
+from rma_mamba.slicing import IntensityScale, SliceRecipe, calibrated
 from rma_mamba.volume import Mask
 
 Grey = npt.NDArray[np.uint8]
@@ -51,13 +52,14 @@ def make_case(
     parts = list(read_parts(entry))
     livers = [_liver(entry, part) for part in parts]
     scale = _EIGHT_BITS
+    image = parts[0].image
     if entry.kind == "volume":
-        scale = IntensityScale.of_volume(parts[0].image, recipe)
+        scan = calibrated(image)
+        scale, parts[0] = IntensityScale.of_volume(scan, recipe), replace(parts[0], image=scan)
         _write_volume(folder / case.place, case.stem, parts[0], livers[0])
     if entry.kind == "slices" or pictures:
         prefix = "" if entry.kind == "slices" else "png_"
         _write_pictures(folder / case.place, prefix, case.stem, _planes(parts, livers, scale))
-    image = parts[0].image
     slices = sum(liver.shape[2] for liver in livers)
     changes = {
         "done": True,

@@ -1,4 +1,4 @@
-"""How bright the scan is within a mask."""
+"""Mean and standard deviation of the scan's intensities in the liver."""
 
 from __future__ import annotations
 
@@ -10,16 +10,6 @@ import numpy.typing as npt
 from rma_mamba.errors import GridError
 from rma_mamba.volume import Geometry, Mask, Volume
 
-_SAME_GRID_MM = 0.1  # tools round affines to float32 and worse
-
-# Nothing in a CT in HU is darker than this but air and lung, and any abdomen shows some of one.
-_DARKER_HU = -160
-
-
-def is_in_hu(scan: Volume) -> bool:
-    """Whether the values are HU: a CT that was not turned into grey values."""
-    return scan.modality == "CT" and bool(scan.values.min() < _DARKER_HU)
-
 
 def mean_and_sd(mask: Mask, scan: Volume) -> tuple[float | None, float | None]:
     """Mean, and standard deviation (n - 1), of the scan's values where labels > 0; None where undefined.
@@ -30,7 +20,7 @@ def mean_and_sd(mask: Mask, scan: Volume) -> tuple[float | None, float | None]:
         GridError: They are not on one grid.
     """
     ours, theirs = mask.geometry.in_canonical_order, scan.geometry.in_canonical_order
-    if not ours.matches(theirs, _SAME_GRID_MM):
+    if not ours.matches(theirs):
         raise GridError(
             f"the mask's grid ({_described(ours)}) is not the scan's ({_described(theirs)}); expected one "
             "grid. Give the scan from which the mask was made, or resample the mask by nearest neighbour."

@@ -1,0 +1,155 @@
+"""Calibration: the modality of a scan and the unit of its intensities, decided here and nowhere else.
+
+`calibrated` runs once per scan, and its result travels with the scan: network input, preview, measurements and report
+work on a `CalibratedVolume`, and none of them looks at the intensities again to find out what they are.
+
+| modality: argument, else header | intensities | calibrated modality | unit | values |
+|---|---|---|---|---|
+| MR | any | MR | a.u. | unchanged |
+| CT | Hounsfield units | CT | HU | unchanged |
+| CT | Hounsfield units + 1024 | CT | HU | 1024 subtracted, with a warning |
+| CT | others, some below -160 | CT | HU | unchanged |
+| CT | others, none below -160: windowed to 0..255, for example | CT | a.u. | unchanged |
+| none | Hounsfield units | CT | HU | unchanged |
+| none | Hounsfield units + 1024 | CT | HU | 1024 subtracted, with a warning |
+| none | others | MR | a.u. | unchanged |
+
+Intensities are taken for Hounsfield units if they reach down to air (-1000) or to a padding value below it, some voxels
+are darker than fat, few lie between lung and fat, and most of the others between fat and contrast agent. Where 1024 was
+added, bone is required as well. A CT windowed to 0..255 counts as MR if its header names no modality: percentile
+scaling suits it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.conventions import ABDOMEN_WINDOW_HU
+from rma_mamba.errors import ConfigError
+from rma_mamba.volume import Modality, Volume
+
+Values = npt.NDArray[Any]
+IntensityUnit = Literal["HU", "a.u."]
+
+RESCALE_INTERCEPT = -1024  # of nearly all CT scanners: stored value 0 is -1024 HU
+
+_AIR_HU = -900  # lung, the air around the patient and all padding values lie below
+_DARK_HU = -200  # darker than fat: air, lung, bowel gas
+_AIR_SHARE = 0.005  # bowel gas and the rim of a tight crop; noise and ringing in MR never reach it
+_SOFT_HU = (-150, 250)  # fat to enhanced organs
+_SOFT_SHARE = 0.6  # of all that is not dark; shifted or stretched MR spreads further
+_GAP_HU = (-600, -200)  # between lung and fat: in CT only in voxels that contain both
+_GAP_SHARE = 0.2  # of all that is not dark; in MR the body fills every range of intensities
+_BONE_SHARE = 0.001  # of all that is not dark, brighter than any enhanced organ
+
+
+@dataclass(frozen=True, eq=False)
+class CalibratedVolume(Volume):
+    """A scan whose modality and intensity unit are decided; made by `calibrated`.
+
+    Args:
+        modality: "CT" or "MR".
+        intensity_unit: "HU" for CT in Hounsfield units; "a.u." (arbitrary units) for MR and for windowed CT.
+    """
+
+    modality: Modality = field()
+    intensity_unit: IntensityUnit = "a.u."
+
+
+def calibrated(volume: Volume, modality: str | None = None) -> CalibratedVolume:
+    """Decide the modality and the intensity unit of a scan, and restore a missing rescale intercept.
+
+    Idempotent: a calibrated scan is returned unchanged, and its intensities are not examined again, unless another
+    modality is requested.
+
+    Args:
+        volume: The scan; its modality is that of the header, or None.
+        modality: CT or MR in any case, overrides the header; None: the header's, else detected from the intensities.
+
+    Raises:
+        ConfigError: The modality is neither CT nor MR.
+
+    Example:
+        >>> scan = calibrated(read_scan("scan.nii.gz"))
+        >>> scan.modality, scan.intensity_unit
+        ('CT', 'HU')
+    """
+    requested = None if modality is None else modality.upper()
+    if requested not in (None, "CT", "MR"):
+        raise ConfigError(f"the modality is '{modality}'; expected CT or MR. Omit it to detect it.")
+    if isinstance(volume, CalibratedVolume) and requested in (None, volume.modality):
+        return volume
+    known = cast("Modality | None", requested) or volume.modality
+    if known == "MR":
+        return _calibrated(volume, "MR", "a.u.")
+    if detect_modality(volume.values) == "CT":
+        return _calibrated(volume, "CT", "HU")
+    if lacks_rescale_intercept(volume.values):
+        return _calibrated(restore_rescale_intercept(volume), "CT", "HU")
+    if known is None:
+        return _calibrated(volume, "MR", "a.u.")
+    return _calibrated(volume, "CT", "HU" if _reaches_below_the_window(volume.values) else "a.u.")
+
+
+def detect_modality(values: Values) -> Modality:
+    """CT if the intensities are Hounsfield units, else MR; see the module docstring.
+
+    Args:
+        values: A whole scan in any axis order and real type.
+    """
+    return "CT" if _looks_like_hu(values, 0) else "MR"
+
+
+def lacks_rescale_intercept(values: Values) -> bool:
+    """Whether these are Hounsfield units + 1024: CT as stored. Meant for scans that are not in HU already."""
+    return _looks_like_hu(values, -RESCALE_INTERCEPT)
+
+
+def restore_rescale_intercept(volume: Volume) -> CalibratedVolume:
+    """The CT in Hounsfield units, with a warning that says so."""
+    values = volume.values.astype(np.result_type(volume.values, np.int16)) + RESCALE_INTERCEPT
+    warning = (
+        f"The CT intensities seem to lack the rescale intercept: {-RESCALE_INTERCEPT} was subtracted "
+        "to obtain HU."
+    )
+    warnings = (*volume.warnings, warning)
+    return _calibrated(volume, "CT", "HU", values=values, warnings=warnings)
+
+
+def _calibrated(
+    volume: Volume, modality: Modality, unit: IntensityUnit, **changes: Any
+) -> CalibratedVolume:
+    content = {each.name: getattr(volume, each.name) for each in fields(Volume)}
+    return CalibratedVolume(**{**content, "modality": modality, "intensity_unit": unit, **changes})
+
+
+def _reaches_below_the_window(values: Values) -> bool:
+    """Whether air or lung is visible, as in any CT of the abdomen in HU."""
+    return bool(values.size) and bool(values.min() < ABDOMEN_WINDOW_HU[0])
+
+
+def _looks_like_hu(values: Values, shift: int) -> bool:
+    if values.dtype.kind == "b" or values.size == 0 or (values.dtype.kind == "u" and not shift):
+        return False
+    if values.dtype.itemsize == 1:
+        return False
+    dark = gap = soft = bone = bright = 0
+    lowest = np.inf
+    slowest = int(np.argmax(np.abs(values.strides)))
+    for part in np.moveaxis(values, slowest, 0):  # part by part: no second scan in memory
+        finite = part[np.isfinite(part)]
+        low = int(np.count_nonzero(finite < _DARK_HU + shift))
+        dark, bright = dark + low, bright + finite.size - low
+        gap += low - int(np.count_nonzero(finite < _GAP_HU[0] + shift))
+        above = int(np.count_nonzero(finite > _SOFT_HU[1] + shift))
+        bone += above
+        soft += int(np.count_nonzero(finite >= _SOFT_HU[0] + shift)) - above
+        lowest = min(lowest, finite.min() if finite.size else np.inf)
+    air = lowest <= _AIR_HU + shift and dark >= _AIR_SHARE * values.size
+    body = soft > 0 and soft >= _SOFT_SHARE * bright and gap <= _GAP_SHARE * bright
+    # values are changed only where bone is visible too
+    return bool(air and body and (not shift or bone >= _BONE_SHARE * bright))

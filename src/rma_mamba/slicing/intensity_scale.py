@@ -1,0 +1,79 @@
+"""Intensities to [0, 1]: a HU window for CT, robust percentiles for MR; determined once per volume.
+
+Only order statistics and counts are used, never a mean: they do not depend, not even in the last bit, on the axis order
+in which a file is stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.slicing.calibration import CalibratedVolume
+from rma_mamba.slicing.recipe import SliceRecipe
+
+Values = npt.NDArray[Any]
+
+_BODY_LEVEL = 0.1  # of the bright end of the scan; the noise of air around a patient stays below
+_ENOUGH_VOXELS = 2**24  # percentiles of more voxels are taken from every n-th row and column
+
+
+@dataclass(frozen=True)
+class IntensityScale:
+    """Intensities that become 0 and 1; equal ones (a constant volume) make everything 0."""
+
+    low: float
+    high: float
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """`low` and `high`."""
+        return self.low, self.high
+
+    @classmethod
+    def of_volume(cls, volume: CalibratedVolume, recipe: SliceRecipe) -> IntensityScale:
+        """The scale of a calibrated scan: the recipe's HU window for CT, its percentiles for MR."""
+        if volume.modality == "CT":
+            return cls(*recipe.ct_window_hu)
+        values = volume.geometry.canonical.apply(volume.values)
+        return cls(*_body_range(_sample(values), *recipe.mr_percentiles))
+
+    # Values near the largest float32, which are not real intensities, overflow and become 0.
+    @np.errstate(over="ignore", invalid="ignore")
+    def apply(self, values: Values) -> npt.NDArray[np.float32]:
+        """Values of any shape and real type to float32 in [0, 1]; NaN becomes 0."""
+        if not self.high > self.low:
+            return np.zeros(values.shape, np.float32)
+        # 8 and 16 bit scans are scaled in float32, all others in float64
+        scaled = values.astype(np.result_type(values.dtype, np.float32))
+        np.clip(scaled, self.low, self.high, out=scaled)
+        scaled -= self.low
+        scaled /= self.high - self.low
+        np.nan_to_num(scaled, copy=False, nan=0.0)
+        unit: npt.NDArray[np.float32] = np.clip(scaled, 0, 1).astype(np.float32, copy=False)
+        return unit
+
+
+def _sample(values: Values) -> Values:
+    """The finite voxels of a canonical array, thinned in-plane if they are very many; 1-D."""
+    step = int(np.ceil(np.sqrt(max(1.0, values.size / _ENOUGH_VOXELS))))
+    sample = values[:, ::step, ::step].ravel()
+    sample = sample.astype(np.result_type(sample.dtype, np.float32), copy=False)
+    return sample[np.isfinite(sample)]
+
+
+def _body_range(sample: Values, low: float, high: float) -> tuple[float, float]:
+    """The `low` percentile of all voxels and the `high` percentile of those in the body.
+
+    Air may fill a tenth of a scan or nine tenths of it. A percentile of all voxels would make the same
+    patient darker or brighter with the field of view, so the high one is taken among the voxels that
+    are clearly brighter than air.
+    """
+    if sample.size == 0:
+        return 0.0, 0.0
+    dark, bright = (float(value) for value in np.percentile(sample, (low, high)))
+    body = sample[sample > dark + _BODY_LEVEL * (bright - dark)]
+    return dark, float(np.percentile(body, high)) if body.size else dark
