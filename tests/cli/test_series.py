@@ -24,7 +24,7 @@ def test_the_list_names_each_series_and_marks_the_choice(command, study) -> None
     assert (done.code, done.err) == (0, "")
     assert heading.split()[:3] == ["no.", "study", "modality"]
     assert [row[0] for row in rows] == ["*", " ", " "]
-    assert "the best by the rules" in rows[0]
+    assert "best match" in rows[0]
     assert rows[1].endswith("[31mlatephase")  # no code that a terminal would obey
     assert "no slices of a scan" in rows[2]
 

@@ -117,14 +117,14 @@ def million(content: bytes) -> bytes:
 
 BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "encrypted": (encrypted, "encrypted"),
-    "ratio bomb": (bomb, "claims 0.1 GB in"),
-    "cut in half": (lambda content: content[: len(content) // 2], "cut off or damaged"),
-    "cut at its end": (lambda content: content[:-5], "cut off or damaged"),
+    "ratio bomb": (bomb, "declares 0.1 GB in"),
+    "cut in half": (lambda content: content[: len(content) // 2], "truncated or corrupt"),
+    "cut at its end": (lambda content: content[:-5], "truncated or corrupt"),
     "a damaged member": (
         lambda content: content[:200] + bytes(40) + content[240:],
-        "cut off or damaged",
+        "truncated or corrupt",
     ),
-    "only its first bytes": (lambda content: content[:4], "cut off or damaged"),
+    "only its first bytes": (lambda content: content[:4], "truncated or corrupt"),
     "a directory beyond reason": (claiming(10, 2**31), f"more than {MAX_FILES}"),
     "a million members": (million, f"more than {MAX_FILES}"),
     "no members": (lambda content: content[-22:-14] + bytes(14), "the folder is empty"),
@@ -159,7 +159,7 @@ def test_a_member_is_never_longer_than_the_archive_claims(study: Path, tmp_path:
     at = content.rfind(b"PK\x01\x02")  # the directory's record of the last member
     content[at + 24 : at + 28] = struct.pack("<I", 1000)
     (tmp_path / "a.zip").write_bytes(content)
-    with pytest.raises(ScanError, match="cut off or damaged"):
+    with pytest.raises(ScanError, match="truncated or corrupt"):
         read_scan(tmp_path / "a.zip")
 
 

@@ -45,7 +45,7 @@ from dicom_series import (
     tilt,
 )
 from rma_mamba.errors import GridError, RmaMambaError, ScanError
-from rma_mamba.scans import dicom_image, read_scan, write_mask
+from rma_mamba.scans import dicom_parsing, read_scan, write_mask
 from rma_mamba.volume import Mask
 
 # --- geometry and values -------------------------------------------------------------------------
@@ -285,8 +285,8 @@ def test_a_deflated_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     slices = series(slices=2)
     slices[1].PixelData = bytes(10**6)
     folder = deflated(tmp_path / "series", slices)
-    monkeypatch.setattr(dicom_image, "_MAX_INFLATED_BYTES", 10**5)
-    with pytest.raises(ScanError, match="1 DICOM file of the scan cannot be read"):
+    monkeypatch.setattr(dicom_parsing, "_MAX_INFLATED_BYTES", 10**5)
+    with pytest.raises(ScanError, match="1 DICOM file is truncated or corrupt"):
         read_scan(folder)
 
 
@@ -296,7 +296,7 @@ def test_what_lies_beside_a_series_is_passed_over_with_a_warning(tmp_path: Path,
     volume = read_scan(folder)
     assert volume.geometry.shape == (COLUMNS, ROWS, SLICES)
     assert volume.warnings == (
-        "1 DICOM file that is no slice was passed over (localizers, reports, masks).",
+        "1 DICOM file that is not a slice was skipped (localizers, reports, segmentations).",
     )
 
 
@@ -314,12 +314,12 @@ def test_a_slice_that_is_no_dicom_any_more_is_not_lost_unseen(
     last = sorted(folder.iterdir())[-1]
     last.write_bytes(content)
     (said,) = read_scan(folder).warnings
-    assert "1 file without ending is no DICOM" in said
+    assert "1 file without suffix is not DICOM" in said
     last.rename(last.with_suffix(".dcm"))
-    with pytest.raises(ScanError, match="1 DICOM file of the scan cannot be read"):
+    with pytest.raises(ScanError, match="1 DICOM file is truncated or corrupt"):
         read_scan(folder, strict=True)
     (said,) = read_scan(folder).warnings
-    assert "1 DICOM image is cut off or damaged" in said
+    assert "1 DICOM image is truncated or corrupt" in said
 
 
 def test_copies_with_one_uid_for_all_are_found(tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ def test_exact_copies_are_passed_over_with_a_warning(tmp_path: Path) -> None:
     shutil.copy(folder / "IM0001", folder / "IM0001 (copy)")
     volume = read_scan(folder)
     assert volume.geometry.shape == (COLUMNS, ROWS, SLICES)
-    assert volume.warnings == ("1 exact copy of a slice was passed over.",)
+    assert volume.warnings == ("1 duplicate slice was skipped.",)
 
 
 def test_a_dicomdir_is_no_slice(tmp_path: Path) -> None:
@@ -378,9 +378,13 @@ def test_pydicoms_remarks_do_not_reach_the_user(
 
 BAD: dict[str, tuple[Edit, type[RmaMambaError], str]] = {
     "two studies": (assign("StudyInstanceUID", "1.2.3", slice(3)), ScanError, "2 studies"),
-    "no series": (remove("SeriesInstanceUID", slice(1)), ScanError, "1 slices name no series"),
+    "no series": (
+        remove("SeriesInstanceUID", slice(1)),
+        ScanError,
+        "1 slices have no SeriesInstanceUID",
+    ),
     "two modalities": (assign("Modality", "PT", slice(1)), ScanError, "1 PT"),
-    "PET": (assign("Modality", "PT"), ScanError, "another kind"),
+    "PET": (assign("Modality", "PT"), ScanError, "modality of the series is not supported"),
     "enhanced": (assign("NumberOfFrames", 3), ScanError, "multi-frame"),
     "colour": (assign("SamplesPerPixel", 3), ScanError, "colour"),
     "one position missing": (remove("ImagePositionPatient", slice(1)), ScanError, "1 of 6"),
@@ -418,13 +422,13 @@ BAD: dict[str, tuple[Edit, type[RmaMambaError], str]] = {
     ),
     "spacings": (assign("PixelSpacing", [1.5, 1.5], slice(2)), ScanError, "2 pixel spacings"),
     "sizes": (resize, ScanError, "4 x 5, 5 x 4"),
-    "one slice aside": (shift(2, 0, 5.0), ScanError, "sideways"),
+    "one slice aside": (shift(2, 0, 5.0), ScanError, "in-plane"),
     "slope zero": (assign("RescaleSlope", 0), ScanError, "RescaleSlope"),
     "slope beyond sense": (assign("RescaleSlope", "1e30", slice(2, 3)), ScanError, "RescaleSlope"),
     "colours of a palette": (
         assign("PhotometricInterpretation", "PALETTE COLOR"),
         ScanError,
-        "colour pictures",
+        "colour images",
     ),
     "unknown encoding": (compress_unknown, ScanError, "MPEG2"),
     "private encoding": (
@@ -435,9 +439,9 @@ BAD: dict[str, tuple[Edit, type[RmaMambaError], str]] = {
     "damaged name of an encoding": (
         encode_as("1.2\n.Doe"),
         ScanError,
-        "an unknown encoding",
+        "an unknown transfer syntax",
     ),
-    "damaged modality": (assign("Modality", "DOE\nJOHN"), ScanError, "6 unnamed"),
+    "damaged modality": (assign("Modality", "DOE\nJOHN"), ScanError, "6 unknown modality"),
     "localizers only": (
         assign("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]),
         ScanError,
@@ -447,13 +451,13 @@ BAD: dict[str, tuple[Edit, type[RmaMambaError], str]] = {
 
 
 UNEVEN: dict[str, tuple[Edit, str]] = {
-    "duplicate positions": (double, "6 exact copies"),
-    "one shared position": (shift(2, 2, -2.5), "1 slice lies at the place of another one"),
-    "a gap": (drop(3), "about 1 slice of the series seems missing"),
+    "duplicate positions": (double, "6 duplicate slices"),
+    "one shared position": (shift(2, 2, -2.5), "1 slice has the same position as another slice"),
+    "a gap": (drop(3), "about 1 slice of the series seems to be missing"),
     "a gap of two": (drop(2, 3), "about 2 slices"),
     "two gaps": (drop(1, 4), "about 2 slices"),
     "three left, one missing": (drop(0, 1, 4), "about 1 slice"),
-    "uneven by 0.2 mm": (shift(2, 2, 0.2), "unevenly"),
+    "uneven by 0.2 mm": (shift(2, 2, 0.2), "unevenly spaced"),
     "tilt": (tilt, "gantry tilt of about 15.0 degrees"),
 }
 
@@ -476,7 +480,9 @@ def test_strict_reading_lists_everything_that_is_wrong(tmp_path: Path) -> None:
         slices.append(slices[0])
         del slices[1]
 
-    with pytest.raises(ScanError, match=r"1 exact copy.*; about 1 slice.*; the slices lie uneven"):
+    with pytest.raises(
+        ScanError, match=r"1 duplicate slice; about 1 slice.*; the slices are uneven"
+    ):
         read_scan(save(tmp_path, edited(edit)), strict=True)
 
 
@@ -518,7 +524,7 @@ def test_a_file_cut_off_within_its_header_is_not_taken_for_the_end_of_the_series
     with pytest.raises(ScanError, match="expected"):
         read_scan(folder, strict=True)
     (said,) = read_scan(folder).warnings
-    assert "1 DICOM image is cut off or damaged" in said
+    assert "1 DICOM image is truncated or corrupt" in said
 
 
 def test_every_cut_of_a_slice_is_a_typed_error(tmp_path: Path) -> None:

@@ -52,11 +52,11 @@ def break_jpeg(slices: list[Dataset]) -> None:
 
 # What is damaged, the word that a strict reader is told, and the slice that is lost.
 PIXELS: dict[str, tuple[Edit, str, int]] = {
-    "short": (shorten, "cut off", 2),
-    "missing": (remove("PixelData", slice(3, 4)), "1 DICOM file of the scan cannot be read", 3),
+    "short": (shorten, "truncated", 2),
+    "missing": (remove("PixelData", slice(3, 4)), "1 DICOM file is truncated or corrupt", 3),
     "RLE": (break_rle, "RLE", 0),
     "JPEG Lossless": (break_jpeg, "JPEG Lossless", 2),
-    "the last one": (cut(SLICES - 1), "cut off", SLICES - 1),
+    "the last one": (cut(SLICES - 1), "truncated", SLICES - 1),
 }
 
 
@@ -68,7 +68,7 @@ def test_a_slice_whose_pixels_are_damaged_is_as_one_that_is_missing(
     with pytest.raises(ScanError, match=words) as caught:
         read_scan(folder, strict=True)
     volume = read_scan(folder)
-    said = "1 DICOM image is cut off or damaged: it was passed over"
+    said = "1 DICOM image is truncated or corrupt: it was skipped"
     assert volume.warnings[0].startswith(said)
     for text in (str(caught.value), *volume.warnings):
         assert "\n" not in text
@@ -76,7 +76,7 @@ def test_a_slice_whose_pixels_are_damaged_is_as_one_that_is_missing(
     kept = [k for k in range(SLICES) if k != lost]
     within = 0 < lost < SLICES - 1
     assert volume.geometry.shape == (COLUMNS, ROWS, SLICES if within else SLICES - 1)
-    assert ("filled in" in " ".join(volume.warnings)) == within
+    assert ("interpolated" in " ".join(volume.warnings)) == within
     places = kept if within else range(SLICES - 1)
     assert np.array_equal(volume.values[:, :, list(places)], EXPECTED[:, :, kept])
     assert volume.source_images is not None
@@ -94,12 +94,12 @@ def test_a_file_cut_off_in_its_header_is_counted_and_its_slice_filled_in(
     for name in ("IM0001", "IM0004"):
         (folder / name).write_bytes((folder / name).read_bytes()[:keep])
     scan = folder if form == "folder" else zipped(folder, tmp_path / "series.zip")
-    with pytest.raises(ScanError, match="2 DICOM files of the scan cannot be read"):
+    with pytest.raises(ScanError, match="2 DICOM files are truncated or corrupt"):
         read_scan(scan, strict=True)
     volume = read_scan(scan)
     damaged, filled = volume.warnings
-    assert damaged.startswith("2 DICOM images are cut off or damaged: they were passed over")
-    assert filled.startswith("About 2 slices of the series seem missing")
+    assert damaged.startswith("2 DICOM images are truncated or corrupt: they were skipped")
+    assert filled.startswith("About 2 slices of the series seem to be missing")
     kept = [0, 2, 3, 5]
     assert np.array_equal(volume.values[:, :, kept], EXPECTED[:, :, kept])
     assert np.array_equal(read_geometry(scan).affine, volume.geometry.affine)
@@ -115,7 +115,7 @@ def test_wherever_a_file_is_cut_off_the_others_are_read(tmp_path: Path) -> None:
         with pytest.raises(ScanError, match="expected"):
             read_scan(folder, strict=True)
         volume = read_scan(folder)
-        assert "1 DICOM image is cut off or damaged" in volume.warnings[0], keep
+        assert "1 DICOM image is truncated or corrupt" in volume.warnings[0], keep
         kept = [0, 1, 2, 4, 5]
         assert np.array_equal(volume.values[:, :, kept], EXPECTED[:, :, kept])
 
@@ -123,7 +123,7 @@ def test_wherever_a_file_is_cut_off_the_others_are_read(tmp_path: Path) -> None:
 def test_both_kinds_of_damage_are_counted_together(tmp_path: Path) -> None:
     folder = save(tmp_path, edited(cut(2), slices=12), shuffled=False)
     (folder / "IM0007").write_bytes((folder / "IM0007").read_bytes()[:300])
-    assert read_scan(folder).warnings[0].startswith("2 DICOM images are cut off or damaged")
+    assert read_scan(folder).warnings[0].startswith("2 DICOM images are truncated or corrupt")
 
 
 @pytest.mark.parametrize("count", [3, 5, 6])
@@ -131,7 +131,7 @@ def test_more_than_half_as_many_as_are_sound_are_refused(tmp_path: Path, count: 
     headers = save(tmp_path / "headers", series(), shuffled=False)
     for name in sorted(headers.iterdir())[:count]:
         name.write_bytes(name.read_bytes()[:300])
-    with pytest.raises(ScanError, match=f"{count} DICOM files of the scan cannot be read"):
+    with pytest.raises(ScanError, match=f"{count} DICOM files are truncated or corrupt"):
         read_scan(headers)
     slices = series()
     for data in slices[:count]:
@@ -145,7 +145,7 @@ def test_gaps_that_damage_leaves_are_judged_as_any_others(tmp_path: Path) -> Non
     slices = series(slices=40, step_mm=4.0)
     for data in slices[10:18]:
         data.PixelData = data.PixelData[:-6]
-    with pytest.raises(ScanError, match="8 slices of the series seem missing"):
+    with pytest.raises(ScanError, match="8 slices of the series seem to be missing"):
         read_scan(save(tmp_path, slices))
 
 
@@ -166,7 +166,7 @@ def test_of_several_volumes_the_damaged_one_is_repaired(tmp_path: Path) -> None:
     cut(SLICES + 2)(slices)
     folder = save(tmp_path, slices)
     assert read_scan(folder, volume=1).warnings == ()
-    assert "1 DICOM image is cut off" in read_scan(folder, volume=2).warnings[0]
+    assert "1 DICOM image is truncated" in read_scan(folder, volume=2).warnings[0]
 
 
 @pytest.mark.parametrize("syntax", [None, uid.RLELossless])
@@ -177,7 +177,7 @@ def test_a_damaged_multi_frame_object_is_refused(tmp_path: Path, syntax: str | N
     folder = save(tmp_path, [data])
     (path,) = folder.iterdir()
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(ScanError, match="cut off or damaged"):
+    with pytest.raises(ScanError, match="truncated or corrupt"):
         read_scan(path)
 
 
@@ -192,7 +192,7 @@ def test_a_damaged_frame_of_an_object_is_as_a_missing_slice(tmp_path: Path) -> N
     with pytest.raises(ScanError, match="RLE"):
         read_scan(folder, strict=True)
     volume = read_scan(folder)
-    assert volume.warnings[0].startswith("1 DICOM image is cut off or damaged")
+    assert volume.warnings[0].startswith("1 DICOM image is truncated or corrupt")
     kept = [0, 1, 3, 4, 5]
     assert np.array_equal(volume.values[:, :, kept], EXPECTED[:, :, kept])
     assert volume.source_images is not None

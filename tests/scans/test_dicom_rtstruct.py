@@ -88,5 +88,5 @@ def test_an_empty_mask_is_a_structure_without_contours(tmp_path: Path) -> None:
 
 def test_a_scan_that_is_no_dicom_is_an_error(tmp_path: Path) -> None:
     mask = Mask(np.ones((3, 3, 3), np.uint8), Geometry((3, 3, 3), np.eye(4)))
-    with pytest.raises(ConfigError, match="no DICOM"):
+    with pytest.raises(ConfigError, match="is not DICOM"):
         write_mask(mask, tmp_path / "rt.dcm", "dicom_rtstruct")

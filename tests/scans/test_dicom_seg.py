@@ -106,7 +106,7 @@ def test_a_mask_on_a_repaired_grid_goes_back_to_the_images(tmp_path: Path, edit)
 def test_a_scan_that_is_no_dicom_is_an_error_in_one_line(tmp_path: Path) -> None:
     labels = blob((10, 10, 10))
     mask = Mask(labels, Geometry(labels.shape, np.eye(4)))
-    with pytest.raises(ConfigError, match="no DICOM") as caught:
+    with pytest.raises(ConfigError, match="is not DICOM") as caught:
         write_mask(mask, tmp_path / "seg.dcm")
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -159,7 +159,7 @@ def test_files_that_are_gone_are_an_error_without_their_names(tmp_path: Path) ->
     mask = series_mask(tmp_path / "Doe")
     for file in (tmp_path / "Doe").iterdir():
         file.unlink()
-    with pytest.raises(ScanError, match="cannot be opened any more") as caught:
+    with pytest.raises(ScanError, match="cannot be opened again") as caught:
         write_mask(mask, tmp_path / "seg.dcm")
     assert "Doe" not in str(caught.value)
     assert not (tmp_path / "seg.dcm").exists()

@@ -53,7 +53,7 @@ KINDS: dict[str, tuple[dict[str, Any], str]] = {
     "acquisitions": ({"AcquisitionNumber": [3, 4, 5]}, "acquisition"),
     "real and imaginary": (
         {"ImageType": [["ORIGINAL", "PRIMARY", kind] for kind in "IMR"]},
-        "kind of image",
+        "image type",
     ),
     "no word for it": ({}, ""),
 }
@@ -112,7 +112,7 @@ def test_a_slice_that_one_volume_lacks_is_filled_in_there_alone(tmp_path: Path) 
 def test_a_series_that_was_sent_twice_is_read_once(tmp_path: Path) -> None:
     volume = read_scan(save(tmp_path, edited(double)))
     assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
-    assert volume.warnings == ("6 exact copies of slices were passed over.",)
+    assert volume.warnings == ("6 duplicate slices were skipped.",)
 
 
 def test_of_a_slice_that_was_taken_twice_the_first_is_kept(tmp_path: Path) -> None:
@@ -122,7 +122,9 @@ def test_of_a_slice_that_was_taken_twice_the_first_is_kept(tmp_path: Path) -> No
     again.SOPInstanceUID, again.InstanceNumber = f"{SERIES}.99", 99
     volume = read_scan(save(tmp_path, [again, *slices]))
     assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
-    assert volume.warnings == ("1 slice lies at the place of another one: the first was kept.",)
+    assert volume.warnings == (
+        "1 slice has the same position as another slice but other pixels: the first slice was kept.",
+    )
 
 
 # --- enhanced multi-frame objects ----------------------------------------------------------------

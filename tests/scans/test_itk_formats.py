@@ -82,38 +82,46 @@ META = b"ObjectType = Image\nNDims = 3\nDimSize = %s\nElementType = %s\nElementD
 NRRD = b"NRRD0004\ntype: %s\ndimension: 3\nsizes: %s\nspace: LPS\nencoding: raw\n%s\n"
 
 BAD: dict[str, tuple[str, bytes, str]] = {
-    "data elsewhere": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"../secret.raw"), "elsewhere"),
-    "data at a full path": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"/etc/passwd"), "elsewhere"),
-    "a list of data files": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"LIST"), "elsewhere"),
-    "data that are gone": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"Doe.raw"), "not beside it"),
-    "data cut off": (".mha", META % (b"5 4 3", b"MET_UCHAR", b"LOCAL") + bytes(9), "cut off"),
+    "data elsewhere": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"../secret.raw"), "another folder"),
+    "data at a full path": (
+        ".mhd",
+        META % (b"5 4 3", b"MET_UCHAR", b"/etc/passwd"),
+        "another folder",
+    ),
+    "a list of data files": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"LIST"), "another folder"),
+    "data that are gone": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"Doe.raw"), "is missing"),
+    "data cut off": (".mha", META % (b"5 4 3", b"MET_UCHAR", b"LOCAL") + bytes(9), "truncated"),
     "terabytes": (".mha", META % (b"9999 9999 9999", b"MET_SHORT", b"LOCAL"), "declares"),
-    "more than it holds": (".mha", META % (b"999 999 99", b"MET_SHORT", b"LOCAL"), "header lies"),
+    "more than it holds": (
+        ".mha",
+        META % (b"999 999 99", b"MET_SHORT", b"LOCAL"),
+        "header is wrong",
+    ),
     "a negative size": (
         ".mha",
         META % (b"5 -4 3", b"MET_SHORT", b"LOCAL") + bytes(200),
         "expected",
     ),
-    "an unknown type": (".mha", META % (b"5 4 3", b"MET_NONE", b"LOCAL") + bytes(200), "damaged"),
+    "an unknown type": (".mha", META % (b"5 4 3", b"MET_NONE", b"LOCAL") + bytes(200), "corrupt"),
     "no size": (
         ".mha",
         b"NDims = 3\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n",
-        "damaged",
+        "corrupt",
     ),
     "nrrd elsewhere": (
         ".nhdr",
         NRRD % (b"short", b"5 4 3", b"data file: /etc/passwd\n"),
-        "elsewhere",
+        "another folder",
     ),
     "nrrd in pieces": (
         ".nhdr",
         NRRD % (b"short", b"5 4 3", b"data file: s%d.raw 1 9\n"),
-        "elsewhere",
+        "another folder",
     ),
-    "nrrd cut off": (".nrrd", NRRD % (b"short", b"5 4 3", b"") + bytes(9), "cut off"),
+    "nrrd cut off": (".nrrd", NRRD % (b"short", b"5 4 3", b"") + bytes(9), "truncated"),
     "nrrd terabytes": (".nrrd", NRRD % (b"short", b"9999 9999 9999", b"") + bytes(9), "expected"),
-    "nrrd of blocks": (".nrrd", NRRD % (b"block", b"5 4 3", b"") + bytes(99), "damaged"),
-    "nrrd and no more": (".nrrd", b"NRRD0004\n", "damaged"),
+    "nrrd of blocks": (".nrrd", NRRD % (b"block", b"5 4 3", b"") + bytes(99), "corrupt"),
+    "nrrd and no more": (".nrrd", b"NRRD0004\n", "corrupt"),
 }
 
 
@@ -141,7 +149,7 @@ def test_a_bad_file_gets_one_line_that_says_what_to_do(
 def test_an_absurd_number_of_axes_does_not_end_the_process(tmp_path: Path, axes: str) -> None:
     path = written(tmp_path / "scan.mha")
     path.write_bytes(path.read_bytes().replace(b"NDims = 3", b"NDims = " + axes.encode()))
-    with pytest.raises(ScanError, match="cut off or damaged"):
+    with pytest.raises(ScanError, match="truncated or corrupt"):
         read_scan(path)
 
 
@@ -154,7 +162,7 @@ def test_packed_voxels_that_are_damaged_are_refused(tmp_path: Path, end: str) ->
     assert read_scan(path).geometry.shape == (10, 20, 30)
     content[len(content) // 2] ^= 0xFF
     packed.write_bytes(bytes(content))
-    with pytest.raises(ScanError, match="cut off or damaged"):
+    with pytest.raises(ScanError, match="truncated or corrupt"):
         read_scan(path)
 
 
@@ -162,13 +170,13 @@ def test_voxels_that_are_only_said_to_be_packed_are_refused(tmp_path: Path) -> N
     path = written(tmp_path / "scan.mha")
     content = path.read_bytes()
     path.write_bytes(content.replace(b"CompressedData = False", b"CompressedData = True"))
-    with pytest.raises(ScanError, match="cut off or damaged"):
+    with pytest.raises(ScanError, match="truncated or corrupt"):
         read_scan(path)
 
 
 def test_colour_is_refused(tmp_path: Path) -> None:
     image = sitk.GetImageFromArray(np.zeros((3, 4, 5, 3), np.uint8), isVector=True)
-    with pytest.raises(ScanError, match="3 numbers a voxel"):
+    with pytest.raises(ScanError, match="3 components per voxel"):
         read_scan(written(tmp_path / "a.mha", image))
 
 

@@ -116,7 +116,7 @@ def test_a_damaged_stream_is_a_typed_error(tmp_path: Path, stream: bytes, capfd:
     values = np.zeros((2, ROWS, COLUMNS), int)
     slices = [compressed(data) for data in slices_of(values, 16, 12, 0)]
     slices[1].PixelData = encapsulate([stream or b"\0\0"])
-    with pytest.raises(ScanError, match="missing, cut off or damaged") as caught:
+    with pytest.raises(ScanError, match="missing, truncated or corrupt") as caught:
         read_scan(save(tmp_path, slices), strict=True)
     assert "JPEG Lossless" in str(caught.value)
     assert capfd.readouterr().err == ""
@@ -157,7 +157,7 @@ def test_copies_are_found_among_compressed_slices(tmp_path: Path) -> None:
     again = compressed(series()[3], predictor=5)  # the same pixels, another encoding
     again.SOPInstanceUID, again.InstanceNumber = f"{again.SOPInstanceUID}.9", 99
     volume = read_scan(save(tmp_path, [*slices, again]))
-    assert volume.warnings == ("1 exact copy of a slice was passed over.",)
+    assert volume.warnings == ("1 duplicate slice was skipped.",)
 
 
 @pytest.mark.parametrize("bits", [8, 12])
@@ -168,6 +168,6 @@ def test_extended_jpeg_of_twelve_bits_is_refused_with_its_name(tmp_path: Path, b
         data["PixelData"].is_undefined_length = True
         data.BitsStored, data.HighBit = bits, bits - 1
         data.file_meta.TransferSyntaxUID = uid.JPEGExtended12Bit
-    words = "compressed as JPEG Extended" if bits > 8 else "cut off or damaged"
+    words = "compressed as JPEG Extended" if bits > 8 else "truncated or corrupt"
     with pytest.raises(ScanError, match=words):
         read_scan(save(tmp_path, slices))

@@ -24,6 +24,7 @@ from rma_mamba.errors import ConfigError, GridError, RmaMambaError, ScanError
 from rma_mamba.scans import (
     count_volumes,
     nifti,
+    nifti_grid,
     read_geometry,
     read_scan,
     stream,
@@ -140,7 +141,7 @@ def test_sform_wins_over_qform_and_the_contradiction_is_said(tmp_path: Path) -> 
     image.set_qform(np.diag([3, 2, 2, 1]), 1)
     volume = read_scan(save(tmp_path, image.to_bytes()))
     assert volume.geometry.spacing_mm == (2, 2, 2)
-    assert any("qform contradicts" in line for line in volume.warnings)
+    assert any("qform in the header contradicts" in line for line in volume.warnings)
 
 
 def test_agreeing_forms_give_no_warning(tmp_path: Path) -> None:
@@ -160,7 +161,7 @@ def test_qform_counts_where_the_sform_is_unset_or_empty(tmp_path: Path) -> None:
     for volume in (unset, empty):
         np.testing.assert_allclose(volume.geometry.affine, OBLIQUE, rtol=0, atol=1e-4)
     assert unset.warnings == ()
-    assert any("sform is empty" in line for line in empty.warnings)
+    assert any("sform in the header is empty" in line for line in empty.warnings)
 
 
 @given(
@@ -176,7 +177,7 @@ def test_qform_is_read_as_nibabel_reads_it(
     header = nib.Nifti1Header()
     header.set_data_shape(SHAPE)
     header.set_qform(affine, 1)
-    geometry, _ = nifti.locate(nifti.GridHeader.of(header, SHAPE))
+    geometry, _ = nifti_grid.grid_geometry(nifti_grid.GridHeader.of(header, SHAPE))
     np.testing.assert_allclose(geometry.affine, header.get_qform(), rtol=0, atol=1e-5)
 
 
@@ -189,8 +190,8 @@ def test_a_fresh_header_says_the_same_in_sform_and_qform(
 ) -> None:
     affine = nib.affines.from_matvec(nib.eulerangles.euler2mat(*angles) * [0.8, 1, 4], [9, 8, 7])
     affine[:3, 2] *= -1 if mirrored else 1
-    grid = nifti.fresh_grid(Geometry(SHAPE, affine))
-    located, warnings = nifti.locate(grid)
+    grid = nifti_grid.grid_from_geometry(Geometry(SHAPE, affine))
+    located, warnings = nifti_grid.grid_geometry(grid)
     np.testing.assert_allclose(located.affine, affine, rtol=0, atol=1e-5)
     assert warnings == ()
 
@@ -202,7 +203,7 @@ def test_without_a_code_the_voxel_sizes_count_and_the_guess_is_said(tmp_path: Pa
     volume = read_scan(path)
     assert volume.geometry.spacing_mm == (1.5, 2, 5)
     assert np.array_equal(volume.geometry.affine, nib.load(path).affine)
-    assert any("left and right of the body are a guess" in line for line in volume.warnings)
+    assert any("left and right may be swapped" in line for line in volume.warnings)
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("meter", 1000), ("micron", 0.001), ("mm", 1)])
@@ -223,9 +224,9 @@ def test_doubtful_headers_are_read_with_a_warning(tmp_path: Path) -> None:
     def warnings(**fields: Any) -> str:
         return " ".join(read_scan(save(tmp_path, patched(**fields))).warnings)
 
-    assert "pixdim contradicts" in warnings(pixdim=[1, 2.4, 1.5, 5, 0, 0, 0, 0])
-    assert "pixdim contradicts" in warnings(pixdim=[1, np.nan, 0, 5, 0, 0, 0, 0])
-    assert "unit of length is unknown" in warnings(xyzt_units=5)
+    assert "pixdim in the header contradicts" in warnings(pixdim=[1, 2.4, 1.5, 5, 0, 0, 0, 0])
+    assert "pixdim in the header contradicts" in warnings(pixdim=[1, np.nan, 0, 5, 0, 0, 0, 0])
+    assert "spatial unit in the header is unknown" in warnings(xyzt_units=5)
     assert "implausible" in warnings(xyzt_units=1)
     assert "not perpendicular" in warnings(srow_x=[-1.2, 0.5, 0, 90])
     assert warnings() == ""
@@ -356,9 +357,7 @@ def test_an_analyze_pair_is_read_with_a_word_on_left_and_right(
     volume = read_scan(tmp_path / f"scan{given_end}")
     assert np.array_equal(volume.values, RAMP)
     np.testing.assert_allclose(volume.geometry.spacing_mm, (1.2, 1.5, 5), rtol=1e-6)
-    assert volume.warnings == (
-        "The header gives no orientation: left and right of the body are a guess.",
-    )
+    assert volume.warnings == ("The header defines no orientation: left and right may be swapped.",)
     write_mask(mask_of(volume), tmp_path / "mask.nii")
     assert b"Doe" not in (tmp_path / "mask.nii").read_bytes()
 
@@ -390,31 +389,35 @@ QFORM_ONLY = {"sform_code": 0, "qform_code": 1}
 BAD_FILES: dict[str, tuple[Callable[[], bytes], type[RmaMambaError], str]] = {
     "empty": (lambda: b"", ScanError, "empty"),
     "empty gzip": (lambda: gzip.compress(b""), ScanError, "empty"),
-    "one byte": (lambda: b"\x00", ScanError, "unknown kind"),
+    "one byte": (lambda: b"\x00", ScanError, "unknown format"),
     "text": (lambda: b"patient;liver\nJohn Doe;yes\n", ScanError, "text file"),
     "long text": (lambda: "täxt\n".encode() * 500, ScanError, "text file"),
-    "noise": (lambda: bytes(range(256)) * 4, ScanError, "unknown kind"),
-    "dicom file": (lambda: bytes(128) + b"DICM" + bytes(400), ScanError, "cannot be read"),
-    "picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(400), ScanError, "a picture is cut off"),
+    "noise": (lambda: bytes(range(256)) * 4, ScanError, "unknown format"),
+    "dicom file": (lambda: bytes(128) + b"DICM" + bytes(400), ScanError, "truncated or corrupt"),
+    "picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(400), ScanError, "an image file is truncated"),
     "zip": (lambda: b"PK\x03\x04" + bytes(400), ScanError, "zip archive"),
-    "truncated header": (lambda: patched()[:200], ScanError, "ends after 200 bytes"),
+    "truncated header": (lambda: patched()[:200], ScanError, "truncated after 200 bytes"),
     "truncated header 2": (
         lambda: image_of(version=2).to_bytes()[:400],
         ScanError,
-        "ends after 400 bytes",
+        "truncated after 400 bytes",
     ),
-    "header only": (lambda: patched()[:348], ScanError, "end early"),
-    "one byte short": (lambda: patched()[:-1], ScanError, "end early"),
-    "one byte short, gzip": (lambda: gzip.compress(patched()[:-1]), ScanError, "end early"),
-    "gzip cut": (lambda: gzip.compress(patched())[:-40], ScanError, "cut off or damaged"),
-    "gzip cut in its trailer": (lambda: gzip.compress(patched())[:-3], ScanError, "cut off"),
+    "header only": (lambda: patched()[:348], ScanError, "are truncated"),
+    "one byte short": (lambda: patched()[:-1], ScanError, "are truncated"),
+    "one byte short, gzip": (lambda: gzip.compress(patched()[:-1]), ScanError, "are truncated"),
+    "gzip cut": (lambda: gzip.compress(patched())[:-40], ScanError, "truncated or corrupt"),
+    "gzip cut in its trailer": (
+        lambda: gzip.compress(patched())[:-3],
+        ScanError,
+        "truncated or corrupt",
+    ),
     "gzip with a wrong checksum": (
         lambda: gzip.compress(patched())[:-8] + bytes(8),
         ScanError,
-        "cut off or damaged",
+        "truncated or corrupt",
     ),
-    "gzip of noise": (lambda: b"\x1f\x8b" + bytes(50), ScanError, "cut off or damaged"),
-    "analyze": (lambda: patched(magic=b"\0"), ScanError, "no magic word"),
+    "gzip of noise": (lambda: b"\x1f\x8b" + bytes(50), ScanError, "truncated or corrupt"),
+    "analyze": (lambda: patched(magic=b"\0"), ScanError, "no magic string"),
     "lone header of a pair": (lambda: patched(magic=b"ni1"), ScanError, "pair"),
     "dim[0] 0": (lambda: patched(dim=[0, 5, 4, 3, 1, 1, 1, 1]), ScanError, "dimensions"),
     "dim[0] 8": (lambda: patched(dim=[8, 5, 4, 3, 1, 1, 1, 1]), ScanError, "dimensions"),
@@ -429,9 +432,9 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], type[RmaMambaError], str]] = {
     "bomb": (
         lambda: gzip.compress(patched(dim=[3, 1024, 1024, 1024, 1, 1, 1, 1])),
         ScanError,
-        "end early",
+        "are truncated",
     ),
-    "offset past the end": (lambda: patched(vox_offset=4000), ScanError, "end early"),
+    "offset past the end": (lambda: patched(vox_offset=4000), ScanError, "are truncated"),
     "offset of terabytes": (lambda: patched(vox_offset=1e12), ScanError, "starts at byte"),
     "offset within the header": (lambda: patched(vox_offset=100), ScanError, "starts at byte"),
     "negative offset": (lambda: patched(vox_offset=-352), ScanError, "starts at byte"),
@@ -460,8 +463,16 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], type[RmaMambaError], str]] = {
         GridError,
         "pixdim",
     ),
-    "quaternion too long": (lambda: patched(**QFORM_ONLY, quatern_b=1.5), GridError, "no rotation"),
-    "quaternion NaN": (lambda: patched(**QFORM_ONLY, quatern_c=np.nan), GridError, "no rotation"),
+    "quaternion too long": (
+        lambda: patched(**QFORM_ONLY, quatern_b=1.5),
+        GridError,
+        "not a rotation",
+    ),
+    "quaternion NaN": (
+        lambda: patched(**QFORM_ONLY, quatern_c=np.nan),
+        GridError,
+        "not a rotation",
+    ),
     "qoffset NaN": (lambda: patched(**QFORM_ONLY, qoffset_x=np.nan), GridError, "finite"),
 }
 
@@ -521,7 +532,7 @@ def test_a_signalling_nan_is_judged_without_a_numpy_warning(tmp_path: Path) -> N
 
 
 def test_missing_paths_and_lone_files_of_a_pair_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ScanError, match="nothing at the scan's path"):
+    with pytest.raises(ScanError, match="the scan does not exist"):
         read_scan(tmp_path / "nowhere.nii.gz")
     with pytest.raises(ScanError, match="cannot be opened"):
         read_scan(tmp_path / ("x" * 300))
@@ -542,8 +553,8 @@ def test_a_claim_that_cannot_be_true_is_refused_before_memory_is_asked_for(
     monkeypatch.setattr(nifti, "read_exactly", None)
     header = patched(dim=[3, 1000, 1000, 900, 1, 1, 1, 1])
     path = save(tmp_path, gzip.compress(header + bytes(2**20)))
-    assert 2**20 <= stream.largest_content(path) < 2 * 9e8
-    with pytest.raises(ScanError, match="end early"):
+    assert 2**20 <= stream.max_content_size(path) < 2 * 9e8
+    with pytest.raises(ScanError, match="are truncated"):
         read_scan(path)
 
 
@@ -585,7 +596,7 @@ def test_a_mask_on_another_grid_is_refused(tmp_path: Path) -> None:
     shifted[0, 3] += 1
     for geometry in (Geometry(SHAPE, shifted), Geometry((5, 4, 2), volume.geometry.affine)):
         mask = Mask(np.zeros(geometry.shape, np.uint8), geometry, volume.header)
-        with pytest.raises(GridError, match="not the grid"):
+        with pytest.raises(GridError, match="differs from the grid"):
             write_mask(mask, tmp_path / "mask.nii")
     assert not (tmp_path / "mask.nii").exists()
 
@@ -593,7 +604,7 @@ def test_a_mask_on_another_grid_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["mask.mha", "mask", "mask.gz", "nii", "mask.nii.gz.tmp"])
 def test_an_output_that_is_no_nifti_is_a_wrong_setting(tmp_path: Path, name: str) -> None:
     mask = Mask(np.zeros(SHAPE, np.uint8), Geometry(SHAPE, OBLIQUE))
-    with pytest.raises(ConfigError, match=r"another ending than masks have"):
+    with pytest.raises(ConfigError, match="not that of a mask"):
         write_mask(mask, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
@@ -627,5 +638,5 @@ def test_a_scan_that_is_written_comes_back(tmp_path: Path, dtype: type) -> None:
     assert np.array_equal(again.values, values)
     assert again.geometry.matches(volume.geometry, 1e-4)
     assert (tmp_path / "one.nii.gz").read_bytes() == (tmp_path / "two.nii.gz").read_bytes()
-    with pytest.raises(ConfigError, match="the scan's path ends in neither"):
+    with pytest.raises(ConfigError, match="the output path of the scan does not end in"):
         write_scan(volume, tmp_path / "scan.mha")

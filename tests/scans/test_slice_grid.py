@@ -175,10 +175,13 @@ def test_a_tilt_is_resampled_as_scipy_does_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (drop(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13), "13 slices of the series seem missing"),
+        (
+            drop(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13),
+            "13 slices of the series seem to be missing",
+        ),
         (drop(1, 3, 5, 7, 8, 10, 12), "7 slices"),
         (shift(2, 2, 2.48), "missing"),  # almost at the place of the next one
-        (shift(2, 0, 500.0), "sideways by 500 mm"),
+        (shift(2, 0, 500.0), "in-plane by 500 mm"),
     ],
 )
 def test_what_cannot_be_repaired_is_refused_in_any_case(

@@ -205,9 +205,9 @@ def volume_from_memory(scan: Any, affine: Any = None) -> Volume:
         ScanError: The image is not a single 3-D volume of real numbers.
         GridError: The geometry is invalid.
     """
-    from rma_mamba.scans import nifti
+    from rma_mamba.scans import in_memory
 
-    return nifti.from_image(scan) if affine is None else nifti.from_array(scan, affine)
+    return in_memory.from_image(scan) if affine is None else in_memory.from_array(scan, affine)
 
 
 def _detect_format(scan: Path) -> ScanFormat:

@@ -1,7 +1,7 @@
-"""Zip archives of DICOM files, read in memory one member at a time; nothing is ever unpacked to disk.
+"""Zip archives of DICOM files, read into memory one member at a time; nothing is extracted to disk.
 
-So a member's name is no path (`../` and links lead nowhere), and no archive can fill the disk. What an archive
-claims is checked before its members are looked at.
+Member names are therefore never used as paths (`../` and links have no effect), and no archive can fill the disk.
+The declared sizes are checked before any member is read.
 Source: PKWARE APPNOTE.TXT 6.3, sections 4.3.14 to 4.3.16 (end of central directory).
 """
 
@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rma_mamba.errors import ScanError
-from rma_mamba.scans.input_files import MAX_FILES, InputFile, too_many
+from rma_mamba.scans.input_files import MAX_FILES, InputFile, too_many_files
 
-# Names and sizes of a hundred thousand members take some ten megabytes.
+# Names and sizes of a hundred thousand members take about ten megabytes.
 _MAX_DIRECTORY_BYTES = 2**25
 
-# The largest multi-frame object, and the largest study.
+# Larger than any multi-frame object, and larger than any study.
 _MAX_MEMBER_BYTES = 2**31
 _MAX_TOTAL_BYTES = 2**34
 
-# Slices pack to a half or a third, empty ones to a hundredth; what packs better, and is large, is a bomb.
+# Slices compress to a half or a third, empty ones to a hundredth; a large archive with a higher ratio is a zip bomb.
 _MAX_RATIO = 200
 _HARMLESS_BYTES = 2**26
 
@@ -35,9 +35,9 @@ _LOCATOR, _LOCATOR_BYTES = b"PK\x06\x07", 20
 _END_64, _END_64_BYTES = b"PK\x06\x06", 56
 _MAX_COMMENT_BYTES = 2**16
 
-_ENCRYPTED = 1  # bit 0 of a member's flags
+_ENCRYPTED = 1  # bit 0 of the flags of a member
 
-_DAMAGE = (
+_CORRUPT = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -50,19 +50,19 @@ _DAMAGE = (
 
 
 def members(path: Path) -> list[InputFile]:
-    """The files within a zip archive, by name; folders and links are left out.
+    """The files in a zip archive, sorted by name; folders and links are skipped.
 
     Raises:
-        ScanError: The archive is damaged, encrypted, or larger than any study.
+        ScanError: The archive is corrupt, encrypted, or larger than any study.
     """
     _check_directory(path)
     try:
-        # Open as long as an entry of it is in use: its list of members is long to read.
+        # Stays open while one of its members is in use: reading the list of members again would be slow.
         archive = zipfile.ZipFile(path)
-    except _DAMAGE as error:
-        raise _damaged() from error
+    except _CORRUPT as error:
+        raise _corrupt_archive() from error
     infos = [info for info in archive.infolist() if _is_file(info)]
-    _check(infos)
+    _check_members(infos)
     infos.sort(key=lambda info: (info.filename, info.header_offset))
     return [
         InputFile(info.filename, info.file_size, partial(_open, archive, info)) for info in infos
@@ -73,36 +73,37 @@ def _is_file(info: zipfile.ZipInfo) -> bool:
     return not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16)
 
 
-def _check(infos: list[zipfile.ZipInfo]) -> None:
-    """Nothing is encrypted, and no size is beyond reason."""
+def _check_members(infos: list[zipfile.ZipInfo]) -> None:
+    """Refuse encrypted members and implausible sizes."""
     if len(infos) > MAX_FILES:
-        raise too_many(MAX_FILES)
+        raise too_many_files()
     if any(info.flag_bits & _ENCRYPTED for info in infos):
         raise ScanError(
-            "the zip archive is encrypted; expected one without a password. Unpack it and give the folder."
+            "the zip archive is encrypted; expected an archive without a password. "
+            "Extract it and pass the folder."
         )
     total = sum(info.file_size for info in infos)
-    packed = sum(info.compress_size for info in infos)
+    compressed = sum(info.compress_size for info in infos)
     large = max((info.file_size for info in infos), default=0) > _MAX_MEMBER_BYTES
-    bomb = total > _HARMLESS_BYTES and total > _MAX_RATIO * max(packed, 1)
+    bomb = total > _HARMLESS_BYTES and total > _MAX_RATIO * max(compressed, 1)
     if large or bomb or total > _MAX_TOTAL_BYTES:
         raise ScanError(
-            f"the zip archive claims {total / 1e9:.1f} GB in {packed / 1e6:.1f} MB; expected the files of "
-            "one study. If that is right, unpack it and give the folder."
+            f"the zip archive declares {total / 1e9:.1f} GB in {compressed / 1e6:.1f} MB; expected the files of "
+            "one study. If the size is correct, extract the archive and pass the folder."
         )
 
 
 def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
-    """A member in memory; never more of it than the archive claims."""
+    """A member in memory, never more bytes than declared."""
     try:
         with archive.open(info) as member:
             return io.BytesIO(member.read(info.file_size))
-    except _DAMAGE as error:
-        raise _damaged() from error
+    except _CORRUPT as error:
+        raise _corrupt_archive() from error
 
 
 def _check_directory(path: Path) -> None:
-    """The list of members is no longer than that of a study: it is read whole when the archive is opened."""
+    """Refuse a list of members longer than that of a study: opening the archive reads it into memory."""
     with path.open("rb") as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(max(0, size - _END_BYTES - _MAX_COMMENT_BYTES))
@@ -111,7 +112,7 @@ def _check_directory(path: Path) -> None:
         if not (tail[at:].startswith(_END) and tail.endswith(b"\0\0")):
             at = tail.rfind(_END)
         if at < 0 or len(tail) - at < _END_BYTES:
-            raise _damaged()
+            raise _corrupt_archive()
         count, directory = struct.unpack_from("<HI", tail, at + 10)
         locator = tail[max(0, at - _LOCATOR_BYTES) : at]
         if locator.startswith(_LOCATOR) and len(locator) == _LOCATOR_BYTES:
@@ -120,11 +121,11 @@ def _check_directory(path: Path) -> None:
             if end.startswith(_END_64):
                 count, directory = struct.unpack_from("<QQ", end, 32)
     if count > MAX_FILES or directory > _MAX_DIRECTORY_BYTES:
-        raise too_many(MAX_FILES)
+        raise too_many_files()
 
 
-def _damaged() -> ScanError:
+def _corrupt_archive() -> ScanError:
     return ScanError(
-        "the zip archive is cut off or damaged, or packed in an unusual way; expected a complete one. "
-        "Copy it again, or unpack it and give the folder."
+        "the zip archive is truncated or corrupt, or uses an unsupported compression; expected a complete "
+        "archive. Copy it again, or extract it and pass the folder."
     )

@@ -1,8 +1,8 @@
-"""The outlines of a mask in one image, as polygons that every reader of RTSTRUCT understands.
+"""Outlines of a mask in one image, as polygons that all RTSTRUCT readers understand.
 
-A pixel is in the mask where its centre is; an outline runs midway between centres inside and outside, and
-cuts each corner of a pixel: it encloses half a pixel less than the pixels of a region without holes.
-A hole is joined with its outline by a channel of no width (DICOM PS3.3 C.8.8.6.3, the keyhole technique).
+A pixel belongs to the mask if its centre does. An outline runs midway between pixel centres inside and outside
+and cuts the corners of pixels, so it encloses half a pixel less than the pixels of a region without holes.
+Holes are connected to their outline by a channel of zero width (DICOM PS3.3 C.8.8.6.3, keyhole technique).
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from scipy.ndimage import label
 from scipy.spatial import KDTree
 from skimage import measure
 
-Polygon = npt.NDArray[
-    np.float64
-]  # [point, (row, column)], not closed: the first point is not repeated
+# [point, (row, column)], not closed: the first point is not repeated at the end
+Polygon = npt.NDArray[np.float64]
 
 
 def outlines(plane: npt.NDArray[Any]) -> list[Polygon]:
-    """One polygon for each region of pixels that share edges, its holes included.
+    """One polygon per region of edge-connected pixels, including its holes.
 
     Args:
         plane: The mask [row, column].
@@ -30,22 +29,23 @@ def outlines(plane: npt.NDArray[Any]) -> list[Polygon]:
     regions, count = label(inside)
     rings: list[list[Polygon]] = [[] for _ in range(count)]
     for ring in measure.find_contours(inside.astype(np.float32), 0.5):
-        # between a pixel inside and one outside: of the two, the one with a number
-        (row, column), up = ring[0], np.ceil(ring[0]).astype(int)
-        region = max(int(regions[int(row), int(column)]), int(regions[up[0], up[1]]))
-        rings[region - 1].append(_without_straight_points(ring[:-1]) - 1)
-    return [_joined(sorted(each, key=lambda ring: -abs(area(ring)))) for each in rings]
+        # The first point lies between a pixel inside and one outside; only the one inside has a label.
+        (row, column), above = ring[0], np.ceil(ring[0]).astype(int)
+        region = max(int(regions[int(row), int(column)]), int(regions[above[0], above[1]]))
+        rings[region - 1].append(_without_collinear_points(ring[:-1]) - 1)
+    return [_joined(sorted(each, key=lambda ring: -abs(signed_area(ring)))) for each in rings]
 
 
-def area(ring: Polygon) -> float:
-    """Area of a polygon in pixels, negative if its points run the other way (the shoelace formula)."""
+def signed_area(ring: Polygon) -> float:
+    """Area of a polygon in pixels; the sign depends on the direction of its points (shoelace formula)."""
     following = np.roll(ring, -1, axis=0)
     return float((ring[:, 0] * following[:, 1] - ring[:, 1] * following[:, 0]).sum() / 2)
 
 
 def _joined(rings: list[Polygon]) -> Polygon:
-    """The outer ring, which is the largest, and its holes as one polygon; the nearest hole comes first, so that
-    no channel crosses another hole.
+    """The outer ring (the largest, first in the list) and its holes as one polygon.
+
+    The nearest hole is connected first, so that no channel crosses another hole.
     """
     outline, holes = rings[0], rings[1:]
     while holes:
@@ -56,13 +56,13 @@ def _joined(rings: list[Polygon]) -> Polygon:
         at_hole = int(distances.argmin())
         at_outline = int(points[at_hole])
         hole = np.roll(holes.pop(number), -at_hole, axis=0)
-        around = [outline[: at_outline + 1], hole, hole[:1], outline[at_outline:]]
-        outline = np.concatenate(around)
+        parts = [outline[: at_outline + 1], hole, hole[:1], outline[at_outline:]]
+        outline = np.concatenate(parts)
     return outline
 
 
-def _without_straight_points(ring: Polygon) -> Polygon:
-    """The corners of a ring alone."""
+def _without_collinear_points(ring: Polygon) -> Polygon:
+    """The corners of a ring only."""
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
     turns = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
     return ring[np.abs(turns) > 1e-9]

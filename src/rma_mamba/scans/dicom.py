@@ -1,4 +1,4 @@
-"""DICOM slices become a volume: from a folder, an archive or one file; one series of any number.
+"""Reading of DICOM series: from the files of a study to one volume.
 
 Source: DICOM PS3.3 C.7.6.2 (Image Plane Module).
 """
@@ -16,39 +16,37 @@ import numpy.typing as npt
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import dicom_pixels
 from rma_mamba.scans.checks import plausibility_warnings
-from rma_mamba.scans.dicom_files import Files, read_files
-from rma_mamba.scans.dicom_image import PLACE, DicomImage, quiet
+from rma_mamba.scans.dicom_files import StudyFiles, read_files
+from rma_mamba.scans.dicom_image import PLANE_ELEMENTS, DicomImage
+from rma_mamba.scans.dicom_parsing import pydicom_messages_suppressed
 from rma_mamba.scans.dicom_series import (
-    SEGMENTED,
+    SUPPORTED_MODALITIES,
     Series,
     SeriesInfo,
-    choose,
-    describe,
-    group,
-    modalities,
+    group_by_series,
+    modality_counts,
 )
 from rma_mamba.scans.dicom_volumes import SeriesVolumes, split_volumes
 from rma_mamba.scans.input_files import InputFile
 from rma_mamba.scans.resampling import resample_slices
-from rma_mamba.scans.slice_grid import MAX_MISSING_FRACTION, SliceGrid, check_consistent, fit_grid
+from rma_mamba.scans.series_selection import describe, select
+from rma_mamba.scans.slice_grid import MAX_MISSING_FRACTION, SliceGrid, fit_grid
+from rma_mamba.scans.slice_planes import check_consistent
 from rma_mamba.source_images import SourceImage, SourceImages
 from rma_mamba.volume import Geometry, Modality, Volume
 
-# What all slices of one scan share; a slice that lacks it while others have it is from elsewhere.
-_ONE_OF_EACH = {"FrameOfReferenceUID": "frames of reference"}
-
-# What lies beside a slice that had to be moved: air in CT, no signal in MR.
+# Value of voxels outside a slice that was shifted: air in CT, no signal in MR.
 _AIR_HU, _NO_SIGNAL = -1024.0, 0.0
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is to be read of a study, and how.
+    """What to read of a study, and how.
 
     Args:
-        series: Number in the list of series, or UID; None: the best.
-        frame: Number of the volume of a 4-D series, from 1; None: there is one.
-        strict: Refuse slices that would have to be repaired, and damaged files.
+        series: Number in the list of series, or UID; None: the best series.
+        volume: Number of the volume in a multi-volume series, counted from 1; None if there is one.
+        strict: Raise an error for irregular slices and corrupt files instead of correcting or skipping them.
     """
 
     series: int | str | None = None
@@ -56,150 +54,151 @@ class Selection:
     strict: bool = False
 
 
-def read(entries: Sequence[InputFile], choice: Selection | None = None) -> Volume:
-    """Read one volume of one series of CT or MR slices.
+def read(files: Sequence[InputFile], selection: Selection | None = None) -> Volume:
+    """Read one volume of one CT or MR series.
 
-    Files that are not DICOM are passed over; localizers, segmentations, reports and the like, and a few
-    damaged files too, with a warning. CT comes in HU. Axes are (i column, j row, k slice along the slices' normal).
+    Files that are not DICOM are ignored; localizers, segmentations, reports and a few corrupt files are skipped
+    with a warning. CT values are HU. Axes are i columns, j rows, k slices along their normal.
 
     Raises:
-        ScanError: There is no series that can be chosen, or it is not one complete, decodable stack.
-        GridError: The slices' directions or spacing are impossible.
-        ConfigError: There is no such series or frame.
+        ScanError: No series can be selected, or the series is not one complete stack that can be decoded.
+        GridError: The orientation or the spacing of the slices is invalid.
+        ConfigError: The requested series or volume does not exist.
     """
-    choice = choice or Selection()
-    with quiet():
-        files = read_files(entries, strict=choice.strict)
+    selection = selection or Selection()
+    with pydicom_messages_suppressed():
+        study = read_files(files, strict=selection.strict)
         try:
-            return _volume(files, choice)
-        except dicom_pixels.DamagedPixelsError:
-            sound = files if choice.strict else _decodable(files, choice)
-            if len(sound.images) == len(files.images):
+            return _volume(study, selection)
+        except dicom_pixels.CorruptPixelsError:
+            intact = study if selection.strict else _without_corrupt_pixels(study, selection)
+            if len(intact.images) == len(study.images):
                 raise
-            return _volume(sound, choice)
+            return _volume(intact, selection)
 
 
-def _volume(files: Files, choice: Selection) -> Volume:
-    slices, found, notes = _stacked(files, choice)
-    source = _source(slices, found)
-    values, repairs = _values(slices, source, found.geometry.shape)
-    name = slices[0].modality
-    modality = cast("Modality", name) if name in ("CT", "MR") else None
-    notes = (*notes, *found.repairs, *repairs, *plausibility_warnings(values, found.geometry))
-    return Volume(values, found.geometry, modality, warnings=notes, source_images=source)
-
-
-def _decodable(files: Files, choice: Selection) -> Files:
-    """The files without slices whose header is there and whose pixels are not; all, if these are too many."""
-    slices = choose(group(files.images), choice.series)[0].slices
-    bad = dicom_pixels.undecodable(slices)
-    if len(bad) > MAX_MISSING_FRACTION * (len(slices) - len(bad)):
-        return files
-    lost = {id(image) for image in bad}
-    sound = [image for image in files.images if id(image) not in lost]
-    return Files(sound, files.strangers, files.damaged + len(bad))
-
-
-def read_geometry(entries: Sequence[InputFile], choice: Selection | None = None) -> Geometry:
-    """The grid of the volume that `read` would return; pixels are not read.
+def read_geometry(files: Sequence[InputFile], selection: Selection | None = None) -> Geometry:
+    """The geometry of the volume that `read` would return, from the headers only.
 
     Raises:
-        ScanError, GridError, ConfigError: As of `read`, but for what only the pixels show.
+        ScanError, GridError, ConfigError: As for `read`, except for errors in the pixel data.
     """
-    with quiet():
-        choice = choice or Selection()
-        return _stacked(read_files(entries, strict=choice.strict), choice)[1].geometry
+    with pydicom_messages_suppressed():
+        selection = selection or Selection()
+        return _sorted_slices(read_files(files, strict=selection.strict), selection)[1].geometry
 
 
-def slice_paths(entries: Sequence[InputFile]) -> list[Path]:
+def slice_paths(files: Sequence[InputFile]) -> list[Path]:
     """The file of each slice k of the volume that `read` would return.
 
     Raises:
-        ScanError, GridError: As of `read` if strict, but for what only the pixels show.
+        ScanError, GridError: As for strict reading, except for errors in the pixel data.
     """
-    with quiet():
-        slices = _stacked(read_files(entries, strict=True), Selection(strict=True))[0]
-    return [image.entry.path for image in slices if image.entry.path is not None]
+    with pydicom_messages_suppressed():
+        slices = _sorted_slices(read_files(files, strict=True), Selection(strict=True))[0]
+    return [image.file.path for image in slices if image.file.path is not None]
 
 
-def list_series(entries: Sequence[InputFile]) -> list[SeriesInfo]:
-    """All series among the files, with the one that `read` would choose.
+def list_series(files: Sequence[InputFile]) -> list[SeriesInfo]:
+    """All series among the files; the one that `read` selects by default is marked.
 
     Raises:
         ScanError: There are no DICOM files.
     """
-    with quiet():
-        return describe(group(read_files(entries).images))
+    with pydicom_messages_suppressed():
+        return describe(group_by_series(read_files(files).images))
 
 
-def count_volumes(entries: Sequence[InputFile], series: int | str | None = None) -> int:
-    """Number of volumes in the series that `read` would choose.
+def count_volumes(files: Sequence[InputFile], series: int | str | None = None) -> int:
+    """Number of volumes in the series that `read` would select.
 
     Raises:
-        ScanError, GridError, ConfigError: As of `read`.
+        ScanError, GridError, ConfigError: As for `read`.
     """
-    with quiet():
-        images = read_files(entries).images
-        return len(_frames(choose(group(images), series)[0]).volumes)
+    with pydicom_messages_suppressed():
+        images = read_files(files).images
+        return len(_volumes(select(group_by_series(images), series)[0]).volumes)
 
 
-def _stacked(
-    files: Files, choice: Selection
+def _volume(study: StudyFiles, selection: Selection) -> Volume:
+    slices, grid, warnings = _sorted_slices(study, selection)
+    source_images = _source_images(slices, grid)
+    values, repairs = _values(slices, source_images, grid.geometry.shape)
+    modality = cast("Modality", slices[0].modality) if slices[0].modality in ("CT", "MR") else None
+    plausibility = plausibility_warnings(values, grid.geometry)
+    warnings = (*warnings, *grid.repairs, *repairs, *plausibility)
+    return Volume(values, grid.geometry, modality, None, warnings, source_images)
+
+
+def _without_corrupt_pixels(study: StudyFiles, selection: Selection) -> StudyFiles:
+    """The files without slices that cannot be decoded; unchanged if these are too many."""
+    slices = select(group_by_series(study.images), selection.series)[0].slices
+    corrupt = dicom_pixels.undecodable(slices)
+    if len(corrupt) > MAX_MISSING_FRACTION * (len(slices) - len(corrupt)):
+        return study
+    dropped = {id(image) for image in corrupt}
+    intact = [image for image in study.images if id(image) not in dropped]
+    return StudyFiles(intact, study.non_dicom, study.corrupt + len(corrupt))
+
+
+def _sorted_slices(
+    study: StudyFiles, selection: Selection
 ) -> tuple[list[DicomImage], SliceGrid, tuple[str, ...]]:
-    """The slices of one volume in order, their grid, and what was passed over."""
-    series, chosen = choose(group(files.images), choice.series)
-    notes = (*files.notes, *chosen)
-    volumes = _frames(series)
-    slices = volumes.pick(choice.volume)
-    found = fit_grid([image.plane for image in slices], strict=choice.strict, also=volumes.faults)
-    slices = [slices[index] for index in found.order]
-    if len(slices) == 1:
-        notes = (*notes, "The scan is a single slice: volume and mask are of this slice alone.")
-    return slices, found, (*notes, *volumes.repairs)
+    """The sorted slices of one volume, their grid, and warnings about the selection and skipped files."""
+    series, selected = select(group_by_series(study.images), selection.series)
+    volumes = _volumes(series)
+    slices = volumes.select(selection.volume)
+    planes = [image.plane for image in slices]
+    grid = fit_grid(planes, strict=selection.strict, problems=volumes.problems)
+    slices = [slices[index] for index in grid.order]
+    single = (
+        ("The scan is a single slice: volume and mask are those of this slice.",)
+        if len(slices) == 1
+        else ()
+    )
+    return slices, grid, (*study.warnings, *selected, *single, *volumes.repairs)
 
 
-def _frames(series: Series) -> SeriesVolumes:
-    """The volumes of a series, after a check of each slice by itself."""
+def _volumes(series: Series) -> SeriesVolumes:
+    """The volumes of a series, after all slices have been checked."""
     slices = series.slices
     _check_series(series)
     _check_slices(slices)
     check_consistent([image.plane for image in slices])
-    return split_volumes(slices, dicom_pixels.digester())
+    return split_volumes(slices, dicom_pixels.pixel_hasher())
 
 
 def _check_series(series: Series) -> None:
-    """It has slices, of one kind, and it is CT or MR."""
+    """Check that there are slices of one modality, CT or MR, in one frame of reference."""
     slices = series.slices
-    found = modalities(slices or series.images)
+    counts = modality_counts(slices or series.images)
     if not slices:
         raise ScanError(
-            f"the series holds no slices of a scan ({found}); expected CT or MR slices. "
-            "List the series with `rma-mamba series` and choose another one."
+            f"the series contains no slices of a scan ({counts}); expected CT or MR slices. "
+            "List the series with `rma-mamba series` and select another one."
         )
-    kinds = {image.modality for image in slices}
-    counts = {
-        name: len({image.text(keyword) for image in slices})
-        for keyword, name in _ONE_OF_EACH.items()
-    }
-    many = next((name for name, count in counts.items() if count > 1), None)
-    if many or len(kinds) > 1:
-        count = f"{counts[many]} {many}" if many else "several modalities"
+    found = {image.modality for image in slices}
+    # a slice without FrameOfReferenceUID among slices with one belongs to another scan
+    references = len({image.text("FrameOfReferenceUID") for image in slices})
+    if references > 1 or len(found) > 1:
+        several = f"{references} frames of reference" if references > 1 else "several modalities"
         raise ScanError(
-            f"the series holds {count} (slices: {found}); expected one. "
-            "Put the slices to be segmented into a folder of their own."
+            f"the series contains {several} (slices: {counts}); expected one. "
+            "Put the slices to be segmented into a separate folder."
         )
-    if not kinds <= SEGMENTED:
+    if not found <= SUPPORTED_MODALITIES:
         raise ScanError(
-            f"the series is of another kind (slices: {found}); expected CT or MR. Give a CT or MR series."
+            f"the modality of the series is not supported (slices: {counts}); expected CT or MR. "
+            "Pass a CT or MR series."
         )
 
 
 def _check_slices(slices: Sequence[DicomImage]) -> None:
-    """Every slice is one grey image with a place in the patient, in an encoding that can be read."""
+    """Check that every slice is one greyscale image with a position and a supported transfer syntax."""
     if any(image.frame is None and image.integer("NumberOfFrames") > 1 for image in slices):
         raise ScanError(
-            "the series is a multi-frame object that does not place its frames; expected one file for each "
-            "slice, or an enhanced object. Export it as classic DICOM or convert it to NIfTI."
+            "the series is a multi-frame object without a position for each frame; expected one file per "
+            "slice, or an enhanced object. Export it as single-frame DICOM or convert it to NIfTI."
         )
     if any(
         image.integer("SamplesPerPixel") > 1
@@ -207,47 +206,44 @@ def _check_slices(slices: Sequence[DicomImage]) -> None:
         for image in slices
     ):
         raise ScanError(
-            "the slices are colour pictures; expected grey values. Give the original CT or MR series."
+            "the slices are colour images; expected greyscale. Pass the original CT or MR series."
         )
-    for keyword, count in PLACE.items():
-        lacking = sum(image.numbers(keyword, count) is None for image in slices)
-        if lacking:
+    for keyword, count in PLANE_ELEMENTS.items():
+        missing = sum(image.numbers(keyword, count) is None for image in slices)
+        if missing:
             raise ScanError(
-                f"{lacking} of {len(slices)} slices have no valid {keyword}; expected it in each. "
-                "Export the series again from its source."
+                f"{missing} of {len(slices)} slices have no valid {keyword}; expected it in each slice. "
+                "Export the series again from the source system."
             )
-    dicom_pixels.check_encodings(slices)
+    dicom_pixels.check_transfer_syntaxes(slices)
 
 
-def _source(slices: Sequence[DicomImage], found: SliceGrid) -> SourceImages:
+def _source_images(slices: Sequence[DicomImage], grid: SliceGrid) -> SourceImages:
     rows, columns = slices[0].plane.size
-    return SourceImages(
-        tuple(
-            SourceImage(
-                image.text("SOPInstanceUID"),
-                image.frame,
-                cast("tuple[float, float, float]", image.place),
-                image.entry.open,
-            )
-            for image in slices
-        ),
-        (columns, rows),
-        found.offsets,
+    images = tuple(
+        SourceImage(
+            image.text("SOPInstanceUID"),
+            image.frame,
+            cast("tuple[float, float, float]", image.position),
+            image.file.open,
+        )
+        for image in slices
     )
+    return SourceImages(images, (columns, rows), grid.offsets)
 
 
 def _values(
-    slices: Sequence[DicomImage], source: SourceImages, shape: tuple[int, int, int]
+    slices: Sequence[DicomImage], images: SourceImages, shape: tuple[int, int, int]
 ) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    """Values [i, j, k] of sorted slices on their grid, with a sentence on what was repaired."""
-    notes: dict[str, None] = {}
-    slabs = dicom_pixels.slabs(slices, notes)
-    if not source.is_regular:
+    """Values [i, j, k] of sorted slices on their grid, and warnings about corrections."""
+    warnings: dict[str, None] = {}
+    rescaled = dicom_pixels.rescaled_slices(slices, warnings)
+    if not images.is_regular:
         fill = _AIR_HU if slices[0].modality == "CT" else _NO_SIGNAL
-        return resample_slices(slabs, source, shape, fill), tuple(notes)
-    held = list(slabs)
-    dtype = np.result_type(*{slab.dtype for slab in held})
-    values = np.empty(shape, dtype, order="F")
-    for k in reversed(range(len(held))):
-        values[:, :, k] = held.pop()  # frees each slab, so that the scan is in memory once
-    return values, tuple(notes)
+        return resample_slices(rescaled, images, shape, fill), tuple(warnings)
+    decoded = list(rescaled)
+    dtype = np.result_type(*{values.dtype for values in decoded})
+    volume = np.empty(shape, dtype, order="F")
+    for k in reversed(range(len(decoded))):
+        volume[:, :, k] = decoded.pop()  # free each slice, so that the scan is in memory only once
+    return volume, tuple(warnings)

@@ -1,102 +1,105 @@
-"""Which of the files of a study are DICOM, and what is to be said of those that are not, or are damaged."""
+"""Selection of the DICOM images among the files of a study, with warnings about all other files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rma_mamba.conventions import DICOM_SUFFIXES
 from rma_mamba.errors import ScanError
-from rma_mamba.scans.dicom_image import DicomImage, frames_of, open_image
+from rma_mamba.scans.dicom_image import DicomImage
+from rma_mamba.scans.dicom_parsing import parse_file, split_frames
 from rma_mamba.scans.input_files import InputFile
 from rma_mamba.scans.slice_grid import MAX_MISSING_FRACTION
 
-_SUFFIXES = (".dcm", ".dicom", ".ima")
-
 
 @dataclass(frozen=True)
-class Files:
+class StudyFiles:
     """The files of a study.
 
     Args:
-        images: The DICOM files, of enhanced objects the frames.
-        strangers: How many files that may have been slices are no DICOM.
-        damaged: How many DICOM files, or frames of one, cannot be read.
+        images: The DICOM files; multi-frame objects as separate frames.
+        non_dicom: Number of files without suffix that are not DICOM: they could be slices.
+        corrupt: Number of DICOM files or frames that cannot be read.
     """
 
     images: list[DicomImage]
-    strangers: int
-    damaged: int
+    non_dicom: int
+    corrupt: int
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """A sentence for each kind of files that were passed over."""
-        others = {image.entry.name for image in self.images if not image.is_slice}
-        return (*_strange(self.strangers), *_damage(self.damaged), *_ignored(len(others)))
+    def warnings(self) -> tuple[str, ...]:
+        """One warning for each type of skipped files."""
+        non_slices = len({image.file.name for image in self.images if not image.is_slice})
+        return (
+            *_non_dicom_warning(self.non_dicom),
+            *_corrupt_warning(self.corrupt),
+            *_non_slice_warning(non_slices),
+        )
 
 
-def read_files(entries: Sequence[InputFile], *, strict: bool = False) -> Files:
-    """Tell the DICOM images among files.
+def read_files(files: Sequence[InputFile], *, strict: bool = False) -> StudyFiles:
+    """Read the headers of all DICOM files.
 
     Args:
-        entries: All files.
-        strict: Refuse damaged files, instead of passing over a few of them.
+        files: All files of the study.
+        strict: Raise an error for corrupt files instead of skipping a few of them.
 
     Raises:
-        ScanError: There are no images, or damaged files, if strict; else more of them than half of the images.
+        ScanError: There are no images; or corrupt files: any, if strict, else more than half as many as images.
     """
-    found: list[DicomImage] = []
-    damaged, strangers = 0, 0
-    for entry in entries:
-        image, is_dicom = open_image(entry)
-        directory = entry.base == "DICOMDIR"
-        # an empty file, or one named as slices are: a slice at the end of a series would be lost unseen
-        is_dicom |= entry.suffix in _SUFFIXES
-        strangers += not is_dicom and entry.suffix == "" and not directory
+    images: list[DicomImage] = []
+    corrupt, non_dicom = 0, 0
+    for file in files:
+        image, is_dicom = parse_file(file)
+        is_directory = file.base_name == "DICOMDIR"
+        # An empty file may be DICOM by its name only; ignoring it could drop the last slice of a series.
+        is_dicom |= file.suffix in DICOM_SUFFIXES
+        non_dicom += not is_dicom and file.suffix == "" and not is_directory
         try:
-            found += frames_of(image) if image and image.is_slice else [image] if image else []
+            images += split_frames(image) if image and image.is_slice else [image] if image else []
         except MemoryError:
             raise
-        except Exception:  # functional groups that are damaged raise exceptions of any type
+        except Exception:  # corrupt functional groups raise exceptions of any type
             image = None
-        damaged += is_dicom and image is None and not directory
-    if damaged and (strict or damaged > MAX_MISSING_FRACTION * len(found)):
-        files = "DICOM file" if damaged == 1 else "DICOM files"
+        corrupt += is_dicom and image is None and not is_directory
+    if corrupt and (strict or corrupt > MAX_MISSING_FRACTION * len(images)):
         raise ScanError(
-            f"{damaged} {files} of the scan cannot be read (cut off or damaged); expected a complete "
-            "series. Export or copy the whole series again."
+            f"{corrupt} DICOM {'file is' if corrupt == 1 else 'files are'} truncated or corrupt; expected a "
+            "complete series. Export or copy the whole series again."
         )
-    if not found:
-        what = "there are no DICOM images" if entries else "the folder is empty"
+    if not images:
+        problem = "there are no DICOM images" if files else "the folder is empty"
         raise ScanError(
-            f"{what}; expected the files of a DICOM series. "
-            "Give the folder, the zip archive or the file of the scan itself."
+            f"{problem}; expected the files of a DICOM series. "
+            "Pass the folder, the zip archive or the file of the scan."
         )
-    return Files(found, strangers, damaged)
+    return StudyFiles(images, non_dicom, corrupt)
 
 
-def _damage(count: int) -> tuple[str, ...]:
+def _corrupt_warning(count: int) -> tuple[str, ...]:
     if not count:
         return ()
-    found = "1 DICOM image is" if count == 1 else f"{count} DICOM images are"
-    were = "it was" if count == 1 else "they were"
+    subject = "1 DICOM image is" if count == 1 else f"{count} DICOM images are"
+    was = "it was" if count == 1 else "they were"
     return (
-        f"{found} cut off or damaged: {were} passed over, and the mask may lack slices at the ends.",
+        f"{subject} truncated or corrupt: {was} skipped, and slices may be missing at the ends of the mask.",
     )
 
 
-def _strange(count: int) -> tuple[str, ...]:
+def _non_dicom_warning(count: int) -> tuple[str, ...]:
     if not count:
         return ()
-    found = "1 file without ending is" if count == 1 else f"{count} files without ending are"
-    return (f"{found} no DICOM: if it was a slice, the mask is not complete.",)
+    subject = "1 file without suffix is" if count == 1 else f"{count} files without suffix are"
+    return (f"{subject} not DICOM: if it was a slice, the mask is incomplete.",)
 
 
-def _ignored(count: int) -> tuple[str, ...]:
+def _non_slice_warning(count: int) -> tuple[str, ...]:
     if not count:
         return ()
-    found = (
-        "1 DICOM file that is no slice was"
+    subject = (
+        "1 DICOM file that is not a slice was"
         if count == 1
-        else f"{count} DICOM files that are no slices were"
+        else f"{count} DICOM files that are not slices were"
     )
-    return (f"{found} passed over (localizers, reports, masks).",)
+    return (f"{subject} skipped (localizers, reports, segmentations).",)

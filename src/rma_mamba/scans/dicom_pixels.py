@@ -1,6 +1,6 @@
-"""The grey values of DICOM slices: decoded, in HU or the scanner's unit, lean.
+"""Pixel data of DICOM slices: decoded, rescaled to HU or scanner units, in compact data types.
 
-Source: DICOM PS3.3 C.11.1 (Modality LUT), C.7.6.3 (Image Pixel); PS3.5 section 8 and annex A (encodings).
+Source: DICOM PS3.3 C.11.1 (Modality LUT), C.7.6.3 (Image Pixel); PS3.5 section 8 and annex A (transfer syntaxes).
 """
 
 from __future__ import annotations
@@ -27,69 +27,73 @@ from pydicom.uid import (
 
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import jpeg_lossless
-from rma_mamba.scans.dicom_image import DicomImage, check_inflated
+from rma_mamba.scans.dicom_image import DicomImage
+from rma_mamba.scans.dicom_parsing import check_deflated_size
 from rma_mamba.scans.dtypes import compact_values
 
-# Which of the installed libraries decodes what: the same one wherever others are installed as well.
+# One fixed decoder per transfer syntax, so that results do not depend on what else is installed.
 _DECODERS = {
     **dict.fromkeys((JPEGBaseline8Bit, JPEGExtended12Bit, *JPEG2000TransferSyntaxes), "pillow"),
     **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
     **dict.fromkeys((JPEGLossless, JPEGLosslessSV1), "gdcm"),
 }
 
-INVERTED = "The slices are stored with dark and bright exchanged: they were inverted."
+INVERTED = "The slices are stored with inverted grey levels (MONOCHROME1): they were inverted."
 
 
-class DamagedPixelsError(ScanError):
-    """The pixels of an image are missing, cut off or damaged."""
+class CorruptPixelsError(ScanError):
+    """The pixel data of an image are missing, truncated or corrupt."""
 
 
-def check_encodings(images: Sequence[DicomImage]) -> None:
-    """Every image is in an encoding that can be decoded here.
+def check_transfer_syntaxes(images: Sequence[DicomImage]) -> None:
+    """Check that all images can be decoded with the installed libraries.
 
     Raises:
-        ScanError: One is not.
+        ScanError: A transfer syntax is not supported.
     """
     for syntax, bits in sorted({(image.syntax, image.integer("BitsStored")) for image in images}):
         if not _can_decode(syntax, bits):
             raise ScanError(
-                f"the slices are compressed as {_name(syntax)}, which cannot be decoded here; expected an "
-                "encoding that can. Export the series uncompressed (Explicit VR Little Endian)."
+                f"the slices are compressed as {_name(syntax)}, which is not supported; expected a supported "
+                "transfer syntax. Export the series uncompressed (Explicit VR Little Endian)."
             )
 
 
-def slabs(images: Sequence[DicomImage], notes: dict[str, None]) -> Iterator[npt.NDArray[Any]]:
-    """Rescaled values [column, row] of each image, decoded when it is asked for.
+def rescaled_slices(
+    images: Sequence[DicomImage], warnings: dict[str, None]
+) -> Iterator[npt.NDArray[Any]]:
+    """Rescaled values [column, row] of each image, decoded one after the other.
 
     Args:
-        images: Slices of CT or MR.
-        notes: Receives a sentence on everything that is repaired.
+        images: CT or MR slices.
+        warnings: Receives a warning for every correction.
 
     Raises:
-        DamagedPixelsError: An image cannot be decoded.
-        ScanError: Its values cannot be told.
+        CorruptPixelsError: An image cannot be decoded.
+        ScanError: The rescale slope is invalid.
     """
-    notes.update(dict.fromkeys(_unscaled(images)))
-    reader = _Reader()
+    warnings.update(dict.fromkeys(_missing_intercept_warning(images)))
+    decoder = _Decoder()
     for image in images:
-        pixels = reader.pixels(image)
-        # Only how it is shown: in CT the rescaled value is the HU all the same (PS3.3 C.7.6.3.1.2). MR has
-        # no unit, and is taken as a screen shows it.
+        pixels = decoder.pixels(image)
+        # MONOCHROME1 concerns the display only: in CT the rescaled values are HU regardless (PS3.3 C.7.6.3.1.2).
+        # MR intensities have no unit and are read as displayed.
         inverted = image.text("PhotometricInterpretation") == "MONOCHROME1"
         if inverted and image.modality != "CT":
-            notes[INVERTED] = None
+            warnings[INVERTED] = None
             signed = image.integer("PixelRepresentation") == 1
             top = -1 if signed else 2 ** image.integer("BitsStored") - 1
             pixels = top - pixels.astype(np.int64)
-        slab, repairs = compact_values(pixels.T[:, :, None], *_rescale(image))
-        notes.update(dict.fromkeys(repairs))
-        yield slab[:, :, 0]
+        values, repairs = compact_values(pixels.T[:, :, None], *_rescale(image))
+        warnings.update(dict.fromkeys(repairs))
+        yield values[:, :, 0]
 
 
-def _unscaled(images: Sequence[DicomImage]) -> list[str]:
-    lacking = sum(image.numbers("RescaleIntercept") is None for image in images)
-    if lacking and images[0].modality == "CT":
-        return [f"{lacking} slices have no rescale intercept: their values may not be HU."]
+def _missing_intercept_warning(images: Sequence[DicomImage]) -> list[str]:
+    missing = sum(image.numbers("RescaleIntercept") is None for image in images)
+    if missing and images[0].modality == "CT":
+        slices = "slice has" if missing == 1 else "slices have"
+        return [f"{missing} {slices} no rescale intercept: the values may not be HU."]
     return []
 
 
@@ -98,34 +102,34 @@ def _rescale(image: DicomImage) -> tuple[float, float]:
     (intercept,) = image.numbers("RescaleIntercept") or (0.0,)
     if slope == 0 or (image.numbers("RescaleSlope") is None and image.text("RescaleSlope")):
         raise ScanError(
-            "a slice has a RescaleSlope of 0, or one that is no sensible number; expected a number that keeps "
-            "its values apart. Export the series again from its source."
+            "RescaleSlope of a slice is 0 or invalid; expected a finite number other than 0. "
+            "Export the series again from the source system."
         )
     return slope, intercept
 
 
 def undecodable(images: Sequence[DicomImage]) -> list[DicomImage]:
-    """The images whose pixels are missing, cut off or damaged; all are decoded to see it."""
-    reader, found = _Reader(), []
+    """The images whose pixel data are missing, truncated or corrupt; all images are decoded to find them."""
+    decoder, corrupt = _Decoder(), []
     for image in images:
         try:
-            reader.pixels(image)
-        except DamagedPixelsError:
-            found.append(image)
-    return found
+            decoder.pixels(image)
+        except CorruptPixelsError:
+            corrupt.append(image)
+    return corrupt
 
 
-def digester() -> Callable[[DicomImage], bytes]:
-    """A function that gives a hash of an image's stored pixels, to find copies.
+def pixel_hasher() -> Callable[[DicomImage], bytes]:
+    """A function that computes a hash of the stored pixels of an image, to find duplicates.
 
-    It raises DamagedPixelsError where an image cannot be decoded.
+    It raises CorruptPixelsError if the image cannot be decoded.
     """
-    reader = _Reader()
-    return lambda image: hashlib.sha256(reader.pixels(image).tobytes()).digest()
+    decoder = _Decoder()
+    return lambda image: hashlib.sha256(decoder.pixels(image).tobytes()).digest()
 
 
-class _Reader:
-    """Decodes images; a multi-frame file is read once for all of its frames in a row."""
+class _Decoder:
+    """Decodes images; a multi-frame file is read once for consecutive frames."""
 
     def __init__(self) -> None:
         self._name: str | None = None
@@ -138,40 +142,40 @@ class _Reader:
             dataset = self._read(image)
             index = None if image.frame is None else image.frame - 1
             if image.syntax in (JPEGLossless, JPEGLosslessSV1):
-                _check_stream(dataset, index or 0, size)
-            decoder = _DECODERS.get(image.syntax, "")
-            pixels = pixel_array(dataset, index=index, decoding_plugin=decoder)
+                _check_jpeg_lossless(dataset, index or 0, size)
+            plugin = _DECODERS.get(image.syntax, "")
+            pixels = pixel_array(dataset, index=index, decoding_plugin=plugin)
             if pixels.shape != size:
                 raise ValueError
         except (MemoryError, OSError):
             raise
         except Exception as error:  # pydicom and its decoders raise exceptions of any type
-            raise DamagedPixelsError(
-                f"the pixel data of a slice are missing, cut off or damaged ({_name(image.syntax)}); expected "
-                f"{size[0]} x {size[1]} grey values. Export or copy the whole series again."
+            raise CorruptPixelsError(
+                f"the pixel data of a slice are missing, truncated or corrupt ({_name(image.syntax)}); expected "
+                f"{size[0]} x {size[1]} grey levels. Export or copy the whole series again."
             ) from error
         return pixels.astype(pixels.dtype.newbyteorder("="))
 
     def _read(self, image: DicomImage) -> pydicom.Dataset:
-        if self._dataset is None or image.frame is None or self._name != image.entry.name:
-            with image.entry.open() as stream:
-                check_inflated(stream)
+        if self._dataset is None or image.frame is None or self._name != image.file.name:
+            with image.file.open() as stream:
+                check_deflated_size(stream)
                 self._dataset = pydicom.dcmread(stream, force=True)
             self._dataset.file_meta.TransferSyntaxUID = image.syntax
-            self._name = image.entry.name
+            self._name = image.file.name
         return self._dataset
 
 
-def _check_stream(dataset: pydicom.Dataset, index: int, size: tuple[int, int]) -> None:
-    """Keep damaged streams from a decoder that does not survive them."""
+def _check_jpeg_lossless(dataset: pydicom.Dataset, index: int, size: tuple[int, int]) -> None:
+    """Keep corrupt streams from a decoder that would abort the process."""
     count = int(dataset.get("NumberOfFrames") or 1)
     stream = get_frame(dataset.PixelData, index, number_of_frames=count)
     jpeg_lossless.check(stream, size, dataset.BitsAllocated)
 
 
 def _name(syntax: UID) -> str:
-    """The encoding in words; damaged bytes are not shown."""
-    return syntax.name if syntax.is_valid else "an unknown encoding"
+    """Name of a transfer syntax, without quoting corrupt bytes."""
+    return syntax.name if syntax.is_valid else "an unknown transfer syntax"
 
 
 def _can_decode(syntax: UID, bits_stored: int) -> bool:

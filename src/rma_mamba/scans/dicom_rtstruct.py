@@ -1,4 +1,4 @@
-"""A mask as contours in a DICOM RT Structure Set, for radiotherapy planning and viewers that draw outlines.
+"""A mask as contours in a DICOM RT Structure Set, for radiotherapy planning systems and viewers.
 
 Source: DICOM PS3.3 A.19 (RT Structure Set IOD), C.8.8.5, C.8.8.6 and C.8.8.8.
 """
@@ -11,46 +11,49 @@ from pathlib import Path
 import highdicom as hd
 import numpy as np
 import numpy.typing as npt
-import pydicom
 from pydicom import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 from pydicom.valuerep import format_number_as_ds
 
-from rma_mamba.conventions import LIVER_RGB
-from rma_mamba.scans import dicom_objects
-from rma_mamba.scans.checks import require_source_images
+from rma_mamba.conventions import LIVER_RGB, SOFTWARE_NAME
 from rma_mamba.scans.contours import outlines
-from rma_mamba.scans.dicom_objects import ANATOMY, LIVER, NAME, SERIES_NUMBERS
+from rma_mamba.scans.dicom_objects import (
+    ANATOMICAL_STRUCTURE,
+    LIVER,
+    SERIES_NUMBERS,
+    derived_object,
+    equipment,
+    save,
+)
 from rma_mamba.source_images import SourceImage, SourceImages
 from rma_mamba.volume import Mask
 
-_WHAT = "DICOM RTSTRUCT"
-_STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"  # the (retired) class that the standard asks for here
+_OUTPUT = "DICOM RTSTRUCT"
+_STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"  # retired SOP class, still required in this sequence
+_RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 
 
 def write(mask: Mask, path: Path) -> None:
-    """Write a structure set with one structure, the liver: closed planar contours on the scan's images.
+    """Write a structure set with one structure, the liver: closed planar contours on the images of the scan.
 
-    An empty mask leaves a structure without contours.
+    An empty mask is written as a structure without contours.
 
     Raises:
-        ConfigError: The scan was no DICOM.
-        ScanError: The scan's headers lack what the object needs, or the file cannot be written.
+        ConfigError: The scan is not DICOM.
+        ScanError: The headers of the scan are not sufficient, or the file cannot be written.
     """
-    source = require_source_images(mask.source_images, _WHAT)
-    with dicom_objects.building(_WHAT):
-        headers = dicom_objects.image_headers(mask, source)
-        structures = _empty(headers[0])
-        structures.ReferencedFrameOfReferenceSequence = [_references(source, headers)]
+    with derived_object(mask, _OUTPUT) as (images, headers):
+        structures = _empty_structure_set(headers[0])
+        structures.ReferencedFrameOfReferenceSequence = [_frame_of_reference(images, headers)]
         structures.StructureSetROISequence = [_roi(headers[0])]
-        structures.ROIContourSequence = [_contours(mask, source, headers)]
+        structures.ROIContourSequence = [_contours(mask, images, headers)]
         structures.RTROIObservationsSequence = [_observation()]
-    dicom_objects.save(structures, path, _WHAT)
+    save(structures, path, _OUTPUT)
 
 
-def _empty(header: Dataset) -> hd.SOPClass:
-    """Patient, study, series, equipment and the name of the structure set."""
+def _empty_structure_set(header: Dataset) -> hd.SOPClass:
+    """Patient, study, series, equipment and structure set modules."""
     now = datetime.now()
     structures = hd.SOPClass(
         study_instance_uid=header.StudyInstanceUID,
@@ -70,9 +73,9 @@ def _empty(header: Dataset) -> hd.SOPClass:
         study_date=header.StudyDate,
         study_time=header.StudyTime,
         referring_physician_name=header.ReferringPhysicianName,
-        series_description=f"Liver contours ({NAME})",
+        series_description=f"Liver contours ({SOFTWARE_NAME})",
         specific_character_set=header.get("SpecificCharacterSet"),
-        **dicom_objects.equipment(),
+        **equipment(),
     )
     structures.copy_patient_and_study_information(header)
     structures.FrameOfReferenceUID = header.FrameOfReferenceUID
@@ -85,22 +88,22 @@ def _empty(header: Dataset) -> hd.SOPClass:
     return structures
 
 
-def _references(source: SourceImages, headers: list[Dataset]) -> Dataset:
+def _frame_of_reference(images: SourceImages, headers: list[Dataset]) -> Dataset:
     series = Dataset()
     series.SeriesInstanceUID = headers[0].SeriesInstanceUID
-    images = zip(source.slices, headers, strict=True)
-    series.ContourImageSequence = [_image(image, header) for image, header in images]
+    pairs = zip(images.slices, headers, strict=True)
+    series.ContourImageSequence = [_image_reference(image, header) for image, header in pairs]
     study = Dataset()
     study.ReferencedSOPClassUID = _STUDY_MANAGEMENT
     study.ReferencedSOPInstanceUID = headers[0].StudyInstanceUID
     study.RTReferencedSeriesSequence = [series]
-    frame = Dataset()
-    frame.FrameOfReferenceUID = headers[0].FrameOfReferenceUID
-    frame.RTReferencedStudySequence = [study]
-    return frame
+    item = Dataset()
+    item.FrameOfReferenceUID = headers[0].FrameOfReferenceUID
+    item.RTReferencedStudySequence = [study]
+    return item
 
 
-def _image(image: SourceImage, header: Dataset) -> Dataset:
+def _image_reference(image: SourceImage, header: Dataset) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID = header.SOPClassUID
     item.ReferencedSOPInstanceUID = header.SOPInstanceUID
@@ -118,20 +121,22 @@ def _roi(header: Dataset) -> Dataset:
     return item
 
 
-def _contours(mask: Mask, source: SourceImages, headers: list[Dataset]) -> Dataset:
-    column_mm, row_mm = dicom_objects.axes_lps(mask)
-    planes = source.on_slices(mask.labels)
+def _contours(mask: Mask, images: SourceImages, headers: list[Dataset]) -> Dataset:
+    # steps to the next column and to the next row of an image, LPS+ mm
+    to_next_column, to_next_row, _ = (_RAS_TO_LPS[:, None] * mask.geometry.affine[:3, :3]).T
+    planes = images.on_slices(mask.labels)
     item = Dataset()
     item.ReferencedROINumber = 1
     item.ROIDisplayColor = list(LIVER_RGB)
-    found: list[Dataset] = []
-    for k, (image, header) in enumerate(zip(source.slices, headers, strict=True)):
+    contours: list[Dataset] = []
+    for k, (image, header) in enumerate(zip(images.slices, headers, strict=True)):
         for ring in outlines(planes[:, :, k].T):
-            points = image.position_lps + np.outer(ring[:, 0], row_mm)
-            points += np.outer(ring[:, 1], column_mm)
-            found.append(_contour(points, len(found) + 1, _image(image, header)))
-    if found:
-        item.ContourSequence = found
+            points = image.position_lps + np.outer(ring[:, 0], to_next_row)
+            points += np.outer(ring[:, 1], to_next_column)
+            reference = _image_reference(image, header)
+            contours.append(_contour(points, len(contours) + 1, reference))
+    if contours:
+        item.ContourSequence = contours
     return item
 
 
@@ -151,14 +156,14 @@ def _observation() -> Dataset:
     item.ReferencedROINumber = 1
     item.RTROIInterpretedType = "ORGAN"
     item.ROIInterpreter = None
-    item.RTROIIdentificationCodeSequence = [_code(LIVER)]
-    item.SegmentedPropertyCategoryCodeSequence = [_code(ANATOMY)]
+    item.RTROIIdentificationCodeSequence = [_code_item(LIVER)]
+    item.SegmentedPropertyCategoryCodeSequence = [_code_item(ANATOMICAL_STRUCTURE)]
     return item
 
 
-def _code(concept: Code) -> pydicom.Dataset:
+def _code_item(code: Code) -> Dataset:
     item = Dataset()
-    item.CodeValue = concept.value
-    item.CodingSchemeDesignator = concept.scheme_designator
-    item.CodeMeaning = concept.meaning
+    item.CodeValue = code.value
+    item.CodingSchemeDesignator = code.scheme_designator
+    item.CodeMeaning = code.meaning
     return item

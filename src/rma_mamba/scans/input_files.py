@@ -1,4 +1,4 @@
-"""Files of a scan, wherever they lie: in a folder and below it, alone, or within an archive."""
+"""Files of a DICOM scan, independent of where they are stored: in a folder tree, alone, or in an archive."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from rma_mamba.errors import ScanError
 
-# A study of five dynamic series has some thousands; a whole disc of patients is not one scan.
+# A study with five dynamic series has several thousand files; a disk full of patients is not one scan.
 MAX_FILES = 100_000
 
 
@@ -20,10 +20,11 @@ class InputFile:
     """One file.
 
     Args:
-        name: Its name with the folders above it, for sorting; it may name a person and is never shown.
+        name: Its name including the folders above it, for sorting. It may contain a patient's name and is
+            never displayed.
         size: Number of bytes.
-        open: Opens it for reading, seekable; close what it returns.
-        path: Where it lies, unless it is within an archive.
+        open: Open it for reading (seekable); the caller closes it.
+        path: Its path, unless it is in an archive.
     """
 
     name: str
@@ -33,57 +34,52 @@ class InputFile:
 
     @property
     def suffix(self) -> str:
-        """The ending of its name, in lower case."""
+        """The suffix of its name, in lower case."""
         return Path(self.name).suffix.lower()
 
     @property
-    def base(self) -> str:
+    def base_name(self) -> str:
         """Its name without folders."""
         return Path(self.name).name
 
-    def head(self, count: int) -> bytes:
-        """Its first bytes."""
-        with self.open() as stream:
-            return stream.read(count)
-
     def content(self) -> bytes:
         """All of its bytes."""
-        with self.open() as stream:
-            return stream.read()
+        with self.open() as file:
+            return file.read()
 
 
 def from_path(path: Path) -> InputFile:
-    """The entry of a file on disk."""
-    return InputFile(str(path), path.stat().st_size, partial(_opened, path), path)
+    """A file on disk."""
+    return InputFile(str(path), path.stat().st_size, partial(_open, path), path)
 
 
-def _opened(path: Path) -> BinaryIO:
+def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
 def files_below(folder: Path) -> list[InputFile]:
-    """The files in a folder and in the folders below it, by name; links to folders are not followed.
+    """All files in a folder and its subfolders, sorted by name; links to folders are not followed.
 
     Raises:
         ScanError: There are more than `MAX_FILES`.
     """
-    found: list[InputFile] = []
-    for place, below, names in os.walk(folder, onerror=_refused):
-        below.sort()
-        paths = [Path(place) / name for name in sorted(names)]
-        found += [from_path(path) for path in paths if path.is_file()]
-        if len(found) > MAX_FILES:
-            raise too_many(MAX_FILES)
-    return found
+    files: list[InputFile] = []
+    for parent, subfolders, names in os.walk(folder, onerror=_raise):
+        subfolders.sort()
+        paths = [Path(parent) / name for name in sorted(names)]
+        files += [from_path(path) for path in paths if path.is_file()]
+        if len(files) > MAX_FILES:
+            raise too_many_files()
+    return files
 
 
-def too_many(limit: int) -> ScanError:
-    """The error for more files than a scan has."""
+def too_many_files() -> ScanError:
+    """The error for more files than one study contains."""
     return ScanError(
-        f"there are more than {limit} files; expected those of one study. "
-        "Give the folder of one series."
+        f"there are more than {MAX_FILES} files; expected the files of one study. "
+        "Pass the folder of one series."
     )
 
 
-def _refused(error: OSError) -> None:
+def _raise(error: OSError) -> None:
     raise error

@@ -1,4 +1,4 @@
-"""Where the voxels of a NIfTI file lie: sform, else qform, else pixdim, in the file's own units.
+"""The grid of a NIfTI file: from the sform, else the qform, else pixdim, in the unit of the header.
 
 Source: the NIfTI-1 standard (nifti1.h, "3D IMAGE ORIENTATION AND LOCATION IN SPACE").
 """
@@ -14,18 +14,21 @@ import numpy.typing as npt
 from rma_mamba.errors import GridError
 from rma_mamba.volume import Affine, Geometry
 
-# Spatial units, the lowest three bits of xyzt_units: unknown, metre, millimetre, micrometre.
+# Spatial unit, the lowest three bits of xyzt_units: unknown, metre, millimetre, micrometre.
 _UNIT_BITS = 7
 _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 
-# In single precision the far corners by sform and qform differ by some hundredths of a voxel.
-_AGREE_VOXELS = 0.1
-_AGREE_SPACING = 0.01
+# Grids that come from one and the same header differ by rounding to single precision at most.
+ROUNDING_TOLERANCE_MM = 1e-3
 
-# b² + c² + d² of a unit quaternion may exceed 1 by its rounding in single precision, not by more.
+# In single precision, far corners according to sform and qform differ by a few hundredths of a voxel.
+_QFORM_TOLERANCE_VOXELS = 0.1
+_PIXDIM_TOLERANCE = 0.01
+
+# b² + c² + d² of a unit quaternion exceeds 1 by rounding to single precision at most.
 _QUATERNION_ROUNDING = 1e-3
 
-# The fields that say where the voxels lie: a mask inherits these, and no text.
+# The fields that define the grid: a mask inherits these, and no text fields.
 _ROWS = ("srow_x", "srow_y", "srow_z")
 _QUATERNION = ("quatern_b", "quatern_c", "quatern_d")
 _OFFSETS = ("qoffset_x", "qoffset_y", "qoffset_z")
@@ -34,12 +37,12 @@ _FIELDS = ("pixdim", "xyzt_units", "qform_code", "sform_code", *_QUATERNION, *_O
 
 @dataclass(frozen=True, eq=False)
 class GridHeader:
-    """What a mask inherits from its scan's NIfTI header: where the voxels lie, bit for bit.
+    """The part of a NIfTI header that a mask inherits from its scan: the grid, bit for bit.
 
     Args:
         sizeof_hdr: 348 for NIfTI-1; 540 for NIfTI-2, which holds affines in double precision.
         shape: Number of voxels along i, j, k.
-        fields: Raw values of the header fields that place the grid, by name.
+        fields: Raw values of the header fields that define the grid, by name.
     """
 
     sizeof_hdr: int
@@ -53,12 +56,12 @@ class GridHeader:
         return cls(int(header["sizeof_hdr"]), shape, fields)
 
     def numbers(self, *names: str) -> npt.NDArray[np.float64]:
-        """Fields as one array in double precision."""
+        """Fields as one array of float64."""
         return np.array([self.fields[name] for name in names], dtype=np.float64)
 
 
-def fresh_grid(geometry: Geometry) -> GridHeader:
-    """A grid for a scan that had no NIfTI header: its affine in mm, both codes 1 (scanner)."""
+def grid_from_geometry(geometry: Geometry) -> GridHeader:
+    """A grid header for a scan that was not NIfTI: its affine in mm, sform and qform code 1 (scanner)."""
     single = np.float32
     rotation, spacing, qfac = _nearest_rotation(geometry.affine)
     fields: dict[str, Any] = dict(zip(_ROWS, geometry.affine[:3].astype(single), strict=True))
@@ -69,78 +72,78 @@ def fresh_grid(geometry: Geometry) -> GridHeader:
     return GridHeader(348, geometry.shape, fields)
 
 
-def unit_in_mm(grid: GridHeader) -> float:
-    """The header's unit of length; an unknown one counts as mm."""
+def mm_per_unit(grid: GridHeader) -> float:
+    """Millimetres per spatial unit of the header; an unknown unit is taken as mm."""
     return _MM_PER_UNIT.get(int(grid.fields["xyzt_units"]) & _UNIT_BITS, 1.0)
 
 
-def locate(grid: GridHeader) -> tuple[Geometry, tuple[str, ...]]:
-    """The geometry in mm, with a sentence on everything in the header that contradicts it.
+def grid_geometry(grid: GridHeader) -> tuple[Geometry, tuple[str, ...]]:
+    """The geometry in mm, with a warning for each header field that contradicts it.
 
     Raises:
-        GridError: The affine that counts is not finite or spans no volume.
+        GridError: The affine is not finite or is singular.
     """
     warnings = []
     unit = int(grid.fields["xyzt_units"]) & _UNIT_BITS
     if unit not in _MM_PER_UNIT:
-        warnings.append("The header's unit of length is unknown: it was taken as mm.")
-    unit_mm = unit_in_mm(grid)
+        warnings.append("The spatial unit in the header is unknown: mm was assumed.")
+    scale = mm_per_unit(grid)
     rows = grid.numbers(*_ROWS)
     if grid.fields["sform_code"] > 0 and rows[:, :3].any():
-        geometry = _geometry(grid, np.vstack([rows, [0, 0, 0, 1]]), unit_mm)
-        warnings += _contradictions(grid, geometry, unit_mm)
+        geometry = _geometry(grid, np.vstack([rows, [0, 0, 0, 1]]), scale)
+        warnings += _contradictions(grid, geometry, scale)
     elif grid.fields["qform_code"] > 0:
-        geometry = _geometry(grid, _qform(grid), unit_mm)
+        geometry = _geometry(grid, _qform(grid), scale)
     else:
-        geometry = _geometry(grid, _centred(grid), unit_mm)
-        warnings.append("The header gives no orientation: left and right of the body are a guess.")
+        geometry = _geometry(grid, _default_affine(grid), scale)
+        warnings.append("The header defines no orientation: left and right may be swapped.")
     if grid.fields["sform_code"] > 0 and not rows[:, :3].any():
-        warnings.append("The header's sform is empty: it was passed over.")
+        warnings.append("The sform in the header is empty: it was ignored.")
     return geometry, tuple(warnings)
 
 
-def _geometry(grid: GridHeader, affine: Affine, unit_mm: float) -> Geometry:
-    return Geometry(grid.shape, affine * [[unit_mm], [unit_mm], [unit_mm], [1.0]])
+def _geometry(grid: GridHeader, affine: Affine, scale: float) -> Geometry:
+    return Geometry(grid.shape, affine * [[scale], [scale], [scale], [1.0]])
 
 
-def _contradictions(grid: GridHeader, geometry: Geometry, unit_mm: float) -> list[str]:
-    """What pixdim and qform say against the sform, which counts."""
+def _contradictions(grid: GridHeader, geometry: Geometry, scale: float) -> list[str]:
+    """Warnings about pixdim and qform where they contradict the sform, which takes precedence."""
     found = []
-    spacing = np.abs(grid.fields["pixdim"][1:4].astype(np.float64)) * unit_mm
-    if not np.allclose(spacing, geometry.spacing_mm, rtol=_AGREE_SPACING, atol=0):
-        found.append("The header's pixdim contradicts its sform: the sform was used.")
+    spacing = np.abs(grid.fields["pixdim"][1:4].astype(np.float64)) * scale
+    if not np.allclose(spacing, geometry.spacing_mm, rtol=_PIXDIM_TOLERANCE, atol=0):
+        found.append("The pixdim in the header contradicts the sform: the sform was used.")
     if grid.fields["qform_code"] > 0:
-        tolerance_mm = _AGREE_VOXELS * min(geometry.spacing_mm)
+        tolerance_mm = _QFORM_TOLERANCE_VOXELS * min(geometry.spacing_mm)
         try:
-            agree = _geometry(grid, _qform(grid), unit_mm).matches(geometry, tolerance_mm)
+            agree = _geometry(grid, _qform(grid), scale).matches(geometry, tolerance_mm)
         except GridError:
             agree = False
         if not agree:
-            found.append("The header's qform contradicts its sform: the sform was used.")
+            found.append("The qform in the header contradicts the sform: the sform was used.")
     return found
 
 
 def _spacing(grid: GridHeader) -> npt.NDArray[np.float64]:
-    """pixdim along i, j, k, in the file's units; a negative sign, which has no meaning, is dropped."""
+    """pixdim along i, j, k, in the unit of the header; a negative sign has no meaning and is dropped."""
     spacing: npt.NDArray[np.float64] = np.abs(grid.fields["pixdim"][1:4].astype(np.float64))
     if not (np.isfinite(spacing) & (spacing > 0)).all():
         raise GridError(
-            f"the header's voxel spacing is {spacing.tolist()}; expected three positive numbers. "
-            "Repair pixdim in the scan's header."
+            f"the voxel spacing in the header is {spacing.tolist()}; expected three positive numbers. "
+            "Correct pixdim in the header of the scan."
         )
     return spacing
 
 
 def _qform(grid: GridHeader) -> Affine:
-    """Rotation by a unit quaternion, scaled by pixdim; pixdim[0] < 0 turns the third axis round."""
+    """Affine from a unit quaternion and pixdim; pixdim[0] < 0 reverses the third axis."""
     b, c, d = grid.numbers(*_QUATERNION)
-    rest = 1 - (b * b + c * c + d * d)
-    if not rest >= -_QUATERNION_ROUNDING:
+    remainder = 1 - (b * b + c * c + d * d)
+    if not remainder >= -_QUATERNION_ROUNDING:
         raise GridError(
-            f"the header's qform ({b:g}, {c:g}, {d:g}) is no rotation; expected a unit quaternion. "
-            "Repair the scan's header."
+            f"the qform quaternion in the header ({b:g}, {c:g}, {d:g}) is not a rotation; expected a unit quaternion. "
+            "Correct the header of the scan."
         )
-    a, b, c, d = np.array([max(rest, 0) ** 0.5, b, c, d]) / max(1, 1 - rest) ** 0.5
+    a, b, c, d = np.array([max(remainder, 0) ** 0.5, b, c, d]) / max(1, 1 - remainder) ** 0.5
     qfac = -1.0 if grid.fields["pixdim"][0] < 0 else 1.0
     rotation = np.array(
         [
@@ -155,9 +158,9 @@ def _qform(grid: GridHeader) -> Affine:
     return affine
 
 
-def _centred(grid: GridHeader) -> Affine:
-    """Without a code only voxel sizes are known: i runs to the left (as nibabel and FSL take it), j to the
-    front, k to the head, and the centre of the grid is the origin.
+def _default_affine(grid: GridHeader) -> Affine:
+    """Affine without orientation codes: i to the left (as in nibabel and FSL), j to anterior, k to superior,
+    with the origin at the centre of the grid.
     """
     steps = _spacing(grid) * [-1, 1, 1]
     affine = np.diag([*steps, 1.0])
@@ -166,9 +169,9 @@ def _centred(grid: GridHeader) -> Affine:
 
 
 def _nearest_rotation(affine: Affine) -> tuple[npt.NDArray[np.float64], Any, float]:
-    """The rotation, spacing and sign of the third axis that come nearest to an affine."""
+    """The rotation closest to an affine, its spacing, and the sign of the third axis (qfac)."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    # Polar decomposition: the qform has no place for skew, the sform keeps it.
+    # Polar decomposition: the qform cannot represent shear; the sform keeps it.
     left, _, right = np.linalg.svd(affine[:3, :3] / spacing)
     rotation = left @ right
     qfac = 1.0 if np.linalg.det(rotation) > 0 else -1.0
@@ -176,10 +179,10 @@ def _nearest_rotation(affine: Affine) -> tuple[npt.NDArray[np.float64], Any, flo
 
 
 def _quaternion(rotation: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """b, c, d of the unit quaternion of a rotation, with a >= 0.
+    """Components b, c, d of the unit quaternion of a rotation, with a >= 0.
 
-    The quaternion is the eigenvector to the largest eigenvalue of a symmetric 4x4 matrix (Bar-Itzhack,
-    J. Guid. Control Dyn. 2000): exact at half turns too, where dividing by a is not.
+    The quaternion is the eigenvector of the largest eigenvalue of a symmetric 4x4 matrix (Bar-Itzhack,
+    J. Guid. Control Dyn. 2000), which is also accurate for rotations by 180 degrees, where a is zero.
     """
     m = rotation
     symmetric = np.array(

@@ -1,4 +1,4 @@
-"""Bytes of a file that is plain or gzip, whatever its name says; what it lacks is a typed error."""
+"""Byte streams of plain and gzip files, detected from the content; incomplete data raise typed errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rma_mamba.errors import ScanError
 
 GZIP_MAGIC = b"\x1f\x8b"
 
-# Deflate packs at most 258 bytes into two bits (RFC 1951); a header that claims more than that is false.
+# Deflate encodes at most 258 bytes in two bits (RFC 1951); a higher ratio in a header is impossible.
 MAX_GZIP_RATIO = 1032
 
 _CHUNK_BYTES = 2**24
@@ -24,69 +24,69 @@ _CHUNK_BYTES = 2**24
 
 @contextmanager
 def open_stream(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading, unpacked if its content is gzip.
+    """Open a file for reading; gzip content is decompressed.
 
     Raises:
-        ScanError: The path is no regular file, or its gzip stream is cut or damaged (found while it is
-            read inside the block).
+        ScanError: The path is not a regular file, or its gzip stream is truncated or corrupt (raised while the
+            stream is read within the block).
     """
     if not path.is_file():
         raise not_a_file()
     try:
         with path.open("rb") as file:
             if file.peek(2)[:2] == GZIP_MAGIC:
-                with gzip.open(file, "rb") as unpacked:
-                    yield cast("BinaryIO", unpacked)
+                with gzip.open(file, "rb") as decompressed:
+                    yield cast("BinaryIO", decompressed)
             else:
                 yield file
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ScanError(
-            "the gzip file is cut off or damaged; expected a complete one. "
+            "the gzip file is truncated or corrupt; expected a complete file. "
             "Copy or download the scan again."
         ) from error
 
 
-def largest_content(path: Path) -> int:
-    """Upper bound on the number of bytes that a plain or gzip file can hold."""
+def max_content_size(path: Path) -> int:
+    """Upper limit of the number of bytes in a plain or gzip file after decompression."""
     with path.open("rb") as file:
-        packed = file.read(2) == GZIP_MAGIC
-    return path.stat().st_size * (MAX_GZIP_RATIO if packed else 1)
+        is_gzip = file.read(2) == GZIP_MAGIC
+    return path.stat().st_size * (MAX_GZIP_RATIO if is_gzip else 1)
 
 
 def read_exactly(stream: BinaryIO, size: int) -> npt.NDArray[np.uint8]:
-    """Read `size` bytes into one array, without a second copy.
+    """Read `size` bytes into one array, without a second copy in memory.
 
     Raises:
-        ScanError: The stream ends before.
+        ScanError: The stream ends earlier.
     """
     content = np.empty(size, dtype=np.uint8)
-    rest = content.data
-    while rest:
-        # Both kinds of file are buffered readers and have readinto; BinaryIO does not promise it.
-        count = stream.readinto(rest[:_CHUNK_BYTES])  # type: ignore[attr-defined]
+    remaining = content.data
+    while remaining:
+        # Plain and gzip files are buffered readers with readinto, which the type BinaryIO does not declare.
+        count = stream.readinto(remaining[:_CHUNK_BYTES])  # type: ignore[attr-defined]
         if not count:
-            raise too_short(size)
-        rest = rest[count:]
+            raise truncated_image_data(size)
+        remaining = remaining[count:]
     return content
 
 
 def skip(stream: BinaryIO, size: int) -> None:
-    """Read past `size` bytes, or to the end of the stream."""
+    """Skip `size` bytes, or to the end of the stream."""
     while size > 0 and (chunk := stream.read(min(size, _CHUNK_BYTES))):
         size -= len(chunk)
 
 
-def too_short(size: int) -> ScanError:
+def truncated_image_data(size: int) -> ScanError:
     """The error for image data that end early."""
     return ScanError(
-        f"the image data end early; expected {size} bytes of them, as the header says. "
-        "The file is cut off: copy or download the scan again."
+        f"the image data are truncated; expected {size} bytes according to the header. "
+        "Copy or download the scan again."
     )
 
 
 def not_a_file() -> ScanError:
     """The error for a pipe, a device and the like."""
     return ScanError(
-        "the scan's path is neither a file nor a folder; expected a scan's file or a DICOM folder. "
-        "Give one of these."
+        "the scan is neither a file nor a folder; expected a scan file or a DICOM folder. "
+        "Pass one of these."
     )

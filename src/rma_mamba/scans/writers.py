@@ -1,6 +1,6 @@
-"""The kinds of files that masks are written to, told from a path's ending or named.
+"""Output formats of masks and scans: detected from the suffix of the path, or selected explicitly.
 
-The libraries behind the writers load on first use.
+The library of each format is imported on first use.
 """
 
 from __future__ import annotations
@@ -10,66 +10,78 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, cast, get_args
 
+from rma_mamba.conventions import NIFTI_SUFFIXES
+from rma_mamba.deprecation import warn_renamed
 from rma_mamba.errors import ConfigError
 from rma_mamba.volume import Mask, Volume
 
 MaskFormat = Literal["nifti", "dicom_seg", "dicom_rtstruct", "stl", "obj"]
 MASK_FORMATS = get_args(MaskFormat)
 
-# Kinds of DICOM objects: of scans that are DICOM only.
+# DICOM objects refer to the images of a DICOM scan and cannot be written for other scans.
 DICOM_FORMATS = ("dicom_seg", "dicom_rtstruct", "dicom_sr")
 
-# The longer ending first: a name is stripped of the first that fits.
-_ENDINGS: dict[str, tuple[str, ...]] = {
-    "nifti": (".nii.gz", ".nii"),
-    "dicom_seg": (".dcm",),
-    "dicom_rtstruct": (".dcm",),
-    "dicom_sr": (".dcm",),
+_DICOM_SUFFIX = ".dcm"
+_SUFFIXES: dict[str, tuple[str, ...]] = {
+    "nifti": NIFTI_SUFFIXES,
+    "dicom_seg": (_DICOM_SUFFIX,),
+    "dicom_rtstruct": (_DICOM_SUFFIX,),
+    "dicom_sr": (_DICOM_SUFFIX,),
     "stl": (".stl",),
     "obj": (".obj",),
 }
-MASK_SUFFIXES = (".nii.gz", ".nii", ".dcm", ".stl", ".obj")
+MASK_SUFFIXES = (*NIFTI_SUFFIXES, _DICOM_SUFFIX, ".stl", ".obj")
 
 
-def write_mask(mask: Mask, path: str | os.PathLike[str], kind: MaskFormat | None = None) -> None:
-    """Write a mask in one of several kinds of files; it appears complete or not at all.
+def write_mask(
+    mask: Mask,
+    path: str | os.PathLike[str],
+    file_format: MaskFormat | None = None,
+    *,
+    kind: MaskFormat | None = None,
+) -> None:
+    """Write a mask atomically: the file is complete, or does not appear.
 
-    - "nifti" (.nii, .nii.gz): uint8 {0, 1} on the scan's own grid; equal masks give equal bytes. A mask of a
-      NIfTI scan keeps affine, sform and qform codes, pixdim and units bit for bit; any other gets its affine
-      with both codes 1 (scanner).
-    - "dicom_seg" (.dcm) and "dicom_rtstruct" (.dcm): on the images of a DICOM scan.
+    - "nifti" (.nii, .nii.gz): uint8 {0, 1} on the grid of the scan; equal masks give equal bytes. The mask of a
+      NIfTI scan inherits affine, sform and qform codes, pixdim and units bit for bit; any other mask is written
+      with its affine and both codes 1 (scanner).
+    - "dicom_seg" and "dicom_rtstruct" (.dcm): on the images of a DICOM scan.
     - "stl" (.stl) and "obj" (.obj): the surface in RAS+ mm.
 
     Args:
-        mask: The mask, with the header and the source of the scan that it belongs to.
-        path: Where to write; missing parent folders are made.
-        kind: None: as the path's ending says, .dcm being a DICOM SEG.
+        mask: The mask, with the header and the source images of its scan.
+        path: The file to write; missing parent folders are created.
+        file_format: None: from the suffix of the path, where .dcm means DICOM SEG.
+        kind: Deprecated name of `file_format`.
 
     Raises:
-        ConfigError: The ending is of no kind, or of another kind; or a DICOM object was asked for of a scan
-            that is no DICOM.
-        GridError: The mask's grid is not that of its scan's header.
-        ScanError: The file cannot be written, or the scan's headers lack what a DICOM object needs.
+        ConfigError: The suffix does not belong to the format or to any format, or a DICOM format was requested
+            for a scan that is not DICOM.
+        GridError: The grid of the mask differs from that of the header of its scan.
+        ScanError: The file cannot be written, or the headers of the scan are not sufficient for a DICOM object.
     """
+    if kind is not None:
+        warn_renamed("write_mask(kind=...)", "file_format")
+        file_format = file_format or kind
     out = Path(path)
-    kind = kind or mask_format(out)
-    check_suffix(out, kind, "mask")
-    if kind == "nifti":
-        from rma_mamba.scans import nifti
+    file_format = file_format or mask_format(out)
+    check_suffix(out, file_format, "mask")
+    if file_format == "nifti":
+        from rma_mamba.scans import nifti_writer
 
-        nifti.write(mask, out)
-    elif kind == "dicom_seg":
+        nifti_writer.write_mask(mask, out)
+    elif file_format == "dicom_seg":
         from rma_mamba.scans import dicom_seg
 
         dicom_seg.write(mask, out)
-    elif kind == "dicom_rtstruct":
+    elif file_format == "dicom_rtstruct":
         from rma_mamba.scans import dicom_rtstruct
 
         dicom_rtstruct.write(mask, out)
     else:
         from rma_mamba.scans import mesh_files
 
-        (mesh_files.write_stl if kind == "stl" else mesh_files.write_obj)(mask, out)
+        (mesh_files.write_stl if file_format == "stl" else mesh_files.write_obj)(mask, out)
 
 
 def write_structured_report(
@@ -80,75 +92,78 @@ def write_structured_report(
     comments: Sequence[str] = (),
     segmentation: str | os.PathLike[str] | None = None,
 ) -> None:
-    """Write measurements of a mask as a DICOM Structured Report (TID 1500); complete or not at all.
+    """Write measurements of a mask as a DICOM Structured Report (TID 1500), atomically.
 
     Args:
-        mask: The mask, with the source of the DICOM scan that it belongs to.
-        values: Measurements by name and unit, as `reporting.quantify` names them.
-        path: Where to write; ends in .dcm.
-        comments: What a reader of the values has to know, one sentence each.
-        segmentation: The DICOM SEG of the same mask, for the report to refer to.
+        mask: The mask, with the source images of its DICOM scan.
+        values: Measurements by name including the unit, as returned by `reporting.quantify`.
+        path: The file to write; its suffix is .dcm.
+        comments: Remarks on the measurements, one sentence each.
+        segmentation: A DICOM SEG of the same mask, to be referenced by the report.
 
     Raises:
-        ConfigError: The path has another ending, or the scan was no DICOM.
-        ScanError: The file cannot be written, or the scan's headers lack what the object needs.
+        ConfigError: The path has another suffix, or the scan is not DICOM.
+        ScanError: The file cannot be written, or the headers of the scan are not sufficient.
     """
-    check_suffix(Path(path), "dicom_sr", "report")
+    check_suffix(Path(path), "dicom_sr", "structured report")
     from rma_mamba.scans import dicom_sr
 
     seg = Path(segmentation) if segmentation is not None else None
     dicom_sr.write(mask, values, Path(path), comments=comments, segmentation=seg)
 
 
-def mask_format(path: Path) -> MaskFormat:
-    """The kind of mask that a path's ending stands for.
-
-    Raises:
-        ConfigError: None.
-    """
-    name = path.name.lower()
-    for kind, endings in _ENDINGS.items():
-        if kind in MASK_FORMATS and name.endswith(endings):
-            return cast("MaskFormat", kind)
-    raise ConfigError(
-        f"the output file has another ending than masks have; expected {_either(MASK_SUFFIXES)}. "
-        "Give a name with one of these endings, or a folder."
-    )
-
-
-def check_suffix(path: Path, kind: str, what: str) -> None:
-    """See that a path ends as files of this kind do.
-
-    Raises:
-        ConfigError: It does not.
-    """
-    endings = _ENDINGS[kind]
-    if not path.name.lower().endswith(endings):
-        found = "ends in neither " + " nor ".join(endings)
-        found = found if len(endings) > 1 else f"does not end in {endings[0]}"
-        raise ConfigError(
-            f"the {what}'s path {found}; expected {_either(endings)}, as {kind} files end. "
-            "Give an output path with this ending."
-        )
-
-
-def _either(endings: tuple[str, ...]) -> str:
-    return endings[0] if len(endings) == 1 else f"{', '.join(endings[:-1])} or {endings[-1]}"
-
-
 def write_scan(volume: Volume, path: str | os.PathLike[str]) -> None:
-    """Write a scan as NIfTI on its own geometry; equal scans give equal bytes.
+    """Write a scan as NIfTI with its own geometry; equal scans give equal bytes.
 
     Args:
-        volume: The scan; values of other types than uint8, int16 or float32 are converted to one of these.
-        path: Where to write; ends in .nii or .nii.gz.
+        volume: The scan; data types other than uint8, int16 and float32 are converted to one of these.
+        path: The file to write; its suffix is .nii or .nii.gz.
 
     Raises:
-        ConfigError: The path ends in anything else.
+        ConfigError: The path has another suffix.
         ScanError: The file cannot be written.
     """
     out = Path(path)
     check_suffix(out, "nifti", "scan")
-    from rma_mamba.scans import nifti
+    from rma_mamba.scans import nifti_writer
 
-    nifti.write_volume(volume, out)
+    nifti_writer.write_scan(volume, out)
+
+
+def mask_format(path: Path) -> MaskFormat:
+    """The mask format that belongs to the suffix of a path.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    name = path.name.lower()
+    for file_format, suffixes in _SUFFIXES.items():
+        if file_format in MASK_FORMATS and name.endswith(suffixes):
+            return cast("MaskFormat", file_format)
+    raise ConfigError(
+        f"the suffix of the output file is not that of a mask; expected {_either(MASK_SUFFIXES)}. "
+        "Use one of these suffixes, or pass a folder."
+    )
+
+
+def check_suffix(path: Path, file_format: str, what: str) -> None:
+    """Check that the suffix of a path belongs to a format.
+
+    Args:
+        path: The path.
+        file_format: One of `MASK_FORMATS` or `DICOM_FORMATS`.
+        what: The content of the file ("mask"), for the error.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    suffixes = _SUFFIXES[file_format]
+    if not path.name.lower().endswith(suffixes):
+        raise ConfigError(
+            f"the output path of the {what} does not end in {_either(suffixes)}; expected such a path for "
+            f"the format {file_format}. Change the suffix of the path."
+        )
+
+
+def _either(suffixes: tuple[str, ...]) -> str:
+    return suffixes[0] if len(suffixes) == 1 else f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"

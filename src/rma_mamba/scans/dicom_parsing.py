@@ -1,0 +1,143 @@
+"""Parsing of DICOM files: header only, multi-frame objects split into frames, corrupt files detected.
+
+Source: DICOM PS3.3 C.7.6.16 (Multi-frame Functional Groups); PS3.10 (file format).
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import pydicom
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    MediaStorageDirectoryStorage,
+)
+
+from rma_mamba.scans.dicom_image import FUNCTIONAL_GROUPS, TAGS, DicomImage
+from rma_mamba.scans.formats import has_dicom_prefix, is_dicom_without_preamble
+from rma_mamba.scans.input_files import InputFile
+
+# Larger than any multi-frame object: a deflated file with more content is a decompression bomb.
+_MAX_INFLATED_BYTES = 2**31
+_CHUNK_BYTES = 2**22
+
+# File meta information: its first element is the length of the group (PS3.10 section 7.1).
+_META_BYTES = 2048
+_GROUP_LENGTH = b"\x02\0\0\0UL\x04\0"
+_DEFLATED = DeflatedExplicitVRLittleEndian.encode()
+
+
+@contextmanager
+def pydicom_messages_suppressed() -> Iterator[None]:
+    """Suppress warnings and log messages of pydicom: they quote element values, including patient names."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+def parse_file(file: InputFile) -> tuple[DicomImage | None, bool]:
+    """The header of a file if it is readable DICOM, and whether the file is DICOM at all (possibly corrupt)."""
+    with file.open() as stream:
+        head = stream.read(132)
+        has_prefix = has_dicom_prefix(head)
+        if not (has_prefix or is_dicom_without_preamble(head)):
+            return None, False
+        stream.seek(0)
+        try:
+            return _parse(file, stream, has_prefix)
+        except (MemoryError, OSError):
+            raise
+        except Exception:  # pydicom raises exceptions of any type for corrupt bytes
+            return None, has_prefix
+
+
+def _parse(file: InputFile, stream: BinaryIO, has_prefix: bool) -> tuple[DicomImage | None, bool]:
+    check_deflated_size(stream)
+    tags: list[Any] = [*TAGS, *FUNCTIONAL_GROUPS]
+    header = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags)
+    meta = header.get("file_meta", {})
+    if meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+        return None, False
+    image = DicomImage(file, header, _transfer_syntax(header))
+    # pydicom reads a deflated file to its end, so the position of the stream says nothing about pixel data
+    at_end = image.syntax != DeflatedExplicitVRLittleEndian and not stream.read(1)
+    complete = image.has_pixels and not (at_end and image.is_slice)
+    readable = complete or (has_prefix and image.is_non_image)
+    return (image if readable else None), has_prefix or image.is_slice
+
+
+def check_deflated_size(stream: BinaryIO) -> None:
+    """Refuse a deflated file whose decompressed size is implausible; then rewind the stream.
+
+    Raises:
+        ValueError: The size is implausible, or the start of the deflated part is unknown.
+    """
+    head = stream.read(_META_BYTES)
+    stream.seek(0)
+    if not has_dicom_prefix(head) or _DEFLATED not in head:
+        return
+    if not head[132:].startswith(_GROUP_LENGTH):
+        raise ValueError
+    stream.seek(144 + int.from_bytes(head[140:144], "little"))
+    decompressor, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while data := decompressor.unconsumed_tail or stream.read(_CHUNK_BYTES):
+        size += len(decompressor.decompress(data, _CHUNK_BYTES))
+        if size > _MAX_INFLATED_BYTES:
+            raise ValueError
+    stream.seek(0)
+
+
+def split_frames(image: DicomImage) -> list[DicomImage]:
+    """The frames of an enhanced object as separate images; any other image unchanged.
+
+    Raises:
+        ValueError: NumberOfFrames differs from the number of per-frame functional groups.
+    """
+    if not image.is_multi_frame:
+        return [image]
+    shared, per_frame = (image.header.get(keyword) or [] for keyword in FUNCTIONAL_GROUPS)
+    if len(per_frame) != image.integer("NumberOfFrames"):
+        raise ValueError
+    common = pydicom.Dataset()
+    for element in image.header:
+        if element.keyword not in FUNCTIONAL_GROUPS:
+            common.add(element)
+    for group in shared:
+        _flatten(group, common)
+    frames = []
+    for number, group in enumerate(per_frame, start=1):
+        header = pydicom.Dataset()
+        header.update(common)
+        _flatten(group, header)
+        frames.append(DicomImage(image.file, header, image.syntax, number))
+    return frames
+
+
+def _flatten(group: pydicom.Dataset, header: pydicom.Dataset) -> None:
+    """Copy the elements of functional groups to the top level of a header."""
+    for element in group:
+        for item in (element.value or []) if element.VR == "SQ" else []:
+            header.update({inner.tag: inner for inner in item if inner.VR != "SQ"})
+
+
+def _transfer_syntax(dataset: pydicom.Dataset) -> UID:
+    """The transfer syntax in the file meta information; without one the file is uncompressed."""
+    syntax = dataset.get("file_meta", {}).get("TransferSyntaxUID")
+    if syntax:
+        return UID(str(syntax))
+    implicit, _ = dataset.original_encoding
+    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian

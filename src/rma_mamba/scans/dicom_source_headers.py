@@ -1,0 +1,141 @@
+"""Headers of the source images of a mask, completed as far as DICOM objects derived from them require.
+
+A derived object repeats patient and study, refers to its images by their UIDs, and shares their frame of reference.
+Missing elements that may be empty are added empty; other missing elements are errors.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pydicom
+from highdicom.enum import PatientSexValues, SpecificCharacterSetValues
+from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
+from pydicom.valuerep import DA, TM
+
+from rma_mamba.errors import ScanError
+from rma_mamba.source_images import SourceImages
+from rma_mamba.volume import Mask
+
+# Elements that may be empty but not missing (type 2).
+_TYPE_2 = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID"),
+    *("StudyDate", "StudyTime", "ReferringPhysicianName", "PositionReferenceIndicator"),
+)
+
+# Elements without which an image cannot be referenced.
+_REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+
+_SOP_CLASSES = {"CT": CTImageStorage, "MR": MRImageStorage}
+
+_VALIDATORS: dict[str, Any] = {
+    "PatientBirthDate": DA,
+    "StudyDate": DA,
+    "StudyTime": TM,
+    "PatientSex": PatientSexValues,
+}
+
+
+def source_headers(mask: Mask, images: SourceImages) -> list[pydicom.Dataset]:
+    """The completed header of each image along k; frames of one object share one header.
+
+    Raises:
+        ScanError: A required element is missing.
+        OSError: A file has been removed.
+    """
+    headers: dict[str, pydicom.Dataset] = {}
+    for image in images.slices:
+        if image.instance_uid not in headers:
+            with image.open() as stream:
+                headers[image.instance_uid] = pydicom.dcmread(
+                    stream, stop_before_pixels=True, force=True
+                )
+            _complete(headers[image.instance_uid], mask, image.frame)
+    per_slice = [headers[image.instance_uid] for image in images.slices]
+    if len(unique(per_slice)) < len(per_slice) and images.slices[0].frame is None:
+        raise _missing("unique SOPInstanceUID")
+    for header in per_slice:
+        # Differences between slices are rounding errors; the reader refuses larger ones.
+        if "ImageOrientationPatient" in header:
+            header.ImageOrientationPatient = per_slice[0].ImageOrientationPatient
+    return per_slice
+
+
+def unique(headers: list[pydicom.Dataset]) -> list[pydicom.Dataset]:
+    """Each header once, in order."""
+    return list({id(header): header for header in headers}.values())
+
+
+def slice_spacing_mm(mask: Mask) -> float:
+    """Distance between adjacent slices along their normal, in mm."""
+    column, row, step = mask.geometry.affine[:3, :3].T
+    normal = np.cross(column, row)
+    return abs(float(step @ normal)) / float(np.linalg.norm(normal))
+
+
+def _complete(header: pydicom.Dataset, mask: Mask, frame: int | None) -> None:
+    for keyword in _REQUIRED:
+        if not header.get(keyword):
+            raise _missing(keyword)
+    for keyword in _TYPE_2:
+        if keyword not in header:
+            setattr(header, keyword, None)
+    _clear_invalid_values(header)
+    _replace_unknown_character_set(header)
+    if "SOPClassUID" not in header:
+        header.SOPClassUID = _SOP_CLASSES.get(str(header.get("Modality")), CTImageStorage)
+    if not header.get("FrameOfReferenceUID"):
+        # the same UID for all objects derived from this series, which share its coordinates
+        header.FrameOfReferenceUID = generate_uid(entropy_srcs=[str(header.SeriesInstanceUID)])
+    if header.get("SliceThickness") is None:
+        header.SliceThickness = round(slice_spacing_mm(mask), 6)
+    if frame is not None:
+        _share_frame_geometry(header, header.PerFrameFunctionalGroupsSequence[frame - 1])
+
+
+def _share_frame_geometry(header: pydicom.Dataset, group: pydicom.Dataset) -> None:
+    """Copy orientation and spacing of a frame to the shared functional groups, where highdicom expects them.
+
+    All frames that were read have the same orientation and spacing.
+    """
+    shared = header.SharedFunctionalGroupsSequence[0]
+    for keyword in ("PlaneOrientationSequence", "PixelMeasuresSequence"):
+        if keyword not in shared and keyword in group:
+            setattr(shared, keyword, group[keyword].value)
+
+
+def _clear_invalid_values(header: pydicom.Dataset) -> None:
+    """Empty invalid dates, times, sex and slice thickness, which highdicom would refuse."""
+    for keyword, validate in _VALIDATORS.items():
+        try:
+            value = header.get(keyword)
+            if value:
+                validate(str(value))
+        except Exception:
+            setattr(header, keyword, None)
+    thickness = header.get("SliceThickness")
+    if thickness is not None and not 0 < float(thickness) < math.inf:
+        header.SliceThickness = None
+
+
+def _replace_unknown_character_set(header: pydicom.Dataset) -> None:
+    """Use UTF-8 if the header names a character set that highdicom does not accept."""
+    names = header.get("SpecificCharacterSet")
+    if not names:
+        header.pop("SpecificCharacterSet", None)
+        return
+    try:
+        for name in [names] if isinstance(names, str) else names:
+            SpecificCharacterSetValues(name)
+    except ValueError:
+        header.decode()  # with the character set that the header names
+        header.SpecificCharacterSet = "ISO_IR 192"
+
+
+def _missing(element: str) -> ScanError:
+    return ScanError(
+        f"an image of the scan has no {element}; expected one, because the output refers to each image. "
+        "Export the series again, or choose another output type."
+    )
