@@ -33,7 +33,10 @@ def benchmark(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train and score networks on one dataset; print the tables. An interrupted benchmark is continued."""
+    """Train, score and compare networks on one dataset.
+
+    Print Markdown tables. An interrupted benchmark continues where it stopped.
+    """
     from rma_mamba.experiments import load_benchmark, run_benchmark
 
     console = Console(quiet, verbose)

@@ -9,7 +9,8 @@ import typer
 
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.deprecations import renamed_option
-from rma_mamba.cli.shared_options import Model, PreparedData, Quiet, ScoreFolder, Settings, Verbose
+from rma_mamba.cli.scan_options import Model
+from rma_mamba.cli.shared_options import PreparedData, Quiet, ScoreFolder, Settings, Verbose
 
 
 def evaluate(
@@ -29,7 +30,10 @@ def evaluate(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Score a network patient by patient; print Markdown tables."""
+    """Score a network on the patients of a split.
+
+    Print Markdown tables: each patient, and the summary.
+    """
     from rma_mamba.cli.score_output import check_folder, publish
     from rma_mamba.evaluation import patients_to_markdown, score_patients
     from rma_mamba.inference import Segmenter

@@ -8,18 +8,20 @@ from typer.core import TyperCommand
 
 
 class SectionedCommand(TyperCommand):
-    """A command whose help has a section for each `rich_help_panel` of its options."""
+    """A command whose help has a section for each `rich_help_panel` of its options, and the others at the end."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options to the help text."""
         sections: dict[str, list[tuple[str, str]]] = {}
+        others: list[tuple[str, str]] = []
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
-                is_argument = parameter.param_type_name == "argument"
-                default = "Arguments" if is_argument else "Options"
-                heading = getattr(parameter, "rich_help_panel", None) or default
-                sections.setdefault(heading, []).append(record)
+            heading = getattr(parameter, "rich_help_panel", None)
+            if record is not None and parameter.param_type_name == "argument":
+                sections.setdefault("Arguments", []).append(record)
+            elif record is not None:
+                (sections.setdefault(heading, []) if heading else others).append(record)
+        sections["Options"] = others
         for heading, records in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(records)

@@ -14,7 +14,10 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Print versions, networks, operator backends, devices and embedded weights."""
+    """Print versions, networks, devices and weights.
+
+    Also print which operator backends can run, and why others cannot.
+    """
     from rma_mamba.pipeline.inventory import take_inventory
 
     inventory = take_inventory()

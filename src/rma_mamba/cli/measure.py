@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.shared_options import HeightCm, Labels, Modality, Quiet, Verbose, WeightKg
+from rma_mamba.cli.scan_options import HeightCm, Labels, Modality, WeightKg
+from rma_mamba.cli.shared_options import Quiet, Verbose
 
 
 def measure(
@@ -29,7 +30,10 @@ def measure(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Measure a liver mask: volume and its uncertainty, extent, surface, intensities, standard liver volume."""
+    """Measure a liver mask made by any tool.
+
+    Print volume and its uncertainty, extent, surface, nodularity, and on request intensities and standard liver volume.
+    """
     from rma_mamba.pipeline import measuring
     from rma_mamba.pipeline.patient_size import patient_size
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.shared_options import Labels, Quiet, ScoreFolder, Verbose
+from rma_mamba.cli.scan_options import Labels
+from rma_mamba.cli.shared_options import Quiet, ScoreFolder, Verbose
 
 
 def score(
@@ -38,7 +39,10 @@ def score(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Score masks against references, and test methods against each other; print Markdown tables."""
+    """Score masks against reference masks.
+
+    Print Markdown tables; with several methods, also paired tests between them.
+    """
     from rma_mamba.cli.score_output import check_folder, publish
     from rma_mamba.evaluation import pair_masks, score_pairs
 

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.shared_options import HeightCm, Modality, Model, Quiet, Verbose, WeightKg
+from rma_mamba.cli.scan_options import HeightCm, Modality, Model, WeightKg
+from rma_mamba.cli.shared_options import Quiet, Verbose
 
 _INPUT, _NETWORK, _OUTPUT, _COHORT = "Input", "Network", "Output", "Folders of scans"
 
@@ -19,6 +20,7 @@ def segment(
         typer.Option(
             "--input",
             "-i",
+            metavar="PATH",
             rich_help_panel=_INPUT,
             help="DICOM (folder, zip or file), NIfTI, NRRD, MetaImage or images; or a folder of scans.",
         ),
@@ -36,6 +38,7 @@ def segment(
     series: Annotated[
         str | None,
         typer.Option(
+            metavar="SERIES",
             rich_help_panel=_INPUT,
             help="DICOM series: a number from `rma-mamba series`, or a UID.  [default: the most suitable]",
         ),
@@ -68,13 +71,18 @@ def segment(
     device: Annotated[
         str,
         typer.Option(
-            "--device", "-d", rich_help_panel=_NETWORK, help="auto, cpu, gpu, cuda or cuda:N."
+            "--device",
+            "-d",
+            metavar="DEVICE",
+            rich_help_panel=_NETWORK,
+            help="Device: auto, cpu, gpu, cuda or cuda:N.",
         ),
     ] = "auto",
     batch_size: Annotated[
         int | None,
         typer.Option(
             min=1,
+            metavar="N",
             rich_help_panel=_NETWORK,
             help="Slices per batch.  [default: chosen to fit into memory]",
         ),
@@ -152,10 +160,18 @@ def segment(
     ] = False,
     num_parts: Annotated[
         int,
-        typer.Option(min=1, rich_help_panel=_COHORT, help="Divide the scans among this many runs."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            rich_help_panel=_COHORT,
+            help="Divide the scans among this many runs.",
+        ),
     ] = 1,
     part_id: Annotated[
-        int, typer.Option(min=0, rich_help_panel=_COHORT, help="Number of this run, from 0.")
+        int,
+        typer.Option(
+            min=0, metavar="N", rich_help_panel=_COHORT, help="Number of this run, from 0."
+        ),
     ] = 0,
     engine: Annotated[
         Literal["local", "ray"],
@@ -164,7 +180,10 @@ def segment(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Segment the liver in a CT or MR scan, or in each scan of a folder. Masks are on the grid of the scan."""
+    """Segment the liver in CT and MR scans.
+
+    The input is one scan, or a folder of scans. Each mask is on the grid of its scan.
+    """
     from rma_mamba.cli.deprecations import renamed_option
     from rma_mamba.cli.interrupts import interruptible
     from rma_mamba.cli.option_values import parse_spacing, parse_volume

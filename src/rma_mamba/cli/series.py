@@ -19,7 +19,10 @@ def series(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the DICOM series of a study; * marks the one that `segment` uses without --series."""
+    """List the DICOM series of a study.
+
+    * marks the series that `segment` uses if --series is not given.
+    """
     from dataclasses import asdict
 
     from rma_mamba.scans import list_series

@@ -25,7 +25,10 @@ def train(
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train a network. The recipe sets the data, the network, the training and the folder for its files."""
+    """Train a network from a recipe.
+
+    The recipe sets the data, the network, the training and the output folder.
+    """
     from rma_mamba.training import train as run_training
 
     weights = run_training(recipe, settings or [], resume, data=data)

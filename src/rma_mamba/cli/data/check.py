@@ -25,7 +25,10 @@ def check(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Read a whole dataset; print its content and its errors as Markdown. The exit code is 4 if there are errors."""
+    """Find errors in a dataset.
+
+    Read all of it; print its content, errors and warnings as Markdown. The exit code is 4 if there are errors.
+    """
     from rma_mamba.datasets.audit import audit, to_json, to_markdown
     from rma_mamba.files import replace_file
 

@@ -33,7 +33,10 @@ def prepare(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check a dataset, convert it to one folder for training, and print the path of the recipe's data table."""
+    """Check a dataset and convert it for training.
+
+    Print the path of the data table to be used in recipes.
+    """
     from rma_mamba.datasets.audit import audit
     from rma_mamba.datasets.prepare import RECIPE_TABLE, PreparationOptions
     from rma_mamba.datasets.prepare import prepare as write

@@ -16,7 +16,10 @@ def summary(
     patient: Patient = None,
     verbose: Verbose = False,
 ) -> None:
-    """Count patients, volumes and slices by sequence and split, from file names and headers alone."""
+    """Count patients, volumes and slices.
+
+    Counts are by sequence and split, from file names and headers alone.
+    """
     from rma_mamba.datasets.audit import summary_table
 
     typer.echo(summary_table(open_dataset(name, root, sequences, liver, patient)))
