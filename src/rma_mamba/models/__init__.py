@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import pydantic
 from torch import nn
@@ -32,10 +32,8 @@ from rma_mamba.models.rma_mamba import RMAMamba, RMAMambaConfig
 from rma_mamba.models.vmamba import VMamba, VMambaConfig
 from rma_mamba.models.weights import load_weights
 
-__all__ = ["create_model", "for_inference", "list_models", "load_weights"]
+__all__ = ["create_model", "for_inference", "list_models", "load_weights", "model_settings"]
 
-
-Config = TypeVar("Config", bound=pydantic.BaseModel)
 
 _BASELINES: Final[dict[str, tuple[Callable[[Any], nn.Module], type[pydantic.BaseModel]]]] = {
     "unet": (UNet, UNetConfig),
@@ -68,18 +66,38 @@ def create_model(name: str, **settings: Any) -> nn.Module:
     Raises:
         ConfigError: The name or a setting is unknown, or a value is out of range.
     """
+    make, config, preset = _definition(name)
+    return make(_configured(config, name, {**preset, **settings}))
+
+
+def model_settings(name: str, **settings: Any) -> dict[str, Any]:
+    """The whole configuration of a network, including the values of its preset, as JSON holds it.
+
+    `create_model` makes the same network from it, even if the preset of that name changes later.
+
+    Raises:
+        ConfigError: As in `create_model`.
+    """
+    _, config, preset = _definition(name)
+    return _configured(config, name, {**preset, **settings}).model_dump(mode="json")
+
+
+def _definition(
+    name: str,
+) -> tuple[Callable[[Any], nn.Module], type[pydantic.BaseModel], dict[str, Any]]:
+    """How to make a network, the class of its configuration, and the settings that its name stands for."""
     if name in ENCODERS:
-        return VMamba(_configured(VMambaConfig, name, {**ENCODERS[name], **settings}))
+        return VMamba, VMambaConfig, ENCODERS[name]
     if name in NETWORKS:
-        return RMAMamba(_configured(RMAMambaConfig, name, {**NETWORKS[name], **settings}))
+        return RMAMamba, RMAMambaConfig, NETWORKS[name]
     if name in BASELINES:
-        network, config = _BASELINES[name]
-        made: nn.Module = network(_configured(config, name, {**BASELINES[name], **settings}))
-        return made
+        return *_BASELINES[name], BASELINES[name]
     raise _unknown(f"model '{name}'", name, list_models())
 
 
-def _configured(kind: type[Config], name: str, settings: dict[str, Any]) -> Config:
+def _configured(
+    kind: type[pydantic.BaseModel], name: str, settings: dict[str, Any]
+) -> pydantic.BaseModel:
     try:
         return kind(**settings)
     except pydantic.ValidationError as error:
