@@ -12,7 +12,7 @@ BENCHMARK = """
 title = "Trial"
 folder = "{folder}"
 recipe = "recipe.toml"
-side = 32
+image_size = 32
 panel_patients = 1
 
 [[networks]]

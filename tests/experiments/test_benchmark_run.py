@@ -20,29 +20,31 @@ def test_networks_are_trained_scored_and_compared_once(benchmark_file: Path) -> 
 
     text = run_benchmark(benchmark, quiet=True, note=notes.append)
     assert "| Ours & more (2025) |" in text
-    assert "Settings of one network alone: U-Net: training.lr=1e-3." in text
-    assert "Started from trained weights: none" in text
+    assert "Settings of individual networks: U-Net: training.lr=1e-3." in text
+    assert "All networks were initialised randomly." in text
     for name in FILES:
         assert (folder / name).stat().st_size > 100
     assert notes.count("U-Net: training") == 1
-    assert "U-Net: trained already" in notes
+    assert "U-Net: already trained" in notes
     assert (folder / "u-net" / "weights.safetensors").stat().st_mtime_ns == kept
     scored = [note for note in notes if note.startswith("U-Net: ") and "Dice" in note]
     assert len(scored) == len(set(scored))
 
-    with pytest.raises(ConfigError, match="holds a training by another recipe"):
+    with pytest.raises(ConfigError, match="contains a training run with another recipe"):
         run_benchmark(benchmark, ["training.epochs=2"], quiet=True)
 
 
-def test_what_cannot_run_is_refused_before_the_first_training(benchmark_file: Path) -> None:
+def test_what_cannot_run_is_refused_before_the_first_training_run(benchmark_file: Path) -> None:
     benchmark, folder = load_benchmark(benchmark_file), benchmark_file.parent
     with pytest.raises(
-        ConfigError, match="no network 'V-Net'; expected some of Ours & more, U-Net"
+        ConfigError, match="no network 'V-Net'; expected one or more of Ours & more, U-Net"
     ):
         run_benchmark(benchmark, only=["V-Net"], quiet=True)
     row = benchmark.networks[1].model_copy(update={"weights": "start.pth"})
     started = benchmark.model_copy(update={"networks": (benchmark.networks[0], row)})
-    with pytest.raises(ConfigError, match=r"has no start\.pth, from which U-Net starts"):
+    with pytest.raises(
+        ConfigError, match=r"does not contain start\.pth, the initial weights of U-Net"
+    ):
         run_benchmark(started, weights=folder, quiet=True)
     wrong = row.model_copy(update={"settings": {"widht": 4}})
     with pytest.raises(ConfigError, match="widht"):

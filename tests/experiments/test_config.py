@@ -12,7 +12,7 @@ from rma_mamba.training import load_recipe
 
 
 @pytest.mark.parametrize("name", bundled_benchmarks())
-def test_a_shipped_benchmark_names_networks_and_recipes_that_exist(name: str) -> None:
+def test_a_bundled_benchmark_names_networks_and_recipes_that_exist(name: str) -> None:
     benchmark = load_benchmark(name)
     for row in benchmark.networks:
         recipe = load_recipe(row.recipe or benchmark.recipe)
@@ -31,9 +31,13 @@ def test_the_benchmarks_of_the_paper_hold_its_rows() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("side = 32", "sides = 32", r"setting 'sides' is wrong; expected: Extra inputs"),
-        ('"U-Net"', '"ours, more"', r"expected a different one each"),
-        ("title", "= title", r"is no TOML"),
+        (
+            "image_size = 32",
+            "image_sizes = 32",
+            r"setting 'image_sizes' is invalid; expected: Extra inputs",
+        ),
+        ('"U-Net"', '"ours, more"', r"expected a different one for each"),
+        ("title", "= title", r"is not valid TOML"),
     ],
 )
 def test_what_is_wrong_is_named(benchmark_file: Path, old: str, new: str, message: str) -> None:
@@ -42,6 +46,12 @@ def test_what_is_wrong_is_named(benchmark_file: Path, old: str, new: str, messag
         load_benchmark(benchmark_file)
 
 
-def test_without_a_file_the_shipped_ones_are_named() -> None:
+def test_a_missing_file_lists_the_bundled_benchmarks() -> None:
     with pytest.raises(ConfigError, match="expected a TOML file or one of ablation, chaos_mini"):
         load_benchmark("nothing")
+
+
+def test_the_old_key_of_the_image_size_is_accepted(benchmark_file: Path) -> None:
+    benchmark_file.write_text(benchmark_file.read_text().replace("image_size =", "side ="))
+    with pytest.warns(DeprecationWarning, match="use 'image_size'"):
+        assert load_benchmark(benchmark_file).image_size == 32

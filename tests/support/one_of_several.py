@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from rma_mamba.models.baselines.unet import UNet, UNetConfig
-from rma_mamba.training import training_run
+from rma_mamba.training import fitting, train
 
 
 class IdleUNet(UNet):
@@ -21,7 +21,7 @@ class IdleUNet(UNet):
         self.idle = nn.Linear(3, 3)
 
 
-def fit_and_tell(*arguments: Any, fit: Any = training_run._fit) -> None:
+def fit_and_tell(*arguments: Any, fit: Any = fitting._fit) -> None:
     """Train, and leave what this process has learned."""
     fit(*arguments)
     trainer, module = arguments[:2]
@@ -33,5 +33,5 @@ if __name__ == "__main__":
     import rma_mamba.models
 
     rma_mamba.models._BASELINES["unet"] = IdleUNet, UNetConfig
-    training_run._fit = fit_and_tell
-    training_run.train(sys.argv[1], sys.argv[2:], quiet=True)
+    fitting._fit = fit_and_tell
+    train(sys.argv[1], sys.argv[2:], quiet=True)

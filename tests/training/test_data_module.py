@@ -37,7 +37,7 @@ def test_batches_do_not_depend_on_the_workers(recipe: Path) -> None:
 def test_every_slice_is_validated_once(recipe: Path) -> None:
     found = data(recipe, "training.batch_size=3")
     assert torch.cat([batch["index"] for batch in found.val_dataloader()]).tolist() == list(
-        range(len(found.valid))
+        range(len(found.val))
     )
 
 
@@ -55,7 +55,7 @@ def test_a_single_value_for_batch_normalisation_is_refused(recipe: Path) -> None
 
 
 def test_a_split_without_validation_is_refused(recipe: Path) -> None:
-    with pytest.raises(ConfigError, match="and 0 to validate on; expected both"):
+    with pytest.raises(ConfigError, match="and 0 for validation; expected at least one each"):
         data(recipe, "data.splits={}")
 
 

@@ -118,7 +118,8 @@ def test_a_training_whose_patience_is_over_stays_so(tmp_path: Path, recipe: Path
 def test_another_number_of_slices_in_a_step_is_refused(recipe: Path) -> None:
     train(recipe, quiet=True)
     with pytest.raises(
-        ConfigError, match=r"was of 4 slices and would now be of 8 \(4 on each of 1"
+        ConfigError,
+        match=r"used 4 slices per step and would now use 8 \(batch size 4 x 1 devices x 2",
     ):
         train(recipe, ["training.epochs=3", "training.accumulate=2"], resume=True, quiet=True)
     train(

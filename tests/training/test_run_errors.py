@@ -47,7 +47,7 @@ def test_a_worker_that_dies_is_one_line(recipe: Path, monkeypatch: pytest.Monkey
         self.train.transform = lambda sample: os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(SliceDataModule, "setup", dying)
-    with pytest.raises(RmaMambaError, match="a process that prepares slices died") as caught:
+    with pytest.raises(RmaMambaError, match="a data loader worker died") as caught:
         train(recipe, ["training.workers=1"], quiet=True)
     assert "\n" not in str(caught.value)
 
@@ -61,7 +61,7 @@ def test_devices_that_are_not_there_are_one_line(recipe: Path, setting: str) -> 
 
 
 def test_what_is_computed_again_must_be_there(recipe: Path) -> None:
-    with pytest.raises(ConfigError, match="no VSS block"):
+    with pytest.raises(ConfigError, match="no VSS blocks"):
         train(
             recipe,
             ["model.name=unet", "model.settings={width=4}", "training.checkpoint_activations=true"],

@@ -5,14 +5,14 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rma_mamba.training.sampling import EpochDraws, ValidationBatches, seed_of
+from rma_mamba.training.sampling import EpochSampler, ValidationBatchSampler, derived_seed
 
 
 def draws(weights: list[float], count: int | None, step: int, devices: int, epoch: int = 0):
     """What each device draws."""
     everyone = []
     for rank in range(devices):
-        sampler = EpochDraws(weights, count, seed=1, step=step, rank=rank, devices=devices)
+        sampler = EpochSampler(weights, count, seed=1, step=step, rank=rank, devices=devices)
         sampler.set_epoch(epoch)
         everyone.append(list(sampler))
         assert len(everyone[-1]) == len(sampler)
@@ -58,10 +58,10 @@ def test_heavier_slices_are_drawn_more_often() -> None:
 
 @given(count=st.integers(1, 50), batch=st.integers(1, 7), devices=st.integers(1, 5))
 def test_validation_batches_are_dealt_once_each(count: int, batch: int, devices: int) -> None:
-    (alone,) = [list(ValidationBatches(count, batch))]
+    (alone,) = [list(ValidationBatchSampler(count, batch))]
     assert list(itertools.chain(*alone)) == list(range(count))
     samplers = [
-        ValidationBatches(count, batch, rank=rank, devices=devices) for rank in range(devices)
+        ValidationBatchSampler(count, batch, rank=rank, devices=devices) for rank in range(devices)
     ]
     everyone = [list(each) for each in samplers]
     assert {len(each) for each in everyone} == {len(samplers[0])}
@@ -71,6 +71,16 @@ def test_validation_batches_are_dealt_once_each(count: int, batch: int, devices:
 
 
 def test_seeds_differ_by_every_part() -> None:
-    assert seed_of(1, 2, 3) == seed_of(1, 2, 3)
-    assert len({seed_of(1, 2, 3), seed_of(1, 2, 4), seed_of(2, 1, 3), seed_of(1, 2)}) == 4
-    assert 0 <= seed_of(0) < 2**63
+    assert derived_seed(1, 2, 3) == derived_seed(1, 2, 3)
+    assert (
+        len(
+            {
+                derived_seed(1, 2, 3),
+                derived_seed(1, 2, 4),
+                derived_seed(2, 1, 3),
+                derived_seed(1, 2),
+            }
+        )
+        == 4
+    )
+    assert 0 <= derived_seed(0) < 2**63

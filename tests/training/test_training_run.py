@@ -14,7 +14,7 @@ import torch
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.inference import Segmenter
-from rma_mamba.models import create_model
+from rma_mamba.models import create_model, model_settings
 from rma_mamba.models.weights import read_checkpoint
 from rma_mamba.training import load_recipe, train
 from rma_mamba.training.data_module import SliceDataModule
@@ -34,7 +34,8 @@ def test_a_training_leaves_weights_logs_and_checkpoints_and_can_go_on(
     assert weights == run / "weights.safetensors"
     checkpoint = read_checkpoint(weights)
     assert checkpoint.model == "rma-mamba-n"
-    assert checkpoint.settings == {**SETTINGS, "depths": [1, 1, 1, 1]}
+    assert checkpoint.settings == model_settings("rma-mamba-n", **SETTINGS)
+    assert checkpoint.settings["depths"] == [1, 1, 1, 1]
     assert checkpoint.recipe["spacing_mm"] == 4.0
     assert {x.dtype for x in checkpoint.state.values() if x.is_floating_point()} == {torch.float16}
     for name in ("best.ckpt", "last.ckpt"):
@@ -44,7 +45,7 @@ def test_a_training_leaves_weights_logs_and_checkpoints_and_can_go_on(
     values = np.zeros((12, 12, 3), np.int16)
     assert Segmenter.load(weights)((values, np.eye(4))).mask.labels.shape == (12, 12, 3)
 
-    with pytest.raises(ConfigError, match="already holds a training"):
+    with pytest.raises(ConfigError, match="already contains a training run"):
         train(recipe, quiet=True)
     train(recipe, ["training.epochs=3"], resume=True, quiet=True)
     first, second = metrics(run)

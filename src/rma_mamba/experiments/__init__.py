@@ -1,4 +1,4 @@
-"""Several networks under one recipe: trained, scored, and compared in tables and figures."""
+"""Benchmarks: several networks trained with the same recipe, scored, and compared in tables and figures."""
 
 from rma_mamba.experiments.benchmark_run import run_benchmark
 from rma_mamba.experiments.config import (

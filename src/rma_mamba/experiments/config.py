@@ -1,4 +1,4 @@
-"""What a benchmark compares: one TOML file, checked before anything is trained."""
+"""The settings of a benchmark: one TOML file, validated before any network is trained."""
 
 from __future__ import annotations
 
@@ -10,41 +10,42 @@ import pydantic
 from pydantic import Field, model_validator
 
 from rma_mamba.datasets.config import Settings
+from rma_mamba.deprecation import with_renamed_keys
 from rma_mamba.errors import ConfigError
-from rma_mamba.training.bundled_toml import read_toml, shipped
+from rma_mamba.training.bundled_toml import bundled_names, read_toml
 
 _BENCHMARKS = "experiments/benchmarks"
 
 
 class NetworkRow(Settings):
-    """One row of the table."""
+    """One network of a benchmark: a row of its tables."""
 
     name: str = Field(min_length=1)
-    """Shown in tables and figures."""
+    """Name in tables and figures."""
 
     publication: str = ""
-    """Where the network was published; shown beside its name."""
+    """Where the network was published, shown next to its name. Empty: not shown."""
 
     recipe: str | None = None
-    """Recipe of this row alone; None: the benchmark's. It has to name the same data."""
+    """Recipe of this network only; it has to describe the same data. None: the recipe of the benchmark."""
 
     model: str | None = None
-    """One of `rma-mamba info`'s models; None: the recipe's."""
+    """Name of the network, as listed by `rma-mamba info`. None: the network of the recipe."""
 
     settings: dict[str, Any] = Field(default={})
-    """Changes to what the model's name stands for."""
+    """Changes to the preset of that name. Empty: the preset."""
 
     weights: str | None = None
-    """File to start from, in the folder of weights that a run is given; without such a folder, and without a
-    file, a network starts as its recipe says."""
+    """File name of the initial weights, inside the folder passed with --weights. Without that folder, or
+    if None, the network starts as its recipe specifies."""
 
     set: tuple[str, ...] = ()
-    """Further settings of the recipe for this row, as "training.batch_size=8". Each is told below the tables,
-    since it makes the comparison less equal."""
+    """Further settings of the recipe for this network only, such as "training.batch_size=8". They are listed below
+    the tables, because they make the comparison less fair. Empty: none."""
 
     @property
     def slug(self) -> str:
-        """Name of the row's folder."""
+        """Name of the network's folder."""
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
 
@@ -55,68 +56,72 @@ class Benchmark(Settings):
     """Heading of the tables."""
 
     folder: str
-    """Where everything goes: a folder each network, and the tables and figures."""
+    """Output folder; it contains a run folder per network, and the tables and figures."""
 
     recipe: str
-    """Recipe that every row is trained by: a shipped name, or a TOML file relative to this one's folder."""
+    """Recipe that all networks are trained with: a bundled recipe, or a TOML file relative to this one's folder."""
 
     group: str | None = None
-    """Group of sources that the tables are about; None: the first that has volumes, else the first."""
+    """Group of sources that the tables show. None: the first group of volumes or, without volumes, the first group."""
 
-    side: int = Field(default=256, ge=32)
-    """Side of the image at which operations are counted and latency is measured."""
+    image_size: int = Field(default=256, ge=32)
+    """Height and width, in pixels, of the image with which operations and latency are measured."""
 
     panel_patients: int = Field(default=3, ge=0)
-    """Patients in the qualitative panel: those on whom the networks differ most."""
+    """Number of patients in the figure of example slices: those with the largest differences between networks."""
 
     networks: tuple[NetworkRow, ...] = Field(min_length=1)
-    """The rows, in their order. Paired tests compare each pair."""
+    """The networks, in the order of the tables. All pairs are compared with paired tests."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_old_keys(cls, data: Any) -> Any:
+        return with_renamed_keys(data, {"side": "image_size"})
 
     @model_validator(mode="after")
-    def _rows_have_folders_of_their_own(self) -> Self:
+    def _check_folders(self) -> Self:
         slugs = [row.slug for row in self.networks]
-        twice = sorted({slug for slug in slugs if slugs.count(slug) > 1})
-        if twice or "" in slugs:
+        if len(set(slugs)) < len(slugs) or "" in slugs:
             raise ValueError(
-                f"the networks' names give the folders {slugs}; expected a different one each"
+                f"the names of the networks give the folders {slugs}; expected a different one for each"
             )
         return self
 
 
 def bundled_benchmarks() -> list[str]:
-    """Names of the benchmarks inside the package."""
-    return shipped(_BENCHMARKS)
+    """Names of the bundled benchmarks."""
+    return bundled_names(_BENCHMARKS)
 
 
 def load_benchmark(benchmark: str | Path) -> Benchmark:
     """Read a benchmark.
 
     Args:
-        benchmark: A TOML file, or the name of a shipped one.
+        benchmark: A TOML file, or the name of a bundled benchmark.
 
     Raises:
-        ConfigError: There is none, it is no TOML, or a key or value is wrong.
+        ConfigError: The file does not exist or is not valid TOML, or a setting is unknown or invalid.
     """
     path = Path(benchmark)
     try:
         found = Benchmark.model_validate(read_toml(benchmark, _BENCHMARKS, "benchmark"))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its networks"
+        setting = ".".join(str(part) for part in first["loc"]) or "networks"
         raise ConfigError(
-            f"the benchmark's setting '{where}' is wrong; expected: {first['msg']}. Change it."
+            f"the benchmark's setting '{setting}' is invalid; expected: {first['msg']}. Correct it."
         ) from None
     return found.model_copy(
         update={
-            "recipe": _beside(path, found.recipe),
+            "recipe": _resolved(path, found.recipe),
             "networks": tuple(
-                row.model_copy(update={"recipe": row.recipe and _beside(path, row.recipe)})
+                row.model_copy(update={"recipe": row.recipe and _resolved(path, row.recipe)})
                 for row in found.networks
             ),
         }
     )
 
 
-def _beside(benchmark: Path, recipe: str) -> str:
-    """A recipe file is relative to the benchmark's folder; a name stays a name."""
+def _resolved(benchmark: Path, recipe: str) -> str:
+    """A recipe file is relative to the benchmark's folder; a bundled name is unchanged."""
     return str(benchmark.parent / recipe) if recipe.endswith(".toml") else recipe

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, operations, and the time of a forward pass beside the others'."""
+"""Computational costs of networks: parameters, operations, and latency of a forward pass."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _ROUNDS = 5
 
 @dataclass(frozen=True)
 class Costs:
-    """Of one network.
+    """Computational costs of one network.
 
     Args:
-        parameters: All of them, also those that its authors build and never use.
-        gigamacs: Multiply-adds of convolutions and matrix products in one forward pass, in 10^9; scans, norms
-            and activations are not counted.
-        latency_ms: Median of a forward pass of one image.
+        parameters: Number of parameters, including those that the authors define but never use.
+        gigamacs: Multiply-accumulate operations of convolutions and matrix multiplications in one forward
+            pass, in 10^9; selective scans, norms and activations are not counted.
+        latency_ms: Median duration of the forward pass of one image, in ms.
     """
 
     parameters: int
@@ -33,31 +33,31 @@ class Costs:
 
 
 def measure_costs(
-    models: Mapping[str, nn.Module], side: int, *, device: str = "cpu", rounds: int = _ROUNDS
+    models: Mapping[str, nn.Module], image_size: int, *, device: str = "cpu", rounds: int = _ROUNDS
 ) -> dict[str, Costs]:
-    """Costs of networks on one image [1, 3, side, side], float32.
+    """Measure the costs of networks on one float32 image [1, 3, image_size, image_size].
 
-    They run in turn, round by round, so that whatever disturbs the machine disturbs all of them.
+    The networks run in turn in each round, so that disturbances of the machine affect all of them.
 
     Args:
-        models: By name.
-        side: Of the image, in pixels.
-        device: Where they run.
-        rounds: Passes of each that count; one before them does not.
+        models: Networks by name.
+        image_size: Height and width of the image, in pixels.
+        device: Where the networks run.
+        rounds: Number of timed passes per network, after one warm-up pass.
     """
-    image = torch.rand(1, 3, side, side, device=device)
-    ready = {name: for_inference(model).to(device) for name, model in models.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in ready}
+    image = torch.rand(1, 3, image_size, image_size, device=device)
+    prepared = {name: for_inference(model).to(device) for name, model in models.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in prepared}
     with torch.inference_mode():
-        operations = {name: _gigamacs(model, image) for name, model in ready.items()}
+        operations = {name: _gigamacs(model, image) for name, model in prepared.items()}
         for _ in range(rounds):
-            for name, model in ready.items():
+            for name, model in prepared.items():
                 seconds[name].append(_seconds(model, image))
     return {
         name: Costs(
-            sum(each.numel() for each in models[name].parameters()),
-            operations[name],
-            1e3 * statistics.median(seconds[name]),
+            parameters=sum(each.numel() for each in models[name].parameters()),
+            gigamacs=operations[name],
+            latency_ms=1e3 * statistics.median(seconds[name]),
         )
         for name in models
     }
@@ -70,13 +70,13 @@ def _gigamacs(model: nn.Module, image: torch.Tensor) -> float:
 
 
 def _seconds(model: nn.Module, image: torch.Tensor) -> float:
-    _wait(image)
+    _synchronise(image)
     start = time.perf_counter()
     model(image)
-    _wait(image)
+    _synchronise(image)
     return time.perf_counter() - start
 
 
-def _wait(image: torch.Tensor) -> None:
+def _synchronise(image: torch.Tensor) -> None:
     if image.is_cuda:
         torch.cuda.synchronize()

@@ -1,4 +1,4 @@
-"""Pictures of a benchmark, as PNG: box plots, curves, and the qualitative panel."""
+"""Figures of a benchmark, as PNG: box plots, learning curves, and example slices of all networks."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from matplotlib.figure import Figure
 from rma_mamba.evaluation import CaseScore
 from rma_mamba.experiments.panel import PanelRow
 
-_RIGHT, _MISSED, _WRONG = (0.18, 0.62, 0.36), (0.15, 0.45, 0.90), (0.86, 0.20, 0.18)
-_COVER = 0.55  # of a colour over the image
-_DOTS = 130  # per inch
+_TRUE_POSITIVE, _FALSE_NEGATIVE, _FALSE_POSITIVE = (
+    (0.18, 0.62, 0.36),
+    (0.15, 0.45, 0.90),
+    (0.86, 0.20, 0.18),
+)
+_OPACITY = 0.55  # of colours over the image
+_DPI = 130
 
 
 def draw_boxes(cases: Sequence[CaseScore], group: str) -> bytes:
-    """Box plots of Dice by method: of volumes, and of slices with liver by the paper's protocol.
+    """Box plots of the Dice of each method, for volumes and for liver-containing slices under the paper's protocol.
 
-    A box goes from the lower to the upper quartile, whiskers to the furthest value within 1.5 times its height; every
-    volume is a dot.
+    A box spans the quartiles; whiskers extend to the furthest value within 1.5 times the interquartile range. Each
+    volume is also shown as a dot.
     """
     volumes: dict[str, list[float]] = {}
     slices: dict[str, list[float]] = {}
@@ -30,16 +34,16 @@ def draw_boxes(cases: Sequence[CaseScore], group: str) -> bytes:
         if case.group == group:
             if case.volume is not None:
                 volumes.setdefault(case.method, []).append(case.volume.dice)
-            found = [each.values["dice"] for each in case.slices if each.has_liver]
-            slices.setdefault(case.method, []).extend(found)
-    shown = [
+            dices = [each.values["dice"] for each in case.slices if each.has_liver]
+            slices.setdefault(case.method, []).extend(dices)
+    plots = [
         (title, values)
-        for title, values in (("volumes", volumes), ("slices with liver, 256 x 256", slices))
+        for title, values in (("volumes", volumes), ("liver-containing slices, 256 x 256", slices))
         if values
     ]
-    figure = Figure(figsize=(5.5 * len(shown), 1.2 + 0.4 * len(slices)), layout="constrained")
+    figure = Figure(figsize=(5.5 * len(plots), 1.2 + 0.4 * len(slices)), layout="constrained")
     for axes, (title, values) in zip(
-        np.atleast_1d(figure.subplots(1, len(shown))), shown, strict=True
+        np.atleast_1d(figure.subplots(1, len(plots))), plots, strict=True
     ):
         _boxes(axes, values, dots=values is volumes)
         axes.set(title=title, xlabel="Dice", xlim=(0, 1))
@@ -47,7 +51,7 @@ def draw_boxes(cases: Sequence[CaseScore], group: str) -> bytes:
 
 
 def _boxes(axes: Axes, values: Mapping[str, Sequence[float]], dots: bool) -> None:
-    names = list(values)[::-1]  # the first row of the table on top
+    names = list(values)[::-1]  # matplotlib draws from bottom to top
     axes.boxplot(
         [values[name] for name in names],
         orientation="horizontal",
@@ -58,20 +62,22 @@ def _boxes(axes: Axes, values: Mapping[str, Sequence[float]], dots: bool) -> Non
         flierprops={"marker": ".", "markersize": 3, "alpha": 0.5},
     )
     if dots:
-        for height, name in enumerate(names, start=1):
-            axes.plot(values[name], [height] * len(values[name]), "o", ms=4, alpha=0.6, c="#44546a")
+        for position, name in enumerate(names, start=1):
+            axes.plot(
+                values[name], [position] * len(values[name]), "o", ms=4, alpha=0.6, c="#44546a"
+            )
     axes.grid(axis="x", alpha=0.3)
 
 
 def draw_histories(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> bytes:
-    """Training loss and validation Dice of every method over its epochs."""
+    """Training loss and validation Dice of each method against the epoch."""
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     loss, dice = figure.subplots(1, 2)
     for name, history in histories.items():
         for axes, key in ((loss, "train_loss"), (dice, "val_dice")):
             axes.plot(history.get(key, []), label=name, linewidth=1.3)
     loss.set(title="training loss", xlabel="epoch", yscale="log")
-    dice.set(title="validation Dice, all pixels", xlabel="epoch", ylim=(0, 1))
+    dice.set(title="validation Dice, pooled pixels", xlabel="epoch", ylim=(0, 1))
     for axes in (loss, dice):
         axes.grid(alpha=0.3)
     dice.legend(fontsize=8)
@@ -79,43 +85,50 @@ def draw_histories(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> by
 
 
 def draw_panel(rows: Sequence[PanelRow]) -> bytes:
-    """Image, reference, and each method with its errors in colour, a row each slice.
+    """Image, reference, and the errors of each method, one row per slice.
 
-    Green: found rightly; blue: missed; red: found where there is no liver.
+    Green: true positive; blue: false negative; red: false positive.
     """
     methods = list(rows[0].found)
     figure = Figure(figsize=(1.9 * (2 + len(methods)), 2.1 * len(rows) + 0.4), layout="constrained")
     grid = figure.subplots(len(rows), 2 + len(methods), squeeze=False)
     for axes, row in zip(grid, rows, strict=True):
-        pictures = {
+        images = {
             "image": _grey(row.image),
-            "reference": _covered(row.image, [(row.reference, _RIGHT)]),
+            "reference": _overlaid(row.image, [(row.reference, _TRUE_POSITIVE)]),
             **{method: _errors(row, method) for method in methods},
         }
-        for each, (title, picture) in zip(axes, pictures.items(), strict=True):
-            each.imshow(picture, aspect=row.aspect, interpolation="nearest")
+        for each, (title, image) in zip(axes, images.items(), strict=True):
+            each.imshow(image, aspect=row.aspect, interpolation="nearest")
             each.set(xticks=[], yticks=[])
             if row is rows[0]:
                 each.set_title(title, fontsize=9)
         axes[0].set_ylabel(row.title, fontsize=9)
-    figure.supxlabel("green: right   blue: missed   red: found where there is no liver", fontsize=9)
+    figure.supxlabel(
+        "green: true positive   blue: false negative   red: false positive", fontsize=9
+    )
     return _png(figure)
 
 
 def _errors(row: PanelRow, method: str) -> npt.NDArray[np.float32]:
     found, true = row.found[method], row.reference
-    parts = [(found & true, _RIGHT), (true & ~found, _MISSED), (found & ~true, _WRONG)]
-    return _covered(row.image, parts)
+    overlays = [
+        (found & true, _TRUE_POSITIVE),
+        (true & ~found, _FALSE_NEGATIVE),
+        (found & ~true, _FALSE_POSITIVE),
+    ]
+    return _overlaid(row.image, overlays)
 
 
-def _covered(
+def _overlaid(
     image: npt.NDArray[np.float32],
-    parts: Sequence[tuple[npt.NDArray[np.bool_], tuple[float, float, float]]],
+    overlays: Sequence[tuple[npt.NDArray[np.bool_], tuple[float, float, float]]],
 ) -> npt.NDArray[np.float32]:
-    picture = _grey(image)
-    for where, colour in parts:
-        picture[where] = (1 - _COVER) * picture[where] + _COVER * np.asarray(colour, np.float32)
-    return picture
+    coloured = _grey(image)
+    for where, colour in overlays:
+        tint = np.asarray(colour, np.float32)
+        coloured[where] = (1 - _OPACITY) * coloured[where] + _OPACITY * tint
+    return coloured
 
 
 def _grey(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -124,5 +137,5 @@ def _grey(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def _png(figure: Figure) -> bytes:
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=_DOTS)
+    figure.savefig(content, format="png", dpi=_DPI)
     return content.getvalue()

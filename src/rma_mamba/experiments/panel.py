@@ -1,4 +1,4 @@
-"""What the qualitative panel shows: single slices, and what every network found in them."""
+"""Example slices for a figure: image, reference, and the mask of each network."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from rma_mamba.inference import Segmenter
 from rma_mamba.slicing import IntensityScale, SliceRecipe, calibrated
 from rma_mamba.volume import Volume
 
-Picture = npt.NDArray[np.float32]
+Image = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class PanelRow:
-    """One slice, as a radiologist looks at it: from the feet, the front on top.
+    """One axial slice in radiological orientation: viewed from inferior, anterior at the top.
 
     Args:
-        title: Says which.
-        image: [height, width] in [0, 1].
-        reference: Where the liver is, same shape.
-        found: By method, same shape.
-        aspect: Height of a pixel over its width.
+        title: Label of the slice.
+        image: Intensities [height, width], scaled to [0, 1].
+        reference: Reference mask of the same shape.
+        found: Mask of each method, of the same shape.
+        aspect: Height of a pixel divided by its width.
     """
 
     title: str
-    image: Picture
+    image: Image
     reference: Pixels
     found: Mapping[str, Pixels]
     aspect: float
@@ -47,26 +47,26 @@ def make_panel(
     group: str,
     patients: int,
 ) -> list[PanelRow]:
-    """The slices with most liver of the patients on whom the networks differ most.
+    """The slice with the largest liver area of each patient with the largest differences between networks.
 
     Args:
-        weights: File of each method.
-        data: What the cases were read from.
+        weights: Weights file of each method.
+        data: Data sources of the cases.
         cases: Scores of all methods.
-        group: Of sources, from which slices are taken.
-        patients: How many.
+        group: Group of sources to choose patients from.
+        patients: Number of patients.
     """
-    chosen = _most_disputed(cases, group)[:patients]
-    rows = [_scan(data, source, patient) for source, patient in chosen]
+    selected = _by_disagreement(cases, group)[:patients]
+    scans = [_scan(data, source, patient) for source, patient in selected]
     segmenters = {method: Segmenter.load(path) for method, path in weights.items()}
     return [
         _row(f"patient {patient}", scan, reference, segmenters)
-        for (_, patient), (scan, reference) in zip(chosen, rows, strict=True)
+        for (_, patient), (scan, reference) in zip(selected, scans, strict=True)
     ]
 
 
-def _most_disputed(cases: Sequence[CaseScore], group: str) -> list[tuple[str, str]]:
-    """Sources and patients, the widest range of Dice over the methods first."""
+def _by_disagreement(cases: Sequence[CaseScore], group: str) -> list[tuple[str, str]]:
+    """Source and patient of all cases, sorted by decreasing range of the Dice over methods."""
     dices: dict[tuple[str, str], list[float]] = {}
     for case in cases:
         if case.group == group:

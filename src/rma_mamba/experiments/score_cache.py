@@ -1,4 +1,4 @@
-"""What is kept of a network's row, so that a benchmark resumes where it stopped."""
+"""Scores of a network stored in its run folder, so that an interrupted benchmark can be resumed."""
 
 from __future__ import annotations
 
@@ -15,41 +15,46 @@ from rma_mamba.evaluation import CaseScore
 from rma_mamba.files import replace_file
 
 
-class _Record(pydantic.BaseModel):
+class _StoredScores(pydantic.BaseModel):
     model_config = ConfigDict(ser_json_inf_nan="constants")
 
     fingerprint: str
     cases: list[CaseScore]
 
 
-_RECORDS = TypeAdapter(_Record)
+_STORED_SCORES = TypeAdapter(_StoredScores)
 
 
-def fingerprint(*parts: Any) -> str:
-    """SHA-256 of what a result depends on: bytes, or anything that JSON holds."""
+def fingerprint(*inputs: Any) -> str:
+    """SHA-256 of the inputs of a result: bytes, or anything that JSON can represent."""
     digest = hashlib.sha256()
-    for part in parts:
+    for value in inputs:
         digest.update(
-            part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode()
+            value if isinstance(value, bytes) else json.dumps(value, sort_keys=True).encode()
         )
         digest.update(b"\0")
     return digest.hexdigest()
 
 
-def keep_scores(path: Path, made_of: str, cases: Sequence[CaseScore]) -> None:
-    """Keep the scores of a network beside what they were made of.
+def save_scores(path: Path, key: str, cases: Sequence[CaseScore]) -> None:
+    """Store the scores of a network.
+
+    Args:
+        path: File to write.
+        key: Fingerprint of the inputs of the scores.
+        cases: The scores.
 
     Raises:
         ScanError: The file cannot be written.
     """
-    record = _Record(fingerprint=made_of, cases=list(cases))
-    replace_file(path, _RECORDS.dump_json(record), "scores")
+    stored = _StoredScores(fingerprint=key, cases=list(cases))
+    replace_file(path, _STORED_SCORES.dump_json(stored), "scores")
 
 
-def kept_scores(path: Path, made_of: str) -> list[CaseScore] | None:
-    """The scores that were kept; None: there are none, or they are of something else."""
+def load_scores(path: Path, key: str) -> list[CaseScore] | None:
+    """The stored scores; None if there are none, or if they were computed from other inputs."""
     try:
-        record = _RECORDS.validate_json(path.read_bytes())
+        stored = _STORED_SCORES.validate_json(path.read_bytes())
     except (OSError, pydantic.ValidationError):
         return None
-    return record.cases if record.fingerprint == made_of else None
+    return stored.cases if stored.fingerprint == key else None

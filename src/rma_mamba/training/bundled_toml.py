@@ -1,4 +1,4 @@
-"""TOML files that come with the package, or that a user wrote."""
+"""TOML files that are bundled with the package, or written by users."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from rma_mamba.errors import ConfigError
 
 
-def shipped(folder: str) -> list[str]:
-    """Names of the TOML files in a folder of this package, as "training/recipes"."""
+def bundled_names(folder: str) -> list[str]:
+    """Names of the TOML files in a folder of this package, such as "training/recipes"."""
     return sorted(
         each.name.removesuffix(".toml")
         for each in (files("rma_mamba") / folder).iterdir()
@@ -20,19 +20,19 @@ def shipped(folder: str) -> list[str]:
 
 
 def read_toml(source: str | Path, folder: str, kind: str) -> dict[str, Any]:
-    """The content of a TOML file, or of a shipped one by its name.
+    """Read a TOML file, or a bundled one by its name.
 
     Args:
-        source: A file, or a name; a file of a shipped name, without an ending, is that file.
-        folder: Where the shipped ones lie.
-        kind: What it is, as errors call it.
+        source: A path, or the name of a bundled file. An existing file takes precedence over a bundled name.
+        folder: Folder of the bundled files.
+        kind: What the file is, for error messages: "recipe", "benchmark".
 
     Raises:
-        ConfigError: There is none, or it is no TOML.
+        ConfigError: The file does not exist or is not valid TOML.
     """
     path = Path(source)
     try:
-        if path.suffix != ".toml" and not path.is_file() and str(source) in shipped(folder):
+        if path.suffix != ".toml" and not path.is_file() and str(source) in bundled_names(folder):
             text = (files("rma_mamba") / folder / f"{source}.toml").read_text("utf-8")
         else:
             text = path.read_text("utf-8")
@@ -40,9 +40,10 @@ def read_toml(source: str | Path, folder: str, kind: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError):
         raise ConfigError(
             f"the {kind} {path.name} cannot be read; expected a TOML file or one of "
-            f"{', '.join(shipped(folder))}. Check the path."
+            f"{', '.join(bundled_names(folder))}. Check the path."
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
-            f"the {kind} {path.name} is no TOML ({error}); expected tables of KEY = VALUE. Repair it."
+            f"the {kind} {path.name} is not valid TOML ({error}); expected tables of KEY = VALUE. "
+            "Correct the file."
         ) from None

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole whenever the process ends, and what a resumed training takes from them."""
+"""Checkpoints of a training run: written atomically after each epoch, and read to resume or export."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import remove_unfinished, replace_file
 
-WATCHED, BETTER = "val_dice", "max"
+_MONITOR, _MODE = "val_dice", "max"
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside the old one, and then puts it in its place in one step."""
+    """Write checkpoints atomically: a complete file replaces the previous one in a single step."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
@@ -27,19 +27,19 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Write `checkpoint` to `path`.
 
         Raises:
-            ScanError: The folder cannot be written, or the disk is full.
+            ScanError: The folder is not writable, or the disk is full.
         """
-        # In memory first: torch reports a full disk as an error of its own kind, and a file as it should be.
+        # In memory first: torch raises its own kind of error if the disk is full, files an OSError.
         content = io.BytesIO()
         torch.save(checkpoint, content)
         replace_file(Path(path), content.getvalue(), "checkpoint")
 
 
 class Checkpoints(Checkpoint):
-    """After every epoch `last.ckpt`, and before it `best.ckpt` if the validation Dice is the best so far.
+    """Save `best.ckpt` if the validation Dice is the best so far, then `last.ckpt`, after every epoch.
 
-    In this order: what `last.ckpt` knows of the best epoch is always in `best.ckpt`; an epoch that is lost
-    with the process is trained again, and comes to the same.
+    In this order, `best.ckpt` always contains the best epoch that `last.ckpt` knows of. If the process ends
+    between the two, the epoch is repeated with the same result when the run is resumed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,50 +49,59 @@ class Checkpoints(Checkpoint):
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Save."""
-        dice = float(trainer.callback_metrics[WATCHED])
+        """Save the checkpoints of this epoch."""
+        dice = float(trainer.callback_metrics[_MONITOR])
         if dice > self.best:
             self.best = dice
             trainer.save_checkpoint(self.folder / "best.ckpt")
         trainer.save_checkpoint(self.folder / "last.ckpt")
 
     def state_dict(self) -> dict[str, Any]:
-        """The best Dice so far."""
+        """The best validation Dice so far, stored in checkpoints."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take it up again."""
+        """Restore the best validation Dice from a checkpoint."""
         self.best = state_dict["best"]
 
 
-class Patience(EarlyStopping):
-    """Stops after so many epochs without a better validation Dice; also if they were over when resumed."""
+class DiceEarlyStopping(EarlyStopping):
+    """Early stopping on the validation Dice that also applies to a resumed run whose patience is exhausted.
 
-    def __init__(self, epochs: int) -> None:
-        super().__init__(WATCHED, patience=epochs, mode=BETTER)
+    Args:
+        patience: Epochs without improvement after which training stops.
+    """
+
+    def __init__(self, patience: int) -> None:
+        super().__init__(_MONITOR, patience=patience, mode=_MODE)
+
+    @property
+    def state_key(self) -> str:
+        """Key of the state in checkpoints; fixed, so that checkpoints of rma-mamba 0.1 can be resumed."""
+        return f"Patience{ {'monitor': _MONITOR, 'mode': _MODE} }"
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the count; the patience is the recipe's."""
+        """Restore the count of epochs from a checkpoint; the patience is that of the recipe."""
         super().load_state_dict({**state_dict, "patience": self.patience})
 
     def on_train_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Stop at once if there is nothing left to wait for."""
+        """Stop immediately if the patience is already exhausted."""
         trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
 
 def last_checkpoint(folder: Path, resume: bool) -> Path | None:
-    """The checkpoint in a run's folder to go on from, if there is one.
+    """The checkpoint in a run folder to resume from; None if there is none.
 
     Raises:
-        ConfigError: There is one, and the training shall not be resumed.
+        ConfigError: There is one, but `resume` is false.
     """
     last = folder / "checkpoints" / "last.ckpt"
     if last.exists() and not resume:
         raise ConfigError(
-            f"the folder {folder.name} already holds a training; expected an empty one. "
-            "Go on with --resume, or choose another with --set run.folder=FOLDER."
+            f"the folder {folder.name} already contains a training run; expected an empty folder. "
+            "Continue the run with --resume, or choose another folder with --set run.folder=FOLDER."
         )
     if resume:
         remove_unfinished(folder)
@@ -100,20 +109,20 @@ def last_checkpoint(folder: Path, resume: bool) -> Path | None:
     return last if last.exists() else None
 
 
-def epochs_done(checkpoint: Path) -> int:
-    """How many epochs are behind a checkpoint.
+def completed_epochs(checkpoint: Path) -> int:
+    """Number of epochs completed when a checkpoint was written.
 
     Raises:
-        ConfigError: It is damaged.
+        ConfigError: The checkpoint is corrupt.
     """
     return int(_content(checkpoint)["epoch"]) + 1
 
 
 def model_state(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """Parameters and buffers of the network in a checkpoint; averaged ones, if they were averaged.
+    """Parameters and buffers of the network in a checkpoint; the averaged ones if weights are averaged.
 
     Raises:
-        ConfigError: It is missing or damaged.
+        ConfigError: The checkpoint is missing or corrupt.
     """
     state = _content(checkpoint)["state_dict"]
     return {name.removeprefix("model."): tensor for name, tensor in state.items()}
@@ -133,6 +142,6 @@ def _content(checkpoint: Path) -> dict[str, Any]:
         TypeError,
     ):
         raise ConfigError(
-            f"the checkpoint {checkpoint.name} cannot be read; expected the one that the training left. "
-            "Put a copy of it in its place, or begin anew in another folder."
+            f"the checkpoint {checkpoint.name} cannot be read; expected a checkpoint of this training run. "
+            "Restore it from a backup, or start again in another folder."
         ) from None

@@ -1,4 +1,4 @@
-"""What a recipe says of a training: run, network, optimiser and schedule, data."""
+"""The settings of a training run: run folder, network, optimisation, data."""
 
 from __future__ import annotations
 
@@ -10,117 +10,119 @@ from rma_mamba.datasets.config import DataConfig, Settings
 
 
 class RunConfig(Settings):
-    """Where a training leaves its files."""
+    """Output folder and random seed."""
 
     folder: str = "runs/run"
-    """Logs, checkpoints and the final weights; a training that is resumed finds its checkpoint here."""
+    """Run folder for logs, checkpoints and the final weights. A resumed run continues from its checkpoint."""
 
     seed: int = Field(default=42, ge=0)
-    """Of all random numbers."""
+    """Seed of all random number generators."""
 
 
 class ModelConfig(Settings):
-    """The network."""
+    """The network and its initial weights."""
 
     name: str = "rma-mamba-t"
-    """One of `rma-mamba info`'s models."""
+    """Name of the network, as listed by `rma-mamba info`."""
 
     settings: dict[str, Any] = Field(default={})
-    """Changes to what the name stands for."""
+    """Changes to the preset of that name, such as `extra_blocks = 0`. Empty: the preset."""
 
     weights: str | None = None
-    """What to start from: "default", the embedded weights, or a file: VMamba's ImageNet weights, released
-    weights, or ours."""
+    """Initial weights: "default" for the embedded weights, or a file (VMamba's ImageNet checkpoint, a released
+    checkpoint, or a weights file of a training run). None: random."""
 
     fresh: tuple[str, ...] = ()
-    """Beginnings of the names of parameters that start at random all the same."""
+    """Prefixes of parameter names that are initialised randomly even if `weights` contains them. Empty: none."""
 
 
 class TrainingConfig(Settings):
-    """Optimiser and schedule. The defaults are the paper's."""
+    """Optimiser, schedule and hardware. The defaults are those of the paper."""
 
     epochs: int = Field(default=500, ge=1)
-    """At most."""
+    """Maximum number of epochs."""
 
     patience: int | None = Field(default=50, ge=1)
-    """Epochs without a better validation Dice after which it stops; None: never."""
+    """Early stopping: epochs without improvement of the validation Dice after which training stops. None: never."""
 
     batch_size: int = Field(default=16, ge=1)
-    """Slices at a time, on each device."""
+    """Slices per batch on each device."""
 
     accumulate: int = Field(default=1, ge=1)
-    """Batches on each device whose gradients make one step together: a step of batch_size x accumulate x
-    devices slices."""
+    """Number of batches whose gradients are accumulated for one optimiser step. A step uses
+    batch_size x accumulate x devices slices."""
 
     checkpoint_activations: bool = False
-    """Compute the VSS blocks a second time on the way back instead of keeping what is inside them: the same
-    gradients, less memory, about a third more time."""
+    """Activation checkpointing: recompute the VSS blocks in the backward pass instead of storing their
+    activations. Gradients are the same; memory use is lower and training takes about a third longer."""
 
     optimizer: Literal["adam", "adamw"] = "adam"
-    """Adam, or AdamW with decoupled weight decay."""
+    """Optimiser: Adam, or AdamW with decoupled weight decay."""
 
     lr: float = Field(default=1e-4, gt=0)
-    """Learning rate; the highest one with a cosine."""
+    """Learning rate; with the cosine schedule, its maximum."""
 
     encoder_lr_factor: float = Field(default=1.0, gt=0)
-    """Of the encoder's learning rate; below 1 a trained encoder is kept closer to what it was."""
+    """Factor of the encoder's learning rate relative to `lr`. Below 1, pretrained encoder weights change less."""
 
     freeze_encoder_epochs: int = Field(default=0, ge=0)
-    """First epochs in which the encoder is not trained, while a new decoder finds its way."""
+    """Number of initial epochs in which the encoder is frozen, while a new decoder adapts to it."""
 
     weight_decay: float = Field(default=0.0, ge=0)
-    """Of matrices; vectors (norms, biases, decay rates) never decay."""
+    """Weight decay of matrices and kernels. Vectors (norms, biases, decay rates) are never decayed."""
 
     schedule: Literal["plateau", "cosine"] = "plateau"
-    """plateau: x 0.1 after 5 epochs without a lower validation loss; cosine: over all steps to zero."""
+    """Learning rate schedule. "plateau": multiply by 0.1 after 5 epochs without a lower validation loss.
+    "cosine": decrease to zero over all steps, following half a cosine."""
 
     warmup_steps: int = Field(default=0, ge=0)
-    """Steps in which the learning rate rises to its full value (cosine only)."""
+    """Number of initial steps in which the learning rate rises linearly to its maximum (cosine only)."""
 
     average_weights: float | None = Field(default=None, gt=0, lt=1)
-    """Decay of an exponential moving average of the weights, which is validated and kept; None: none."""
+    """Decay of an exponential moving average of the weights, which is then validated, saved and exported in
+    place of the weights. None: no averaging."""
 
     dice_per_slice: float = Field(default=0.0, ge=0, le=1)
-    """Share of the Dice loss that is taken slice by slice, where the small tip of a liver counts as much as
-    its middle, instead of over the whole batch (the paper)."""
+    """Fraction of the Dice loss that is computed per slice, so that small liver sections count as much as large
+    ones. The remainder is computed over the whole batch, as in the paper."""
 
     clip_norm: float | None = Field(default=None, gt=0)
-    """Largest norm of a step's gradient."""
+    """Maximum norm of the gradient (gradient clipping). None: no clipping."""
 
     precision: Literal["32-true", "bf16-mixed", "auto"] = "auto"
-    """auto: bf16 where the device is fast at it (CUDA), else float32."""
+    """Numerical precision. "auto": bfloat16 mixed precision on CUDA devices that support it, else float32."""
 
     workers: int = Field(default=2, ge=0)
-    """Processes that prepare slices."""
+    """Number of data loader processes. 0: load data in the main process."""
 
     accelerator: str = "auto"
-    """auto, cpu or gpu, as Lightning names them."""
+    """Device type, in Lightning's terms: "auto", "cpu" or "gpu"."""
 
     devices: int | Literal["auto"] = "auto"
-    """Devices on each machine."""
+    """Number of devices on each node. "auto": all available."""
 
     nodes: int = Field(default=1, ge=1)
-    """Machines, under torchrun or SLURM."""
+    """Number of nodes (machines), started with torchrun or SLURM."""
 
     loggers: tuple[Literal["csv", "tensorboard", "mlflow", "wandb"], ...] = ("csv", "tensorboard")
-    """Where metrics go besides the curves. mlflow and wandb are extras of this package and stay on this
-    machine unless MLFLOW_TRACKING_URI or WANDB_MODE says otherwise."""
+    """Loggers of the metrics, in addition to the learning curves. "mlflow" and "wandb" are extras of this package;
+    they log to this machine only, unless MLFLOW_TRACKING_URI or WANDB_MODE is set."""
 
     limit_batches: int | None = Field(default=None, ge=1)
-    """At most so many steps an epoch, for a trial."""
+    """Maximum number of batches per epoch, for a quick test of a recipe. None: no limit."""
 
 
 class Recipe(Settings):
-    """A whole training."""
+    """All settings of a training run."""
 
     run: RunConfig = RunConfig()
-    """Folder and seed."""
+    """Output folder and random seed."""
 
     model: ModelConfig = ModelConfig()
-    """The network."""
+    """The network and its initial weights."""
 
     training: TrainingConfig = TrainingConfig()
-    """Optimiser and schedule."""
+    """Optimiser, schedule and hardware."""
 
     data: DataConfig
-    """Sources, split and augmentation."""
+    """Data sources, splits and augmentation."""

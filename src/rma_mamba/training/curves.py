@@ -1,9 +1,8 @@
-"""The curves of a training, from its first epoch on, also if it was interrupted."""
+"""Learning curves of a training run over all its epochs, including those before an interruption."""
 
 from __future__ import annotations
 
 import io
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from rma_mamba.files import replace_file
+from rma_mamba.training.history import History, write_history
 
-_SECONDS = 60  # between two drawings: one takes about a third of a second
-_DOTS = 120  # per inch
-_HISTORY = "history.json"
-
-History = dict[str, list[float]]
+_INTERVAL_S = 60  # between two drawings, each of which takes about a third of a second
+_DPI = 120
+_MOST_MARKERS = 30  # epochs up to which each one is marked with a dot
 
 
 class Curves(Callback):
-    """Keeps loss, Dice and learning rate of every epoch in `history.json`, and draws them to `curves.png`."""
+    """Record loss, Dice and learning rate of each epoch in `history.json`, and plot them in `curves.png`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,7 +32,7 @@ class Curves(Callback):
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Keep this epoch, and draw now and then."""
+        """Record the metrics of this epoch; write the files at most once a minute."""
         values = {
             name: float(trainer.callback_metrics[name])
             for name in ("train_loss", "val_loss", "val_dice")
@@ -42,61 +40,53 @@ class Curves(Callback):
         values["lr"] = max(group["lr"] for group in trainer.optimizers[0].param_groups)
         for name, value in values.items():
             self.history.setdefault(name, []).append(value)
-        if trainer.is_global_zero and time.monotonic() - self._drawn_at > _SECONDS:
+        if trainer.is_global_zero and time.monotonic() - self._drawn_at > _INTERVAL_S:
             self._write()
             self._drawn_at = time.monotonic()
 
     def on_train_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Draw all."""
+        """Write the files with all epochs."""
         if trainer.is_global_zero and self.history:
             self._write()
 
     def _write(self) -> None:
-        replace_file(self.folder / _HISTORY, json.dumps(self.history).encode(), "curves")
+        write_history(self.folder, self.history)
         replace_file(self.folder / "curves.png", draw_curves(self.history), "curves")
 
     def state_dict(self) -> dict[str, Any]:
-        """All epochs so far."""
+        """The metrics of all epochs so far, stored in checkpoints."""
         return {"history": self.history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take them up again."""
+        """Restore the metrics from a checkpoint."""
         self.history = state_dict["history"]
 
 
-def read_history(folder: Path) -> History:
-    """What a training kept of its epochs; nothing of a folder without."""
-    try:
-        found: History = json.loads((folder / _HISTORY).read_text())
-    except (OSError, ValueError):
-        return {}
-    return found
-
-
 def draw_curves(history: History) -> bytes:
-    """Losses, validation Dice and learning rate over the epochs, as a PNG.
+    """Plot losses, validation Dice and learning rate against the epoch, as PNG.
 
     Args:
-        history: One value each epoch of "train_loss", "val_loss", "val_dice" and "lr".
+        history: One value per epoch of "train_loss", "val_loss", "val_dice" and "lr".
     """
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     loss, dice, rate = figure.subplots(1, 3)
     _plot(loss, history, {"train_loss": "training", "val_loss": "validation"}, "loss")
     _plot(dice, history, {"val_dice": "validation"}, "Dice")
     dice.set_ylim(0, 1)
-    _plot(rate, history, {"lr": "highest of all groups"}, "learning rate")
+    _plot(rate, history, {"lr": "highest of all parameter groups"}, "learning rate")
     rate.set_yscale("log")
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=_DOTS)
+    figure.savefig(content, format="png", dpi=_DPI)
     return content.getvalue()
 
 
 def _plot(axes: Axes, history: History, names: dict[str, str], title: str) -> None:
     for name, label in names.items():
         values = history[name]
-        axes.plot(range(len(values)), values, marker="." if len(values) < 30 else "", label=label)
+        marker = "." if len(values) < _MOST_MARKERS else ""
+        axes.plot(range(len(values)), values, marker=marker, label=label)
     axes.set(title=title, xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""The data of a training, as Lightning asks for it."""
+"""Data of a training run: slices of the training and validation split, as a Lightning data module."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from rma_mamba.datasets.config import Side
 from rma_mamba.datasets.slices import Sample, SliceDataset, thinned
 from rma_mamba.errors import ConfigError
 from rma_mamba.training.config import Recipe
-from rma_mamba.training.sampling import EpochDraws, ValidationBatches
+from rma_mamba.training.sampling import EpochSampler, ValidationBatchSampler
 
-_DEEPEST = 32  # pixels of a slice that one pixel of the network's deepest map stands for
+_TOTAL_STRIDE = 32  # pixels of a slice per pixel of the network's deepest feature map
 
 
 class SliceDataModule(lightning.LightningDataModule):
-    """Training and validation slices, read once into memory.
+    """Slices of the training and validation split, read into memory once.
 
     Args:
-        recipe: What is read and how it is drawn.
-        first_epoch: Epoch that a resumed training goes on with.
+        recipe: Data sources, splits, augmentation and sampling.
+        first_epoch: Number of the first epoch; above 0 if the run is resumed.
     """
 
     def __init__(self, recipe: Recipe, first_epoch: int = 0) -> None:
@@ -38,18 +38,18 @@ class SliceDataModule(lightning.LightningDataModule):
         """Read all cases.
 
         Raises:
-            ConfigError: A folder is missing, a side of the split has no patient, a source no liver, or a
-                step too few pixels.
+            ConfigError: A folder is missing, a split has no patients, a source has no liver, or a batch is too
+                small for batch normalisation.
         """
         data = self.data
         train = [*read_cases(data, "train"), *phantom_cases(data)]
-        valid = read_cases(data, "valid")
-        if not train or not valid:
+        val = read_cases(data, "valid")
+        if not train or not val:
             raise ConfigError(
-                f"the split has {len(train)} cases to train on and {len(valid)} to validate on; "
-                "expected both. Name patients under data.splits.COHORT.valid."
+                f"there are {len(train)} cases for training and {len(val)} for validation; "
+                "expected at least one each. Name validation patients under data.splits.DATASET.val."
             )
-        self.cases: dict[Side, list[Case]] = {"train": train, "valid": valid}
+        self.cases: dict[Side, list[Case]] = {"train": train, "valid": val}
         self.train = SliceDataset(
             train,
             neighbours=data.recipe.neighbours,
@@ -57,33 +57,33 @@ class SliceDataModule(lightning.LightningDataModule):
             single_slice=data.augment.single_slice,
             reach_mm=data.augment.neighbours_reach_mm,
         )
-        widest = max(max(case.images.shape[1:]) for case in valid)
-        every = SliceDataset(
-            valid,
+        widest = max(max(case.images.shape[1:]) for case in val)
+        all_slices = SliceDataset(
+            val,
             neighbours=data.recipe.neighbours,
             transform=validation_transform(max(widest, data.recipe.size)),
         )
-        self.valid = thinned(every, data.validation_slices)
+        self.val = thinned(all_slices, data.validation_slices)
         self._check_batch()
 
     def _check_batch(self) -> None:
-        """Batch normalisation wants more than one value of each channel, also of the deepest map."""
+        """Batch normalisation needs more than one value per channel, even in the deepest feature map."""
         slices = min(self.training.batch_size, self.data.slices_per_epoch or len(self.train))
         side = min(self.data.canvases or (self.data.crop,))
-        if slices == 1 and side <= _DEEPEST:
+        if slices == 1 and side <= _TOTAL_STRIDE:
             raise ConfigError(
-                f"a batch is a single slice of {side} x {side} pixels; expected two slices or a larger crop. "
-                f"Add patients, or set data.crop={2 * _DEEPEST}."
+                f"a batch is a single slice of {side} x {side} pixels; expected at least two slices, or a larger "
+                f"crop. Add patients, or set data.crop={2 * _TOTAL_STRIDE}."
             )
 
     def slices_per_step(self, devices: int) -> int:
-        """Slices that make one step on so many devices."""
+        """Number of slices per optimiser step on this number of devices."""
         return self.training.batch_size * self.training.accumulate * devices
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        """Slices in random order, drawn evenly over sources if the recipe says how many an epoch has."""
-        rank, devices = self._place()
-        draws = EpochDraws(
+        """Training slices in random order; balanced over sources if the recipe limits the slices per epoch."""
+        rank, devices = self._rank_and_devices()
+        sampler = EpochSampler(
             self.train.weights(),
             self.data.slices_per_epoch,
             seed=self.seed,
@@ -91,36 +91,36 @@ class SliceDataModule(lightning.LightningDataModule):
             rank=rank,
             devices=devices,
         )
-        draws.set_epoch(self.first_epoch)  # workers may begin before Lightning says which
+        sampler.set_epoch(self.first_epoch)  # workers may start before Lightning sets the epoch
         return DataLoader(
             self.train,
             self.training.batch_size,
-            sampler=draws,
+            sampler=sampler,
             num_workers=self.training.workers,
             persistent_workers=self.training.workers > 0,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_use_one_thread,
             collate_fn=CutToCanvas(self.data.canvases),
         )
 
     def val_dataloader(self) -> DataLoader[Sample]:
-        """The same slices in the same order, every time."""
-        return DataLoader(self.valid, batch_sampler=self._validation_batches())
+        """Validation slices, always the same and in the same order."""
+        return DataLoader(self.val, batch_sampler=self._validation_batches())
 
     def is_counted(self, batch: int) -> bool:
-        """Whether a validation batch of this device is no repetition of another's."""
+        """Whether a validation batch of this device counts, or only repeats a batch of another device."""
         batches = self._validation_batches()
         return batch * batches.devices + batches.rank < batches.batches
 
-    def _validation_batches(self) -> ValidationBatches:
-        rank, devices = self._place()
-        count = len(self.valid)  # type: ignore[arg-type]
-        return ValidationBatches(count, self.training.batch_size, rank=rank, devices=devices)
+    def _validation_batches(self) -> ValidationBatchSampler:
+        rank, devices = self._rank_and_devices()
+        count = len(self.val)  # type: ignore[arg-type]
+        return ValidationBatchSampler(count, self.training.batch_size, rank=rank, devices=devices)
 
-    def _place(self) -> tuple[int, int]:
-        """Number of this device, and how many there are."""
+    def _rank_and_devices(self) -> tuple[int, int]:
+        """Rank of this device, and the number of devices."""
         trainer = self.trainer
         return (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
 
 
-def _one_thread(worker: int) -> None:
+def _use_one_thread(worker: int) -> None:
     torch.set_num_threads(1)

@@ -1,12 +1,13 @@
-"""From a recipe to weights, through Lightning."""
+"""One training run with Lightning: network, data and callbacks of a recipe, fitted and exported."""
 
 from __future__ import annotations
 
 import signal
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
@@ -16,13 +17,13 @@ from torch import nn
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import replace_file
-from rma_mamba.models import create_model, load_weights
+from rma_mamba.models import create_model, load_weights, model_settings
 from rma_mamba.models.vss import VSSBlock
 from rma_mamba.models.weights import EMBEDDED, embedded_weights, encode_checkpoint
 from rma_mamba.training.checkpoints import (
     Checkpoints,
-    Patience,
-    epochs_done,
+    DiceEarlyStopping,
+    completed_epochs,
     last_checkpoint,
     model_state,
 )
@@ -31,15 +32,13 @@ from rma_mamba.training.curves import Curves
 from rma_mamba.training.data_module import SliceDataModule
 from rma_mamba.training.lightning_module import SegmentationModule
 from rma_mamba.training.optimizer import check_encoder
-from rma_mamba.training.recipe_loading import checked, merged_recipe
-from rma_mamba.training.run_errors import known_failures
-from rma_mamba.training.run_record import Record
+from rma_mamba.training.run_errors import as_package_errors
+from rma_mamba.training.run_record import RunRecord
 from rma_mamba.training.trainer import make_trainer
+from rma_mamba.training.training_run import WEIGHTS_FILE
 
-WEIGHTS_FILE = "weights.safetensors"
-
-# What Lightning says of its own code and of choices that are meant, and MONAI of a crop beside the body.
-_NO_NEWS = (
+# Lightning warns about its own code and about choices that are intended here; MONAI about crops without tissue.
+_HARMLESS_WARNINGS = (
     r".*isinstance\(treespec, LeafSpec\).*",
     ".*does not have many workers.*",
     ".*number of training batches.*smaller than the logging.*",
@@ -48,71 +47,51 @@ _NO_NEWS = (
 )
 
 
-def train(
-    recipe: str | Path,
-    overrides: Sequence[str] = (),
-    resume: bool = False,
-    *,
-    data: str | Path | None = None,
-    quiet: bool = False,
+def fit_recipe(
+    recipe: Recipe, content: Mapping[str, Any], folder: Path, *, resume: bool, quiet: bool
 ) -> Path:
-    """Train a network as a recipe says.
-
-    In the run's folder it leaves the recipe as it was used (`recipe.toml`, and with every default
-    `recipe.json`), `versions.json`, `data_manifest.json`, what the loggers write (`metrics/`, `tensorboard/`),
-    `curves.png`, `checkpoints/best.ckpt` and `last.ckpt`, and `weights.safetensors`, the best network. On a
-    CPU a training that was interrupted, however, and resumed comes to the same weights, bit for bit.
+    """Train the network of a recipe and export the best checkpoint; arguments and errors as in `train`.
 
     Args:
-        recipe: A TOML file, or the name of a shipped recipe.
-        overrides: Settings as "training.lr=1e-4".
-        resume: Go on from `last.ckpt` of the same folder, if there is one.
-        data: A TOML file with the data, instead of the recipe's: see `merged_recipe`.
-        quiet: No progress bar.
+        recipe: The validated recipe.
+        content: The same as read, with base and overrides, for the record.
+        folder: Run folder.
+        resume: Continue from the last checkpoint, if there is one.
+        quiet: Hide the progress bar.
 
     Returns:
-        Path of the weights.
-
-    Raises:
-        ConfigError: The recipe or a setting is wrong, the folder already holds a training and `resume` is
-            false, or the loss became NaN.
-        ScanError: Data cannot be read, or a file of the run cannot be written.
-        WeightsError: The weights to start from do not fit.
-        RmaMambaError: A process that prepares slices died.
+        Path of the weights file.
     """
-    content = merged_recipe(recipe, overrides, data)
-    settings = checked(content)
-    folder = Path(settings.run.folder)
     last = last_checkpoint(folder, resume)
-    lightning.seed_everything(settings.run.seed, verbose=False)
-    model = _model(settings)
-    slices = SliceDataModule(settings, first_epoch=epochs_done(last) if last else 0)
-    module = SegmentationModule(model, settings.training, settings.run.seed)
-    callbacks = [*_callbacks(settings, folder), Record(folder, content, settings, slices)]
-    trainer = make_trainer(settings.training, folder, callbacks, model, quiet=quiet)
-    with _no_news(), known_failures():
-        _fit(trainer, module, slices, last)
-    return _export(settings, folder, trainer)
+    lightning.seed_everything(recipe.run.seed, verbose=False)
+    model = _initial_model(recipe)
+    data = SliceDataModule(recipe, first_epoch=completed_epochs(last) if last else 0)
+    module = SegmentationModule(model, recipe.training, recipe.run.seed)
+    callbacks = [*_callbacks(recipe, folder), RunRecord(folder, content, recipe, data)]
+    trainer = make_trainer(recipe.training, folder, callbacks, model, quiet=quiet)
+    with _without_harmless_warnings(), as_package_errors():
+        _fit(trainer, module, data, last)
+    return _export(recipe, folder, trainer)
 
 
-def _model(settings: Recipe) -> nn.Module:
-    model = create_model(settings.model.name, **settings.model.settings)
-    _start(model, settings.model)
-    check_encoder(model, settings.training)
-    if settings.training.checkpoint_activations:
+def _initial_model(recipe: Recipe) -> nn.Module:
+    """The network of a recipe with its initial weights."""
+    model = create_model(recipe.model.name, **recipe.model.settings)
+    _load_initial_weights(model, recipe.model)
+    check_encoder(model, recipe.training)
+    if recipe.training.checkpoint_activations:
         blocks = [each for each in model.modules() if isinstance(each, VSSBlock)]
         if not blocks:
             raise ConfigError(
-                "training.checkpoint_activations is set, but the network has no VSS block; expected one "
-                "with them. Remove it, or lower training.batch_size and raise training.accumulate."
+                "training.checkpoint_activations is set, but the network has no VSS blocks; expected a network "
+                "with them. Remove the setting, or lower training.batch_size and raise training.accumulate."
             )
         for block in blocks:
             block.recomputed = True
     return model
 
 
-def _start(model: nn.Module, config: ModelConfig) -> None:
-    """Load the weights to start from."""
+def _load_initial_weights(model: nn.Module, config: ModelConfig) -> None:
     if config.weights == EMBEDDED:
         with embedded_weights() as path:
             load_weights(model, path, fresh=config.fresh)
@@ -120,30 +99,33 @@ def _start(model: nn.Module, config: ModelConfig) -> None:
         load_weights(model, config.weights, fresh=config.fresh)
 
 
-def _callbacks(settings: Recipe, folder: Path) -> list[Callback]:
-    training = settings.training
+def _callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
+    training = recipe.training
     callbacks: list[Callback] = [Curves(folder), Checkpoints(folder / "checkpoints")]
     if training.loggers:
         callbacks.append(LearningRateMonitor("epoch"))
     if training.patience is not None:
-        callbacks.append(Patience(training.patience))
+        callbacks.append(DiceEarlyStopping(training.patience))
     if training.average_weights is not None:
         callbacks.append(EMAWeightAveraging(decay=training.average_weights))
     return callbacks
 
 
 @contextmanager
-def _no_news() -> Iterator[None]:
+def _without_harmless_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
-        for message in _NO_NEWS:
+        for message in _HARMLESS_WARNINGS:
             warnings.filterwarnings("ignore", message)
         yield
 
 
 def _fit(
-    trainer: lightning.Trainer, module: SegmentationModule, data: SliceDataModule, last: Path | None
+    trainer: lightning.Trainer,
+    module: SegmentationModule,
+    data: SliceDataModule,
+    last: Path | None,
 ) -> None:
-    """Train; when interrupted, leave with the code that shells know (Lightning's are 0 and 1)."""
+    """Train; if interrupted, exit with 128 + signal number as shells expect (Lightning exits with 0 or 1)."""
     try:
         trainer.fit(module, data, ckpt_path=last)
     except SystemExit as leaving:
@@ -153,15 +135,19 @@ def _fit(
         raise
 
 
-def _export(settings: Recipe, folder: Path, trainer: lightning.Trainer) -> Path:
-    """The best checkpoint as a weights file; what is validated, averaged or not, is what is kept."""
+def _export(recipe: Recipe, folder: Path, trainer: lightning.Trainer) -> Path:
+    """Write the best checkpoint as a weights file: the weights that were validated, averaged or not.
+
+    The file contains the whole configuration of the network, so that it still loads when the preset of the
+    same name has changed.
+    """
     path = folder / WEIGHTS_FILE
     if trainer.is_global_zero:
         content = encode_checkpoint(
             model_state(folder / "checkpoints" / "best.ckpt"),
-            model=settings.model.name,
-            settings=settings.model.settings,
-            recipe=settings.data.recipe.model_dump(mode="json"),
+            model=recipe.model.name,
+            settings=model_settings(recipe.model.name, **recipe.model.settings),
+            recipe=recipe.data.recipe.model_dump(mode="json"),
             dtype=torch.float16,
         )
         replace_file(path, content, "weights file")

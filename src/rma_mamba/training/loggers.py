@@ -1,4 +1,4 @@
-"""Where metrics go: files in the run's folder, MLflow or Weights & Biases."""
+"""Loggers of metrics: CSV and TensorBoard files in the run folder, MLflow, Weights & Biases."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _PROJECT = "rma-mamba"
 
 
 def make_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
-    """The loggers of these names ("csv", "tensorboard", "mlflow", "wandb").
+    """Create loggers by name.
 
     Args:
-        names: Which ones.
-        folder: Of the run; its name is the name of the run.
+        names: Any of "csv", "tensorboard", "mlflow" and "wandb".
+        folder: Run folder; its name is the name of the run.
 
     Raises:
         BackendError: A package is not installed.

@@ -1,4 +1,4 @@
-"""Optimisers and schedules of the learning rate."""
+"""Optimisers and learning rate schedules."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from rma_mamba.errors import ConfigError
 from rma_mamba.training.config import TrainingConfig
 
-_PLATEAU_FACTOR, _PLATEAU_PATIENCE = 0.1, 5  # the paper's
+_PLATEAU_FACTOR, _PLATEAU_PATIENCE = 0.1, 5  # as in the paper
 _ENCODER = "encoder"
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """The recipe's optimiser; vectors do not decay, and the encoder may learn more slowly."""
-    slower = config.encoder_lr_factor != 1
+    """The optimiser of a recipe, without weight decay for vectors and with the encoder's own learning rate."""
+    separate = config.encoder_lr_factor != 1
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        key = slower and name.startswith(f"{_ENCODER}."), parameter.ndim <= 1
+        key = separate and name.startswith(f"{_ENCODER}."), parameter.ndim <= 1
         groups.setdefault(key, []).append(parameter)
-    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(
+    optimizer = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return optimizer(
         [
             {
                 "params": parameters,
@@ -38,34 +38,34 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
 
 
 def check_encoder(model: nn.Module, config: TrainingConfig) -> None:
-    """See that a network has an encoder if the recipe treats it in a way of its own.
+    """Check that the network has an encoder if the recipe has settings for it.
 
     Raises:
-        ConfigError: It has none.
+        ConfigError: It has no encoder.
     """
     special = config.encoder_lr_factor != 1 or config.freeze_encoder_epochs > 0
     if special and not hasattr(model, _ENCODER):
         raise ConfigError(
-            "training.encoder_lr_factor or training.freeze_encoder_epochs is set, but the network has no part "
-            "named encoder; expected an RMA-Mamba. Remove these settings or choose another model.name."
+            "training.encoder_lr_factor or training.freeze_encoder_epochs is set, but the network has no "
+            "submodule named encoder; expected an RMA-Mamba. Remove these settings or choose another model.name."
         )
 
 
 def plateau_schedule(optimizer: torch.optim.Optimizer) -> ReduceLROnPlateau:
-    """A tenth after 5 epochs without a lower validation loss."""
+    """Multiply the learning rate by 0.1 after 5 epochs without a lower validation loss."""
     return ReduceLROnPlateau(optimizer, factor=_PLATEAU_FACTOR, patience=_PLATEAU_PATIENCE)
 
 
 def cosine_schedule(
     optimizer: torch.optim.Optimizer, config: TrainingConfig, steps: int
 ) -> LambdaLR:
-    """A straight rise in the recipe's warm-up, then half a cosine down to zero after `steps`."""
+    """Linear warm-up, then half a cosine down to zero at `steps`."""
     return LambdaLR(optimizer, partial(_cosine, warmup=config.warmup_steps, steps=steps))
 
 
 def _cosine(step: int, warmup: int, steps: int) -> float:
-    """Factor of the learning rate."""
+    """Factor of the learning rate at a step."""
     if step < warmup:
         return (step + 1) / (warmup + 1)
-    passed = (step - warmup) / max(1, steps - warmup)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, passed)))
+    progress = (step - warmup) / max(1, steps - warmup)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))

@@ -1,4 +1,4 @@
-"""What goes wrong around a training, as errors of this package."""
+"""Errors of the environment of a training run, translated into errors of this package."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ _DEAD_WORKER = "DataLoader worker"
 
 
 @contextmanager
-def known_failures() -> Iterator[None]:
-    """Tell a full disk and a worker that died from faults of this program.
+def as_package_errors() -> Iterator[None]:
+    """Translate a full disk and a dead data loader worker, which are not bugs in rma-mamba.
 
     Raises:
-        ConfigError: A file of the run cannot be written.
-        RmaMambaError: A process that prepares slices died.
+        ConfigError: A file of the run cannot be read or written.
+        RmaMambaError: A data loader worker died.
     """
     try:
         yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else type(error).__name__
         raise ConfigError(
-            f"a file of the run cannot be read or written ({reason}); expected a folder with space. Free some "
-            "or choose another with run.folder, and go on with --resume."
+            f"a file of the training run cannot be read or written ({reason}); expected a writable folder with "
+            "free space. Free some space or choose another folder with run.folder, and continue with --resume."
         ) from error
     except RuntimeError as error:
         if not str(error).startswith(_DEAD_WORKER):
             raise
         raise RmaMambaError(
-            "a process that prepares slices died, most likely for lack of memory; expected all to live. Set "
-            "training.workers lower or data.cache to a folder, and go on with --resume."
+            "a data loader worker died, most likely because memory ran out; expected all workers to keep "
+            "running. Lower training.workers or set data.cache to a folder, and continue with --resume."
         ) from error

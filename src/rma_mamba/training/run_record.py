@@ -1,4 +1,4 @@
-"""What a run leaves to be told from others: its recipe, the versions behind it, and the data it read."""
+"""Files that document a training run: its recipe, the software versions, and the data that it read."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from rma_mamba.training.toml_writer import as_toml
 _PACKAGES = ("rma-mamba", "torch", "lightning", "monai", "numba", "numpy")
 
 
-class Record(Callback):
-    """Writes `recipe.toml`, `recipe.json`, `versions.json` and `data_manifest.json` once the data is read.
+class RunRecord(Callback):
+    """Write `recipe.toml`, `recipe.json`, `versions.json` and `data_manifest.json` when training starts.
 
     Args:
-        folder: Of the run.
-        content: The recipe as it was read, base and overrides included.
-        recipe: The same, checked, with every default.
-        data: Where the cases are.
+        folder: Run folder.
+        content: The recipe as read, including its base and overrides.
+        recipe: The validated recipe, including all defaults.
+        data: The cases that were read.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Record(Callback):
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Write them."""
+        """Write the files, from the first process only."""
         if not trainer.is_global_zero:
             return
         cases = data_manifest(self.recipe.data, self.data.cases)
@@ -54,5 +54,5 @@ class Record(Callback):
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of what decides the numbers."""
+    """Versions of Python and of the packages that can influence the results."""
     return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}

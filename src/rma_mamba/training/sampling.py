@@ -1,4 +1,4 @@
-"""Which slices a step sees: the same ones whatever the number of devices, of workers, or of interruptions."""
+"""Which slices each step uses, independent of the number of devices and workers and of interruptions."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from torch.utils.data import Sampler
 from rma_mamba.datasets.slices import Draw
 
 
-def seed_of(*entropy: int) -> int:
-    """A seed of 63 bits from any whole numbers, such as (seed, epoch, step, rank)."""
+def derived_seed(*entropy: int) -> int:
+    """A 63-bit seed derived from integers, such as (seed, epoch, step, rank)."""
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)
 
 
-class EpochDraws(Sampler[Draw]):
-    """The slices of each epoch, drawn from (seed, epoch) alone and dealt to the devices in turn.
+class EpochSampler(Sampler[Draw]):
+    """The slices of each epoch, drawn from (seed, epoch) only and distributed over the devices in turn.
 
-    An epoch is a whole number of steps; one with less than a step has them all, some of them twice if that
-    fills the devices.
+    An epoch consists of complete steps. An epoch of less than one step contains all its slices; a few are
+    repeated if the devices would otherwise get different numbers of slices.
 
     Args:
-        weights: Of each slice: its chance to be drawn.
-        count: Slices of an epoch, drawn with replacement; None: every slice once, in random order.
-        seed: Of the training.
-        step: Slices that make a step, on all devices together.
-        rank: Number of this device.
-        devices: How many there are.
+        weights: Relative probability of each slice to be drawn.
+        count: Slices per epoch, drawn with replacement; None: each slice once, in random order.
+        seed: Random seed of the training run.
+        step: Slices per step, on all devices together.
+        rank: Rank of this device.
+        devices: Number of devices.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class EpochDraws(Sampler[Draw]):
         self.drawn = count
         self.seed, self.rank, self.devices = seed, rank, devices
         self.epoch = 0
-        whole = count or len(self.weights)
-        self.count = whole // step * step or math.ceil(whole / devices) * devices
+        available = count or len(self.weights)
+        self.count = available // step * step or math.ceil(available / devices) * devices
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch is drawn next; Lightning does."""
+        """Set the epoch to be drawn next; called by Lightning."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -63,23 +63,23 @@ class EpochDraws(Sampler[Draw]):
             yield Draw(int(order[place]), (self.seed, self.epoch, place))
 
     def _order(self) -> Tensor:
-        random = torch.Generator().manual_seed(seed_of(self.seed, self.epoch))
+        random = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch))
         if self.drawn is None:
             return torch.randperm(len(self.weights), generator=random)
         return torch.multinomial(self.weights, self.drawn, replacement=True, generator=random)
 
 
-class ValidationBatches(Sampler[list[int]]):
-    """The batches of one device, dealt in turn: together those that one device alone would have.
+class ValidationBatchSampler(Sampler[list[int]]):
+    """The validation batches of one device; all devices together have the batches of a single device.
 
-    Every device has as many, because they wait for each other; `validation_step` passes over the last of
-    those that got one too many.
+    All devices get the same number of batches, because they synchronise after each one. If the batches cannot
+    be divided evenly, the last one is repeated, and `SliceDataModule.is_counted` excludes the repetitions.
 
     Args:
-        count: Slices.
-        batch: Slices in a batch.
-        rank: Number of this device.
-        devices: How many there are.
+        count: Number of slices.
+        batch: Slices per batch.
+        rank: Rank of this device.
+        devices: Number of devices.
     """
 
     def __init__(self, count: int, batch: int, *, rank: int = 0, devices: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""TOML out of what TOML was read into; Python's library only reads it."""
+"""Writer for TOML; Python's standard library has a reader only."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def as_toml(content: Mapping[str, Any]) -> str:
-    """One line for each value, tables as dotted keys.
+    """Format a table as TOML: one line per value, nested tables as dotted keys.
 
     Args:
-        content: What `tomllib` gives: tables, lists, strings, numbers, booleans and dates.
+        content: A table as returned by `tomllib`: tables, lists, strings, numbers, booleans and dates.
     """
     return "".join(f"{key} = {_value(each)}\n" for key, each in _flat(content, ""))
 
@@ -33,8 +33,8 @@ def _value(value: Any) -> str:
         return "{" + ", ".join(f"{_key(name)} = {_value(x)}" for name, x in value.items()) + "}"
     if isinstance(value, list):
         tables = any(isinstance(each, dict) for each in value)
-        between, end = (",\n    ", "\n") if tables else (", ", "")
-        return f"[{end and between[1:]}{between.join(map(_value, value))}{end}]"
+        separator, end = (",\n    ", "\n") if tables else (", ", "")
+        return f"[{end and separator[1:]}{separator.join(map(_value, value))}{end}]"
     if isinstance(value, bool):
         return str(value).lower()
     return _text(value) if isinstance(value, str) else str(value)

@@ -1,4 +1,4 @@
-"""Lightning's trainer, with the devices, machines, precision and files of a recipe."""
+"""Lightning's trainer, configured with the devices, nodes, precision and loggers of a recipe."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def make_trainer(
     *,
     quiet: bool,
 ) -> lightning.Trainer:
-    """The trainer of a run.
+    """Create the trainer of a training run.
 
     Args:
-        training: Settings.
-        folder: Of the run.
-        callbacks: Beside Lightning's own.
-        model: Decides how devices wait for each other.
-        quiet: No progress bar, and errors alone.
+        training: Settings of the recipe.
+        folder: Run folder.
+        callbacks: Callbacks in addition to Lightning's own.
+        model: The network; whether it has unused parameters decides the distribution strategy.
+        quiet: Hide the progress bar and all messages except errors.
 
     Raises:
-        ConfigError: A logger is not installed.
-        BackendError: There are no such devices or machines.
+        BackendError: The package of a logger is not installed.
+        BackendError: The devices or nodes are not available.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR if quiet else logging.WARNING)
     loggers = make_loggers(training.loggers, folder)
@@ -59,7 +59,7 @@ def make_trainer(
             limit_train_batches=limit,
             limit_val_batches=limit,
             num_sanity_val_steps=0,
-            use_distributed_sampler=False,  # ours deal slices to devices themselves
+            use_distributed_sampler=False,  # EpochSampler and ValidationBatchSampler distribute the slices
             logger=loggers,
             callbacks=list(callbacks),
             enable_progress_bar=not quiet,
@@ -67,15 +67,15 @@ def make_trainer(
             default_root_dir=folder,
         )
     except (MisconfigurationException, RuntimeError, ValueError) as error:
-        said = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise BackendError(
-            f"the devices cannot be used ({said}); expected some that are there. Change "
+            f"the devices cannot be used ({reason}); expected devices that are available. Change "
             "training.accelerator, training.devices or training.nodes."
         ) from None
 
 
 def _devices(training: TrainingConfig) -> int | str:
-    """Devices on this machine: as many as torchrun or SLURM started processes, if one of them did."""
+    """Number of devices on this node: the number of processes that torchrun or SLURM started, if any."""
     if training.devices == "auto":
         if "TORCHELASTIC_RUN_ID" in os.environ:
             return int(os.environ["LOCAL_WORLD_SIZE"])
@@ -85,9 +85,9 @@ def _devices(training: TrainingConfig) -> int | str:
 
 
 def _strategy(training: TrainingConfig, model: nn.Module) -> str:
-    """Parameters that get no gradient would make devices wait for ever, unless they are looked for."""
-    idle = bool(getattr(model, "unused_parameters", ())) or training.freeze_encoder_epochs > 0
-    return "ddp_find_unused_parameters_true" if idle and _is_parallel(training) else "auto"
+    """Parameters without a gradient block the devices forever, unless DDP searches for them."""
+    unused = bool(getattr(model, "unused_parameters", ())) or training.freeze_encoder_epochs > 0
+    return "ddp_find_unused_parameters_true" if unused and _is_parallel(training) else "auto"
 
 
 def _is_parallel(training: TrainingConfig) -> bool:
@@ -100,7 +100,7 @@ def _is_parallel(training: TrainingConfig) -> bool:
 def _plugins() -> list[Any]:
     plugins: list[Any] = [AtomicCheckpointIO()]
     if SLURMEnvironment.detect():
-        # A job that SLURM starts again is resumed from its last epoch; Lightning would do it in mid-epoch.
+        # A requeued SLURM job resumes from its last epoch; Lightning would resume in the middle of one.
         plugins.append(SLURMEnvironment(auto_requeue=False))
     return plugins
 
@@ -108,5 +108,5 @@ def _plugins() -> list[Any]:
 def _precision(training: TrainingConfig) -> Literal["32-true", "bf16-mixed"]:
     if training.precision != "auto":
         return training.precision
-    fast = training.accelerator != "cpu" and torch.cuda.is_available()
-    return "bf16-mixed" if fast and torch.cuda.is_bf16_supported() else "32-true"
+    cuda = training.accelerator != "cpu" and torch.cuda.is_available()
+    return "bf16-mixed" if cuda and torch.cuda.is_bf16_supported() else "32-true"

@@ -1,0 +1,117 @@
+"""The columns of a comparison of networks, and how their values are formatted and ranked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from rma_mamba.experiments.comparison_table import ComparisonRow, ComparisonTable
+
+PAPER, PAPER_LIVER, VOLUME = "paper_per_slice_all", "paper_per_slice_liver", "per_volume"
+
+Value = Callable[[ComparisonTable, ComparisonRow], float]
+Interval = Callable[[ComparisonTable, ComparisonRow], tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Args:
+        heading: Heading of the column.
+        value: Value of a row; NaN if there is none.
+        decimals: Number of decimals.
+        best: Whether high or low values are better.
+        interval: Limits of the confidence interval of a row; None: the column has no intervals.
+    """
+
+    heading: str
+    value: Value
+    decimals: int
+    best: Literal["high", "low"]
+    interval: Interval | None = None
+
+    def cell(self, table: ComparisonTable, row: ComparisonRow) -> str:
+        """The formatted value of a row, with its interval if there is one; "-" if undefined."""
+        value = self.value(table, row)
+        if math.isnan(value):
+            return "-"
+        text = self._format(value)
+        if self.interval is None:
+            return text
+        low, high = self.interval(table, row)
+        return text if math.isnan(low) else f"{text} ({self._format(low)} to {self._format(high)})"
+
+    def best_rows(self, table: ComparisonTable) -> set[str]:
+        """Names of the rows with the best value as displayed; none if fewer than two rows have a value."""
+        cells = {row.name: self.cell(table, row).split(" ")[0] for row in table.rows}
+        values = {name: float(cell) for name, cell in cells.items() if cell != "-"}
+        if len(values) < 2:
+            return set()
+        best = (max if self.best == "high" else min)(values.values())
+        return {name for name, value in values.items() if value == best}
+
+    def _format(self, value: float) -> str:
+        return f"{value:.{self.decimals}f}"
+
+
+def _mean(protocol: str, metric: str, scale: float = 1.0) -> Value:
+    def value(table: ComparisonTable, row: ComparisonRow) -> float:
+        found = table.metric(row, protocol, metric)
+        return scale * found.mean if found else math.nan
+
+    return value
+
+
+def _interval(protocol: str, metric: str, scale: float = 1.0) -> Interval:
+    def limits(table: ComparisonTable, row: ComparisonRow) -> tuple[float, float]:
+        found = table.metric(row, protocol, metric)
+        low, high = (found.mean_low, found.mean_high) if found else (math.nan, math.nan)
+        return scale * low, scale * high
+
+    return limits
+
+
+def _worst_patient(table: ComparisonTable, row: ComparisonRow) -> float:
+    found = table.metric(row, VOLUME, "dice")
+    return found.worst if found else math.nan
+
+
+def _percentage(heading: str, metric: str) -> Column:
+    return Column(heading, _mean(PAPER, metric, 100), 2, "high")
+
+
+def _per_volume(heading: str, metric: str, decimals: int, best: Literal["high", "low"]) -> Column:
+    return Column(heading, _mean(VOLUME, metric), decimals, best, _interval(VOLUME, metric))
+
+
+PAPER_COLUMNS = (
+    _percentage("Dice (%)", "dice"),
+    _percentage("mIoU (%)", "iou"),
+    _percentage("Recall (%)", "recall"),
+    _percentage("Precision (%)", "precision"),
+    _percentage("F2 (%)", "f2"),
+    Column("row distance", _mean(PAPER, "row_distance_paper"), 2, "low"),
+    Column(
+        "Dice, liver slices (%)",
+        _mean(PAPER_LIVER, "dice", 100),
+        2,
+        "high",
+        _interval(PAPER_LIVER, "dice", 100),
+    ),
+)
+VOLUME_COLUMNS = (
+    _per_volume("Dice", "dice", 3, "high"),
+    Column("worst patient", _worst_patient, 3, "high"),
+    _per_volume("HD95, mm", "hd95_mm", 1, "low"),
+    _per_volume("ASSD, mm", "assd_mm", 2, "low"),
+    _per_volume("surface Dice, 2 mm", "nsd_2mm", 3, "high"),
+)
+COST_COLUMNS = (
+    Column("parameters, M", lambda _, row: row.costs.parameters / 1e6, 2, "low"),
+    Column("GMACs", lambda _, row: row.costs.gigamacs, 2, "low"),
+    Column("latency, ms", lambda _, row: row.costs.latency_ms, 0, "low"),
+)
+ALL_COLUMNS = (*PAPER_COLUMNS, *VOLUME_COLUMNS, *COST_COLUMNS)

@@ -1,0 +1,56 @@
+"""A comparison of networks as LaTeX and CSV, with all columns in one table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+
+from rma_mamba.experiments.comparison_columns import ALL_COLUMNS
+from rma_mamba.experiments.comparison_table import ComparisonTable
+
+_DECIMALS = 6
+
+
+def to_latex(table: ComparisonTable) -> str:
+    """Format a comparison as a tabular; requires the LaTeX package booktabs."""
+    best_rows = [column.best_rows(table) for column in ALL_COLUMNS]
+    lines = [
+        f"% {_escaped(table.title)}",
+        r"\begin{tabular}{l" + "r" * len(ALL_COLUMNS) + "}",
+        r"\toprule",
+        " & ".join(["Method", *(_escaped(column.heading) for column in ALL_COLUMNS)]) + r" \\",
+        r"\midrule",
+    ]
+    for row in table.rows:
+        cells = [_escaped(row.name)]
+        for column, best in zip(ALL_COLUMNS, best_rows, strict=True):
+            cell = _escaped(column.cell(table, row))
+            cells.append(rf"\textbf{{{cell}}}" if row.name in best else cell)
+        lines.append(" & ".join(cells) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def to_csv(table: ComparisonTable) -> str:
+    """Format a comparison as CSV: a line per network, unformatted values, interval limits in their own columns."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    heading = ["network", "publication"]
+    for column in ALL_COLUMNS:
+        limits = [f"{column.heading}, low", f"{column.heading}, high"]
+        heading += [column.heading, *(limits if column.interval else [])]
+    writer.writerow(heading)
+    for row in table.rows:
+        cells: list[object] = [row.name, row.publication]
+        for column in ALL_COLUMNS:
+            values = [column.value(table, row)]
+            values += column.interval(table, row) if column.interval else ()
+            cells += ["" if math.isnan(value) else round(value, _DECIMALS) for value in values]
+        writer.writerow(cells)
+    return text.getvalue()
+
+
+def _escaped(text: str) -> str:
+    for symbol in "&%_#":
+        text = text.replace(symbol, "\\" + symbol)
+    return text

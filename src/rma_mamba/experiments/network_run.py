@@ -1,0 +1,144 @@
+"""One network of a benchmark: its recipe, training run and scores, each reused if already complete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from rma_mamba.errors import ConfigError
+from rma_mamba.evaluation import CaseScore, score_patients
+from rma_mamba.experiments.config import Benchmark, NetworkRow
+from rma_mamba.experiments.score_cache import fingerprint, load_scores, save_scores
+from rma_mamba.files import replace_file
+from rma_mamba.inference import Segmenter
+from rma_mamba.models import create_model
+from rma_mamba.training import WEIGHTS_FILE, Recipe, load_recipe, train
+
+Note = Callable[[str], None]  # receives progress messages
+
+_SCORES, _MARKER = "scores.json", "benchmark.json"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options that apply to all networks of a benchmark.
+
+    Args:
+        folder: Output folder of the benchmark.
+        overrides: Recipe settings from the command line.
+        data: A TOML file whose data replace those of the recipes; None: the recipes' own.
+        quiet: Hide progress bars.
+        note: Receives progress messages.
+    """
+
+    folder: Path
+    overrides: Sequence[str]
+    data: Path | None
+    quiet: bool
+    note: Note
+
+
+@dataclass(frozen=True)
+class NetworkRun:
+    """The training run of one network.
+
+    Args:
+        row: The network's row in the benchmark.
+        base: Recipe file or bundled name that the run is based on.
+        overrides: Changes to that recipe.
+        recipe: The resulting recipe.
+        options: Options of the benchmark.
+    """
+
+    row: NetworkRow
+    base: str
+    overrides: tuple[str, ...]
+    recipe: Recipe
+    options: RunOptions
+
+    @classmethod
+    def of(cls, benchmark: Benchmark, row: NetworkRow, options: RunOptions) -> NetworkRun:
+        """Load and check the recipe of a network.
+
+        Raises:
+            ConfigError: The recipe or a setting of the network is invalid.
+        """
+        base = row.recipe or benchmark.recipe
+        overrides = _overrides(row, options)
+        recipe = load_recipe(base, overrides, options.data)
+        with torch.device("meta"):  # finds invalid settings without allocating memory
+            create_model(recipe.model.name, **recipe.model.settings)
+        return cls(row, base, overrides, recipe, options)
+
+    @property
+    def folder(self) -> Path:
+        """Run folder of the network."""
+        return self.options.folder / self.row.slug
+
+    @property
+    def weights(self) -> Path:
+        """Weights file of the network; exists once it is trained."""
+        return self.folder / WEIGHTS_FILE
+
+    def random_model(self) -> nn.Module:
+        """The network with random weights, which is sufficient for measuring its costs."""
+        return create_model(self.recipe.model.name, **self.recipe.model.settings)
+
+    def train(self) -> None:
+        """Train the network, or resume its training run, unless it is already trained.
+
+        Raises:
+            ConfigError: The run folder contains a training run with another recipe.
+        """
+        marker, key = self.folder / _MARKER, self._recipe_key()
+        if marker.exists() and json.loads(marker.read_text())["recipe"] != key:
+            raise ConfigError(
+                f"the folder of {self.row.name} contains a training run with another recipe; expected the same "
+                "recipe or an empty folder. Choose another folder with --output, or remove that run."
+            )
+        if self.weights.exists():
+            self.options.note(f"{self.row.name}: already trained")
+            return
+        replace_file(marker, json.dumps({"recipe": key}).encode(), "benchmark")
+        self.options.note(f"{self.row.name}: training")
+        train(
+            self.base,
+            self.overrides,
+            resume=True,
+            data=self.options.data,
+            quiet=self.options.quiet,
+        )
+
+    def score(self) -> list[CaseScore]:
+        """Score the trained network on the test split, or load its stored scores."""
+        name, data = self.row.name, self.recipe.data
+        key = fingerprint(self.weights.read_bytes(), data.model_dump(mode="json"), name)
+        cases = load_scores(self.folder / _SCORES, key)
+        if cases is None:
+            cases = []
+            for patient in score_patients(Segmenter.load(self.weights), data, "test", method=name):
+                place = f"{patient.source}, patient {patient.patient}"
+                self.options.note(f"{name}: {place}: Dice {patient.dice:.3f}")
+                cases += patient.cases
+            save_scores(self.folder / _SCORES, key, cases)
+        return cases
+
+    def _recipe_key(self) -> str:
+        """Fingerprint of everything that the training run depends on: the recipe except its run folder."""
+        return fingerprint(self.recipe.model_dump(mode="json", exclude={"run": {"folder"}}))
+
+
+def _overrides(row: NetworkRow, options: RunOptions) -> tuple[str, ...]:
+    """Changes to the recipe for one network; those of the command line come last and take precedence."""
+    own = [f"run.folder={json.dumps(str(options.folder / row.slug))}"]
+    if row.model is not None:
+        own += [f'model.name="{row.model}"', "model.settings={}"]
+    own += [f"model.settings.{name}={json.dumps(value)}" for name, value in row.settings.items()]
+    if row.weights is not None:
+        own.append(f"model.weights={json.dumps(row.weights)}")
+    return (*own, *row.set, *options.overrides)

@@ -1,0 +1,53 @@
+"""The entry point of training. Lightning and MONAI are imported when a training run starts, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rma_mamba.extras import require_extra
+from rma_mamba.training.recipe_loading import merged_recipe, validated_recipe
+
+WEIGHTS_FILE = "weights.safetensors"
+
+
+def train(
+    recipe: str | Path,
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    *,
+    data: str | Path | None = None,
+    quiet: bool = False,
+) -> Path:
+    """Train a network according to a recipe.
+
+    The run folder contains the recipe as used (`recipe.toml`, and `recipe.json` with all defaults),
+    `versions.json`, `data_manifest.json`, the files of the loggers (`metrics/`, `tensorboard/`), `curves.png`,
+    `checkpoints/best.ckpt` and `last.ckpt`, and `weights.safetensors`, the best network. On a CPU, a training
+    run that was interrupted at any point and resumed gives the same weights, bit for bit.
+
+    Args:
+        recipe: A TOML file, or the name of a bundled recipe.
+        overrides: Settings such as "training.lr=1e-4".
+        resume: Continue from `last.ckpt` in the same folder, if there is one.
+        data: A TOML file whose data replace those of the recipe; see `merged_recipe`.
+        quiet: Hide the progress bar.
+
+    Returns:
+        Path of the weights file.
+
+    Raises:
+        BackendError: A package of the extra `train` is not installed, or the devices cannot be used.
+        ConfigError: The recipe or a setting is invalid, the folder already contains a training run and
+            `resume` is false, or the loss is no longer finite.
+        ScanError: Data cannot be read, or a file of the run cannot be written.
+        WeightsError: The initial weights do not fit the network.
+        RmaMambaError: A data loader worker died.
+    """
+    for package in ("lightning", "monai"):
+        require_extra(package, "train", "training")
+    content = merged_recipe(recipe, overrides, data)
+    settings = validated_recipe(content)
+    from rma_mamba.training.fitting import fit_recipe
+
+    return fit_recipe(settings, content, Path(settings.run.folder), resume=resume, quiet=quiet)
