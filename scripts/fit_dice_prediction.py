@@ -3,7 +3,7 @@
     python scripts/fit_dice_prediction.py collect FOLDER cases.jsonl [SOURCE ...]
     python scripts/fit_dice_prediction.py fit cases.jsonl                   # writes the package's numbers
 
-FOLDER holds the public data of the model card. Patients of the validation side are fitted to; those of the test side
+FOLDER holds the public data of the model card. Patients of the validation split are fitted to; those of the test split
 are never looked at before the numbers are written. Each volume is also scored when it is made worse (noise, an
 inverted contrast, a mirrored header): so few patients fail by themselves.
 """
@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 from scipy import optimize, stats
 
-from rma_mamba.datasets.cases import case_files, read_slice, read_volume
+from rma_mamba.datasets.labelled_images import read_slice, read_volume
+from rma_mamba.datasets.source_files import SourceFiles
+from rma_mamba.datasets.splits import Split
 from rma_mamba.files import replace_file
 from rma_mamba.inference import Segmenter
 from rma_mamba.inference import uncertainty as predicting
@@ -29,7 +31,7 @@ from rma_mamba.metrics import dice
 from rma_mamba.training import load_recipe
 from rma_mamba.volume import Geometry, Volume
 
-SIDES = ("valid", "test")
+SPLITS: tuple[Split, ...] = ("val", "test")
 NAMES = ("expected", "looks", "maps", "kept")
 
 MOST_SLICES = 6  # of one patient, where a source is single slices
@@ -37,18 +39,19 @@ COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.5)
 
 
 def collect(root: str, out: Path, *sources: str) -> None:
-    """Segment all patients of both sides, or those of some sources; one line for each scan."""
+    """Segment all patients of both splits, or those of some sources; one line for each scan."""
     data = load_recipe("default", [f"data.root={root}"]).data
+    files = SourceFiles(data)
     segmenter = Segmenter.load(device="cpu")
     with out.open("w") as file:
         for source in (each for each in data.sources if not sources or each.name in sources):
-            for side in SIDES:
-                for patient, files in case_files(data, source, side).items():
-                    facts = {"source": source.name, "side": side, "patient": patient}
+            for split in SPLITS:
+                for patient, images in files.images(source, split).items():
+                    facts = {"source": source.name, "split": split, "patient": patient}
                     whole = source.kind == "volumes"
-                    for path in files[:: -(-len(files) // MOST_SLICES)]:
+                    for path in images[:: -(-len(images) // MOST_SLICES)]:
                         read = read_volume if whole else read_slice
-                        volume, labels = read(data, source, path)
+                        volume, labels = read(files, source, path)
                         for line in _lines(segmenter, volume, labels, whole):
                             file.write(json.dumps({**facts, **line}) + "\n")
                             file.flush()
@@ -100,27 +103,27 @@ def _thinned(volume: Volume, labels: Any, axis: int, step: int) -> tuple[Volume,
 
 
 def fit(collected: Path) -> None:
-    """Fit to the validation side, write the numbers, and print how they do on the test side."""
+    """Fit to the validation split, write the numbers, and print how they do on the test split."""
     scored = [json.loads(line) for line in collected.read_text().splitlines()]
-    valid = [line for line in scored if line["side"] == "valid"]
+    val = [line for line in scored if line["split"] == "val"]
     content = {
         "weights_sha256": Segmenter.load(device="cpu").weights_sha256,
-        "provenance": _provenance(valid),
-        "line": _line(valid),
+        "provenance": _provenance(val),
+        "line": _line(val),
     }
     path = Path(predicting.__file__).with_name(predicting._CALIBRATION)
     replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), "numbers")
     predicting.calibration.cache_clear()
     print(content["line"])
     whole = {line["source"] for line in scored if line["as"] != "as it is"}
-    for side in SIDES:
-        _print_prediction([line for line in scored if line["side"] == side], whole)
+    for split in SPLITS:
+        _print_prediction([line for line in scored if line["split"] == split], whole)
     _print_worsened([line for line in scored if line["source"] in whole])
 
 
-def _provenance(valid: list[dict[str, Any]]) -> dict[str, Any]:
+def _provenance(val: list[dict[str, Any]]) -> dict[str, Any]:
     counts: dict[str, int] = {}
-    for line in valid:
+    for line in val:
         key = f"{line['source']}, {line['as']}"
         counts[key] = counts.get(key, 0) + 1
     return {
@@ -156,7 +159,7 @@ def _print_prediction(cases: list[dict[str, Any]], whole: set[str]) -> None:
         "single slices": [case for case in cases if case["source"] not in whole],
     }
     risks = " | ".join(f"risk at {coverage:.0%}" for coverage in COVERAGES)
-    print(f"\n| {cases[0]['side']} | cases | mean error | rank correlation | {risks} |")
+    print(f"\n| {cases[0]['split']} | cases | mean error | rank correlation | {risks} |")
     print("|" + "---|" * (4 + len(COVERAGES)))
     for group, members in groups.items():
         got = np.array([case["dice"] for case in members])

@@ -2,7 +2,7 @@
 
     python scripts/train_orientation.py render FOLDER thumbnails.safetensors   # some 3 minutes on two cores
     python scripts/train_orientation.py train thumbnails.safetensors           # some 6 on one; writes the weights
-    python scripts/train_orientation.py judge FOLDER valid                     # or test
+    python scripts/train_orientation.py judge FOLDER val                       # or test
 
 FOLDER holds the public data of the model card. Only training patients are rendered; slices that their publisher
 mirrored at random are left out. Thumbnails go through the random changes of the segmentation's training first.
@@ -26,9 +26,12 @@ from torch.utils.data import DataLoader, Dataset
 
 import rma_mamba
 from rma_mamba.datasets.augmentation.transforms import training_transform
-from rma_mamba.datasets.cases import case_files, read_cases, read_slice, read_volume
-from rma_mamba.datasets.config import DataConfig, Side
+from rma_mamba.datasets.cases import read_cases
+from rma_mamba.datasets.config import DataConfig
+from rma_mamba.datasets.labelled_images import read_slice, read_volume
 from rma_mamba.datasets.slices import Draw, SliceDataset
+from rma_mamba.datasets.source_files import SourceFiles
+from rma_mamba.datasets.splits import Split
 from rma_mamba.files import replace_file
 from rma_mamba.inference.orientation import Bearing, anatomy, bearing, exchanged
 from rma_mamba.inference.orientation_network import NAME, OrientationNetwork
@@ -194,12 +197,12 @@ def _loss(network: OrientationNetwork, batch: dict[str, torch.Tensor]) -> torch.
     return 2 * sides + height + 0.5 * liver
 
 
-def judge(root: str, side: Side) -> None:
-    """What is said of each volume of a side: whole and in parts, as it is and with sides exchanged."""
+def judge(root: str, split: Split) -> None:
+    """What is said of each volume of a split: whole and in parts, as it is and with sides exchanged."""
     told: dict[str, Counter[str]] = {}
     rises: Counter[str] = Counter()
     livers: Counter[str] = Counter()
-    for name, volume, labels in volumes(root, side):
+    for name, volume, labels in volumes(root, split):
         for part, scan, inside in _parts(volume, labels):
             seen = bearing(SliceStack(scan, COARSE))
             liver = f"{inside:.0%} of slices with liver"
@@ -219,7 +222,7 @@ def judge(root: str, side: Side) -> None:
                 counts["flagged: " + (", ".join(form) or "as it is")] += bool(found)
     print(f"\n{dict(rises)}\n{dict(livers)}")
     heads = [", ".join(form) or "as it is" for form in FORMS]
-    print(f"\n| {side} | scans | {' | '.join(heads)} |")
+    print(f"\n| {split} | scans | {' | '.join(heads)} |")
     print("|" + "---|" * (2 + len(FORMS)))
     for group, counts in told.items():
         found = [f"{counts[head]} ({counts[f'flagged: {head}']})" for head in heads]
@@ -265,20 +268,20 @@ def _mirrored(volume: Volume, form: tuple[Exchange, ...]) -> Volume:
     )
 
 
-def volumes(root: str, side: Side) -> Iterator[tuple[str, Volume, Any]]:
-    """The whole volumes of a side, and their labels; 8-bit grey values are shown as MR is."""
-    data = data_of(root)
-    for source in (each for each in data.sources if each.kind == "volumes" or each.ordered):
-        for patient, files in case_files(data, source, side).items():
+def volumes(root: str, split: Split) -> Iterator[tuple[str, Volume, Any]]:
+    """The whole volumes of a split, and their labels; 8-bit grey values are shown as MR is."""
+    files = SourceFiles(data_of(root))
+    for source in (each for each in files.config.sources if each.kind == "volumes" or each.ordered):
+        for patient, images in files.images(source, split).items():
             if source.ordered:
-                pairs = [read_slice(data, source, path) for path in files]
+                pairs = [read_slice(files, source, path) for path in images]
                 values, labels = (
                     np.concatenate(parts, axis=2)
                     for parts in zip(*((seen.values, label) for seen, label in pairs), strict=True)
                 )
                 volume = Volume(values, Geometry(values.shape, pairs[0][0].geometry.affine))
             else:
-                volume, labels = read_volume(data, source, files[0])
+                volume, labels = read_volume(files, source, images[0])
             yield f"{source.name} {patient}", replace(volume, modality="MR"), labels
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from rma_mamba.datasets.augmentation.config import AugmentConfig
 from rma_mamba.datasets.augmentation.transforms import training_transform
 from rma_mamba.datasets.cases import Case
-from rma_mamba.datasets.config import AugmentConfig
 from rma_mamba.datasets.slices import Draw, Sample, SliceDataset, thinned
 
 

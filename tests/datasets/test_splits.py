@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from folders import folder_config
-from rma_mamba.datasets.cases import case_files, check_split
-from rma_mamba.datasets.config import DataConfig, SplitConfig
-from rma_mamba.datasets.splits import fold, side_of
+from rma_mamba.datasets.config import DataConfig
+from rma_mamba.datasets.source_files import SourceFiles
+from rma_mamba.datasets.splits import SplitConfig, fold, split_of
 from rma_mamba.errors import ConfigError
 
 PATIENTS = st.sets(st.integers(1, 999).map(str), min_size=7, max_size=40)
@@ -30,9 +30,9 @@ def test_every_patient_validates_in_one_fold_and_folds_are_even(patients, folds,
 def test_the_test_is_the_same_in_every_fold(patients, number) -> None:
     tested = sorted(patients)[:3]
     split = SplitConfig(test=tuple(tested), folds=3, fold=number)
-    sides = {patient: side_of(split, patient, patients) for patient in patients}
+    sides = {patient: split_of(split, patient, patients) for patient in patients}
     assert sorted(each for each in patients if sides[each] == "test") == tested
-    valid = {each for each in patients if sides[each] == "valid"}
+    valid = {each for each in patients if sides[each] == "val"}
     assert valid == fold(patients - set(tested), 3, number)
 
 
@@ -45,8 +45,8 @@ def test_published_folds_are_taken_as_they_are() -> None:
     split = {"published": [["01", "2"], ["3"]], "test": ["9"]}
     for number, valid in ((0, "12"), (1, "3")):
         config = SplitConfig.model_validate({**split, "fold": number})
-        assert [each for each in "12345" if side_of(config, each, ()) == "valid"] == list(valid)
-        assert side_of(config, "9", ()) == "test"
+        assert [each for each in "12345" if split_of(config, each, ()) == "val"] == list(valid)
+        assert split_of(config, "9", ()) == "test"
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_published_folds_are_taken_as_they_are() -> None:
         ({"folds": 3, "fold": 3}, "expected less than 3"),
         ({"fold": 1}, "expected less than 1"),
         ({"published": [["1"]], "fold": 1}, "expected less than 1"),
-        ({"folds": 2, "valid": ["1"]}, "more than one of"),
+        ({"folds": 2, "val": ["1"]}, "more than one of"),
         ({"folds": 2, "published": [["1"], ["2"]]}, "more than one of"),
-        ({"published": [["1"], ["2"]], "test": ["02"]}, "both sides"),
+        ({"published": [["1"], ["2"]], "test": ["02"]}, "data leakage"),
     ],
 )
 def test_a_split_that_contradicts_itself_is_refused(split, message) -> None:
@@ -77,19 +77,19 @@ def test_a_cohort_is_dealt_out_over_all_its_sources(config: DataConfig, folder: 
     for number in range(2):
         split = {"folds": 2, "fold": number, "test": ["11"]}
         deal = with_splits(config, b=split, a={"folds": 2})
-        check_split(deal)
-        valid = [set(case_files(deal, source, "valid")) for source in deal.sources[1:]]
+        SourceFiles(deal).check_leakage()
+        valid = [set(SourceFiles(deal).images(source, "val")) for source in deal.sources[1:]]
         assert valid[1] <= valid[0]
         seen += valid[0]
-        assert set(case_files(deal, deal.sources[1], "test")) == {"11"}
+        assert set(SourceFiles(deal).images(deal.sources[1], "test")) == {"11"}
     assert sorted(seen) == ["10", "3", "4"]
 
 
 def test_more_folds_than_patients_are_refused(config: DataConfig) -> None:
-    with pytest.raises(ConfigError, match="3 folds of 2 patients"):
-        case_files(with_splits(config, a={"folds": 3}), config.sources[0], "valid")
+    with pytest.raises(ConfigError, match="3 folds but only 2 patients"):
+        SourceFiles(with_splits(config, a={"folds": 3})).images(config.sources[0], "val")
 
 
 def test_a_split_without_folds_is_as_before(folder: Path) -> None:
     config = folder_config(folder)
-    assert set(case_files(config, config.sources[1], "train")) == {"3", "10"}
+    assert set(SourceFiles(config).images(config.sources[1], "train")) == {"3", "10"}

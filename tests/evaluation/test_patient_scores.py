@@ -25,13 +25,13 @@ class Bright:
         return Segmentation(Mask(labels, volume.geometry), calibrated(volume, "MR"))
 
 
-def scores(tmp_path: Path, segmenter: Bright, side: str) -> list[PatientScore]:
+def scores(tmp_path: Path, segmenter: Bright, split: str) -> list[PatientScore]:
     config = folder_config(write_folder(tmp_path))
-    return list(score_patients(segmenter, config, side))  # type: ignore[arg-type]
+    return list(score_patients(segmenter, config, split))  # type: ignore[arg-type]
 
 
 def test_a_perfect_mask_scores_one_and_its_volumes_agree(tmp_path: Path) -> None:
-    volume, slices = scores(tmp_path, Bright(400), "valid")
+    volume, slices = scores(tmp_path, Bright(400), "val")
     assert (volume.source, volume.patient, volume.dice, volume.scored) == (
         "volumes",
         "2",
@@ -46,7 +46,7 @@ def test_a_perfect_mask_scores_one_and_its_volumes_agree(tmp_path: Path) -> None
 
 def test_every_volume_and_every_slice_has_its_scores(tmp_path: Path) -> None:
     config = folder_config(write_folder(tmp_path))
-    volume, *slices = score_segmenter(Bright(400), config, "valid", method="bright")  # type: ignore[arg-type]
+    volume, *slices = score_segmenter(Bright(400), config, "val", method="bright")  # type: ignore[arg-type]
     assert (volume.method, volume.group, volume.patient, volume.case) == (
         "bright",
         "volumes",
@@ -62,7 +62,7 @@ def test_every_volume_and_every_slice_has_its_scores(tmp_path: Path) -> None:
 
 
 def test_what_is_found_where_there_is_none_is_counted(tmp_path: Path) -> None:
-    volume, _ = scores(tmp_path, Bright(400, extra=2), "valid")
+    volume, _ = scores(tmp_path, Bright(400, extra=2), "val")
     assert volume.false_ml == pytest.approx(2 * (2 * 28) * 4 * 4 * 8 / 1000)
     assert volume.dice < 1
     (slices,) = scores(tmp_path / "again", Bright(100, extra=1), "test")

@@ -10,7 +10,7 @@ from rma_mamba.datasets.config import DataConfig
 
 
 def write_folder(tmp_path: Path) -> Path:
-    """Two NIfTI patients, and slices of four more, with the liver as a bright box on the right."""
+    """Two NIfTI patients, and slices of four more, with the liver as a bright box on the patient's right."""
     random = np.random.default_rng(0)
     for kind in ("volumes/images", "volumes/labels", "slices/images", "slices/masks"):
         (tmp_path / kind).mkdir(parents=True)
@@ -37,18 +37,18 @@ def write_folder(tmp_path: Path) -> Path:
 
 
 def folder_config(folder: Path) -> DataConfig:
-    """The data of that folder: patients 2 and 4 validate, 11 tests."""
+    """Settings for that folder: validation patients 2 and 4, test patient 11."""
     return DataConfig.model_validate(
         {
             "root": str(folder),
             "crop": 32,
             "recipe": {"size": 32, "spacing_mm": 4.0, "neighbours": True},
-            "splits": {"a": {"valid": ["2"]}, "b": {"valid": ["4"], "test": ["0011"]}},
+            "splits": {"a": {"val": ["2"]}, "b": {"val": ["4"], "test": ["0011"]}},
             "sources": [
                 {
                     "name": "volumes",
                     "kind": "volumes",
-                    "cohort": "a",
+                    "dataset": "a",
                     "images": "volumes/images",
                     "labels": "volumes/labels",
                     "patient": r"case_(\d+)\.nii\.gz",
@@ -57,7 +57,7 @@ def folder_config(folder: Path) -> DataConfig:
                 {
                     "name": "slices",
                     "kind": "slices",
-                    "cohort": "b",
+                    "dataset": "b",
                     "images": "slices/images",
                     "labels": "slices/masks",
                     "patient": r"p(\d+)_z\d+\.png",

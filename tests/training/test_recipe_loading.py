@@ -20,7 +20,7 @@ MINIMAL = """
 [[data.sources]]
 name = "a"
 kind = "volumes"
-cohort = "a"
+dataset = "a"
 images = "images"
 labels = "labels"
 """
@@ -155,7 +155,7 @@ def test_a_setting_is_overridden(recipe: Path, override: str, value: object) -> 
         ("training.lr=fast", "'training.lr' is \"fast\""),
         ("training.epochs=0", "greater than or equal to 1"),
         ("data.crop=100", "'data.crop' is 100"),
-        ("data.canvases=[64, 512]", "none above 256"),
+        ("data.canvases=[64, 512]", "expected at most 256"),
         ("training.lr", "expected KEY=VALUE"),
         ("=3", "expected KEY=VALUE"),
         ("data.sources=[]", "data.sources"),

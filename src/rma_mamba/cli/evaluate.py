@@ -48,7 +48,7 @@ def evaluate(
         segmenter = segmenter.with_recipe(neighbours=neighbours)
     scores = []
     for score in score_patients(
-        segmenter, config, "test" if chosen == "test" else "valid", method=Path(model).stem
+        segmenter, config, "test" if chosen == "test" else "val", method=Path(model).stem
     ):
         console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")
         scores.append(score)

@@ -1,4 +1,4 @@
-"""A list of the cases behind a training, by which it can be told whether another one had the same data."""
+"""The data manifest of a training run: which cases it used, with digests, so that runs can be compared."""
 
 from __future__ import annotations
 
@@ -10,55 +10,62 @@ from typing import Any
 import numpy as np
 
 from rma_mamba.datasets.cache import Arrays, cached, fingerprint
-from rma_mamba.datasets.cases import Case, case_files, label_file
-from rma_mamba.datasets.config import DataConfig, Side
+from rma_mamba.datasets.cases import Case
+from rma_mamba.datasets.source_files import SourceFiles
+from rma_mamba.datasets.splits import Split
+from rma_mamba.deprecation import with_old_fields
 from rma_mamba.files import file_sha256
 
 
-def data_manifest(config: DataConfig, cases: Mapping[Side, Sequence[Case]]) -> list[dict[str, Any]]:
-    """One entry for each case: source, patient's number, side, slices, and SHA-256 of its files.
+def data_manifest(
+    files: SourceFiles, cases: Mapping[Split, Sequence[Case]]
+) -> list[dict[str, Any]]:
+    """One record per case: source, patient ID, split, slice counts, and SHA-256 of its image and label files.
 
-    Phantoms have no files. Names and folders of files are left out. With `data.cache` a file is read once.
+    Phantoms have no files. Names and folders of files are left out. With `data.cache` each file is hashed once.
 
     Args:
-        config: Where the files are.
-        cases: What was read of each side.
+        files: The files that the cases were read from.
+        cases: The cases of each split.
 
     Raises:
-        ConfigError: A file has gone since it was read.
+        ConfigError: A label file no longer exists.
     """
-    return [entry for side, found in cases.items() for entry in _side(config, side, found)]
+    return [
+        with_old_fields(record, {"split": "side"})
+        for split, found in cases.items()
+        for record in _records(files, split, found)
+    ]
 
 
-def _side(config: DataConfig, side: Side, cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
-    files = {
-        (source.name, patient): (paths, [label_file(config, source, path) for path in paths])
-        for source in config.sources
-        for patient, paths in case_files(config, source, side).items()
+def _records(files: SourceFiles, split: Split, cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
+    pairs = {
+        (source.name, patient): (images, [files.label(source, path) for path in images])
+        for source in files.config.sources
+        for patient, images in files.images(source, split).items()
     }
     for case in cases:
-        images, labels = files.get((case.source, case.patient), ([], []))
+        images, labels = pairs.get((case.source, case.patient), ([], []))
         yield {
             "source": case.source,
             "patient": case.patient,
-            "side": side,
+            "split": split,
             "slices": len(case.labels),
             "slices_with_liver": int(case.labels.any(axis=(1, 2)).sum()),
-            "image_sha256": _digests(config.cache, images),
-            "label_sha256": _digests(config.cache, labels),
+            "image_sha256": _digests(files.config.cache, images),
+            "label_sha256": _digests(files.config.cache, labels),
         }
 
 
 def _digests(cache: str | None, paths: list[Path]) -> list[str]:
     if not paths:
         return []
-    folders = [str(path.parent.absolute()) for path in paths]  # images and labels have one name
+    folders = [str(path.parent.absolute()) for path in paths]  # an image and its label share a name
     key = {"sha256": fingerprint(paths), "folders": folders}
-    digests = cached(cache, key, partial(_read, paths))["sha256"]
+    digests = cached(cache, key, partial(_hashed, paths))["sha256"]
     return [bytes(each).hex() for each in digests]
 
 
-def _read(paths: list[Path]) -> Arrays:
-    return {
-        "sha256": np.array([list(bytes.fromhex(file_sha256(path))) for path in paths], np.uint8)
-    }
+def _hashed(paths: list[Path]) -> Arrays:
+    digests = [list(bytes.fromhex(file_sha256(path))) for path in paths]
+    return {"sha256": np.array(digests, np.uint8)}

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rma_mamba.datasets.cases import case_files, read_slice, read_volume
-from rma_mamba.datasets.config import DataConfig, Side, SourceConfig
+from rma_mamba.datasets.config import DataConfig, SourceConfig
+from rma_mamba.datasets.labelled_images import read_slice, read_volume
+from rma_mamba.datasets.source_files import SourceFiles
+from rma_mamba.datasets.splits import Split
 from rma_mamba.evaluation.case_scores import CaseName, CaseScore, score_case
 from rma_mamba.metrics import dice
 
@@ -49,7 +51,7 @@ class PatientScore:
 
 
 def score_patients(
-    segmenter: Segmenter, data: DataConfig, split: Side = "test", *, method: str = "default"
+    segmenter: Segmenter, data: DataConfig, split: Split = "test", *, method: str = "default"
 ) -> Iterator[PatientScore]:
     """Score all patients of a split, source by source.
 
@@ -62,14 +64,15 @@ def score_patients(
     Raises:
         ConfigError, ScanError, GridError: Data cannot be read or are inconsistent.
     """
+    files = SourceFiles(data)
     for source in data.sources:
         score = _score_volumes if source.kind == "volumes" else _score_slices
-        for patient, files in case_files(data, source, split).items():
-            yield score(_Patient(segmenter, data, source, patient, method), files)
+        for patient, images in files.images(source, split).items():
+            yield score(_Patient(segmenter, files, source, patient, method), images)
 
 
 def score_segmenter(
-    segmenter: Segmenter, data: DataConfig, split: Side = "test", *, method: str = "default"
+    segmenter: Segmenter, data: DataConfig, split: Split = "test", *, method: str = "default"
 ) -> list[CaseScore]:
     """All scores of all volumes and slices of a split; arguments and errors as in `score_patients`."""
     patients = score_patients(segmenter, data, split, method=method)
@@ -81,23 +84,23 @@ class _Patient:
     """A patient to be scored, and the network to score."""
 
     segmenter: Segmenter
-    data: DataConfig
+    files: SourceFiles
     source: SourceConfig
     patient: str
     method: str
 
     def case_name(self, path: Path) -> CaseName:
         """Identification of a case: its path below the source's image folder, without suffix."""
-        name = path.relative_to(Path(self.data.root) / self.source.images)
+        name = path.relative_to(Path(self.files.config.root) / self.source.images)
         case = str(name.with_name(name.name.removesuffix(".gz").rpartition(".")[0]))
         source = self.source
-        return CaseName(self.method, source.name, source.summed_as, self.patient, case)
+        return CaseName(self.method, source.name, source.group_name, self.patient, case)
 
 
 def _score_volumes(patient: _Patient, files: Sequence[Path]) -> PatientScore:
     cases, false_ml = [], 0.0
     for path in files:
-        volume, labels = read_volume(patient.data, patient.source, path)
+        volume, labels = read_volume(patient.files, patient.source, path)
         found = patient.segmenter(volume).mask.labels
         cases.append(score_case(patient.case_name(path), labels, found, volume.geometry))
         order = volume.geometry.canonical
@@ -112,7 +115,7 @@ def _score_volumes(patient: _Patient, files: Sequence[Path]) -> PatientScore:
         reference_ml=sum(each.reference_ml for each in volumes),
         found_ml=sum(each.found_ml for each in volumes),
         false_ml=false_ml,
-        group=patient.source.summed_as,
+        group=patient.source.group_name,
         cases=tuple(cases),
     )
 
@@ -120,7 +123,7 @@ def _score_volumes(patient: _Patient, files: Sequence[Path]) -> PatientScore:
 def _score_slices(patient: _Patient, files: Sequence[Path]) -> PatientScore:
     dices, cases, false_positives = [], [], 0
     for path in files:
-        image, labels = read_slice(patient.data, patient.source, path)
+        image, labels = read_slice(patient.files, patient.source, path)
         # 8-bit images, of CT as well, are scaled by percentiles as MR is
         found = patient.segmenter(image, modality="MR").mask.labels
         name = patient.case_name(path)
@@ -137,6 +140,6 @@ def _score_slices(patient: _Patient, files: Sequence[Path]) -> PatientScore:
         reference_ml=_NAN,
         found_ml=_NAN,
         false_ml=float(false_positives),
-        group=patient.source.summed_as,
+        group=patient.source.group_name,
         cases=tuple(cases),
     )

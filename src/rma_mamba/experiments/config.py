@@ -9,7 +9,7 @@ from typing import Any, Self
 import pydantic
 from pydantic import Field, model_validator
 
-from rma_mamba.datasets.config import Settings
+from rma_mamba.datasets.settings import Settings
 from rma_mamba.deprecation import with_renamed_keys
 from rma_mamba.errors import ConfigError
 from rma_mamba.training.bundled_toml import bundled_names, read_toml

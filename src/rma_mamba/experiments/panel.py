@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.datasets.cases import case_files, read_slice, read_volume
 from rma_mamba.datasets.config import DataConfig, SourceConfig
+from rma_mamba.datasets.labelled_images import read_slice, read_volume
+from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.evaluation import CaseScore
 from rma_mamba.inference import Segmenter
 from rma_mamba.slicing import IntensityScale, SliceRecipe, calibrated
@@ -57,7 +58,8 @@ def make_panel(
         patients: Number of patients.
     """
     selected = _by_disagreement(cases, group)[:patients]
-    scans = [_scan(data, source, patient) for source, patient in selected]
+    files = SourceFiles(data)
+    scans = [_scan(files, source, patient) for source, patient in selected]
     segmenters = {method: Segmenter.load(path) for method, path in weights.items()}
     return [
         _row(f"patient {patient}", scan, reference, segmenters)
@@ -77,10 +79,10 @@ def _by_disagreement(cases: Sequence[CaseScore], group: str) -> list[tuple[str, 
     return sorted(dices, key=lambda key: (-np.ptp(dices[key]) if dices[key] else 0.0, key))
 
 
-def _scan(data: DataConfig, name: str, patient: str) -> tuple[Volume, npt.NDArray[Any]]:
-    source: SourceConfig = next(each for each in data.sources if each.name == name)
-    path = case_files(data, source, "test")[patient][0]
-    return (read_volume if source.kind == "volumes" else read_slice)(data, source, path)
+def _scan(files: SourceFiles, name: str, patient: str) -> tuple[Volume, npt.NDArray[Any]]:
+    source: SourceConfig = next(each for each in files.config.sources if each.name == name)
+    path = files.images(source, "test")[patient][0]
+    return (read_volume if source.kind == "volumes" else read_slice)(files, source, path)
 
 
 def _row(

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from rma_mamba.datasets.config import DataConfig, Settings
+from rma_mamba.datasets.config import DataConfig
+from rma_mamba.datasets.settings import Settings
 
 
 class RunConfig(Settings):

@@ -6,14 +6,12 @@ import lightning
 import torch
 from torch.utils.data import DataLoader
 
-from rma_mamba.datasets.augmentation.transforms import (
-    CutToCanvas,
-    training_transform,
-    validation_transform,
-)
+from rma_mamba.datasets.augmentation.batch_crop import RandomBatchCrop
+from rma_mamba.datasets.augmentation.transforms import training_transform, validation_transform
 from rma_mamba.datasets.cases import Case, phantom_cases, read_cases
-from rma_mamba.datasets.config import Side
 from rma_mamba.datasets.slices import Sample, SliceDataset, thinned
+from rma_mamba.datasets.source_files import SourceFiles
+from rma_mamba.datasets.splits import Split
 from rma_mamba.errors import ConfigError
 from rma_mamba.training.config import Recipe
 from rma_mamba.training.sampling import EpochSampler, ValidationBatchSampler
@@ -42,14 +40,15 @@ class SliceDataModule(lightning.LightningDataModule):
                 small for batch normalisation.
         """
         data = self.data
-        train = [*read_cases(data, "train"), *phantom_cases(data)]
-        val = read_cases(data, "valid")
+        self.files = SourceFiles(data)
+        train = [*read_cases(self.files, "train"), *phantom_cases(data)]
+        val = read_cases(self.files, "val")
         if not train or not val:
             raise ConfigError(
                 f"there are {len(train)} cases for training and {len(val)} for validation; "
                 "expected at least one each. Name validation patients under data.splits.DATASET.val."
             )
-        self.cases: dict[Side, list[Case]] = {"train": train, "valid": val}
+        self.cases: dict[Split, list[Case]] = {"train": train, "val": val}
         self.train = SliceDataset(
             train,
             neighbours=data.recipe.neighbours,
@@ -99,7 +98,7 @@ class SliceDataModule(lightning.LightningDataModule):
             num_workers=self.training.workers,
             persistent_workers=self.training.workers > 0,
             worker_init_fn=_use_one_thread,
-            collate_fn=CutToCanvas(self.data.canvases),
+            collate_fn=RandomBatchCrop(self.data.canvases),
         )
 
     def val_dataloader(self) -> DataLoader[Sample]:

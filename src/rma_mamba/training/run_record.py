@@ -42,7 +42,7 @@ class RunRecord(Callback):
         """Write the files, from the first process only."""
         if not trainer.is_global_zero:
             return
-        cases = data_manifest(self.recipe.data, self.data.cases)
+        cases = data_manifest(self.data.files, self.data.cases)
         texts = {
             "recipe.toml": as_toml(self.content),
             "recipe.json": self.recipe.model_dump_json(indent=2),

@@ -42,7 +42,7 @@ def test_errors_are_listed_and_end_with_one_line(command, tmp_path: Path) -> Non
     shutil.copy(root / "labels" / "case_0.nii.gz", root / "labels" / "case_2.nii.gz")
     done = command("data", "check", "folders", root)
     assert done.code == 4
-    assert "- **same label** case_0, case_2:" in done.out
+    assert "- **duplicate label** case_0, case_2:" in done.out
     assert done.err.startswith("rma-mamba: error: the dataset has 1 errors in 2 cases")
     assert len(done.err.splitlines()) == 1
     refused = command("data", "prepare", "folders", root, tmp_path / "out")
@@ -57,7 +57,7 @@ def test_errors_are_listed_and_end_with_one_line(command, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["lits"], "It looks like 'folders'"),
+        (["lits"], "looks like 'folders'"),
         (["folders", "--liver", "one"], "--liver is 'one'"),
         (["folders", "--sequence", "T1"], "expected one of volumes"),
     ],
@@ -73,7 +73,7 @@ def test_a_wrong_argument_is_one_line(command, tmp_path: Path, arguments, messag
 def test_the_summary_is_a_table(command, tmp_path: Path) -> None:
     done = command("data", "summary", "auto", write_lits(tmp_path))
     assert (done.code, done.err) == (0, "")
-    assert "| CT | valid | 1 | 1 | 10 | 0 |" in done.out
+    assert "| CT | val | 1 | 1 | 10 | 0 |" in done.out
 
 
 @pytest.mark.filterwarnings(

@@ -40,11 +40,11 @@ def test_a_sound_dataset_has_no_findings(tmp_path: Path, request, name: str) -> 
     root = write_chaos(tmp_path) if name == "chaos" else request.getfixturevalue(fixture)
     report = audited(name, root)
     if name == "chaos":  # the test's T1 and T2 of a patient have the same label
-        assert {finding.kind for finding in report.findings} == {"same label"}
+        assert {finding.kind for finding in report.findings} == {"duplicate label"}
         assert report.errors == []
     else:
         assert report.findings == ()
-    assert len(report.cases) == len(report.dataset.entries)
+    assert len(report.cases) == len(report.dataset.cases)
 
 
 def test_a_patient_in_t1_train_and_t2_test_is_on_two_sides(cirrmri: Path) -> None:
@@ -52,8 +52,8 @@ def test_a_patient_in_t1_train_and_t2_test_is_on_two_sides(cirrmri: Path) -> Non
         folder = cirrmri / "Cirrhosis_T2_3D"
         shutil.move(folder / f"train_{kind}" / "0003.nii.gz", folder / f"test_{kind}" / "3.nii.gz")
     report = audited("cirrmri600", cirrmri)
-    assert found(report) == {"two sides": ("T1/train/0003", "T2/test/3")}
-    assert report.bad_cases == {"T1/train/0003", "T2/test/3"}
+    assert found(report) == {"leakage": ("T1/train/0003", "T2/test/3")}
+    assert report.cases_with_errors == {"T1/train/0003", "T2/test/3"}
 
 
 def test_a_patient_of_the_test_may_not_be_in_the_folds(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_patient_of_the_test_may_not_be_in_the_folds(tmp_path: Path) -> None:
     assert audited("nnunet", folder).findings == ()
     shutil.move(folder / "imagesTs/pD_1_0000.nii.gz", folder / "imagesTs/pA_1_0000.nii.gz")
     shutil.move(folder / "labelsTs/pD_1.nii.gz", folder / "labelsTs/pA_1.nii.gz")
-    assert found(audited("nnunet", folder)) == {"two sides": ("pA_1", "test/pA_1")}
+    assert found(audited("nnunet", folder)) == {"leakage": ("pA_1", "test/pA_1")}
 
 
 def test_the_same_scan_under_two_numbers_is_found_whatever_its_file_is(folders: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_same_scan_under_two_numbers_is_found_whatever_its_file_is(folders: 
         affine[0, 3] = AFFINE[0, 0] * (values.shape[0] - 1)
         (folders / kind / "case_4.nii.gz").unlink()
         save(folders / kind / "case_4.nii", values, affine)
-    assert found(audited("folders", folders)) == {"same image": ("case_1", "case_4")}
+    assert found(audited("folders", folders)) == {"duplicate image": ("case_1", "case_4")}
 
 
 def test_a_part_of_a_scan_is_the_same_scan(folders: Path) -> None:
@@ -80,35 +80,35 @@ def test_a_part_of_a_scan_is_the_same_scan(folders: Path) -> None:
         values = np.asanyarray(nib.load(folders / kind / "case_1.nii.gz").dataobj)[:, :, 2:8]
         save(folders / kind / "case_4.nii.gz", values)
     (finding,) = audited("folders", folders).findings
-    assert (finding.kind, finding.level) == ("same image", "error")
-    assert finding.text.startswith("6 slices are the same")
+    assert (finding.kind, finding.level) == ("duplicate image", "error")
+    assert finding.text.startswith("duplicates: 6 slices are identical")
 
 
 def test_a_label_of_another_case_is_found(folders: Path) -> None:
     shutil.copy(label_of(folders, 2), label_of(folders, 5))
     kinds = found(audited("folders", folders))
     kinds.pop("shifted label", None)  # it is, too
-    assert kinds == {"same label": ("case_2", "case_5")}
+    assert kinds == {"duplicate label": ("case_2", "case_5")}
 
 
 def test_two_equal_scans_of_one_patient_are_a_warning(folders: Path) -> None:
     for kind in ("images", "labels"):
         shutil.copy(folders / kind / "case_2.nii.gz", folders / kind / "case_2b.nii.gz")
     report = audited("folders", folders, patient=r"case_(\d).*")
-    assert found(report) == {"same image": ("case_2", "case_2b")}
+    assert found(report) == {"duplicate image": ("case_2", "case_2b")}
     assert report.errors == []
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("moved", r"moved by (+0.00, +1.00, +0.00) voxels"),
+        ("moved", r"shifted by (+0.00, +1.00, +0.00) voxels"),
         (
             "spacing",
-            "44 x 40 x 10 voxels of 2 x 2 x 5 mm, the image's 44 x 40 x 10 voxels of 2 x 2 x 6",
+            "44 x 40 x 10 voxels of 2 x 2 x 5 mm, that of the image 44 x 40 x 10 voxels of 2 x 2 x 6",
         ),
-        ("shape", "grid is 43 x 40 x 10 voxels"),
-        ("mirrored", "or turned"),
+        ("shape", "label is 43 x 40 x 10 voxels"),
+        ("mirrored", "or rotated"),
     ],
 )
 def test_a_label_on_another_grid_is_found(folders: Path, change: str, message: str) -> None:
@@ -141,8 +141,8 @@ def test_a_label_whose_content_is_shifted_is_found(folders: Path, axis: int, ste
     report = audited("folders", folders)
     assert found(report) == {"shifted label": ("case_3",)}
     assert report.errors == []
-    ways = (("left", "right"), ("back", "front"), ("head", "foot"))[axis]
-    assert f"towards the {ways[step > 0]}" in report.findings[0].text
+    ways = (("left", "right"), ("posterior", "anterior"), ("superior", "inferior"))[axis]
+    assert f"further {ways[step > 0]}" in report.findings[0].text
 
 
 def test_values_that_no_label_has_are_found(folders: Path) -> None:
@@ -151,14 +151,14 @@ def test_values_that_no_label_has_are_found(folders: Path) -> None:
     save(label_of(folders, 3), values)
     report = audited("folders", folders)
     assert found(report) == {"label values": ("case_3",)}
-    assert "holds the values 7; expected 0-1." in report.errors[0].text
+    assert "contains the values 7; expected 0-1." in report.errors[0].text
 
 
 def test_what_is_said_of_many_cases_is_one_line(folders: Path) -> None:
     for n in (2, 4):
         save(label_of(folders, n), 3 * scan(n)[1])
     shown = to_markdown(audited("folders", folders))
-    assert shown.count("**label values** case_2; case_4: the label holds the values 3;") == 1
+    assert shown.count("**label values** case_2; case_4: the label contains the values 3;") == 1
 
 
 def test_labels_of_0_and_255_and_of_floats_are_sound(folders: Path) -> None:
@@ -177,13 +177,13 @@ def test_what_is_missing_empty_or_broken_is_found_and_the_rest_is_read(folders: 
         "missing label": ("case_1",),
         "empty label": ("case_2",),
         "unreadable": ("case_3",),
-        "listing": (),
+        "files": (),
     }
     assert len(report.errors) == 3
     assert len(report.cases) == 5
     shown = to_markdown(report)
     assert "## Errors: 3" in shown
-    assert "1 labels have no image" in shown
+    assert "1 label without an image" in shown
 
 
 def test_a_patient_without_liver_in_any_picture_is_a_warning(cirrmri: Path) -> None:
@@ -198,10 +198,10 @@ def test_the_report_counts_what_there_is(cirrmri: Path) -> None:
     report = audited("cirrmri600", cirrmri)
     shown = to_markdown(report)
     slices = sum(bool(scan(107)[1][:, :, k].any()) for k in range(10))
-    assert f"| T2 | valid | 1 | 1 | 10 | {slices} | {10 - slices} |" in shown
+    assert f"| T2 | val | 1 | 1 | 10 | {slices} | {10 - slices} |" in shown
     assert "| T1 | 2 | 6 | 44 x 40 | 10 | LPS (8) | 0, 1 |" in shown
     assert "| T2 2D | - | - | 44 x 40 | 10 | - | 0, 255 |" in shown
-    assert "- severe: 2 train, 0 valid, 1 test" in shown
+    assert "- severe: 2 train, 0 val, 1 test" in shown
     content = json.loads(to_json(report))
     case = next(each for each in content["cases"] if each["name"] == "T2/valid/0007")
     assert case["severity"] == "moderate"
@@ -215,9 +215,9 @@ def test_the_summary_counts_without_reading_voxels(cirrmri: Path) -> None:
     (cirrmri / "Cirrhosis_T2_3D/test_images/0008.nii.gz").write_bytes(b"broken")
     shown = summary_table(open_dataset("cirrmri600", cirrmri))
     assert "| T1 | train | 6 | 6 | 60 | 0 |" in shown
-    assert "| T2 | valid | 1 | 1 | 10 | 0 |" in shown
+    assert "| T2 | val | 1 | 1 | 10 | 0 |" in shown
     assert "| T2 2D | test | 1 | 0 | 10 | 0 |" in shown
-    assert "1 scans cannot be read." in shown
+    assert "Scans that cannot be read: 1." in shown
 
 
 @pytest.mark.skipif(
@@ -225,10 +225,10 @@ def test_the_summary_counts_without_reading_voxels(cirrmri: Path) -> None:
 )
 def test_of_real_scans_the_shifted_one_alone_raises_an_alarm(tmp_path: Path) -> None:
     dataset = open_dataset("auto", DATA / "mr_t2_chaos")
-    entries = list(dataset.entries)
+    entries = list(dataset.cases)
     label = nib.load(entries[3].labels[0])
     path = save(tmp_path / "label.nii", np.roll(np.asanyarray(label.dataobj), 1, 2), label.affine)
     entries[3] = replace(entries[3], labels=(path,))
-    report = audit(replace(dataset, entries=tuple(entries)))
+    report = audit(replace(dataset, cases=tuple(entries)))
     assert found(report) == {"shifted label": (entries[3].name,)}
     assert sum(case.slices for case in report.cases) == 577

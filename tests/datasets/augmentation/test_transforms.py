@@ -3,12 +3,9 @@
 import pytest
 import torch
 
-from rma_mamba.datasets.augmentation.transforms import (
-    CutToCanvas,
-    training_transform,
-    validation_transform,
-)
-from rma_mamba.datasets.config import AugmentConfig
+from rma_mamba.datasets.augmentation.batch_crop import RandomBatchCrop
+from rma_mamba.datasets.augmentation.config import AugmentConfig
+from rma_mamba.datasets.augmentation.transforms import training_transform, validation_transform
 from rma_mamba.datasets.slices import Sample
 
 SIDE = 64
@@ -133,14 +130,14 @@ def test_a_batch_is_cut_to_one_of_the_canvases() -> None:
     for draw in range(30):
         for each in samples:
             each["draw"] = torch.tensor(draw)
-        batch = CutToCanvas((32, 64))(samples)
+        batch = RandomBatchCrop((32, 64))(samples)
         assert batch["image"].shape[:2] == (3, 3)
         assert torch.equal(batch["image"][:, :1], batch["label"])
         sides.add(batch["label"].shape[-2:])
         sums.add(float(batch["label"].sum()))
     assert sides == {(32, 32), (64, 64)}
     assert len(sums) > 5  # at different places
-    assert CutToCanvas(())(samples)["image"].shape == (3, 3, SIDE, SIDE)
+    assert RandomBatchCrop(())(samples)["image"].shape == (3, 3, SIDE, SIDE)
 
 
 def test_validation_only_pads_or_crops() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders import ORDERS, Order, reordered
-from rma_mamba.datasets.layouts.case_reader import upright
+from rma_mamba.datasets.layouts.lps import to_lps
 from rma_mamba.volume import Geometry, Volume
 
 _TURNED = np.array([[0.9, 0.1, 0, 5], [-0.1, 1.9, 0.2, -7], [0, -0.1, 3, 11], [0, 0, 0, 1]])
@@ -17,7 +17,7 @@ _TURNED = np.array([[0.9, 0.1, 0, 5], [-0.1, 1.9, 0.2, -7], [0, -0.1, 3, 11], [0
 def test_all_orders_of_axes_become_one_volume(order: Order, affine: np.ndarray) -> None:
     values = np.arange(3 * 4 * 5).reshape(3, 4, 5)
     volume = Volume(values, Geometry(values.shape, affine))
-    expected, found = upright(volume), upright(reordered(volume, order))
+    expected, found = to_lps(volume), to_lps(reordered(volume, order))
     assert expected.geometry.orientation == "LPS"
     assert np.array_equal(found.values, expected.values)
     assert found.geometry.matches(expected.geometry, 1e-9)

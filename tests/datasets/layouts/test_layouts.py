@@ -29,7 +29,7 @@ from rma_mamba.datasets.layouts import (
     detect,
     open_dataset,
 )
-from rma_mamba.datasets.layouts.case_reader import read_parts
+from rma_mamba.datasets.layouts.case_reader import read_images
 from rma_mamba.errors import ConfigError, GridError
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
@@ -43,11 +43,11 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
 
 
 def entry(dataset: DatasetIndex, name: str) -> IndexedCase:
-    return next(each for each in dataset.entries if each.name == name)
+    return next(each for each in dataset.cases if each.name == name)
 
 
 def liver(case: IndexedCase) -> np.ndarray:
-    (part,) = read_parts(case)
+    (part,) = read_images(case)
     assert part.label is not None
     assert part.label.geometry.matches(part.image.geometry)
     return case.rule.liver_in(part.label.values)
@@ -59,9 +59,9 @@ def test_a_layout_is_told_from_its_folder(tmp_path: Path, name: str) -> None:
     assert detect(folder) == name
     dataset = open_dataset("auto", folder)
     assert dataset.name == name
-    names = [each.name for each in dataset.entries]
+    names = [each.name for each in dataset.cases]
     assert len(set(names)) == len(names)
-    assert all(path.exists() for each in dataset.entries for path in each.files)
+    assert all(path.exists() for each in dataset.cases for path in each.files)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -81,28 +81,28 @@ def test_a_wrong_name_is_told_the_right_one(tmp_path: Path) -> None:
         open_dataset("other", tmp_path)
 
 
-def test_cirrmri_has_the_published_sides_in_every_sequence(tmp_path: Path) -> None:
+def test_cirrmri_has_the_published_split_in_every_sequence(tmp_path: Path) -> None:
     dataset = open_dataset("cirrmri600", write_cirrmri(tmp_path))
-    counts = Counter((each.sequence, each.side) for each in dataset.entries)
+    counts = Counter((each.sequence, each.split) for each in dataset.cases)
     for sequence in ("T1", "T2"):
-        assert [counts[sequence, side] for side in ("train", "valid", "test")] == [6, 1, 1]
-    assert [counts["T2 2D", side] for side in ("train", "valid", "test")] == [1, 1, 1]
+        assert [counts[sequence, side] for side in ("train", "val", "test")] == [6, 1, 1]
+    assert [counts["T2 2D", side] for side in ("train", "val", "test")] == [1, 1, 1]
     assert counts["T1 healthy", "test"] == counts["T2 healthy", "test"] == 1
-    cohorts = {each.cohort for each in dataset.entries if "healthy" in each.sequence}
+    cohorts = {each.dataset for each in dataset.cases if "healthy" in each.sequence}
     assert cohorts == {"cirrmri600-healthy"}  # its patient 1 is not patient 1 of the others
     assert dataset.severity["1"] == "moderate"
     assert dataset.severity["2"] == "severe"
     assert np.array_equal(liver(entry(dataset, "T2/valid/0007")), scan(107)[1])
     flat = entry(dataset, "T2 2D/train/0001")
     assert [path.stem for path in flat.images] == [str(k) for k in range(10)]
-    parts = [flat.rule.liver_in(part.label.values) for part in read_parts(flat) if part.label]
+    parts = [flat.rule.liver_in(part.label.values) for part in read_images(flat) if part.label]
     assert np.array_equal(np.concatenate(parts, axis=2), scan(101)[1])
 
 
 @pytest.mark.parametrize("given", [".", "Cirrhosis_T1_3D", "Cirrhosis_T1_3D/Cirrhosis_T1_3D"])
 def test_a_folder_doubled_by_unzipping_is_understood(tmp_path: Path, given: str) -> None:
     dataset = open_dataset("cirrmri600", write_cirrmri(tmp_path) / given, sequences=["t1"])
-    assert [each.sequence for each in dataset.entries] == ["T1"] * 8
+    assert [each.sequence for each in dataset.cases] == ["T1"] * 8
 
 
 def test_an_unknown_sequence_names_those_that_there_are(tmp_path: Path) -> None:
@@ -113,14 +113,14 @@ def test_an_unknown_sequence_names_those_that_there_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "numbers"), [("lits", "0 30 130"), ("msd-liver", "3 31 99")])
 def test_the_split_of_lits_is_by_case_number(tmp_path: Path, name: str, numbers: str) -> None:
     dataset = open_dataset(name, WRITERS[name](tmp_path))
-    assert [each.name for each in dataset.entries] == numbers.split()
-    assert [each.side for each in dataset.entries] == ["test", "valid", "train"]
+    assert [each.name for each in dataset.cases] == numbers.split()
+    assert [each.split for each in dataset.cases] == ["test", "val", "train"]
 
 
 def test_the_liver_of_lits_is_with_the_tumour_or_without(tmp_path: Path) -> None:
     root = write_lits(tmp_path)
-    whole = liver(open_dataset("lits", root).entries[0])
-    without = liver(open_dataset("lits", root, LayoutOptions(liver=(1,))).entries[0])
+    whole = liver(open_dataset("lits", root).cases[0])
+    without = liver(open_dataset("lits", root, LayoutOptions(liver=(1,))).cases[0])
     assert np.array_equal(whole, scan(0)[1])
     assert whole.sum() - without.sum() == 9
 
@@ -128,7 +128,7 @@ def test_the_liver_of_lits_is_with_the_tumour_or_without(tmp_path: Path) -> None
 def test_the_masks_of_chaos_follow_the_names_of_its_series(tmp_path: Path) -> None:
     dataset = open_dataset("chaos", write_chaos(tmp_path))
     assert dataset.sequences == ["T1 in phase", "T1 out of phase", "T2", "CT"]
-    assert {each.cohort for each in dataset.entries} == {"chaos-mr", "chaos-ct"}
+    assert {each.dataset for each in dataset.cases} == {"chaos-mr", "chaos-ct"}
     for number in (1, 2):  # one of them runs from head to foot
         for sequence in dataset.sequences[:3]:
             assert np.array_equal(
@@ -149,12 +149,12 @@ def test_nnunet_tells_the_liver_the_modality_and_its_folds(tmp_path: Path) -> No
     assert [len(fold) for fold in by_visit.folds] == [2, 2]
     dataset = open_dataset("nnunet", folder, LayoutOptions(patient=r"(p.)_\d"))
     assert dataset.folds == (("pA",), ("pB",))
-    assert [each.patient for each in dataset.entries] == ["pA", "pA", "pB", "pB", "pC", "pC", "pD"]
-    assert dataset.entries[-1].side == "test"
-    assert dataset.entries[0].modality == "MR"
-    assert dataset.entries[0].rule.liver == {1, 2}
-    assert dataset.entries[0].cohort == "dataset021_liver"
-    assert open_dataset("nnunet", folder, LayoutOptions(liver=(1,))).entries[0].rule.liver == {1}
+    assert [each.patient for each in dataset.cases] == ["pA", "pA", "pB", "pB", "pC", "pC", "pD"]
+    assert dataset.cases[-1].split == "test"
+    assert dataset.cases[0].modality == "MR"
+    assert dataset.cases[0].rule.liver == {1, 2}
+    assert dataset.cases[0].dataset == "dataset021_liver"
+    assert open_dataset("nnunet", folder, LayoutOptions(liver=(1,))).cases[0].rule.liver == {1}
 
 
 def test_nnunet_reads_its_first_version_and_refuses_labels_without_liver(tmp_path: Path) -> None:
@@ -165,9 +165,9 @@ def test_nnunet_reads_its_first_version_and_refuses_labels_without_liver(tmp_pat
     }
     (folder / "dataset.json").write_text(json.dumps(described))
     dataset = open_dataset("nnunet", folder)
-    assert (dataset.entries[0].modality, dataset.entries[0].rule.liver) == ("CT", {6})
+    assert (dataset.cases[0].modality, dataset.cases[0].rule.liver) == ("CT", {6})
     (folder / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "spleen": 1}}))
-    with pytest.raises(ConfigError, match=r"names the labels spleen; .*--liver"):
+    with pytest.raises(ConfigError, match=r"defines the labels spleen; .*--liver"):
         open_dataset("nnunet", folder)
     for content in ("[]", "{", '{"labels": 3}'):
         (folder / "dataset.json").write_text(content)
@@ -180,10 +180,10 @@ def test_a_published_fold_with_a_patient_on_both_sides_is_refused(tmp_path: Path
     path = tmp_path / "nnUNet_preprocessed" / folder.name / "splits_final.json"
     path.write_text(json.dumps([{"train": ["pA_1"], "val": ["pA_2"]}]))
     assert len(open_dataset("nnunet", folder).folds) == 1
-    with pytest.raises(ConfigError, match=r"fold 0 .* 1 patients on both sides"):
+    with pytest.raises(ConfigError, match=r"data leakage: 1 patients of fold 0"):
         open_dataset("nnunet", folder, LayoutOptions(patient=r"(p.)_\d"))
     path.write_text("{}[")
-    with pytest.raises(ConfigError, match="cannot be understood"):
+    with pytest.raises(ConfigError, match="is not valid"):
         open_dataset("nnunet", folder)
 
 
@@ -195,16 +195,16 @@ def test_plain_folders_may_hold_series_and_slices_too(tmp_path: Path) -> None:
         for kind in ("images", "labels"):
             shutil.copy(path, root / kind / f"p03_z{k}.png")
     dataset = open_dataset("folders", root)
-    assert [each.name for each in dataset.entries] == ["case_0", "series_7", "slices/p03"]
-    assert dataset.entries[1].labels == ()
-    assert [path.stem for path in dataset.entries[2].images][-1] == "p03_z9"
+    assert [each.name for each in dataset.cases] == ["case_0", "series_7", "slices/p03"]
+    assert dataset.cases[1].labels == ()
+    assert [path.stem for path in dataset.cases[2].images][-1] == "p03_z9"
     renamed = open_dataset("folders", root, LayoutOptions(patient=r"\D*(\d+).*"))
-    assert [each.patient for each in renamed.entries] == ["0", "7", "3"]
+    assert [each.patient for each in renamed.cases] == ["0", "7", "3"]
     mask = Image.open(root / "labels" / "p03_z5.png")
     expected = np.asarray(mask).T
     (root / "labels" / "p03_z5.png").unlink()
     mask.save(root / "labels" / "p03_z5.jpg", quality=60)
-    parts = list(read_parts(open_dataset("folders", root).entries[2]))
+    parts = list(read_images(open_dataset("folders", root).cases[2]))
     assert parts[5].label is not None
     assert set(np.unique(parts[5].label.values)) == {0, 255}  # without the ringing of JPG
     assert (parts[5].label.values[:, :, 0] != expected).mean() < 0.02

@@ -22,10 +22,11 @@ from layouts import (
     write_nnunet,
 )
 from rma_mamba.datasets.audit import audit
-from rma_mamba.datasets.cases import case_files, check_split, read_cases
+from rma_mamba.datasets.cases import read_cases
 from rma_mamba.datasets.config import DataConfig
 from rma_mamba.datasets.layouts import LayoutOptions, open_dataset
-from rma_mamba.datasets.prepare import MANIFEST, RECIPE_TABLE, Manifest, PreparationOptions, prepare
+from rma_mamba.datasets.prepare import MANIFEST, RECIPE_DATA, Manifest, PreparationOptions, prepare
+from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.errors import ConfigError, DataError, ScanError
 from rma_mamba.files import atomic_write
 from rma_mamba.scans import read_scan
@@ -40,7 +41,7 @@ def prepared(
 
 
 def table(out: Path) -> DataConfig:
-    content = tomllib.loads((out / RECIPE_TABLE).read_text("utf-8"))["data"]
+    content = tomllib.loads((out / RECIPE_DATA).read_text("utf-8"))["data"]
     recipe = {**content.get("recipe", {}), **TINY["recipe"]}
     return DataConfig.model_validate({**content, **TINY, "recipe": recipe})
 
@@ -49,10 +50,12 @@ def times(out: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in out.rglob("*.nii")}
 
 
-def sides(config: DataConfig) -> dict[str, list[int]]:
-    """Patients of each source on each side."""
+def patients_by_split(config: DataConfig) -> dict[str, list[int]]:
+    """Number of patients of each source in each split."""
     return {
-        source.name: [len(case_files(config, source, side)) for side in ("train", "valid", "test")]
+        source.name: [
+            len(SourceFiles(config).images(source, split)) for split in ("train", "val", "test")
+        ]
         for source in config.sources
     }
 
@@ -67,7 +70,7 @@ def test_volumes_keep_their_values_and_stand_upright(tmp_path: Path) -> None:
         )
         assert image.geometry.orientation == "LPS"
         assert label.geometry.matches(image.geometry)
-        seed = 10 * int(case.patient) if case.cohort == "chaos-mr" else 50 + int(case.patient)
+        seed = 10 * int(case.patient) if case.dataset == "chaos-mr" else 50 + int(case.patient)
         values, liver = scan(seed)
         shift = {"T1 out of phase": 40, "T2": 80}.get(case.sequence, 0)
         assert np.array_equal(image.values, values + shift)
@@ -77,7 +80,7 @@ def test_volumes_keep_their_values_and_stand_upright(tmp_path: Path) -> None:
         assert case.spacing_mm == (2.0, 2.0, 6.0)
         assert len(case.image_sha256) == len(case.label_sha256) == 64
         assert (case.low, case.high) == (-160, 240) or case.modality == "MR"
-    assert {case.cohort: case.modality for case in manifest.cases} == {
+    assert {case.dataset: case.modality for case in manifest.cases} == {
         "chaos-mr": "MR",
         "chaos-ct": "CT",
     }
@@ -87,16 +90,16 @@ def test_the_published_split_becomes_the_recipes(tmp_path: Path) -> None:
     out = tmp_path / "out"
     prepared("cirrmri600", write_cirrmri(tmp_path / "in"), out)
     config = table(out)
-    check_split(config)
-    assert sides(config) == {
+    SourceFiles(config).check_leakage()
+    assert patients_by_split(config) == {
         "T1": [6, 1, 1],
         "T2": [6, 1, 1],
         "T2 2D": [1, 1, 1],
         "T1 healthy": [0, 0, 1],
         "T2 healthy": [0, 0, 1],
     }
-    case = next(each for each in read_cases(config, "valid") if each.source == "T2 2D")
-    volume = next(each for each in read_cases(config, "valid") if each.source == "T2")
+    case = next(each for each in read_cases(config, "val") if each.source == "T2 2D")
+    volume = next(each for each in read_cases(config, "val") if each.source == "T2")
     assert case.ordered
     assert case.labels.any(axis=(1, 2)).tolist() == volume.labels.any(axis=(1, 2)).tolist()
 
@@ -106,10 +109,10 @@ def test_without_a_published_split_there_are_folds(tmp_path: Path) -> None:
     prepared("folders", write_folders(tmp_path / "in", 6), out, PreparationOptions(folds=3))
     config = table(out)
     assert config.splits["folders"].folds == 3
-    assert sides(config) == {"volumes": [4, 2, 0]}
+    assert patients_by_split(config) == {"volumes": [4, 2, 0]}
     other = config.model_dump()
     other["splits"]["folders"]["fold"] = 2
-    check_split(DataConfig.model_validate(other))
+    SourceFiles(DataConfig.model_validate(other)).check_leakage()
 
 
 def test_published_folds_are_the_recipes(tmp_path: Path) -> None:
@@ -117,22 +120,23 @@ def test_published_folds_are_the_recipes(tmp_path: Path) -> None:
     folder = write_nnunet(tmp_path / "in")
     prepared("nnunet", folder, out, patient=r"(p.)_\d")
     config = table(out)
-    check_split(config)
+    SourceFiles(config).check_leakage()
     assert config.splits["dataset021_liver"].published == (("pA",), ("pB",))
     (source,) = config.sources
     assert {
-        side: sorted(case_files(config, source, side)) for side in ("train", "valid", "test")
+        split: sorted(SourceFiles(config).images(source, split))
+        for split in ("train", "val", "test")
     } == {
         "train": ["pB", "pC"],
-        "valid": ["pA"],
+        "val": ["pA"],
         "test": ["pD"],
     }
-    assert len(case_files(config, source, "valid")["pA"]) == 2  # both visits
+    assert len(SourceFiles(config).images(source, "val")["pA"]) == 2  # both visits
 
 
 def test_pictures_show_the_window_that_the_manifest_states(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    choices = PreparationOptions(pictures=True, ct_window_hu=(100, 700))
+    choices = PreparationOptions(png=True, ct_window_hu=(100, 700))
     manifest = prepared("lits", write_lits(tmp_path / "in"), out, choices)
     case = manifest.cases[0]
     assert (case.low, case.high, case.modality) == (100, 700, "CT")
@@ -187,7 +191,7 @@ def test_an_interrupted_preparation_is_taken_up(
     left = json.loads((out / MANIFEST).read_text())
     assert not left["complete"]
     assert [case["done"] for case in left["cases"]] == [True, False, False]
-    assert not (out / RECIPE_TABLE).exists()
+    assert not (out / RECIPE_DATA).exists()
     assert sorted(path.name for path in (out / "volumes" / "images").iterdir()) == ["case-0.nii"]
     first = times(out)["case-0.nii"]
     manifest = prepared("folders", root, out)
@@ -217,14 +221,14 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     root, out = write_folders(tmp_path / "in", 2), tmp_path / "out"
     out.mkdir()
     (out / "thesis.txt").write_text("")
-    with pytest.raises(ConfigError, match="holds other files"):
+    with pytest.raises(ConfigError, match="contains other files"):
         prepared("folders", root, out)
     assert [path.name for path in out.iterdir()] == ["thesis.txt"]
     (out / MANIFEST).write_text("{}")
     with pytest.raises(ConfigError, match=r"manifest\.json in the output folder"):
         prepared("folders", root, out)
     prepared("lits", write_lits(tmp_path / "lits"), tmp_path / "b")
-    with pytest.raises(ConfigError, match="holds another dataset"):
+    with pytest.raises(ConfigError, match="contains another dataset"):
         prepared("folders", root, tmp_path / "b")
 
 
@@ -237,7 +241,7 @@ def test_patients_whose_names_look_alike_keep_their_own_files(tmp_path: Path) ->
     assert len({case.stem.lower() for case in manifest.cases}) == 3
     (source,) = table(tmp_path / "out").sources
     config = table(tmp_path / "out")
-    assert sum(len(case_files(config, source, side)) for side in ("train", "valid")) == 3
+    assert sum(len(SourceFiles(config).images(source, split)) for split in ("train", "val")) == 3
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(

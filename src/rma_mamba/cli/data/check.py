@@ -40,6 +40,6 @@ def check(
         replace_file(json_file, to_json(result).encode(), "list of findings")
     if result.errors:
         raise DataError(
-            f"the dataset has {len(result.errors)} errors in {len(result.bad_cases)} cases; expected none. "
+            f"the dataset has {len(result.errors)} errors in {len(result.cases_with_errors)} cases; expected none. "
             "Correct or exclude the cases that are listed."
         )

@@ -38,7 +38,7 @@ def prepare(
     Print the path of the data table to be used in recipes.
     """
     from rma_mamba.datasets.audit import audit
-    from rma_mamba.datasets.prepare import RECIPE_TABLE, PreparationOptions
+    from rma_mamba.datasets.prepare import RECIPE_DATA, PreparationOptions
     from rma_mamba.datasets.prepare import prepare as write
 
     console = Console(quiet, verbose)
@@ -51,4 +51,4 @@ def prepare(
     slices = sum(case.slices for case in manifest.cases)
     with_liver = sum(case.slices_with_liver for case in manifest.cases)
     console.note(f"{len(manifest.cases)} cases, {slices} slices, {with_liver} of them with liver")
-    typer.echo(str(out / RECIPE_TABLE))
+    typer.echo(str(out / RECIPE_DATA))

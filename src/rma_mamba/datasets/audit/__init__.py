@@ -1,7 +1,7 @@
-"""What is in a dataset, and what in it would spoil a result.
+"""Checks of a dataset: what it contains, and which errors in it would invalidate results.
 
->>> report = audit(open_dataset("lits", "data/lits"))
->>> report.errors
+>>> result = audit(open_dataset("lits", "data/lits"))
+>>> result.errors
 """
 
 from rma_mamba.datasets.audit.dataset_audit import AuditResult, audit

@@ -1,48 +1,51 @@
-"""What is learnt of one case by reading it: counts, digests, its grid, and what is wrong with it alone."""
+"""Audit of a single case: its facts (counts, digests, grid), and errors that it has on its own."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.datasets.audit.edge_alignment import BorderOffset, border_offsets
-from rma_mamba.datasets.audit.findings import Finding
-from rma_mamba.datasets.cases import MASK_THRESHOLD
-from rma_mamba.datasets.layouts.case_reader import Part, read_parts
+from rma_mamba.conventions import GRID_TOLERANCE_MM
+from rma_mamba.datasets.audit.edge_alignment import EdgeOffset, edge_offsets
+from rma_mamba.datasets.audit.findings import Finding, Kind, Level
+from rma_mamba.datasets.layouts.case_reader import LabelledImage, read_images
 from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.errors import GridError, ScanError
+from rma_mamba.labels import GREY_LEVEL_THRESHOLD, LabelRule
 from rma_mamba.volume import Geometry
 
-_TOLERANCE_MM = 0.1  # between the corners of an image's and a label's grid, as in training
-_LARGEST_LIVER_ML = 6000  # a larger one is a header in wrong units or with a wrong spacing
+_LARGEST_LIVER_ML = 6000  # above, the header has wrong units or a wrong spacing
 _SHOWN = 8  # values in one sentence
+
+Bits = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class CaseFacts:
-    """What a case holds.
+    """Facts about a case.
 
     Args:
-        entry: Which case.
-        slices: Axial slices.
-        with_liver: Those with liver.
+        case: The case.
+        slices: Number of axial slices.
+        slices_with_liver: Number of axial slices with liver.
         shape: Columns, rows and slices.
-        spacing_mm: Of columns, rows and slices; None: pictures.
-        orientation: In which the image is stored; "": pictures.
-        label_values: All values of the label.
-        liver_ml: None: pictures, which have no size.
-        slice_digests: Of the image's slices that are not constant.
-        label_digest: Of the liver in canonical order; None: there is none.
-        offsets: Where the image's border lies from the label's, along i, j, k; None: not to be told.
+        spacing_mm: Spacing of columns, rows and slices; None: PNG or JPEG slices.
+        orientation: Axis codes of the stored image; empty: PNG or JPEG slices.
+        label_values: Values that occur in the label.
+        liver_ml: Volume of the liver; None: PNG or JPEG slices.
+        slice_digests: Digests of the image's slices that are not constant.
+        label_digest: Digest of the liver in LPS order; None: there is no liver.
+        offsets: Offsets of the image's edges from the label's border along i, j, k; None: cannot be determined.
     """
 
-    entry: IndexedCase
+    case: IndexedCase
     slices: int = 0
-    with_liver: int = 0
+    slices_with_liver: int = 0
     shape: tuple[int, int, int] = (0, 0, 0)
     spacing_mm: tuple[float, float, float] | None = None
     orientation: str = ""
@@ -50,61 +53,70 @@ class CaseFacts:
     liver_ml: float | None = None
     slice_digests: tuple[str, ...] = ()
     label_digest: str | None = None
-    offsets: tuple[BorderOffset | None, ...] = ()
+    offsets: tuple[EdgeOffset | None, ...] = ()
 
 
-def study(entry: IndexedCase) -> tuple[CaseFacts | None, list[Finding]]:
-    """Read a case; None if it cannot be read."""
+def audit_case(case: IndexedCase) -> tuple[CaseFacts | None, list[Finding]]:
+    """Read a case and check it; the facts are None if it cannot be read."""
     try:
-        parts = list(read_parts(entry))
+        images = list(read_images(case))
     except (ScanError, GridError) as error:
-        return None, [Finding("unreadable", "error", str(error), (entry.name,))]
-    facts, findings = _sizes(entry, parts), _missing(entry, parts)
-    paired = [part for part in parts if part.label is not None]
-    wrong = [found for part in paired for found in _grid(entry, part)]
-    if wrong or not paired:
-        return facts, [*findings, *wrong[:1]]
-    facts, more = _labels(facts, paired)
-    return facts, [*findings, *more, *_doubts(facts, parts)]
+        return None, [_found("unreadable", "error", str(error), case)]
+    facts, findings = _image_facts(case, images), _missing_labels(case, images)
+    paired = [each for each in images if each.label is not None]
+    other_grid = [found for each in paired for found in _other_grid(case, each)]
+    if other_grid or not paired:
+        return facts, [*findings, *other_grid[:1]]
+    facts, more = _label_facts(facts, paired)
+    return facts, [*findings, *more, *_implausible(facts, images)]
 
 
-def _sizes(entry: IndexedCase, parts: list[Part]) -> CaseFacts:
-    image = parts[0].image
-    digests = [digest for part in parts for digest in _slice_digests(part.image.values)]
-    volume = entry.kind == "volume"
+def _found(kind: Kind, level: Level, text: str, case: IndexedCase) -> Finding:
+    return Finding(kind, level, text, (case.name,))
+
+
+def _image_facts(case: IndexedCase, images: list[LabelledImage]) -> CaseFacts:
+    first = images[0].image.geometry
+    digests = [digest for each in images for digest in _slice_digests(each.image.values)]
+    slices = sum(each.image.geometry.shape[2] for each in images)
+    volume = case.kind == "volume"
     return CaseFacts(
-        entry,
-        slices=sum(part.image.geometry.shape[2] for part in parts),
-        shape=(*image.geometry.shape[:2], sum(part.image.geometry.shape[2] for part in parts)),
-        spacing_mm=image.geometry.spacing_mm if volume else None,
-        orientation=parts[0].orientation if volume else "",
+        case,
+        slices=slices,
+        shape=(*first.shape[:2], slices),
+        spacing_mm=first.spacing_mm if volume else None,
+        orientation=images[0].orientation if volume else "",
         slice_digests=tuple(digests),
     )
 
 
-def _missing(entry: IndexedCase, parts: list[Part]) -> list[Finding]:
-    count = sum(part.label is None for part in parts)
+def _missing_labels(case: IndexedCase, images: list[LabelledImage]) -> list[Finding]:
+    count = sum(each.label is None for each in images)
     if not count:
         return []
-    what = "there is no label" if entry.kind == "volume" else f"{count} slices have no mask"
-    return [Finding("missing label", "error", f"{what}; expected one.", (entry.name,))]
+    if case.kind == "volume":
+        text = "the case has no label; expected one."
+    else:
+        text = f"{count} slices have no mask; expected one mask per slice."
+    return [_found("missing label", "error", text, case)]
 
 
-def _grid(entry: IndexedCase, part: Part) -> list[Finding]:
-    """A sentence if image and label are not on one grid."""
-    assert part.label is not None
-    image, label = part.image.geometry, part.label.geometry
-    if label.matches(image, _TOLERANCE_MM):
+def _other_grid(case: IndexedCase, pair: LabelledImage) -> list[Finding]:
+    """An error if image and label are on different grids."""
+    assert pair.label is not None
+    image, label = pair.image.geometry, pair.label.geometry
+    if label.matches(image, GRID_TOLERANCE_MM):
         return []
     if image.shape == label.shape and np.allclose(image.spacing_mm, label.spacing_mm, rtol=0.01):
         step = np.linalg.solve(image.affine[:3, :3], (label.affine - image.affine)[:3, 3])
-        moved = ", ".join(f"{each:+.2f}" for each in np.round(step, 2) + 0.0)  # no -0.00
+        shift = ", ".join(f"{each:+.2f}" for each in np.round(step, 2) + 0.0)  # no -0.00
         text = (
-            f"the label's grid is moved by ({moved}) voxels to the left, back and head, or turned"
+            f"the grid of the label is shifted by ({shift}) voxels (left, posterior, superior) or rotated "
+            "against that of the image"
         )
     else:
-        text = f"the label's grid is {_shown(label)}, the image's {_shown(image)}"
-    return [Finding("grid", "error", f"{text}; expected one grid.", (entry.name,))]
+        text = f"the grid of the label is {_shown(label)}, that of the image {_shown(image)}"
+    return [_found("grid", "error", f"{text}; expected the same grid.", case)]
 
 
 def _shown(geometry: Geometry) -> str:
@@ -112,66 +124,76 @@ def _shown(geometry: Geometry) -> str:
     return f"{size} voxels of {' x '.join(f'{each:.3g}' for each in geometry.spacing_mm)} mm"
 
 
-def _labels(facts: CaseFacts, parts: list[Part]) -> tuple[CaseFacts, list[Finding]]:
-    """What labels hold; image and label of each part are on one grid."""
-    entry, rule = facts.entry, facts.entry.rule
-    values = [part.label.values for part in parts if part.label is not None]
-    # slice by slice: a whole volume would be sorted in a copy
-    planes = [each[:, :, k] for each in values for k in range(each.shape[2])]
-    found = np.unique(np.concatenate([np.unique(plane) for plane in planes]))
-    livers = [rule.liver_in(each) for each in values]
-    slices = [liver[:, :, k] for liver in livers for k in range(liver.shape[2])]
-    with_liver = sum(bool(each.any()) for each in slices)
-    count = sum(int(np.count_nonzero(liver)) for liver in livers)
-    facts = replace(
-        facts,
-        with_liver=with_liver,
-        label_values=tuple(float(each) for each in found[: 4 * _SHOWN]),
-        liver_ml=count * parts[0].image.geometry.voxel_volume_ml if facts.spacing_mm else None,
-        label_digest=_label_digest(slices) if with_liver else None,
-        offsets=_offsets(entry, parts, livers),
-    )
-    findings = []
-    unexpected = rule.unexpected_in(found)
-    if unexpected:
-        shown = ", ".join(f"{each:g}" for each in unexpected[:_SHOWN])
-        more = ", ..." if len(unexpected) > _SHOWN else ""
-        known = "whole numbers" if rule.known is None else _ranges({0, *rule.known})
-        text = f"the label holds the values {shown}{more}; expected {known}."
-        findings.append(Finding("label values", "error", text, (entry.name,)))
-    if not with_liver:
-        level = "error" if entry.kind == "volume" else "warning"
-        text = f"no label is liver ({_ranges(set(rule.liver))}); expected some."
-        findings.append(Finding("empty label", level, text, (entry.name,)))  # type: ignore[arg-type]
+def _label_facts(facts: CaseFacts, pairs: list[LabelledImage]) -> tuple[CaseFacts, list[Finding]]:
+    """Facts about the labels; image and label of each pair are on the same grid."""
+    case, rule = facts.case, facts.case.rule
+    labels = [each.label.values for each in pairs if each.label is not None]
+    # slice by slice, because sorting a whole volume would copy it
+    planes = [label[:, :, k] for label in labels for k in range(label.shape[2])]
+    values = np.unique(np.concatenate([np.unique(plane) for plane in planes]))
+    facts = replace(facts, label_values=tuple(float(each) for each in values[: 4 * _SHOWN]))
+    findings = _unexpected_values(case, values)
+    try:
+        livers = [rule.liver_in(label) for label in labels]
+    except ScanError as error:
+        return facts, findings or [_found("label values", "error", str(error), case)]
+    facts = _liver_facts(facts, pairs[0], livers)
+    if not facts.slices_with_liver:
+        level: Level = "error" if case.kind == "volume" else "warning"
+        text = f"the label contains no liver (value {_ranges(rule.liver)}); expected liver."
+        findings.append(_found("empty label", level, text, case))
     return facts, findings
 
 
-def _doubts(facts: CaseFacts, parts: list[Part]) -> list[Finding]:
-    """What the reader doubts, and what anatomy does."""
-    sentences = dict.fromkeys(each for part in parts for each in part.image.warnings)
+def _unexpected_values(case: IndexedCase, values: npt.NDArray[Any]) -> list[Finding]:
+    unexpected = case.rule.unexpected_in(values)
+    if not unexpected:
+        return []
+    shown = ", ".join(f"{each:g}" for each in unexpected[:_SHOWN])
+    more = ", ..." if len(unexpected) > _SHOWN else ""
+    text = f"the label contains the values {shown}{more}; expected {_expected_values(case.rule)}."
+    return [_found("label values", "error", text, case)]
+
+
+def _expected_values(rule: LabelRule) -> str:
+    return "whole numbers" if rule.known is None else _ranges({0, *rule.known})
+
+
+def _liver_facts(facts: CaseFacts, first: LabelledImage, livers: list[Bits]) -> CaseFacts:
+    slices = [liver[:, :, k] for liver in livers for k in range(liver.shape[2])]
+    with_liver = sum(bool(each.any()) for each in slices)
+    count = sum(int(np.count_nonzero(liver)) for liver in livers)
+    # single slices have too few faces: on real data the estimate deviates by a voxel
+    volume = facts.case.kind == "volume"
+    return replace(
+        facts,
+        slices_with_liver=with_liver,
+        liver_ml=count * first.image.geometry.voxel_volume_ml if facts.spacing_mm else None,
+        label_digest=_label_digest(slices) if with_liver else None,
+        offsets=edge_offsets(first.image.values, livers[0] > 0) if volume else (),
+    )
+
+
+def _implausible(facts: CaseFacts, images: list[LabelledImage]) -> list[Finding]:
+    """Warnings of the reader, and about implausible anatomy or files."""
+    case = facts.case
+    sentences = list(dict.fromkeys(text for each in images for text in each.image.warnings))
     if facts.liver_ml is not None and facts.liver_ml > _LARGEST_LIVER_ML:
-        text = f"The liver measures {facts.liver_ml / 1000:.1f} litres: the header's spacing may be wrong."
-        sentences[text] = None
-    if facts.entry.kind == "slices" and len({part.image.geometry.shape for part in parts}) > 1:
-        sentences["Its slices have several sizes."] = None
-    if any(
-        path is not None and path.suffix.lower() in (".jpg", ".jpeg") for path in facts.entry.labels
-    ):
-        sentences[
-            f"Its masks are JPG, which is not exact: values above {MASK_THRESHOLD} were taken as liver."
-        ] = None
-    return [Finding("reader", "warning", text, (facts.entry.name,)) for text in sentences]
-
-
-def _offsets(
-    entry: IndexedCase, parts: list[Part], livers: list[npt.NDArray[np.uint8]]
-) -> tuple[BorderOffset | None, ...]:
-    # single slices have too few faces: in real ones the estimate strays by a voxel
-    return border_offsets(parts[0].image.values, livers[0] > 0) if entry.kind == "volume" else ()
+        litres = facts.liver_ml / 1000
+        sentences.append(
+            f"The liver volume is {litres:.1f} litres: the spacing in the header may be wrong."
+        )
+    if case.kind == "slices" and len({each.image.geometry.shape for each in images}) > 1:
+        sentences.append("The slices of the case have different sizes.")
+    if any(path is not None and path.suffix.lower() in (".jpg", ".jpeg") for path in case.labels):
+        sentences.append(
+            f"The masks are JPEG, which is lossy: grey levels above {GREY_LEVEL_THRESHOLD} count as liver."
+        )
+    return [_found("plausibility", "warning", text, case) for text in sentences]
 
 
 def _slice_digests(values: npt.NDArray[Any]) -> list[str]:
-    """Of each slice [column, row] that is not constant, whatever type its file has."""
+    """Digests of the slices [column, row] that are not constant; independent of the stored data type."""
     found = []
     for k in range(values.shape[2]):
         plane = np.ascontiguousarray(values[:, :, k], np.float32)
@@ -180,17 +202,17 @@ def _slice_digests(values: npt.NDArray[Any]) -> list[str]:
     return found
 
 
-def _label_digest(slices: list[npt.NDArray[np.uint8]]) -> str:
+def _label_digest(slices: list[Bits]) -> str:
     digest = hashlib.sha256()
     for each in slices:
         digest.update(str(each.shape).encode() + np.packbits(each).tobytes())
     return digest.hexdigest()
 
 
-def _ranges(values: set[int]) -> str:
+def _ranges(numbers: Iterable[int]) -> str:
     """Whole numbers as "0, 55-70"."""
-    ordered = sorted(values)
-    starts = [each for each in ordered if each - 1 not in values]
-    ends = [each for each in ordered if each + 1 not in values]
+    values = set(numbers)
+    starts = [each for each in sorted(values) if each - 1 not in values]
+    ends = [each for each in sorted(values) if each + 1 not in values]
     pairs = zip(starts, ends, strict=True)
     return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in pairs)

@@ -1,4 +1,4 @@
-"""What is wrong with a dataset, or may be."""
+"""Errors and warnings about a dataset."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["error", "warning"]
+Kind = Literal[
+    "files", "leakage", "duplicate image", "duplicate label", "shifted label", "unreadable", "missing label", "grid",
+    "label values", "empty label", "plausibility",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found.
+    """An error or a warning.
 
     Args:
-        kind: Short name of what was found; one of a few.
-        level: error: a result on these data would be wrong; warning: look at it.
+        kind: Category.
+        level: error: results on these data would be invalid; warning: check these cases.
         text: What was found and what was expected.
-        cases: Names of the entries that it concerns.
+        cases: Names of the cases concerned; empty: the whole dataset.
     """
 
-    kind: str
+    kind: Kind
     level: Level
     text: str
     cases: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""A report on a dataset as Markdown for people and as JSON for programs."""
+"""The result of an audit as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -12,44 +12,49 @@ from rma_mamba.datasets.audit.dataset_audit import AuditResult
 from rma_mamba.datasets.audit.dataset_summary import severity_lines
 from rma_mamba.datasets.audit.findings import Finding
 from rma_mamba.datasets.layouts.index import DatasetIndex
+from rma_mamba.deprecation import with_old_fields
 
-_SHOWN_CASES = 20  # of one sentence; JSON names them all
+_SHOWN_CASES = 20  # per sentence; JSON lists all cases
+_SHOWN_VALUES = 12
 _COUNTS = (
-    "| sequence | side | patients | volumes | slices | with liver | without liver |",
+    "| sequence | split | patients | volumes | slices | with liver | without liver |",
     "|---|---|---|---|---|---|---|",
 )
 _GRIDS = (
-    "| sequence | in plane, mm | slices, mm | columns x rows | slices a volume | stored as | label values |",
+    "| sequence | pixel, mm | slice spacing, mm | columns x rows | slices per volume | orientation | label values |",
     "|---|---|---|---|---|---|---|",
 )
 
 
-def to_markdown(report: AuditResult) -> str:
-    """Counts, grids, and all that was found."""
-    lines = [f"# Dataset {report.dataset.name}", "", *_COUNTS, *_count_rows(report.cases)]
-    lines += ["", *_GRIDS, *_grid_rows(report.cases)]
-    if report.dataset.severity:
-        lines += ["", "Patients by severity:", "", *severity_lines(report.dataset)]
+def to_markdown(result: AuditResult) -> str:
+    """Counts, grids and all findings."""
+    lines = [f"# Dataset {result.dataset.name}", "", *_COUNTS, *_count_rows(result.cases)]
+    lines += ["", *_GRIDS, *_grid_rows(result.cases)]
+    if result.dataset.severity:
+        lines += ["", "Patients by severity:", "", *severity_lines(result.dataset)]
     for level, title in (("error", "Errors"), ("warning", "Warnings")):
-        found = [finding for finding in report.findings if finding.level == level]
-        lines += ["", f"## {title}: {len(found)}", "", *_lines(found)]
-    lines += ["", "## Notes", "", *(f"- {note}" for note in report.dataset.notes)]
+        found = [finding for finding in result.findings if finding.level == level]
+        lines += ["", f"## {title}: {len(found)}", "", *_finding_lines(found)]
+    lines += ["", "## Notes", "", *(f"- {note}" for note in result.dataset.notes)]
     return "\n".join(lines)
 
 
-def to_json(report: AuditResult) -> str:
-    """The same, case by case."""
+def to_json(result: AuditResult) -> str:
+    """All findings, and the facts about every case."""
     content: dict[str, Any] = {
-        "dataset": report.dataset.name,
-        "notes": report.dataset.notes,
-        "findings": [vars(finding) for finding in report.findings],
-        "cases": [_case(case, report.dataset) for case in report.cases],
+        "dataset": result.dataset.name,
+        "notes": result.dataset.notes,
+        "findings": [vars(finding) for finding in result.findings],
+        "cases": [
+            with_old_fields(_record(facts, result.dataset), {"dataset": "cohort", "split": "side"})
+            for facts in result.cases
+        ],
     }
     return json.dumps(content, indent=2) + "\n"
 
 
-def _lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """One line for each sentence, with the cases that it was said of."""
+def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """One line per sentence, with the cases that it applies to."""
     groups: dict[tuple[str, str], list[str]] = {}
     for finding in findings:
         names = ", ".join(finding.cases)
@@ -60,56 +65,57 @@ def _lines(findings: Sequence[Finding]) -> Iterator[str]:
         yield f"- **{kind}**{where} {text}"
 
 
-def _case(case: CaseFacts, dataset: DatasetIndex) -> dict[str, Any]:
-    entry = case.entry
-    graded = entry.cohort == dataset.name  # not the healthy subjects, whose numbers are their own
+def _record(facts: CaseFacts, dataset: DatasetIndex) -> dict[str, Any]:
+    case = facts.case
+    graded = case.dataset == dataset.name  # not healthy subjects, who have patient IDs of their own
+    offsets = [None if each is None else round(each.both, 3) for each in facts.offsets]
     return {
-        "name": entry.name,
-        "patient": entry.patient,
-        "cohort": entry.cohort,
-        "sequence": entry.sequence,
-        "side": entry.side,
-        "kind": entry.kind,
-        "severity": dataset.severity.get(entry.patient) if graded else None,
-        "shape": case.shape,
-        "spacing_mm": case.spacing_mm,
-        "orientation": case.orientation,
-        "slices": case.slices,
-        "slices_with_liver": case.with_liver,
-        "label_values": case.label_values,
-        "liver_ml": None if case.liver_ml is None else round(case.liver_ml, 3),
-        "border_offsets": [None if each is None else round(each.both, 3) for each in case.offsets],
+        "name": case.name,
+        "patient": case.patient,
+        "dataset": case.dataset,
+        "sequence": case.sequence,
+        "split": case.split,
+        "kind": case.kind,
+        "severity": dataset.severity.get(case.patient) if graded else None,
+        "shape": facts.shape,
+        "spacing_mm": facts.spacing_mm,
+        "orientation": facts.orientation,
+        "slices": facts.slices,
+        "slices_with_liver": facts.slices_with_liver,
+        "label_values": facts.label_values,
+        "liver_ml": None if facts.liver_ml is None else round(facts.liver_ml, 3),
+        "border_offsets": offsets,
     }
 
 
 def _count_rows(cases: Sequence[CaseFacts]) -> list[str]:
     groups: dict[tuple[str, str], list[CaseFacts]] = {}
-    for case in cases:
-        groups.setdefault((case.entry.sequence, case.entry.side or "-"), []).append(case)
+    for facts in cases:
+        groups.setdefault((facts.case.sequence, facts.case.split or "-"), []).append(facts)
     rows = []
-    for (sequence, side), found in groups.items():
-        patients = len({(case.entry.cohort, case.entry.patient) for case in found})
-        volumes = sum(case.entry.kind == "volume" for case in found)
-        slices = sum(case.slices for case in found)
-        liver = sum(case.with_liver for case in found)
-        cells = (sequence, side, patients, volumes, slices, liver, slices - liver)
+    for (sequence, split), found in groups.items():
+        patients = len({(facts.case.dataset, facts.case.patient) for facts in found})
+        volumes = sum(facts.case.kind == "volume" for facts in found)
+        slices = sum(facts.slices for facts in found)
+        liver = sum(facts.slices_with_liver for facts in found)
+        cells = (sequence, split, patients, volumes, slices, liver, slices - liver)
         rows.append(f"| {' | '.join(map(str, cells))} |")
     return rows
 
 
 def _grid_rows(cases: Sequence[CaseFacts]) -> list[str]:
     rows = []
-    for sequence in dict.fromkeys(case.entry.sequence for case in cases):
-        found = [case for case in cases if case.entry.sequence == sequence]
-        spacings = [case.spacing_mm for case in found if case.spacing_mm is not None]
-        values = {value for case in found for value in case.label_values}
+    for sequence in dict.fromkeys(facts.case.sequence for facts in cases):
+        found = [facts for facts in cases if facts.case.sequence == sequence]
+        spacings = [facts.spacing_mm for facts in found if facts.spacing_mm is not None]
+        values = {value for facts in found for value in facts.label_values}
         cells = (
             sequence,
             _range(size for spacing in spacings for size in spacing[:2]),
             _range(spacing[2] for spacing in spacings),
             _sizes(found),
-            _range(case.slices for case in found),
-            _counted(case.orientation for case in found if case.orientation),
+            _range(facts.slices for facts in found),
+            _counted(facts.orientation for facts in found if facts.orientation),
             _values(values),
         )
         rows.append(f"| {' | '.join(cells)} |")
@@ -117,7 +123,7 @@ def _grid_rows(cases: Sequence[CaseFacts]) -> list[str]:
 
 
 def _sizes(cases: Sequence[CaseFacts]) -> str:
-    smallest, largest = (pick(case.shape[:2] for case in cases) for pick in (min, max))
+    smallest, largest = (pick(facts.shape[:2] for facts in cases) for pick in (min, max))
     shown = [" x ".join(map(str, size)) for size in (smallest, largest)]
     return shown[0] if smallest == largest else " to ".join(shown)
 
@@ -136,6 +142,5 @@ def _counted(names: Iterable[str]) -> str:
 
 
 def _values(values: set[float]) -> str:
-    ordered = sorted(values)
-    shown = ", ".join(f"{value:g}" for value in ordered[:12])
-    return shown + (", ..." if len(ordered) > 12 else "")
+    shown = ", ".join(f"{value:g}" for value in sorted(values)[:_SHOWN_VALUES])
+    return shown + (", ..." if len(values) > _SHOWN_VALUES else "")

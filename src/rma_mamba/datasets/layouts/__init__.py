@@ -1,7 +1,7 @@
-"""How published datasets and a user's own lie on disk: one file a layout, one description for all.
+"""Layouts of public and private datasets on disk: one module per layout, one index for all.
 
 >>> dataset = open_dataset("cirrmri600", "data/cirrmri")
->>> dataset.entries[0].patient
+>>> dataset.cases[0].patient
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Layout:
-    """One way to lay out a dataset.
+    """A layout of datasets on disk.
 
     Args:
-        recognises: Whether a folder holds it.
-        read: Lists its cases; no voxel is read.
-        expected: What lies in such a folder, for an error.
+        recognises: Whether a folder has this layout.
+        read: Lists the cases without reading voxels.
+        expected: Files that such a folder contains, for error messages.
     """
 
     recognises: Callable[[Path], bool]
@@ -40,7 +40,7 @@ class Layout:
     expected: str
 
 
-# In the order in which a folder is asked: the plain one last, since others look like it.
+# In the order of detection: plain folders last, because other layouts resemble them.
 LAYOUTS = {
     "cirrmri600": Layout(cirrmri600.recognises, cirrmri600.read, cirrmri600.EXPECTED),
     "chaos": Layout(chaos.recognises, chaos.read, chaos.EXPECTED),
@@ -52,42 +52,45 @@ LAYOUTS = {
 
 
 def detect(root: str | Path) -> str | None:
-    """Name of the layout of a folder; None: of none that is known."""
+    """Name of a folder's layout; None: no known layout."""
     return next((name for name, each in LAYOUTS.items() if each.recognises(Path(root))), None)
 
 
 def open_dataset(
     name: str, root: str | Path, options: LayoutOptions | None = None, sequences: Sequence[str] = ()
 ) -> DatasetIndex:
-    """The cases of a dataset.
+    """List the cases of a dataset.
 
     Args:
-        name: One of `LAYOUTS`, or "auto": as `detect` says.
-        root: The folder that it lies in, or one of its own folders; doubled folders are understood.
-        options: Which label values are liver, and how a patient is found in a name.
-        sequences: These alone; empty: all.
+        name: A key of `LAYOUTS`, or "auto" to detect the layout.
+        root: The folder of the dataset, its parent or one of its subfolders.
+        options: Label values of the liver, and how to find the patient ID in a case name.
+        sequences: Sequences to include; empty: all.
 
     Raises:
-        ConfigError: There is no such layout, or the folder does not hold it.
+        ConfigError: The layout is unknown, or the folder does not have it.
     """
     folder = Path(root)
     if not folder.is_dir():
         raise ConfigError(
-            "the dataset's folder does not exist; expected the folder it was unpacked to. Check the path."
+            "the dataset folder does not exist; expected the folder of the unpacked dataset. Check the path."
         )
     chosen = LAYOUTS.get((detect(folder) or "") if name == "auto" else name)
     if chosen is None:
-        found = "is of no known layout" if name == "auto" else f"cannot be read as '{name}'"
+        found = (
+            "the dataset folder has no known layout"
+            if name == "auto"
+            else f"there is no layout '{name}'"
+        )
         raise ConfigError(
-            f"the dataset's folder {found}; expected one of {', '.join(LAYOUTS)}. "
-            "Compare it with docs/how-to/prepare-datasets.md."
+            f"{found}; expected one of {', '.join(LAYOUTS)}. Compare the folder with the documentation of datasets."
         )
     dataset = chosen.read(folder, options or LayoutOptions()) if chosen.recognises(folder) else None
-    if dataset is None or not dataset.entries:
+    if dataset is None or not dataset.cases:
         seen = detect(folder)
-        hint = f"It looks like '{seen}'." if seen and LAYOUTS[seen] is not chosen else ""
+        hint = f"The layout looks like '{seen}'." if seen and LAYOUTS[seen] is not chosen else ""
         raise ConfigError(
-            f"found no case of {name} in the folder; expected {chosen.expected}. "
-            f"{hint or 'Give the folder that these lie in.'}"
+            f"found no {name} cases in the folder; expected {chosen.expected}. "
+            f"{hint or 'Give the folder that contains these.'}"
         )
-    return dataset.only(sequences) if sequences else dataset
+    return dataset.with_sequences(sequences) if sequences else dataset

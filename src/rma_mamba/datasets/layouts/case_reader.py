@@ -1,4 +1,4 @@
-"""The voxels of an entry, upright: columns to the left, rows to the back, slices to the head."""
+"""Voxels of an indexed case: images and labels in LPS order."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
-from rma_mamba.datasets.cases import MASK_THRESHOLD, read_picture
+from rma_mamba.datasets.labelled_images import read_grey_image, slice_volume
 from rma_mamba.datasets.layouts.index import IndexedCase
+from rma_mamba.datasets.layouts.lps import lps_geometry, to_lps
 from rma_mamba.errors import GridError
+from rma_mamba.labels import liver_in_grey_levels
 from rma_mamba.scans import read_geometry, read_scan, slice_files
 from rma_mamba.volume import Geometry, Volume
 
-PIXEL_MM = 1.5  # of pictures, which say nothing of it
+PIXEL_MM = 1.5  # assumed for PNG and JPEG slices, which do not state their pixel size
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """A volume, or one picture as a volume of one slice, with its label's own grid and values.
+class LabelledImage:
+    """A volume, or a single slice as a volume of one slice, with its label.
 
     Args:
-        image: Upright.
-        label: Upright; None: there is none.
-        orientation: In which the image is stored.
+        image: In LPS order.
+        label: Label values on the label's own grid, in LPS order; None: there is no label.
+        orientation: Axis codes of the stored image, such as "RAS".
     """
 
     image: Volume
@@ -32,93 +34,67 @@ class Part:
     orientation: str
 
 
-def read_parts(entry: IndexedCase) -> Iterator[Part]:
-    """The volume of an entry, or its pictures one by one, from foot to head.
+def read_images(case: IndexedCase) -> Iterator[LabelledImage]:
+    """The volume of a case, or its slices one by one, from inferior to superior.
 
     Raises:
-        ScanError, GridError: A file cannot be read, or masks are not one for each slice of a series.
+        ScanError, GridError: A file cannot be read, or the number of masks differs from the number of slices.
     """
-    if entry.kind == "volume":
-        yield _volume(entry)
+    if case.kind == "volume":
+        yield _volume(case)
         return
-    for image, label in zip(entry.images, entry.labels, strict=True):
-        mask = None if label is None else _mask(label)
-        yield Part(_picture(image), mask, "LPI")
+    for image, label in zip(case.images, case.labels, strict=True):
+        yield LabelledImage(_slice(image), None if label is None else _mask(label), "LPI")
 
 
-def geometries(entry: IndexedCase) -> tuple[Geometry, ...]:
-    """The upright grids of an entry's image from headers alone; of pictures nothing is known, and none given.
+def read_geometries(case: IndexedCase) -> tuple[Geometry, ...]:
+    """The LPS grid of a case, from the header alone; empty for slices, which have no header.
 
     Raises:
-        ScanError, GridError: A header cannot be read.
+        ScanError, GridError: The header cannot be read.
     """
-    if entry.kind == "slices":
+    if case.kind == "slices":
         return ()
-    return (upright_geometry(read_geometry(entry.images[0])),)
+    return (lps_geometry(read_geometry(case.images[0])),)
 
 
-def upright(volume: Volume) -> Volume:
-    """The same scan with axes i, j, k that run to the left, to the back and to the head: a view."""
-    values = volume.geometry.canonical.apply(volume.values).transpose(2, 1, 0)
-    geometry = upright_geometry(volume.geometry)
-    return Volume(values, geometry, volume.modality, None, volume.warnings)
-
-
-def upright_geometry(geometry: Geometry) -> Geometry:
-    """The grid of the same voxels with axes that run to the left, to the back and to the head."""
-    order = geometry.canonical
-    affine = geometry.affine.copy()
-    shape = []
-    for axis, canonical in enumerate((2, 1, 0)):  # of slice, row, column
-        stored = order.permutation[canonical]
-        column, size = geometry.affine[:3, stored], geometry.shape[stored]
-        flip = order.flips[canonical]
-        affine[:3, axis] = -column if flip else column
-        affine[:3, 3] += column * (size - 1) * flip
-        shape.append(size)
-    return Geometry((shape[0], shape[1], shape[2]), affine)
-
-
-def _volume(entry: IndexedCase) -> Part:
-    scan = read_scan(entry.images[0])
-    scan = Volume(scan.values, scan.geometry, entry.modality or scan.modality, None, scan.warnings)
-    masks = [path for path in entry.labels if path is not None]
+def _volume(case: IndexedCase) -> LabelledImage:
+    scan = read_scan(case.images[0])
+    scan = Volume(scan.values, scan.geometry, case.modality or scan.modality, None, scan.warnings)
+    masks = [path for path in case.labels if path is not None]
     label = None
     if masks and masks[0].suffix.lower() == ".png":
-        label = upright(_stacked(masks, entry.images[0], scan))
+        label = to_lps(_series_masks(masks, case.images[0], scan))
     elif masks:
-        label = upright(read_scan(masks[0]))
-    return Part(upright(scan), label, scan.geometry.orientation)
+        label = to_lps(read_scan(masks[0]))
+    return LabelledImage(to_lps(scan), label, scan.geometry.orientation)
 
 
-def _stacked(masks: list[Path], series: Path, scan: Volume) -> Volume:
-    """Mask pictures of a series, on its grid: the n-th mask is of the n-th file by name."""
+def _series_masks(masks: list[Path], series: Path, scan: Volume) -> Volume:
+    """Mask images of a DICOM series on its grid: the n-th mask is of the n-th file by name."""
     files = slice_files(series)
     if len(files) != len(masks):
         raise GridError(
-            f"the series has {len(files)} slices and {len(masks)} masks; expected one each. "
+            f"the series has {len(files)} slices and {len(masks)} masks; expected one mask per slice. "
             "Unpack the dataset again."
         )
     by_name = dict(zip(sorted(files), masks, strict=True))
-    pictures = [read_picture(by_name[file]).T for file in files]
-    if {picture.shape for picture in pictures} != {scan.geometry.shape[:2]}:
+    planes = [read_grey_image(by_name[file]).T for file in files]
+    if {plane.shape for plane in planes} != {scan.geometry.shape[:2]}:
         raise GridError(
-            f"masks have {pictures[0].shape[0]} x {pictures[0].shape[1]} pixels, or several sizes; expected "
-            f"{scan.geometry.shape[0]} x {scan.geometry.shape[1]}, as the slices. Unpack the dataset again."
+            f"the masks have {planes[0].shape[0]} x {planes[0].shape[1]} pixels, or several sizes; expected "
+            f"{scan.geometry.shape[0]} x {scan.geometry.shape[1]} pixels like the slices. Unpack the dataset again."
         )
-    return Volume(np.stack(pictures, axis=2), scan.geometry)
+    return Volume(np.stack(planes, axis=2), scan.geometry)
 
 
 def _mask(path: Path) -> Volume:
-    """A mask picture; JPG rings around its values, so that it can hold but two of them."""
-    mask = _picture(path)
-    if path.suffix.lower() == ".png":
-        return mask
-    values = np.where(mask.values > MASK_THRESHOLD, 255, 0).astype(np.uint8)
-    return Volume(values, mask.geometry)
+    """A mask image; lossy JPEG masks are thresholded to 0 and 255."""
+    grey = read_grey_image(path)
+    if path.suffix.lower() != ".png":
+        grey = liver_in_grey_levels(grey) * np.uint8(255)
+    return slice_volume(grey, PIXEL_MM)
 
 
-def _picture(path: Path) -> Volume:
-    values = read_picture(path).T[:, :, None]
-    affine = np.diag([-PIXEL_MM, -PIXEL_MM, 1.0, 1.0])  # to the left, to the back
-    return Volume(values, Geometry(values.shape, affine))
+def _slice(path: Path) -> Volume:
+    return slice_volume(read_grey_image(path), PIXEL_MM)

@@ -1,9 +1,9 @@
-"""LiTS and the Medical Segmentation Decathlon's Task03, the same 131 liver CTs.
+"""LiTS and Task03 of the Medical Segmentation Decathlon (MSD): the same 131 CT scans of the liver.
 
-    volume-N.nii, segmentation-N.nii                                   (LiTS, in folders of any name)
+    volume-N.nii, segmentation-N.nii                                   (LiTS, in any subfolder)
     Task03_Liver/{imagesTr,labelsTr}/liver_N.nii.gz, dataset.json      (MSD)
 
-The split is the paper's, by number (arXiv:2502.18232): 0-29 test, 30-59 valid, the rest train.
+The split is the one of the paper, by case number (arXiv:2502.18232): 0-29 test, 30-59 validation, the rest training.
 """
 
 from __future__ import annotations
@@ -12,80 +12,78 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from rma_mamba.datasets.config import Side
+from rma_mamba.conventions import NIFTI_SUFFIXES
 from rma_mamba.datasets.layouts.index import (
-    VOLUMES,
     DatasetIndex,
     IndexedCase,
     LayoutOptions,
-    find_folder,
-    natural,
-    scan_files,
+    unmatched_labels,
 )
-from rma_mamba.datasets.layouts.labels import LabelRule
+from rma_mamba.datasets.layouts.listing import find_folder, in_natural_order, scan_files
+from rma_mamba.datasets.splits import Split
+from rma_mamba.labels import LabelRule
 
 EXPECTED = "volume-0.nii and segmentation-0.nii"
 EXPECTED_MSD = "Task03_Liver/imagesTr/liver_0.nii.gz and Task03_Liver/labelsTr/liver_0.nii.gz"
 
 _RULE = LabelRule(frozenset({1, 2}), frozenset({1, 2}))
-_TEST, _VALID = range(30), range(30, 60)
+_TEST, _VAL = range(30), range(30, 60)
 _NOTES = (
-    "The split is by case number: 0-29 test, 30-59 valid, the rest train.",
-    "Cases of about 27 to 48 are those of 3D-IRCADb: they stay on one side with it.",
+    "The split is by case number: 0-29 test, 30-59 validation, the rest training.",
+    "Cases 27 to 48 (approximately) are those of 3D-IRCADb: if you use both, keep them in the same split.",
 )
-_BOTH = "Liver is label 1 with tumour (2) inside it; --liver 1 takes label 1 alone."
+_LIVER_NOTE = "Liver is label 1, and label 2 (tumour) inside it; with --liver 1 label 1 alone."
 
 
 def recognises(root: Path) -> bool:
-    """Whether volumes of LiTS lie there."""
+    """Whether a folder contains volumes of LiTS."""
     return bool(_numbered(root, "volume"))
 
 
 def read(root: Path, options: LayoutOptions) -> DatasetIndex:
-    """LiTS, in any subfolders."""
+    """List the cases of LiTS, in any subfolder."""
     return _paired("lits", _numbered(root, "volume"), _numbered(root, "segmentation"), options)
 
 
 def recognises_msd(root: Path) -> bool:
-    """Whether volumes of MSD Task03 lie there."""
+    """Whether a folder contains volumes of MSD Task03."""
     return bool(_msd(root, "imagesTr"))
 
 
 def read_msd(root: Path, options: LayoutOptions) -> DatasetIndex:
-    """MSD Task03."""
+    """List the cases of MSD Task03."""
     return _paired("msd-liver", _msd(root, "imagesTr"), _msd(root, "labelsTr"), options)
 
 
 def _paired(
     name: str, images: dict[int, Path], labels: dict[int, Path], options: LayoutOptions
 ) -> DatasetIndex:
-    entries = tuple(
+    cases = tuple(
         IndexedCase(
             name=f"{number}",
             patient=str(number),
-            cohort="lits",
+            dataset="lits",
             sequence="CT",
             kind="volume",
             images=(path,),
             labels=(labels[number],) if number in labels else (),
             rule=_RULE.with_liver(options.liver),
-            side=_side(number),
+            split=_split(number),
             modality="CT",
         )
         for number, path in sorted(images.items())
     )
-    lonely = len(set(labels) - set(images))
-    doubts = (f"{lonely} labels have no image: passed over.",) if lonely else ()
-    return DatasetIndex(name, entries, _NOTES if options.liver else (*_NOTES, _BOTH), doubts)
+    doubts = unmatched_labels(len(set(labels) - set(images)))
+    return DatasetIndex(name, cases, _NOTES if options.liver else (*_NOTES, _LIVER_NOTE), doubts)
 
 
-def _side(number: int) -> Side:
-    return "test" if number in _TEST else "valid" if number in _VALID else "train"
+def _split(number: int) -> Split:
+    return "test" if number in _TEST else "val" if number in _VAL else "train"
 
 
-def _numbered(root: Path, what: str) -> dict[int, Path]:
-    """Files `what-N.nii`, at any depth."""
-    return _by_number(natural(root.rglob(f"{what}-*.nii*")), rf"{what}-(\d+)")
+def _numbered(root: Path, prefix: str) -> dict[int, Path]:
+    """Files `PREFIX-N.nii` by number, in any subfolder."""
+    return _by_number(in_natural_order(root.rglob(f"{prefix}-*.nii*")), rf"{prefix}-(\d+)")
 
 
 def _msd(root: Path, folder: str) -> dict[int, Path]:
@@ -95,9 +93,9 @@ def _msd(root: Path, folder: str) -> dict[int, Path]:
 
 def _by_number(paths: Iterable[Path], pattern: str) -> dict[int, Path]:
     found: dict[int, Path] = {}
-    endings = "|".join(map(re.escape, VOLUMES))
+    suffixes = "|".join(map(re.escape, NIFTI_SUFFIXES))
     for path in paths:
-        match = re.fullmatch(f"{pattern}({endings})", path.name)
+        match = re.fullmatch(f"{pattern}({suffixes})", path.name)
         if match:
             found.setdefault(int(match[1]), path)
     return found

@@ -1,10 +1,10 @@
-"""nnU-Net's raw format, with its published folds.
+"""The raw data format of nnU-Net, with published folds.
 
     DatasetXXX_Name/{imagesTr/CASE_0000.nii.gz,labelsTr/CASE.nii.gz,dataset.json}
-    DatasetXXX_Name/{imagesTs/CASE_0000.nii.gz,labelsTs/CASE.nii.gz}     (test, where it has labels)
+    DatasetXXX_Name/{imagesTs/CASE_0000.nii.gz,labelsTs/CASE.nii.gz}     (test, if labelled)
     splits_final.json   beside dataset.json, or in nnUNet_preprocessed/DatasetXXX_Name/
 
-Source: nnU-Net, documentation/dataset_format.md (v2; `modality` and inverted `labels` are v1's).
+Source: nnU-Net, documentation/dataset_format.md (version 2; `modality` and inverted `labels` are from version 1).
 """
 
 from __future__ import annotations
@@ -15,48 +15,49 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rma_mamba.datasets.config import Side, normalised
-from rma_mamba.datasets.layouts.index import DatasetIndex, IndexedCase, LayoutOptions, scan_files
-from rma_mamba.datasets.layouts.labels import LabelRule
+from rma_mamba.datasets.layouts.index import DatasetIndex, IndexedCase, LayoutOptions
+from rma_mamba.datasets.layouts.listing import scan_files
+from rma_mamba.datasets.splits import Split, patient_id
 from rma_mamba.errors import ConfigError
+from rma_mamba.labels import LabelRule
 from rma_mamba.volume import Modality
 
 EXPECTED = "imagesTr/CASE_0000.nii.gz, labelsTr/CASE.nii.gz and dataset.json"
 
-_TUMOUR = {"tumor", "tumour", "cancer", "lesion"}  # inside the liver, where it is the only organ
+_TUMOUR = {"tumor", "tumour", "cancer", "lesion"}  # inside the liver, if no other organ is labelled
 _FIRST, _OTHERS = "_0000", re.compile(r".*_000[1-9]")
 
 
 def recognises(root: Path) -> bool:
-    """Whether its training images and its description lie there."""
+    """Whether a folder contains training images and dataset.json."""
     channels = scan_files(root / "imagesTr")
     return (root / "dataset.json").is_file() and any(name.endswith(_FIRST) for name in channels)
 
 
 def read(root: Path, options: LayoutOptions) -> DatasetIndex:
-    """The first channel of all cases that have a label folder.
+    """List the training cases, and the test cases if they are labelled; only the first channel is used.
 
     Raises:
-        ConfigError: dataset.json or splits_final.json cannot be understood, or no label is called liver.
+        ConfigError: dataset.json or splits_final.json is not valid, or no label is named liver.
     """
-    described = _json(root / "dataset.json")
-    rule, notes = _rule(described, options)
-    modality = _modality(described)
-    entries = list(_entries(root, "Tr", None, modality, rule, options))
+    description = _json(root / "dataset.json")
+    rule, notes = _rule(description, options)
+    modality = _modality(description)
+    cases = list(_cases(root, "Tr", None, modality, rule, options))
     if (root / "labelsTs").is_dir():
-        entries += _entries(root, "Ts", "test", modality, rule, options)
+        cases += _cases(root, "Ts", "test", modality, rule, options)
     if any(_OTHERS.fullmatch(name) for name in scan_files(root / "imagesTr")):
-        notes.append("Cases have several channels: the first (_0000) is read.")
-    folds, doubts = _folds(root, entries, options)
+        notes.append("Cases have several channels: only the first (_0000) is used.")
+    folds, doubts = _folds(root, cases, options)
     if folds:
         notes.append(f"splits_final.json publishes {len(folds)} folds.")
-    return DatasetIndex("nnunet", tuple(entries), tuple(notes), tuple(doubts), folds=folds)
+    return DatasetIndex("nnunet", tuple(cases), tuple(notes), tuple(doubts), folds=folds)
 
 
-def _entries(
+def _cases(
     root: Path,
     part: str,
-    side: Side | None,
+    split: Split | None,
     modality: Modality | None,
     rule: LabelRule,
     options: LayoutOptions,
@@ -67,26 +68,26 @@ def _entries(
             continue
         case = name.removesuffix(_FIRST)
         yield IndexedCase(
-            name=case if side is None else f"{side}/{case}",
-            patient=normalised(options.patient_of(case)),
-            cohort=_cohort(root),
+            name=case if split is None else f"{split}/{case}",
+            patient=patient_id(options.patient_of(case)),
+            dataset=_dataset(root),
             sequence=modality or "scan",
             kind="volume",
             images=(path,),
             labels=(labels[case],) if case in labels else (),
             rule=rule,
-            side=side,
+            split=split,
             modality=modality,
         )
 
 
-def _cohort(root: Path) -> str:
-    """The dataset's name as a key of a recipe."""
+def _dataset(root: Path) -> str:
+    """The dataset name in a form that recipes can use as a key."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", root.resolve().name).strip("-").lower() or "nnunet"
 
 
-def _rule(described: dict[str, Any], options: LayoutOptions) -> tuple[LabelRule, list[str]]:
-    values = _label_values(described)
+def _rule(description: dict[str, Any], options: LayoutOptions) -> tuple[LabelRule, list[str]]:
+    values = _label_values(description)
     known = frozenset(value for each in values.values() for value in each)
     named = [name for name in values if "liver" in name.lower()]
     tumour = [name for name in values if name.lower() in _TUMOUR]
@@ -94,8 +95,8 @@ def _rule(described: dict[str, Any], options: LayoutOptions) -> tuple[LabelRule,
         return LabelRule(frozenset(), known).with_liver(options.liver), []
     if not named:
         raise ConfigError(
-            f"dataset.json names the labels {', '.join(values) or 'not at all'}; expected one called liver. "
-            "Say which values are liver with --liver."
+            f"dataset.json defines the labels {', '.join(values) or '(none)'}; expected a label named liver. "
+            "Name the label values of the liver with --liver."
         )
     inside = tumour if len(values) == len(named) + len(tumour) else []
     liver = frozenset(value for name in named + inside for value in values[name])
@@ -103,9 +104,9 @@ def _rule(described: dict[str, Any], options: LayoutOptions) -> tuple[LabelRule,
     return LabelRule(liver, known), [f"Liver is {shown}."]
 
 
-def _label_values(described: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Values by name, without the background and what is to be ignored."""
-    labels = described.get("labels")
+def _label_values(description: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Label values by name, without the background."""
+    labels = description.get("labels")
     found: dict[str, tuple[int, ...]] = {}
     try:
         for key, value in dict(labels or {}).items():
@@ -114,13 +115,13 @@ def _label_values(described: dict[str, Any]) -> dict[str, tuple[int, ...]]:
             found[str(name)] = tuple(int(each) for each in several)
     except (TypeError, ValueError):
         raise ConfigError(
-            "the labels of dataset.json cannot be understood; expected names with their values. Repair it."
+            "the labels in dataset.json are not valid; expected names with their values. Repair the file."
         ) from None
     return {name: values for name, values in found.items() if any(values)}
 
 
-def _modality(described: dict[str, Any]) -> Modality | None:
-    channels = described.get("channel_names") or described.get("modality") or {}
+def _modality(description: dict[str, Any]) -> Modality | None:
+    channels = description.get("channel_names") or description.get("modality") or {}
     first = str(channels.get("0", "")).upper() if isinstance(channels, dict) else ""
     if first.startswith("CT"):
         return "CT"
@@ -128,50 +129,50 @@ def _modality(described: dict[str, Any]) -> Modality | None:
 
 
 def _folds(
-    root: Path, entries: list[IndexedCase], options: LayoutOptions
+    root: Path, cases: list[IndexedCase], options: LayoutOptions
 ) -> tuple[tuple[tuple[str, ...], ...], list[str]]:
-    """Patients that validate in each published fold, and a sentence on each fault of the file.
+    """Validation patients of each published fold, and a sentence about each irregularity of the file.
 
     Raises:
-        ConfigError: The file cannot be understood, or a patient validates and trains in one fold.
+        ConfigError: The file is not valid, or a patient is both a training and a validation patient of a fold.
     """
     places = [root, root.parent.parent / "nnUNet_preprocessed" / root.name]
     path = next((place / "splits_final.json" for place in places
                  if (place / "splits_final.json").is_file()), None)  # fmt: skip
     if path is None:
         return (), []
-    cases = {entry.name: entry.patient for entry in entries if entry.side is None}
+    patients = {case.name: case.patient for case in cases if case.split is None}
     folds, doubts = [], []
-    for number, (train, valid) in enumerate(_published(path)):
-        lost = len((train | valid) - set(cases))
-        unused = len(set(cases) - train - valid)
-        if lost:
-            doubts.append(
-                f"Fold {number} of splits_final.json names {lost} cases that are missing."
-            )
+    for number, (train, val) in enumerate(_published(path)):
+        missing = len((train | val) - set(patients))
+        unused = len(set(patients) - train - val)
+        if missing:
+            doubts.append(f"Fold {number} of splits_final.json names {missing} missing cases.")
         if unused:
             doubts.append(
-                f"Fold {number} of splits_final.json leaves out {unused} cases: they train."
+                f"Fold {number} of splits_final.json omits {unused} cases: they are used for training."
             )
-        patients = [
-            {normalised(options.patient_of(case)) for case in side} for side in (train, valid)
-        ]
-        if patients[0] & patients[1]:
+        train_patients, val_patients = (
+            {patient_id(options.patient_of(name)) for name in names} for names in (train, val)
+        )
+        leaked = len(train_patients & val_patients)
+        if leaked:
             raise ConfigError(
-                f"fold {number} of splits_final.json has {len(patients[0] & patients[1])} patients on both "
-                "sides; expected each on one. Split by patient."
+                f"data leakage: {leaked} patients of fold {number} of splits_final.json are in two splits, train and "
+                "val; expected each in one. Split by patient."
             )
-        folds.append(tuple(sorted(patients[1] & set(cases.values()))))
+        folds.append(tuple(sorted(val_patients & set(patients.values()))))
     return tuple(folds), doubts
 
 
 def _published(path: Path) -> list[tuple[set[str], set[str]]]:
+    """Training and validation cases of each fold."""
     try:
         folds = json.loads(path.read_text("utf-8"))
         return [(set(map(str, fold["train"])), set(map(str, fold["val"]))) for fold in folds]
     except (OSError, ValueError, KeyError, TypeError):
         raise ConfigError(
-            "splits_final.json cannot be understood; expected a list of folds with train and val. Repair it."
+            "splits_final.json is not valid; expected a list of folds with the keys train and val. Repair the file."
         ) from None
 
 
@@ -182,6 +183,6 @@ def _json(path: Path) -> dict[str, Any]:
         content = None
     if not isinstance(content, dict):
         raise ConfigError(
-            f"{path.name} cannot be read; expected nnU-Net's description of the dataset. Repair it."
+            f"{path.name} cannot be read; expected the nnU-Net description of the dataset. Repair the file."
         )
     return content

@@ -1,10 +1,10 @@
-"""A plain folder of images and one of labels: NIfTI files, DICOM series, or pictures of slices.
+"""A folder of images and a folder of labels: NIfTI files, DICOM series, or PNG and JPEG slices.
 
     images/NAME.nii.gz        labels/NAME.nii.gz
     images/NAME/*.dcm         labels/NAME.nii.gz
-    images/NAME_z017.png      labels/NAME_z017.png       (slices of NAME, sorted by name from foot to head)
+    images/NAME_z017.png      labels/NAME_z017.png       (slices of NAME, by file name from inferior to superior)
 
-`masks` may stand for `labels`.
+The label folder may also be called `masks`.
 """
 
 from __future__ import annotations
@@ -12,46 +12,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from rma_mamba.datasets.config import normalised
+from rma_mamba.conventions import NIFTI_SUFFIXES
 from rma_mamba.datasets.layouts.index import (
-    PICTURES,
-    VOLUMES,
     DatasetIndex,
     IndexedCase,
     LayoutOptions,
-    scan_files,
-    subfolders,
+    unmatched_labels,
 )
-from rma_mamba.datasets.layouts.labels import LabelRule
+from rma_mamba.datasets.layouts.listing import scan_files, subfolders
+from rma_mamba.datasets.source_files import SLICE_SUFFIXES
+from rma_mamba.datasets.splits import patient_id
+from rma_mamba.labels import LabelRule
 
-EXPECTED = "images/NAME.nii.gz and labels/NAME.nii.gz (or PNG and JPG slices)"
+EXPECTED = "images/NAME.nii.gz and labels/NAME.nii.gz (or PNG and JPEG slices)"
 
 _RULE = LabelRule(frozenset({1}), frozenset({1}))
-_COHORT = "folders"
-_SLICE = r"(.+?)(?:_[A-Za-z]*\d+)?"  # a slice's number at the end is no part of the patient
+_DATASET = "folders"
+_SLICE = r"(.+?)(?:_[A-Za-z]*\d+)?"  # the slice number at the end is not part of the patient ID
 
 
 def recognises(root: Path) -> bool:
-    """Whether both folders lie there."""
+    """Whether a folder contains both subfolders."""
     return (root / "images").is_dir() and _label_folder(root).is_dir()
 
 
 def read(root: Path, options: LayoutOptions) -> DatasetIndex:
-    """All images of both kinds.
+    """List all volumes and slices.
 
     Raises:
-        ConfigError: A name holds no patient.
+        ConfigError: A name contains no patient ID.
     """
     rule = _RULE.with_liver(options.liver)
-    entries = (*_volumes(root, options, rule), *_slices(root, options, rule))
+    cases = (*_volumes(root, options, rule), *_slices(root, options, rule))
     shown = ", ".join(map(str, sorted(rule.liver)))
-    images = {path.name.split(".")[0] for entry in entries for path in entry.images}
-    labels = scan_files(_label_folder(root), VOLUMES + PICTURES)
-    lonely = len({name.split(".")[0] for name in labels} - images)
-    doubts = (f"{lonely} labels have no image: passed over.",) if lonely else ()
-    return DatasetIndex(
-        "folders", entries, (f"Liver is label {shown} (255 in masks of 0 and 255).",), doubts
-    )
+    images = {path.name.split(".")[0] for case in cases for path in case.images}
+    labels = scan_files(_label_folder(root), NIFTI_SUFFIXES + SLICE_SUFFIXES)
+    unmatched = len({name.split(".")[0] for name in labels} - images)
+    note = f"Liver is label {shown} (255 in masks of 0 and 255)."
+    return DatasetIndex("folders", cases, (note,), unmatched_labels(unmatched))
 
 
 def _label_folder(root: Path) -> Path:
@@ -64,8 +62,8 @@ def _volumes(root: Path, options: LayoutOptions, rule: LabelRule) -> Iterator[In
     for name, path in {**scan_files(root / "images"), **series}.items():
         yield IndexedCase(
             name=name,
-            patient=normalised(options.patient_of(name)),
-            cohort=_COHORT,
+            patient=patient_id(options.patient_of(name)),
+            dataset=_DATASET,
             sequence="volumes",
             kind="volume",
             images=(path,),
@@ -75,16 +73,16 @@ def _volumes(root: Path, options: LayoutOptions, rule: LabelRule) -> Iterator[In
 
 
 def _slices(root: Path, options: LayoutOptions, rule: LabelRule) -> Iterator[IndexedCase]:
-    images = scan_files(root / "images", PICTURES)
-    labels = scan_files(_label_folder(root), PICTURES)
+    images = scan_files(root / "images", SLICE_SUFFIXES)
+    labels = scan_files(_label_folder(root), SLICE_SUFFIXES)
     patients: dict[str, list[str]] = {}
     for name in images:
         patients.setdefault(options.patient_of(name, _SLICE), []).append(name)
     for patient, names in patients.items():
         yield IndexedCase(
             name=f"slices/{patient}",
-            patient=normalised(patient),
-            cohort=_COHORT,
+            patient=patient_id(patient),
+            dataset=_DATASET,
             sequence="slices",
             kind="slices",
             images=tuple(images[name] for name in names),

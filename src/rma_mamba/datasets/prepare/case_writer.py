@@ -1,4 +1,4 @@
-"""The files of one prepared case."""
+"""Writing the files of a prepared case."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from rma_mamba.datasets.layouts.case_reader import Part, read_parts
+from rma_mamba.datasets.canvas_arrays import EIGHT_BITS
+from rma_mamba.datasets.labelled_images import Grey
+from rma_mamba.datasets.layouts.case_reader import LabelledImage, read_images
 from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.datasets.prepare.manifest import PreparedCase, digest_of, files_of
 from rma_mamba.errors import ScanError
@@ -20,100 +21,95 @@ from rma_mamba.scans import write_mask, write_scan
 from rma_mamba.slicing import IntensityScale, SliceRecipe, calibrated
 from rma_mamba.volume import Mask
 
-Grey = npt.NDArray[np.uint8]
 
-_EIGHT_BITS = IntensityScale(0, 255)
-
-
-def make_case(
-    folder: Path, entry: IndexedCase, case: PreparedCase, recipe: SliceRecipe, *, pictures: bool
+def write_case(
+    folder: Path, case: IndexedCase, prepared: PreparedCase, recipe: SliceRecipe, *, png: bool
 ) -> PreparedCase:
-    """Write the files of a case, unless they are there and were made from the same source.
+    """Write the files of a case, unless they exist and the original files have not changed.
 
     Args:
         folder: The prepared folder.
-        entry: Where the case comes from.
-        case: Its line of the manifest.
-        recipe: How grey values become 0 and 1.
-        pictures: Write the slices of a volume as PNG, too.
+        case: The original case.
+        prepared: Its record in the manifest.
+        recipe: Intensities that become 0 and 1.
+        png: Also write the slices of a volume as PNG files.
 
     Returns:
-        The finished line; `case` itself if there was nothing to do.
+        The complete record; `prepared` itself if there was nothing to do.
 
     Raises:
         ScanError, GridError: A file cannot be read or written.
     """
-    sources = _digests(entry)
-    here = files_of(folder, case)
-    if case.done and sources == (case.image_sha256, case.label_sha256) and len(here) == case.files:
-        return case
-    for path in here:
+    digests = _digests(case)
+    existing = files_of(folder, prepared)
+    unchanged = digests == (prepared.image_sha256, prepared.label_sha256)
+    if prepared.done and unchanged and len(existing) == prepared.files:
+        return prepared
+    for path in existing:
         path.unlink()
-    parts = list(read_parts(entry))
-    livers = [_liver(entry, part) for part in parts]
-    scale = _EIGHT_BITS
-    image = parts[0].image
-    if entry.kind == "volume":
+    images = list(read_images(case))
+    livers = [_liver(case, each) for each in images]
+    scale, image = EIGHT_BITS, images[0].image
+    if case.kind == "volume":
+        _write_volume(folder / prepared.place, prepared.stem, images[0], livers[0])
         scan = calibrated(image)
-        scale, parts[0] = IntensityScale.of_volume(scan, recipe), replace(parts[0], image=scan)
-        _write_volume(folder / case.place, case.stem, parts[0], livers[0])
-    if entry.kind == "slices" or pictures:
-        prefix = "" if entry.kind == "slices" else "png_"
-        _write_pictures(folder / case.place, prefix, case.stem, _planes(parts, livers, scale))
+        scale, images[0] = IntensityScale.of_volume(scan, recipe), replace(images[0], image=scan)
+    if case.kind == "slices" or png:
+        prefix = "" if case.kind == "slices" else "png_"
+        planes = _planes(images, livers, scale)
+        _write_slices(folder / prepared.place, prefix, prepared.stem, planes)
     slices = sum(liver.shape[2] for liver in livers)
     changes = {
         "done": True,
-        "files": len(files_of(folder, case)),
-        "image_sha256": sources[0],
-        "label_sha256": sources[1],
+        "files": len(files_of(folder, prepared)),
+        "image_sha256": digests[0],
+        "label_sha256": digests[1],
         "low": scale.low,
         "high": scale.high,
-        "modality": image.modality or entry.modality,
-        "spacing_mm": image.geometry.spacing_mm if entry.kind == "volume" else None,
+        "modality": image.modality or case.modality,
+        "spacing_mm": image.geometry.spacing_mm if case.kind == "volume" else None,
         "shape": (*image.geometry.shape[:2], slices),
         "slices": slices,
         "slices_with_liver": sum(int(liver.any(axis=(0, 1)).sum()) for liver in livers),
     }
-    return case.model_copy(update=changes)
+    return prepared.model_copy(update=changes)
 
 
-def _digests(entry: IndexedCase) -> tuple[str, str]:
+def _digests(case: IndexedCase) -> tuple[str, str]:
     try:
-        return digest_of(entry.images), digest_of(label for label in entry.labels if label)
+        return digest_of(case.images), digest_of(label for label in case.labels if label)
     except OSError as error:
         raise ScanError(
             f"a file of the dataset cannot be read ({error.strerror or 'input/output error'}); expected it "
-            "unchanged since it was checked. Run the command again."
+            "to be unchanged since the check. Run the command again."
         ) from error
 
 
-def _liver(entry: IndexedCase, part: Part) -> Grey:
-    if part.label is None:
+def _liver(case: IndexedCase, image: LabelledImage) -> Grey:
+    if image.label is None:
         raise ScanError("a case has no label; expected one. Check the dataset again.")
-    return entry.rule.liver_in(part.label.values)
+    return case.rule.liver_in(image.label.values)
 
 
-def _write_volume(place: Path, stem: str, part: Part, liver: Grey) -> None:
-    write_mask(Mask(liver, part.image.geometry), place / "labels" / f"{stem}.nii")
-    write_scan(part.image, place / "images" / f"{stem}.nii")
+def _write_volume(place: Path, stem: str, image: LabelledImage, liver: Grey) -> None:
+    write_mask(Mask(liver, image.image.geometry), place / "labels" / f"{stem}.nii")
+    write_scan(image.image, place / "images" / f"{stem}.nii")
 
 
 def _planes(
-    parts: list[Part], livers: list[Grey], scale: IntensityScale
+    images: list[LabelledImage], livers: list[Grey], scale: IntensityScale
 ) -> Iterator[tuple[Grey, Grey]]:
-    """Each slice and its mask as 8-bit pictures [row, column]: the patient's right is on the left."""
-    for part, liver in zip(parts, livers, strict=True):
+    """Slices and masks as grey levels [row, column] in radiological orientation."""
+    for image, liver in zip(images, livers, strict=True):
         for k in range(liver.shape[2]):
-            grey = np.rint(scale.apply(part.image.values[:, :, k].T) * 255).astype(np.uint8)
-            yield grey, liver[:, :, k].T * np.uint8(255)
+            levels = np.rint(scale.apply(image.image.values[:, :, k].T) * 255).astype(np.uint8)
+            yield levels, liver[:, :, k].T * np.uint8(255)
 
 
-def _write_pictures(
-    place: Path, prefix: str, stem: str, planes: Iterator[tuple[Grey, Grey]]
-) -> None:
+def _write_slices(place: Path, prefix: str, stem: str, planes: Iterator[tuple[Grey, Grey]]) -> None:
     for number, pair in enumerate(planes):
-        for kind, picture in zip(("images", "labels"), pair, strict=True):
+        for kind, levels in zip(("images", "labels"), pair, strict=True):
             content = io.BytesIO()
-            Image.fromarray(picture).save(content, "PNG")
+            Image.fromarray(levels).save(content, "PNG")
             path = place / f"{prefix}{kind}" / f"{stem}_z{number:04d}.png"
-            replace_file(path, content.getvalue(), "picture")
+            replace_file(path, content.getvalue(), "PNG slice")

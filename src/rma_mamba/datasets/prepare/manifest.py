@@ -1,148 +1,175 @@
-"""What a prepared folder holds, case by case; written before the files that it names, and again after each."""
+"""The manifest of a prepared folder, which lists its cases.
+
+It is written before the first case and again after each one, so that an interrupted preparation can be resumed.
+"""
 
 from __future__ import annotations
 
 import glob
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pydantic
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from rma_mamba.datasets.config import Settings, Side
+from rma_mamba.datasets.settings import Settings
+from rma_mamba.datasets.splits import SplitName
+from rma_mamba.deprecation import (
+    with_old_fields,
+    with_renamed_keys,
+    without_warnings_of_renames,
+)
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import file_sha256, replace_file
 
 MANIFEST = "manifest.json"
 
+_OLD_CASE_FIELDS = {"dataset": "cohort", "split": "side"}
+_OLD_FIELDS = {"png": "pictures"}
+
 
 class PreparedCase(Settings):
-    """One case."""
+    """A case of a prepared folder."""
 
     name: str
-    """As the check of the dataset names it."""
+    """Name of the case, as in the report of `rma-mamba data check`."""
 
     patient: str
-    """Number inside the cohort."""
+    """Patient ID within the dataset."""
 
-    cohort: str
-    """Cases of one cohort share their patients."""
+    dataset: str
+    """Namespace of the patient ID. Cases with the same dataset and patient ID are of one patient."""
 
     sequence: str
-    """What was taken."""
+    """What was acquired, for example T1, T2 or CT."""
 
     kind: str
-    """volume, or slices (pictures)."""
+    """volume, or slices (PNG or JPEG files)."""
 
-    side: Side | None = None
-    """Of the published split."""
+    split: SplitName | None = None
+    """Published split (train, val or test); null if none was published."""
 
     modality: str | None = None
-    """CT or MR, where it is known."""
+    """CT or MR; null if unknown."""
 
     place: str
-    """Folder of its sequence, below the prepared folder; it holds `images` and `labels`, and with exported
-    pictures `png_images` and `png_labels`."""
+    """Folder of the sequence, relative to the prepared folder. It contains `images` and `labels`, and after --png
+    also `png_images` and `png_labels`."""
 
     stem: str
-    """Beginning of the names of its files: the patient, and __2 for a second scan. Volumes end in .nii, slices in
-    _zNNNN.png, from foot to head. Labels are 0 and 1, in pictures 0 and 255."""
+    """Beginning of the file names: the patient ID, followed by __2 for the second scan of a patient. Volumes end in
+    .nii, slices in _zNNNN.png, numbered from inferior to superior. Labels are 0 and 1, in PNG files 0 and 255."""
 
     files: int = 0
-    """How many files it has."""
+    """Number of files of the case."""
 
     image_sha256: str = ""
-    """Of the source's image file; of a folder or several files, of their digests in the order of their names."""
+    """SHA-256 of the original image file; of several files, of their digests in the order of their names."""
 
     label_sha256: str = ""
-    """Of the source's label."""
+    """SHA-256 of the original label, likewise."""
 
     low: float = 0
-    """Grey value, in the scan's own unit, that the network sees as 0 and an exported picture shows as black."""
+    """Intensity that becomes 0 in the network's input and black in PNG files."""
 
     high: float = 255
-    """Grey value that becomes 1, and white."""
+    """Intensity that becomes 1 in the network's input and white in PNG files."""
 
     spacing_mm: tuple[float, float, float] | None = None
-    """Of columns, rows and slices; None: pictures."""
+    """Spacing of columns, rows and slices in mm; null for slices."""
 
     shape: tuple[int, int, int] = (0, 0, 0)
-    """Columns, rows and slices."""
+    """Number of columns, rows and slices."""
 
     slices: int = 0
-    """Axial slices, those without liver included."""
+    """Number of axial slices."""
 
     slices_with_liver: int = 0
-    """Those with liver."""
+    """Number of axial slices with liver."""
 
     liver: tuple[int, ...] = ()
-    """Values of the source's label that count as liver."""
+    """Values of the original label that mean liver."""
 
     done: bool = False
-    """Whether its files are complete."""
+    """Whether all files of the case have been written."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _current_keys(cls, data: Any) -> Any:
+        return _current(data, _OLD_CASE_FIELDS)
 
 
 class Manifest(Settings):
-    """A whole prepared folder."""
+    """A prepared folder."""
 
     dataset: str
-    """Name of the layout it was read from."""
+    """Layout of the original dataset."""
 
     ct_window_hu: tuple[float, float]
-    """Window of CT."""
+    """CT window in HU."""
 
-    pictures: bool = False
-    """Whether each slice was exported as a picture, too."""
+    png: bool = False
+    """Whether the slices of volumes were also exported as PNG files."""
 
     notes: tuple[str, ...] = ()
-    """What a reader of results should know of the dataset."""
+    """What readers of results should know about the dataset."""
 
     left_out: dict[str, str] = Field(default={})
-    """Cases with an error that were left out, and why."""
+    """Cases that were left out because of an error, with the error."""
 
     complete: bool = False
-    """Whether all cases are done."""
+    """Whether all cases have been written."""
 
     cases: tuple[PreparedCase, ...] = Field(default=())
-    """All cases."""
+    """The cases."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _current_keys(cls, data: Any) -> Any:
+        return _current(data, _OLD_FIELDS)
 
 
 def files_of(folder: Path, case: PreparedCase) -> list[Path]:
-    """All files of a case that exist."""
+    """All existing files of a case."""
     parts = [
         folder / case.place / part for part in ("images", "labels", "png_images", "png_labels")
     ]
     volumes = [path for path in (part / f"{case.stem}.nii" for part in parts[:2]) if path.exists()]
-    pictures = [path for part in parts for path in part.glob(f"{glob.escape(case.stem)}_z*.png")]
-    return volumes + pictures
+    slices = [path for part in parts for path in part.glob(f"{glob.escape(case.stem)}_z*.png")]
+    return volumes + slices
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a folder; None: there is none.
+    """The manifest of a folder; None if there is none.
 
     Raises:
-        ConfigError: It cannot be understood.
+        ConfigError: It is not a manifest.
     """
     path = folder / MANIFEST
     if not path.exists():
         return None
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        with without_warnings_of_renames():
+            return Manifest.model_validate_json(path.read_bytes())
     except (OSError, pydantic.ValidationError):
         raise ConfigError(
-            f"the {MANIFEST} in the output folder cannot be understood; expected one of this command. "
-            "Choose another folder, or remove this one."
+            f"the {MANIFEST} in the output folder cannot be read; expected one written by this command. "
+            "Choose another folder, or delete this one."
         ) from None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Replace the manifest of a folder in one step."""
-    replace_file(folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode(), MANIFEST)
+    """Replace the manifest of a folder atomically."""
+    content = with_old_fields(manifest.model_dump(mode="json"), _OLD_FIELDS)
+    content["cases"] = [with_old_fields(case, _OLD_CASE_FIELDS) for case in content["cases"]]
+    replace_file(folder / MANIFEST, (json.dumps(content, indent=1) + "\n").encode(), MANIFEST)
 
 
 def digest_of(paths: Iterable[Path]) -> str:
-    """SHA-256 of one file; of folders and several files, of the digests of all files in them."""
+    """SHA-256 of a file; for a folder or several files, of the digests of all files."""
     files = [
         each for path in paths for each in (sorted(path.iterdir()) if path.is_dir() else [path])
     ]
@@ -150,3 +177,12 @@ def digest_of(paths: Iterable[Path]) -> str:
     return (
         digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     )
+
+
+def _current(data: Any, old_fields: Mapping[str, str]) -> Any:
+    """A record with its fields under their current names; old names beside new ones are dropped."""
+    if not isinstance(data, Mapping):
+        return data
+    beside = {old for new, old in old_fields.items() if new in data}
+    kept = {name: value for name, value in data.items() if name not in beside}
+    return with_renamed_keys(kept, {old: new for new, old in old_fields.items()})

@@ -7,45 +7,46 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rma_mamba.datasets.layouts.case_reader import PIXEL_MM
-from rma_mamba.datasets.layouts.index import natural_key
+from rma_mamba.datasets.layouts.listing import natural_key
 from rma_mamba.datasets.prepare.manifest import Manifest, PreparedCase
+from rma_mamba.datasets.splits import Split
 
-RECIPE_TABLE = "recipe_data.toml"
+RECIPE_DATA = "recipe_data.toml"
 
 _VOLUME_PATIENT, _SLICE_PATIENT = r"(.+?)(__\d+)?\.nii", r"(.+?)(__\d+)?_z\d+\.png"
 
 
-def recipe_table(
+def recipe_data(
     manifest: Manifest, root: Path, folds: int, published: Sequence[Sequence[str]]
 ) -> str:
-    """Root, sources and splits as TOML: a recipe by itself, whose other settings are the defaults.
+    """Root, sources and splits as TOML. The file is a complete recipe; all other settings have their defaults.
 
     Args:
-        manifest: Of the folder.
+        manifest: Manifest of the folder.
         root: The folder.
-        folds: Into so many a cohort without a published split is divided, as far as its patients suffice.
-        published: Patients that validate in each fold that the dataset publishes.
+        folds: Number of folds for datasets without a published split; at most one per patient.
+        published: Validation patients of each published fold.
     """
     window = ", ".join(f"{each:g}" for each in manifest.ct_window_hu)
     lines = [
-        f"# Made by `rma-mamba data prepare` from {manifest.dataset}. By itself a recipe with the default settings;",
-        "# in a recipe of your own these tables take the place of its root, splits and sources.",
+        f"# Written by `rma-mamba data prepare` from {manifest.dataset}. A complete recipe with default settings;",
+        "# or copy these tables into your own recipe in place of its root, splits and sources.",
         "",
         "[data]",
         f"root = {_text(str(root.resolve()))}",
     ]
     if any(case.modality == "CT" for case in manifest.cases):
         lines += ["", "[data.recipe]", f"ct_window_hu = [{window}]"]
-    for cohort in dict.fromkeys(case.cohort for case in manifest.cases):
-        members = [case for case in manifest.cases if case.cohort == cohort]
-        lines += ["", f"[data.splits.{_text(cohort)}]", *_split(members, folds, published)]
+    for dataset in dict.fromkeys(case.dataset for case in manifest.cases):
+        members = [case for case in manifest.cases if case.dataset == dataset]
+        lines += ["", f"[data.splits.{_text(dataset)}]", *_split(members, folds, published)]
     for sequence in dict.fromkeys(case.sequence for case in manifest.cases):
         lines += _source([case for case in manifest.cases if case.sequence == sequence])
     return "\n".join(lines) + "\n"
 
 
 def file_patient(case: PreparedCase) -> str:
-    """The patient as its file's name gives it back."""
+    """The patient ID as recipes read it from the file names."""
     return case.stem.split("__")[0]
 
 
@@ -53,23 +54,23 @@ def _split(
     cases: Sequence[PreparedCase], folds: int, published: Sequence[Sequence[str]]
 ) -> Iterator[str]:
     named = {case.patient: file_patient(case) for case in cases}
-    sides = {side: _patients(cases, side) for side in ("valid", "test")}
-    free = {case.patient for case in cases if case.side is None}
-    if sides["test"]:
-        yield f"test = {_list(sides['test'])}"
-    if sides["valid"]:
-        yield f"valid = {_list(sides['valid'])}"
-    elif free and published:
+    val, test = _patients(cases, "val"), _patients(cases, "test")
+    unassigned = {case.patient for case in cases if case.split is None}
+    if test:
+        yield f"test = {_list(test)}"
+    if val:
+        yield f"val = {_list(val)}"
+    elif unassigned and published:
         parts = [_list(named[each] for each in fold if each in named) for fold in published]
         yield f"published = [\n    {', '.join(parts)},\n]"
         yield "fold = 0"
-    elif len(free) > 1:
-        yield f"folds = {min(folds, len(free))}"
+    elif len(unassigned) > 1:
+        yield f"folds = {min(folds, len(unassigned))}"
         yield "fold = 0"
 
 
-def _patients(cases: Sequence[PreparedCase], side: str) -> list[str]:
-    return sorted({file_patient(case) for case in cases if case.side == side}, key=natural_key)
+def _patients(cases: Sequence[PreparedCase], split: Split) -> list[str]:
+    return sorted({file_patient(case) for case in cases if case.split == split}, key=natural_key)
 
 
 def _source(cases: Sequence[PreparedCase]) -> list[str]:
@@ -80,17 +81,16 @@ def _source(cases: Sequence[PreparedCase]) -> list[str]:
         "[[data.sources]]",
         f"name = {_text(first.sequence)}",
         f'kind = "{"volumes" if volumes else "slices"}"',
-        f"cohort = {_text(first.cohort)}",
+        f"dataset = {_text(first.dataset)}",
         f"images = {_text(f'{first.place}/images')}",
         f"labels = {_text(f'{first.place}/labels')}",
         f"patient = '{_VOLUME_PATIENT if volumes else _SLICE_PATIENT}'",
     ]
     if not volumes:
-        return [
-            *lines,
-            "ordered = true",
-            f"pixel_mm = {PIXEL_MM}  # a guess: pictures do not say it",
-        ]
+        assumed = (
+            f"pixel_mm = {PIXEL_MM}  # assumed: PNG and JPEG files do not state their pixel size"
+        )
+        return [*lines, "ordered = true", assumed]
     modalities = {case.modality for case in cases}
     known = len(modalities) == 1 and first.modality is not None
     return [*lines, f"modality = {_text(str(first.modality))}"] if known else lines

@@ -1,0 +1,92 @@
+"""Labelled scans as 8-bit slices on the network's canvas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.datasets.cache import Arrays
+from rma_mamba.datasets.config import SourceConfig
+from rma_mamba.datasets.labelled_images import Grey, liver_labels, read_label_values, read_slice
+from rma_mamba.datasets.phantom import CONTRASTS, make_phantom
+from rma_mamba.datasets.source_files import SourceFiles
+from rma_mamba.slicing import IntensityScale, SlicePlan, SliceRecipe, calibrated
+from rma_mamba.volume import Volume
+
+EIGHT_BITS = IntensityScale(0, 255)
+_FIRST_SEED = 1000  # smaller seeds belong to the demo and the tests
+
+
+def volume_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) -> Arrays:
+    """All slices of a patient's volumes.
+
+    Returns:
+        "images", "labels" (1: liver) and "tissues" (label values): uint8 [slice, height, width];
+        "gap_mm": the largest slice spacing.
+    """
+    parts, gaps = [], []
+    for path in images:
+        volume, values = read_label_values(files, source, path)
+        order = volume.geometry.canonical
+        organs = order.apply(np.clip(values, 0, 255).astype(np.uint8))
+        recipe = files.config.recipe
+        tissues: Grey = SlicePlan(volume.geometry, recipe).labels_to_canvas(organs)
+        parts.append((*on_canvas(volume, liver_labels(source, values), recipe), tissues))
+        gaps.append(volume.geometry.spacing_mm[order.permutation[0]])
+    slices, labels, tissues = (_concatenated([part[n] for part in parts]) for n in range(3))
+    return {"images": slices, "labels": labels, "tissues": tissues, "gap_mm": np.array(max(gaps))}
+
+
+def slice_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) -> Arrays:
+    """All PNG or JPEG slices of a patient: "images" and "labels", uint8 [slice, height, width]."""
+    recipe = files.config.recipe
+    pairs = [on_canvas(*read_slice(files, source, path), recipe, EIGHT_BITS) for path in images]
+    slices, labels = (_concatenated([pair[n] for pair in pairs]) for n in range(2))
+    return {"images": slices, "labels": labels}
+
+
+def phantom_arrays(recipe: SliceRecipe, number: int) -> Arrays:
+    """All slices of a phantom: "images" and "labels", uint8 [slice, height, width]."""
+    contrast = CONTRASTS[number % len(CONTRASTS)]
+    phantom = make_phantom(_FIRST_SEED + number, contrast=contrast, randomise=True)
+    slices, labels = on_canvas(phantom.volume, phantom.mask.labels, recipe)
+    return {"images": slices, "labels": labels}
+
+
+def on_canvas(
+    volume: Volume,
+    labels: npt.NDArray[Any],
+    recipe: SliceRecipe,
+    scale: IntensityScale | None = None,
+) -> tuple[Grey, Grey]:
+    """Slices and masks of a labelled volume, uint8 [slice, height, width].
+
+    Args:
+        volume: The scan.
+        labels: 1 where the liver is, on the scan's grid.
+        recipe: Preprocessing of the network.
+        scale: Intensities that become 0 and 255; None: as the recipe says.
+    """
+    if scale is None:
+        scan = calibrated(volume)
+        volume, scale = scan, IntensityScale.of_volume(scan, recipe)
+    plan, order = SlicePlan(volume.geometry, recipe), volume.geometry.canonical
+    images = plan.to_canvas(scale.apply(order.apply(volume.values)))
+    masks = plan.to_canvas(order.apply(labels))
+    return np.rint(images * 255).astype(np.uint8), (masks > 0.5).astype(np.uint8)
+
+
+def _concatenated(parts: list[Grey]) -> Grey:
+    """Slices of different canvas sizes in one array, each centred and padded with zeros."""
+    height, width = (max(each.shape[axis] for each in parts) for axis in (1, 2))
+    whole = np.zeros((sum(map(len, parts)), height, width), np.uint8)
+    done = 0
+    for each in parts:
+        top, left = (height - each.shape[1]) // 2, (width - each.shape[2]) // 2
+        area = slice(top, top + each.shape[1]), slice(left, left + each.shape[2])
+        whole[done : done + len(each), *area] = each
+        done += len(each)
+    return whole

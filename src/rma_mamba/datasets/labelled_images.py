@@ -1,0 +1,115 @@
+"""Images of a source together with their liver labels: volumes, and single slices from PNG or JPEG files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.conventions import GRID_TOLERANCE_MM
+from rma_mamba.datasets.config import SourceConfig
+from rma_mamba.datasets.source_files import SourceFiles
+from rma_mamba.errors import GridError, ScanError
+from rma_mamba.labels import LabelRule, liver_in_grey_levels
+from rma_mamba.scans import read_scan
+from rma_mamba.volume import Geometry, Volume
+
+Grey = npt.NDArray[np.uint8]
+
+
+def read_volume(files: SourceFiles, source: SourceConfig, image: Path) -> tuple[Volume, Grey]:
+    """A volume, and its labels on the same grid: 1 where the liver is.
+
+    Raises:
+        ConfigError: There is no label.
+        GridError: The label is on another grid.
+        ScanError: A file cannot be read, or the label does not hold label values.
+    """
+    volume, values = read_label_values(files, source, image)
+    return volume, liver_labels(source, values)
+
+
+def read_label_values(
+    files: SourceFiles, source: SourceConfig, image: Path
+) -> tuple[Volume, npt.NDArray[Any]]:
+    """A volume, and the values of all labels on its grid; errors as of `read_volume`."""
+    volume, label = read_scan(image), read_scan(files.label(source, image))
+    if not label.geometry.matches(volume.geometry, GRID_TOLERANCE_MM):
+        raise GridError(
+            f"source {source.name}: a label of {_size(label.geometry)} voxels is on a different grid than its image "
+            f"of {_size(volume.geometry)} voxels; expected the same grid. Resample the label."
+        )
+    volume = Volume(volume.values, volume.geometry, source.modality or volume.modality)
+    return volume, label.values
+
+
+def liver_labels(source: SourceConfig, values: npt.NDArray[Any]) -> Grey:
+    """1 where a label means liver.
+
+    Raises:
+        ScanError: The values are not label values.
+    """
+    try:
+        return LabelRule(frozenset(source.liver)).liver_in(values)
+    except ScanError as error:
+        raise ScanError(f"source {source.name}: {error}") from error
+
+
+def read_slice(files: SourceFiles, source: SourceConfig, image: Path) -> tuple[Volume, Grey]:
+    """A PNG or JPEG slice as a volume of one slice, and its labels: 1 where the liver is.
+
+    Raises:
+        ConfigError: There is no label.
+        GridError: The label has a different size.
+        ScanError: A file cannot be read.
+    """
+    grey = np.rot90(read_grey_image(image), source.quarter_turns)
+    mask = np.rot90(read_grey_image(files.label(source, image)), source.quarter_turns)
+    if grey.shape != mask.shape:
+        raise GridError(
+            f"source {source.name}: a slice of {grey.shape[1]} x {grey.shape[0]} pixels has a mask of "
+            f"{mask.shape[1]} x {mask.shape[0]} pixels; expected the same size. Export both again."
+        )
+    liver = liver_in_grey_levels(mask)
+    if source.mirrored_at_random and _is_mirrored(grey, liver):
+        grey, liver = grey[:, ::-1], liver[:, ::-1]
+    return slice_volume(grey, source.pixel_mm), liver.T[:, :, None]
+
+
+def slice_volume(grey: Grey, pixel_mm: float) -> Volume:
+    """Grey levels [row, column] in radiological orientation as a volume of one slice, with i to the left and j
+    posterior."""
+    values = grey.T[:, :, None]
+    return Volume(values, Geometry(values.shape, np.diag([-pixel_mm, -pixel_mm, 1.0, 1.0])))
+
+
+def read_grey_image(path: Path) -> Grey:
+    """Grey levels [row, column] of an 8-bit PNG or JPEG file.
+
+    Raises:
+        ScanError: The file cannot be read, is a colour image or has more than 8 bits.
+    """
+    try:
+        values = read_scan(path).values
+    except ScanError as error:
+        raise ScanError(f"{path.name} cannot be read: {error}") from error
+    if values.dtype != np.uint8:
+        raise ScanError(
+            f"{path.name} is a {values.dtype} image; expected 8-bit grey levels. Convert it to 8 bits."
+        )
+    grey: Grey = values[:, :, 0].T
+    return grey
+
+
+def _is_mirrored(grey: Grey, liver: Grey) -> bool:
+    """Whether the liver is on the patient's left: in the right half of the body, as slices are displayed."""
+    liver_columns, body_columns = (
+        np.nonzero(each)[1] for each in (liver, grey > 0.15 * grey.max())
+    )
+    return liver_columns.size > 0 and bool(liver_columns.mean() > body_columns.mean())
+
+
+def _size(geometry: Geometry) -> str:
+    return " x ".join(map(str, geometry.shape))

@@ -1,0 +1,85 @@
+"""Plan of a prepared folder: where each case goes, and which cases of an earlier preparation are kept."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from rma_mamba.datasets.layouts.index import IndexedCase
+from rma_mamba.datasets.prepare.manifest import Manifest, PreparedCase, files_of
+from rma_mamba.datasets.prepare.recipe_data import RECIPE_DATA
+
+# Fields that are known before a case is written.
+_PLANNED = {"name", "patient", "dataset", "sequence", "kind", "split", "place", "stem", "liver"}
+
+
+def planned_cases(cases: Sequence[IndexedCase]) -> tuple[PreparedCase, ...]:
+    """Records of cases that are still to be written, with the names of their files."""
+    stems: dict[tuple[str, str], str] = {}
+    used: Counter[tuple[str, str]] = Counter()
+    planned = []
+    for case in cases:
+        place = _slug(case.sequence).lower()
+        patient = stems.setdefault((case.dataset, case.patient), _stem(case, stems))
+        used[place, patient] += 1
+        count = used[place, patient]
+        planned.append(
+            PreparedCase(
+                name=case.name,
+                patient=case.patient,
+                dataset=case.dataset,
+                sequence=case.sequence,
+                kind=case.kind,
+                split=case.split,
+                place=place,
+                stem=patient if count == 1 else f"{patient}__{count}",
+                liver=tuple(sorted(case.rule.liver)),
+            )
+        )
+    return tuple(planned)
+
+
+def resumed(folder: Path, before: Manifest, planned: Manifest) -> Manifest:
+    """The plan with the cases that an earlier preparation has finished.
+
+    Files of cases that are no longer in the dataset are deleted, and so is the data table of the recipe until all cases
+    are done again.
+    """
+    (folder / RECIPE_DATA).unlink(missing_ok=True)
+    places = {(case.place, case.stem) for case in planned.cases}
+    for case in before.cases:
+        if (case.place, case.stem) not in places:
+            for path in files_of(folder, case):
+                with suppress(FileNotFoundError):
+                    path.unlink()
+    options = {"png", "ct_window_hu"}
+    if before.model_dump(include=options) != planned.model_dump(include=options):
+        return planned
+    done = {case.name: case for case in before.cases if case.done}
+    cases = tuple(_finished(done.get(case.name), case) for case in planned.cases)
+    return planned.model_copy(update={"cases": cases})
+
+
+def _finished(done: PreparedCase | None, planned: PreparedCase) -> PreparedCase:
+    """The finished record if it fits the plan, else the plan."""
+    if done is None:
+        return planned
+    same = done.model_dump(include=_PLANNED) == planned.model_dump(include=_PLANNED)
+    return done if same else planned
+
+
+def _stem(case: IndexedCase, stems: dict[tuple[str, str], str]) -> str:
+    """The patient ID as a file name that is unique within the dataset, regardless of case."""
+    stem = _slug(case.patient)
+    taken = {each.lower() for (dataset, _), each in stems.items() if dataset == case.dataset}
+    if stem.lower() not in taken:
+        return stem
+    return f"{stem}-{sha256(case.patient.encode()).hexdigest()[:8]}"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", text).strip("-.") or "x"
