@@ -52,7 +52,7 @@ def test_a_backend_that_cannot_run_is_one_line_with_all_backends(
 
 def test_a_missing_package_is_said() -> None:
     lacking = Backend("quick", "quick", "cpu", ("numpy", "no_such_package"), ("float32",))
-    assert lacking.lacks() == ("package no_such_package is not installed",)
+    assert lacking.missing() == ("package no_such_package is not installed",)
 
 
 def test_a_gpu_is_told_by_its_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -68,8 +68,8 @@ def test_a_cross_scan_makes_its_step_sizes_of_a_low_rank(size: Size) -> None:
 @given(size=sizes(), rank=st.integers(1, 5), seed=st.integers(0, 99))
 @example(size=Size(2, 1, 9, NUMBA - 1, 1, 4), rank=3, seed=1)
 @example(size=Size(1, 3, 4, 192, 2, 4), rank=6, seed=2)
-@example(size=Size(1, 4, 4, 4, 1, 4), rank=numba_cpu.MOST_RANK, seed=3)
-@example(size=Size(2, 4, 4, 4, 2, 4), rank=numba_cpu.MOST_RANK + 1, seed=4)
+@example(size=Size(1, 4, 4, 4, 1, 4), rank=numba_cpu.MAX_RANK, seed=3)
+@example(size=Size(2, 4, 4, 4, 2, 4), rank=numba_cpu.MAX_RANK + 1, seed=4)
 @CONFIGURED
 def test_numba_computes_the_cross_scan(size: Size, rank: int, seed: int) -> None:
     inputs = cross_inputs(size, rank, seed)
@@ -80,7 +80,7 @@ def test_numba_computes_the_cross_scan(size: Size, rank: int, seed: int) -> None
         assert_close(each, other)
 
 
-@pytest.mark.parametrize("rank", [3, numba_cpu.MOST_RANK + 1])
+@pytest.mark.parametrize("rank", [3, numba_cpu.MAX_RANK + 1])
 @pytest.mark.parametrize("backend", ["numba", "reference"])
 def test_a_cross_scan_in_bfloat16_keeps_the_types_of_its_inputs(backend: str, rank: int) -> None:
     inputs = cross_inputs(Size(2, 8, 9, 6, 1, 4), rank)
@@ -278,11 +278,11 @@ def test_a_wrong_shape_is_named() -> None:
         cross_selective_scan(u, gates[..., 1:], weight, A, D, bias)
     with pytest.raises(ConfigError, match="delta_weight has shape"):
         cross_selective_scan(u, gates, weight[:3], A, D, bias)
-    with pytest.raises(ConfigError, match="none of them 0"):
+    with pytest.raises(ConfigError, match="no empty dimension"):
         scan_2d(u[:0], delta[:, :0], A, B[:0], C[:0], D, bias)
-    with pytest.raises(ConfigError, match="none of them 0"):
+    with pytest.raises(ConfigError, match="no empty dimension"):
         scan_2d(u, delta, A[..., :0], B[..., :0], C[..., :0], D, bias)
-    with pytest.raises(ConfigError, match=r"u is torch\.int64; expected real numbers"):
+    with pytest.raises(ConfigError, match=r"u has dtype torch\.int64; expected floating point"):
         scan_2d(u.long(), delta, A, B, C, D, bias)
     with pytest.raises(ConfigError, match="expected three each"):
         selective_scan(u, delta, A, B, C)

@@ -4,25 +4,21 @@ import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from rma_mamba.ops.selective_scan import reference
+from rma_mamba.ops.selective_scan.arguments import CrossScanArgs, ScanArgs
 from scan_inputs import Size, assert_close, cross_inputs, scan_inputs
-
-Gradients = tuple[Tensor, ...]
 
 
 @pytest.fixture
-def kernels(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def triton_gpu(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The backend with chunks and blocks so small that even small maps need several."""
-    pytest.importorskip("triton", reason="Triton is not made for this system")
+    pytest.importorskip("triton", reason="Triton does not support this platform")
     module = importlib.import_module("rma_mamba.ops.selective_scan.triton_gpu")
     monkeypatch.setattr(module, "POSITIONS", 8)
     monkeypatch.setattr(module, "CHANNELS", 4)
@@ -30,20 +26,28 @@ def kernels(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def compare(
-    forward: Callable[..., tuple[Tensor, Tensor]],
-    backward: Callable[..., Gradients],
-    expected: tuple[Callable[..., tuple[Tensor, Tensor]], Callable[..., Any]],
-    inputs: list[Any],
-    dtype: torch.dtype = torch.float32,
+    triton_gpu: ModuleType, args: ScanArgs | CrossScanArgs, dtype: torch.dtype = torch.float32
 ) -> None:
-    y, nothing = expected[0](*inputs, keep=True)
-    grad_y = torch.randn(y.shape, generator=torch.Generator().manual_seed(3)).to(y.dtype)
-    found, kept = forward(*inputs, keep=True)
-    assert_close(found, y, dtype)
-    wanted = expected[1](grad_y, nothing, *inputs)
-    for got, each in zip(backward(grad_y, kept, *inputs), wanted, strict=True):
-        assert got.dtype == each.dtype
-        assert_close(got, each, dtype)
+    """Outputs and gradients are those of the reference."""
+    cross = "cross_" if isinstance(args, CrossScanArgs) else ""
+    results = []
+    for backend in (reference, triton_gpu):
+        y, saved = getattr(backend, f"{cross}forward")(args, True)
+        grad_y = torch.randn(y.shape, generator=torch.Generator().manual_seed(3)).to(y.dtype)
+        results.append([y, *getattr(backend, f"{cross}backward")(args, grad_y, saved)])
+    for expected, got in zip(*results, strict=True):
+        assert got.dtype == expected.dtype
+        assert_close(got, expected, dtype)
+
+
+def test_the_comparison_can_fail(triton_gpu: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    args = ScanArgs(*scan_inputs(Size(1, 3, 4, 5, 1, 4)), True)
+    backward = triton_gpu.backward
+    monkeypatch.setattr(
+        triton_gpu, "backward", lambda *given: (*backward(*given)[:-1], torch.zeros(4, 5))
+    )
+    with pytest.raises(AssertionError):
+        compare(triton_gpu, args)
 
 
 @pytest.mark.parametrize(
@@ -55,38 +59,36 @@ def compare(
         (Size(1, 5, 2, 4, 1, 3), 1),
     ],
 )
-def test_the_kernels_compute_the_cross_scan(kernels: ModuleType, size: Size, rank: int) -> None:
-    wanted = (reference.cross_forward, reference.cross_backward)
-    compare(kernels.cross_forward, kernels.cross_backward, wanted, cross_inputs(size, rank))
+def test_the_kernels_compute_the_cross_scan(triton_gpu: ModuleType, size: Size, rank: int) -> None:
+    compare(triton_gpu, CrossScanArgs(*cross_inputs(size, rank)))
 
 
 @pytest.mark.parametrize("directions", [1, 2, 4])
 @pytest.mark.parametrize("softplus", [True, False])
-def test_the_kernels_compute_the_scan(kernels: ModuleType, directions: int, softplus: bool) -> None:
+def test_the_kernels_compute_the_scan(
+    triton_gpu: ModuleType, directions: int, softplus: bool
+) -> None:
     inputs = scan_inputs(Size(1, 3, 5, 5, 1, directions))
     if not softplus:  # step sizes have to be positive then
         inputs[1], inputs[6] = inputs[1].abs() * 0.2, inputs[6].abs() * 0.2
-    wanted = (reference.forward, reference.backward)
-    compare(kernels.forward, kernels.backward, wanted, [*inputs, softplus])
+    compare(triton_gpu, ScanArgs(*inputs, softplus))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_comes_in_and_goes_out_without_nan(
-    kernels: ModuleType, dtype: torch.dtype
+    triton_gpu: ModuleType, dtype: torch.dtype
 ) -> None:
     inputs = cross_inputs(Size(1, 3, 4, 5, 1, 4), 2)
     inputs[0] *= 30  # half precision overflows at 65504, its products early
     mixed = [each.to(dtype) if i < 2 else each for i, each in enumerate(inputs)]
-    wanted = (reference.cross_forward, reference.cross_backward)
-    compare(kernels.cross_forward, kernels.cross_backward, wanted, mixed, torch.bfloat16)
+    compare(triton_gpu, CrossScanArgs(*mixed), torch.bfloat16)
 
 
-def test_steps_from_the_smallest_to_large_ones(kernels: ModuleType) -> None:
+def test_steps_from_the_smallest_to_large_ones(triton_gpu: ModuleType) -> None:
     for shift in (-17.0, 4.0):
         inputs = scan_inputs(Size(1, 2, 5, 3, 1, 4))
         inputs[1] += shift
-        wanted = (reference.forward, reference.backward)
-        compare(kernels.forward, kernels.backward, wanted, [*inputs, True])
+        compare(triton_gpu, ScanArgs(*inputs, True))
 
 
 COMPILE = """
@@ -94,7 +96,7 @@ import sys
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from rma_mamba.ops.selective_scan import triton_gpu
+from rma_mamba.ops.selective_scan import triton_gpu, triton_kernels
 
 sizes = ("batch", "height", "width", "channels", "chunks", "rows")
 half = ("u", "delta", "gates", "grad_y", "gdelta")
@@ -116,12 +118,12 @@ def build(kernel, element, **constants):
 
 shape = dict(STATES=1, DIRECTIONS=4, SOFTPLUS=True)
 shape |= dict(POSITIONS=triton_gpu.POSITIONS, CHANNELS=triton_gpu.CHANNELS)
-build(triton_gpu._carry, "fp32", DIRECTIONS=4, BACK=True, LANES=128)
+build(triton_kernels.carry, "fp32", DIRECTIONS=4, BACK=True, LANES=128)
 for element, rank, columns in (("bf16", 6, True), ("fp32", 0, False)):
     shape |= dict(RANK=rank, COLUMNS=columns)
-    build(triton_gpu._aggregate, element, BACK=True, **shape)
-    build(triton_gpu._outputs, element, **shape)
-    build(triton_gpu._gradients, element, **shape)
+    build(triton_kernels.aggregate, element, BACK=True, **shape)
+    build(triton_kernels.outputs, element, **shape)
+    build(triton_kernels.gradients, element, **shape)
 """
 
 

@@ -18,7 +18,7 @@ def choose_device(asked: str) -> torch.device:
         BackendError: There is no such device here.
     """
     if asked == "auto":
-        fast = any(each.device == "cuda" and not each.lacks() for each in BACKENDS)
+        fast = any(each.device == "cuda" and not each.missing() for each in BACKENDS)
         return torch.device("cuda" if fast and torch.cuda.is_available() else "cpu")
     if asked == "gpu" or asked.startswith("gpu:"):
         asked = asked.replace("gpu", "cuda")

@@ -1,7 +1,7 @@
-"""Which implementations of the operators exist, what each lacks here, and which one runs.
+"""Backends of the operators: which exist, which can run on this machine, and how one is chosen.
 
-The choice is: an explicit argument, else the environment variable `RMA_MAMBA_BACKEND`, else the fastest
-one that runs on the tensors' device. No backend is imported before it is used.
+An explicit argument takes precedence over the environment variable `RMA_MAMBA_BACKEND`; without either, the fastest
+backend for the device of the tensors runs. A backend is imported on first use.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Backend:
     """One implementation of the operators.
 
     Args:
-        name: What users write.
-        module: File of the implementation inside an operator's package.
-        device: Kind of device it runs on, or "any".
-        requires: Packages it needs.
-        dtypes: Tensor types it computes, by torch's names.
+        name: Name by which users select it.
+        module: Module of the implementation inside the package of an operator.
+        device: Device type it runs on, or "any".
+        requires: Packages that must be installed.
+        dtypes: Supported dtypes, as torch names them.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Backend:
     requires: tuple[str, ...]
     dtypes: tuple[str, ...]
 
-    def lacks(self) -> tuple[str, ...]:
-        """What is missing here, in words; empty if the backend can run."""
-        packages = (name for name in self.requires if importlib.util.find_spec(name) is None)
-        missing = [f"package {name} is not installed" for name in packages]
+    def missing(self) -> tuple[str, ...]:
+        """Reasons why the backend cannot run on this machine; empty if it can."""
+        absent = (name for name in self.requires if importlib.util.find_spec(name) is None)
+        reasons = [f"package {name} is not installed" for name in absent]
         if self.device == "cuda" and not has_gpu():
-            missing.append("no GPU was found")
-        return tuple(missing)
+            reasons.append("no GPU was found")
+        return tuple(reasons)
 
 
 BACKENDS: Final = (
@@ -56,43 +56,43 @@ BACKENDS: Final = (
 
 
 def has_gpu() -> bool:
-    """Whether there is a GPU, as far as can be told without loading torch (elsewhere than on Linux: perhaps)."""
-    nodes = ("nvidia[0-9]*", "kfd", "dxg")  # of NVIDIA, of AMD, of Windows' Linux
+    """Whether a GPU is present, judged by device files without importing torch; always True except on Linux."""
+    nodes = ("nvidia[0-9]*", "kfd", "dxg")  # NVIDIA, AMD, Windows Subsystem for Linux
     return sys.platform != "linux" or any(any(_DEVICES.glob(node)) for node in nodes)
 
 
 def available_backends() -> dict[str, str]:
-    """Every backend's name, with "" if it can run here or else what it lacks, in words."""
-    return {backend.name: ", ".join(backend.lacks()) for backend in BACKENDS}
+    """Backend names, each with "" if it can run on this machine, or else the reasons why not."""
+    return {backend.name: ", ".join(backend.missing()) for backend in BACKENDS}
 
 
-def choose_backend(asked: str | None, device: str, dtype: str) -> Backend:
-    """The backend for tensors of a device kind ("cpu", "cuda") and dtype ("float32").
+def choose_backend(requested: str | None, device: str, dtype: str) -> Backend:
+    """Choose the backend for a device type ("cpu", "cuda") and a dtype ("float32").
 
     Raises:
-        BackendError: The backend asked for does not exist, lacks something, or cannot compute
-            these tensors.
+        BackendError: The requested backend does not exist, cannot run on this machine, or does not support the
+            device or dtype.
     """
-    name = asked or os.environ.get(ENVIRONMENT_VARIABLE) or None
+    name = requested or os.environ.get(ENVIRONMENT_VARIABLE) or None
     if name is None:
-        return next(each for each in BACKENDS if not _objection(each, device, dtype))
+        return next(each for each in BACKENDS if not _unsupported(each, device, dtype))
     chosen = next((each for each in BACKENDS if each.name == name), None)
-    objection = "it does not exist" if chosen is None else _objection(chosen, device, dtype)
-    if chosen is None or objection:
+    reason = "it does not exist" if chosen is None else _unsupported(chosen, device, dtype)
+    if chosen is None or reason:
         known = "; ".join(f"{key}: {why or 'ready'}" for key, why in available_backends().items())
         raise BackendError(
-            f"backend '{name}' cannot compute {dtype} on {device}: {objection}; expected one of "
-            f"({known}). Pass backend=None or unset {ENVIRONMENT_VARIABLE} to let one be chosen."
+            f"backend '{name}' cannot compute {dtype} on {device}: {reason}; expected one of "
+            f"({known}). Pass backend=None or unset {ENVIRONMENT_VARIABLE} to choose one automatically."
         )
     return chosen
 
 
-def _objection(backend: Backend, device: str, dtype: str) -> str:
-    """Why a backend cannot run on such tensors, or ""."""
-    if backend.lacks():
-        return backend.lacks()[0]
+def _unsupported(backend: Backend, device: str, dtype: str) -> str:
+    """Why a backend cannot run on such tensors; "" if it can."""
+    if backend.missing():
+        return backend.missing()[0]
     if backend.device not in ("any", device):
         return f"it runs on {backend.device}"
     if dtype not in backend.dtypes:
-        return f"it computes {', '.join(backend.dtypes)}"
+        return f"it supports {', '.join(backend.dtypes)}"
     return ""

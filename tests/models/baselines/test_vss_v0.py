@@ -17,7 +17,7 @@ from rma_mamba.models.baselines.vss_v0 import (
     rising,
 )
 from rma_mamba.ops import selective_scan
-from rma_mamba.ops.selective_scan.reference import walk
+from rma_mamba.ops.selective_scan.reference import scan_order
 
 SEED = 0
 # A, D and the bias of the step sizes are float32 inside, as everywhere; else float64
@@ -32,7 +32,7 @@ def direct(module: GatedSS2D, x: Tensor) -> Tensor:
     inner = u.shape[1]
     total = torch.zeros_like(u)
     for k in range(4):
-        order = walk(k, height, width)
+        order = scan_order(k, height, width)
         sequence = u[..., order]
         projected = module.x_proj_weight[k] @ sequence
         steps, B, C = projected.split([module.rank, STATES, STATES], dim=1)

@@ -1,53 +1,46 @@
-"""A cross scan out of a scan whose step sizes are given: they are made by a matrix product, and held in memory."""
+"""Cross scans by way of plain scans: the step sizes are computed by a matrix product and stored in full."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from rma_mamba.ops.selective_scan.arguments import CrossScanArgs, ScanArgs
 
-def _made(gates: Tensor, weight: Tensor, states: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Steps (direction, position, rank), delta (direction, batch, height, width, channel), B and C."""
-    rank = weight.shape[2]
-    steps, B, C = torch.split(gates, [rank, states, states], dim=-1)
-    batch, height, width, directions, _ = gates.shape
+
+def _expand(args: CrossScanArgs) -> tuple[Tensor, ScanArgs]:
+    """The low-rank steps (direction, position, rank) and the equivalent plain scan, in the dtype of the gates."""
+    states = args.A.shape[2]
+    steps, B, C = torch.split(args.gates, [args.rank, states, states], dim=-1)
+    batch, height, width, directions, _ = args.gates.shape
     steps = steps.flatten(0, 2).transpose(0, 1)
-    delta = torch.bmm(steps, weight.to(gates.dtype).mT)
-    return steps, delta.view(directions, batch, height, width, -1), B, C
+    delta = torch.bmm(steps, args.delta_weight.to(args.gates.dtype).mT)
+    delta = delta.view(directions, batch, height, width, -1)
+    return steps, ScanArgs(args.u, delta, args.A, B, C, args.D, args.delta_bias, True)
 
 
 def cross_forward(
-    forward: Callable[..., tuple[Tensor, Tensor]],
-    u: Tensor,
-    gates: Tensor,
-    weight: Tensor,
-    A: Tensor,
-    D: Tensor,
-    bias: Tensor,
-    keep: bool,
+    forward: Callable[[ScanArgs, bool], tuple[Tensor, Tensor]],
+    args: CrossScanArgs,
+    save_states: bool,
 ) -> tuple[Tensor, Tensor]:
-    """y of a cross scan; `forward` is a backend's. The product is made in the gates' type."""
-    _, delta, B, C = _made(gates, weight, A.shape[2])
-    return forward(u, delta, A, B, C, D, bias, True, keep)
+    """Forward pass of a cross scan, given a backend's `forward`."""
+    _, scan = _expand(args)
+    return forward(scan, save_states)
 
 
 def cross_backward(
-    backward: Callable[..., Any],
+    backward: Callable[[ScanArgs, Tensor, Tensor], tuple[Tensor, ...]],
+    args: CrossScanArgs,
     grad_y: Tensor,
-    kept: Tensor,
-    u: Tensor,
-    gates: Tensor,
-    weight: Tensor,
-    A: Tensor,
-    D: Tensor,
-    bias: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of u, gates, weight, A, D and bias, in their shapes; `backward` is a backend's."""
-    steps, delta, B, C = _made(gates, weight, A.shape[2])
-    gu, gdelta, gA, gB, gC, gD, gbias = backward(grad_y, kept, u, delta, A, B, C, D, bias, True)
+    saved: Tensor,
+) -> tuple[Tensor, ...]:
+    """Backward pass of a cross scan, given a backend's `backward`: a gradient for each field of the arguments."""
+    steps, scan = _expand(args)
+    gates, weight = args.gates, args.delta_weight
+    gu, gdelta, gA, gB, gC, gD, gbias = backward(scan, grad_y, saved)
     gdelta = gdelta.flatten(1, 3)  # (direction, position, channel)
     gsteps = torch.bmm(gdelta, weight.to(gdelta.dtype)).transpose(0, 1)
     gweight = torch.bmm(gdelta.mT, steps.to(gdelta.dtype)).to(weight.dtype)

@@ -1,16 +1,15 @@
-"""The selective scan on a CPU, compiled by numba: the loop nests, and the arithmetic in them.
+"""CPU kernels of the selective scan, compiled by numba: the loop nests and their arithmetic.
 
-What makes it fast: channels are the SIMD lanes (the arrays are channels-last), a task is one image and one block
-of channels whose recurrent state stays in cache, the four directions are walked by index over the same
-array, and exp and log1p are polynomials with bit-level scaling, because LLVM does not vectorise calls to libm.
-The backward pass is given the states at the start of segments of the walk, and makes those between again: what it
-holds of a segment stays in cache.
+Why they are fast: channels map to SIMD lanes (the arrays are channels-last); a task is one image and one block of
+channels whose recurrent state stays in cache; all directions index the same array; exp and log1p are polynomials
+with bit-level scaling, because LLVM does not vectorise calls to libm. The backward pass starts from the states saved
+at segment boundaries and recomputes the states in between, so that the working set of a segment stays in cache.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba as nb
 import numpy as np
@@ -22,8 +21,72 @@ f4 = np.float32
 i4 = np.int32
 
 
+class ScanArrays(NamedTuple):
+    """Inputs of a scan. Either `delta` holds the step sizes, or `steps` times `weight` gives them.
+
+    The large arrays (u, delta, steps, B, C) are float32, or the bits of bfloat16 as uint16; the others are float32.
+
+    Args:
+        u: (batch, position, channel).
+        delta: (direction, batch, position, channel); no channels if there are `steps`.
+        steps: (batch, position, direction, rank); the rank is 0 if there is `delta`.
+        weight: (direction, rank, channel).
+        A: (direction, state, channel).
+        B: (batch, position, direction, state).
+        C: (batch, position, direction, state).
+        D: (direction, channel).
+        bias: (direction, channel).
+    """
+
+    u: Any
+    delta: Any
+    steps: Any
+    weight: Any
+    A: Any
+    B: Any
+    C: Any
+    D: Any
+    bias: Any
+
+
+class GradientArrays(NamedTuple):
+    """Outputs of the backward pass, one for each field of `ScanArrays`.
+
+    So that no two tasks write the same element, steps, B and C have a leading axis of channel blocks, and weight, A,
+    D and bias have a leading axis of images; their sums are the gradients.
+    """
+
+    u: Any
+    delta: Any
+    steps: Any
+    B: Any
+    C: Any
+    weight: Any
+    A: Any
+    D: Any
+    bias: Any
+
+
+class Layout(NamedTuple):
+    """How a scan is divided into tasks.
+
+    Args:
+        softplus: Apply softplus to the step sizes.
+        height: Rows of the feature map.
+        width: Columns of the feature map.
+        block: Channels of one task.
+        segment: Steps between two saved states; 0 in a forward pass that saves none.
+    """
+
+    softplus: bool
+    height: int
+    width: int
+    block: int
+    segment: int
+
+
 def _kernel(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile at the first call; kept on disk for later processes wherever numba finds a place to write."""
+    """Compile at the first call, and cache on disk where numba finds a writable directory."""
     options = {"fastmath": True, "nogil": True, "error_model": "numpy"}
     try:
         return nb.njit(cache=True, **options)(function)
@@ -41,7 +104,7 @@ def _as_float(typing_context: Any, x: Any) -> Any:
 
 @intrinsic
 def _wide(typing_context: Any, x: Any) -> Any:
-    """float32 of a float32, or of the bits of a bfloat16."""
+    """Load as float32: a float32, or the bits of a bfloat16."""
 
     def from_float(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return args[0]
@@ -55,7 +118,7 @@ def _wide(typing_context: Any, x: Any) -> Any:
 
 @intrinsic
 def _narrow(typing_context: Any, x: Any, like: Any) -> Any:
-    """x as it is stored beside `like`: a float32, or the bits of the nearest bfloat16 (ties to even)."""
+    """Convert x for storage in the dtype of `like`: float32, or the bits of the nearest bfloat16 (ties to even)."""
 
     def to_float(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return args[0]
@@ -72,7 +135,7 @@ def _narrow(typing_context: Any, x: Any, like: Any) -> Any:
 
 @nb.njit(fastmath=True, inline="always")
 def _exp_down(x):
-    """e**x to 2 ulp for x up to 88, not checked, and from -87, clipped: 1 + x + x**2 times a minimax polynomial."""
+    """e**x to 2 ulp: 1 + x + x**2 times a minimax polynomial. Clips x below at -87; x above 88 is not handled."""
     x = max(x, f4(-87.0))
     n = f4(np.floor(x * f4(1.44269504) + f4(0.5)))
     f = x - n * f4(0.693359375) + n * f4(2.12194440e-4)
@@ -87,13 +150,13 @@ def _exp_down(x):
 
 @nb.njit(fastmath=True, inline="always")
 def _exp(x):
-    """e**x to 2 ulp, for x clipped to the range of float32."""
+    """e**x to 2 ulp, with x clipped to the range of float32."""
     return _exp_down(min(x, f4(88.0)))
 
 
 @nb.njit(fastmath=True, inline="always")
 def _log1p(y):
-    """log(1 + y) for y from 0 to 1, to 2e-7 of itself however small y is: y times a minimax polynomial."""
+    """log(1 + y) for y in [0, 1], as y times a minimax polynomial; relative error at most 2e-7, even for tiny y."""
     p = f4(0.005232668947428465)
     p = p * y - f4(0.029505137354135513)
     p = p * y + f4(0.07822578400373459)
@@ -114,13 +177,13 @@ def _softplus(x):
 
 @nb.njit(fastmath=True, inline="always")
 def _slope(s):
-    """Derivative of softplus where its value is s: 1 - e**-s, by a series where that would cancel."""
+    """Derivative of softplus where its value is s: 1 - e**-s, or a series for small s to avoid cancellation."""
     return s - s * s * (f4(0.5) - s * f4(0.16666667)) if s < f4(0.02) else f4(1) - _exp_down(-s)
 
 
 @nb.njit(fastmath=True, inline="always")
 def _position(k, t, height, width):
-    """Row-major position of step t in direction k (rows, columns, rows backwards, columns backwards)."""
+    """Row-major position of step t in direction k (rows, columns, reversed rows, reversed columns)."""
     if k >= 2:
         t = height * width - 1 - t
     if k % 2 == 1:
@@ -129,15 +192,16 @@ def _position(k, t, height, width):
 
 
 @nb.njit(fastmath=True, inline="always")
-def _step_sizes(out, size, delta, steps, weight, bias_k, softplus, k, b, p, first):
-    """Step sizes of one position: as they are given, or (where there are `steps`) steps times weight."""
+def _step_sizes(out, size, scan, bias_k, softplus, k, b, p, first):
+    """Step sizes of one position: read from delta or, if the rank is not 0, steps times weight."""
+    delta, steps, weight = scan.delta, scan.steps, scan.weight
     rank = steps.shape[3]
     if rank == 0:
         d_p = delta[k, b, p, first : first + size]
         for j in range(size):
             out[j] = _wide(d_p[j]) + bias_k[j]
     else:
-        # two rows of the weight at a time: half the loads and stores of `out`
+        # Two rows of the weight at a time halve the loads and stores of `out`.
         odd = rank % 2
         if odd == 1:
             step = _wide(steps[b, p, k, 0])
@@ -159,29 +223,13 @@ def _step_sizes(out, size, delta, steps, weight, bias_k, softplus, k, b, p, firs
 
 
 @_kernel
-def forward_task(
-    u,
-    delta,
-    steps,
-    weight,
-    A,
-    B,
-    C,
-    D,
-    bias,
-    softplus,
-    height,
-    width,
-    block,
-    segment,
-    task,
-    y,
-    kept,
-):
-    """One image and one block of channels, all directions. u, y: (batch, length, channel), each in its own type.
+def forward_task(scan, layout, task, y, saved):
+    """Scan one image and one block of channels in all directions; y is (batch, position, channel).
 
-    If `segment` is positive, the state before each segment of so many steps is kept.
+    If the layout has segments, the state before each segment is saved.
     """
+    u, _, _, _, A, B, C, D, bias = scan
+    softplus, height, width, block, segment = layout
     length, channels = u.shape[1], u.shape[2]
     directions, states = A.shape[0], A.shape[1]
     blocks = (channels + block - 1) // block
@@ -190,10 +238,10 @@ def forward_task(
     h = np.empty((states, block), f4)
     step = np.empty(block, f4)
     inflow = np.empty(block, f4)
-    # The sum of the directions, of this task alone: in y, the lines of two tasks lie side by side, and what a core
-    # fetches ahead of its own part is what the other one writes. That doubles the time.
+    # The sum of the directions, private to this task: neighbouring tasks share cache lines of y, and what one core
+    # prefetches the other one writes. Summing in y directly takes twice as long.
     total = np.empty((length, block), f4)
-    skip = np.zeros(block, f4)  # of all directions, once
+    skip = np.zeros(block, f4)  # summed over directions
     for k in range(directions):
         for j in range(size):
             skip[j] += D[k, first + j]
@@ -203,13 +251,13 @@ def forward_task(
         for t in range(length):
             if segment > 0 and t % segment == 0:
                 for n in range(states):
-                    kept_n = kept[b, k, t // segment, n, first : first + size]
+                    saved_n = saved[b, k, t // segment, n, first : first + size]
                     for j in range(size):
-                        kept_n[j] = h[n, j]
+                        saved_n[j] = h[n, j]
             p = _position(k, t, height, width)
             u_p = u[b, p, first : first + size]
             out = total[p]
-            _step_sizes(step, size, delta, steps, weight, bias_k, softplus, k, b, p, first)
+            _step_sizes(step, size, scan, bias_k, softplus, k, b, p, first)
             for j in range(size):
                 inflow[j] = step[j] * _wide(u_p[j])
             if k == 0:
@@ -229,39 +277,11 @@ def forward_task(
 
 
 @_kernel
-def backward_task(
-    gy,
-    kept,
-    u,
-    delta,
-    steps,
-    weight,
-    A,
-    B,
-    C,
-    D,
-    bias,
-    softplus,
-    height,
-    width,
-    block,
-    segment,
-    task,
-    gu,
-    gdelta,
-    gsteps,
-    gB,
-    gC,
-    gweight,
-    gA,
-    gD,
-    gbias,
-):
-    """Gradients of one image and one block of channels.
-
-    gsteps, gB, gC have a leading axis of blocks and gweight, gA, gD, gbias one of images, so that no two tasks
-    write the same cell.
-    """
+def backward_task(scan, layout, task, gy, saved, grads):
+    """Gradients of one image and one block of channels, from the gradient of y and the saved states."""
+    u, _, steps, weight, A, B, C, D, bias = scan
+    gu, gdelta, gsteps, gB, gC, gweight, gA, gD, gbias = grads
+    softplus, height, width, block, segment = layout
     length, channels = u.shape[1], u.shape[2]
     directions, states = A.shape[0], A.shape[1]
     rank = steps.shape[3]
@@ -271,17 +291,16 @@ def backward_task(
     size = min(block, channels - first)
     segments = (length + segment - 1) // segment
     h = np.empty((segment + 1, states, block), f4)
-    gain = np.empty((segment, states, block), f4)
+    decay = np.empty((segment, states, block), f4)
     step = np.empty((segment, block), f4)
     carry = np.empty((states, block), f4)
-    pull_u = np.empty(block, f4)
-    pull_step = np.empty(block, f4)
+    ginput = np.empty(block, f4)
+    gdecay_A = np.empty(block, f4)
     x = np.empty(block, f4)
     g = np.empty(block, f4)
     gd = np.empty(block, f4)
-    total_u = np.empty(
-        (length, block), f4
-    )  # of this task alone, as in the forward pass, and so are these
+    # Private to this task, as in the forward pass.
+    total_u = np.empty((length, block), f4)
     sum_A = np.empty((states, block), f4)
     sum_weight = np.empty((rank, block), f4)
     sum_D = np.empty(block, f4)
@@ -298,20 +317,20 @@ def backward_task(
             start = at * segment
             count = min(segment, length - start)
             for n in range(states):
-                kept_n = kept[b, k, at, n, first : first + size]
+                saved_n = saved[b, k, at, n, first : first + size]
                 for j in range(size):
-                    h[0, n, j] = kept_n[j]
+                    h[0, n, j] = saved_n[j]
             for i in range(count):
                 p = _position(k, start + i, height, width)
                 u_p = u[b, p, first : first + size]
                 s = step[i]
-                _step_sizes(s, size, delta, steps, weight, bias_k, softplus, k, b, p, first)
+                _step_sizes(s, size, scan, bias_k, softplus, k, b, p, first)
                 for j in range(size):
                     x[j] = _wide(u_p[j])
                 for n in range(states):
                     gate_in = _wide(B[b, p, k, n])
                     A_n = A[k, n, first : first + size]
-                    before, after, a = h[i, n], h[i + 1, n], gain[i, n]
+                    before, after, a = h[i, n], h[i + 1, n], decay[i, n]
                     for j in range(size):
                         a[j] = _exp(s[j] * A_n[j])
                     for j in range(size):
@@ -325,13 +344,13 @@ def backward_task(
                 for j in range(size):
                     x[j] = _wide(u_p[j])
                     g[j] = _wide(gy_p[j])
-                    pull_u[j] = f4(0)
-                    pull_step[j] = f4(0)
+                    ginput[j] = f4(0)
+                    gdecay_A[j] = f4(0)
                 for n in range(states):
                     gate_in, gate_out = _wide(B[b, p, k, n]), _wide(C[b, p, k, n])
                     A_n = A[k, n, first : first + size]
                     gA_n = sum_A[n]
-                    before, after, a, c = h[i, n], h[i + 1, n], gain[i, n], carry[n]
+                    before, after, a, c = h[i, n], h[i + 1, n], decay[i, n], carry[n]
                     sum_B = f4(0)
                     sum_C = f4(0)
                     for j in range(size):
@@ -339,19 +358,19 @@ def backward_task(
                         sum_C += g[j] * after[j]
                         sum_B += gh * s[j] * x[j]
                         c[j] = gh * a[j]
-                        through = c[j] * before[j]
-                        gA_n[j] += through * s[j]
-                        pull_u[j] += gh * gate_in
-                        pull_step[j] += through * A_n[j]
+                        gdecay = c[j] * before[j]
+                        gA_n[j] += gdecay * s[j]
+                        ginput[j] += gh * gate_in
+                        gdecay_A[j] += gdecay * A_n[j]
                     gB[number, b, p, k, n] = sum_B
                     gC[number, b, p, k, n] = sum_C
                 for j in range(size):
                     slope = _slope(s[j]) if softplus else f4(1)
-                    gd[j] = (pull_step[j] + pull_u[j] * x[j]) * slope
+                    gd[j] = (gdecay_A[j] + ginput[j] * x[j]) * slope
                     sum_bias[j] += gd[j]
                     sum_D[j] += g[j] * x[j]
-                    into_u = pull_u[j] * s[j] + skip_k[j] * g[j]
-                    gu_p[j] = into_u if k == 0 else gu_p[j] + into_u
+                    gu_j = ginput[j] * s[j] + skip_k[j] * g[j]
+                    gu_p[j] = gu_j if k == 0 else gu_p[j] + gu_j
                 if k == directions - 1:
                     gu[b, p, first : first + size] = gu_p[:size]
                 if rank == 0:
