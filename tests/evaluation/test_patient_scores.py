@@ -1,12 +1,15 @@
 """Scores patient by patient, in tables that show the worst."""
 
 import math
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from folders import folder_config, write_folder
+from rma_mamba.errors import ConfigError
 from rma_mamba.evaluation import PatientScore, patients_to_markdown, score_patients, score_segmenter
 from rma_mamba.inference import Segmentation
 from rma_mamba.slicing import calibrated
@@ -68,6 +71,32 @@ def test_what_is_found_where_there_is_none_is_counted(tmp_path: Path) -> None:
     (slices,) = scores(tmp_path / "again", Bright(100, extra=1), "test")
     assert slices.false_ml == 1
     assert math.isnan(slices.found_ml)
+
+
+def test_the_old_name_of_a_split_is_accepted_and_an_unknown_one_refused(tmp_path: Path) -> None:
+    config = folder_config(write_folder(tmp_path))
+    current = score_segmenter(Bright(400), config, "val")  # type: ignore[arg-type]
+    with pytest.warns(DeprecationWarning, match="use 'val'"):
+        old = score_segmenter(Bright(400), config, "valid")  # type: ignore[arg-type]
+    assert [each.case for each in old] == [each.case for each in current]
+    with pytest.raises(
+        ConfigError, match="no split 'validation'; expected one of train, val, test"
+    ):
+        score_segmenter(Bright(400), config, "validation")  # type: ignore[arg-type]
+
+
+def test_every_folder_is_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: Counter[Path] = Counter()
+
+    def counted(folder: Path, listing=Path.iterdir) -> Iterator[Path]:
+        listed[folder] += 1
+        return listing(folder)
+
+    config = folder_config(write_folder(tmp_path))
+    monkeypatch.setattr(Path, "iterdir", counted)
+    score_segmenter(Bright(400), config, "val")  # type: ignore[arg-type]
+    assert listed
+    assert set(listed.values()) == {1}
 
 
 def test_the_table_has_a_row_for_each_patient_and_names_the_worst() -> None:

@@ -23,6 +23,21 @@ def _current_name(split: object) -> object:
     return "val"
 
 
+def checked_split(split: str) -> Split:
+    """A split by its name; the old name "valid" is accepted with a warning.
+
+    Raises:
+        ConfigError: There is no such split.
+    """
+    current = _current_name(split)
+    for known in SPLITS:
+        if known == current:
+            return known
+    raise ConfigError(
+        f"there is no split '{split}'; expected one of {', '.join(SPLITS)}. Correct the name."
+    )
+
+
 # A split in a settings model; the old name "valid" is accepted with a warning.
 SplitName = Annotated[Split, BeforeValidator(_current_name)]
 

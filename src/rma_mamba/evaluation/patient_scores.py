@@ -12,7 +12,7 @@ import numpy as np
 from rma_mamba.datasets.config import DataConfig, SourceConfig
 from rma_mamba.datasets.labelled_images import read_slice, read_volume
 from rma_mamba.datasets.source_files import SourceFiles
-from rma_mamba.datasets.splits import Split
+from rma_mamba.datasets.splits import checked_split
 from rma_mamba.evaluation.case_scores import CaseName, CaseScore, score_case
 from rma_mamba.metrics import dice
 
@@ -51,28 +51,30 @@ class PatientScore:
 
 
 def score_patients(
-    segmenter: Segmenter, data: DataConfig, split: Split = "test", *, method: str = "default"
+    segmenter: Segmenter, data: DataConfig, split: str = "test", *, method: str = "default"
 ) -> Iterator[PatientScore]:
     """Score all patients of a split, source by source.
 
     Args:
         segmenter: The network to evaluate; it is not changed.
         data: Data sources and splits.
-        split: "val" or "test".
+        split: "train", "val" or "test".
         method: Name of the network in tables and files.
 
     Raises:
-        ConfigError, ScanError, GridError: Data cannot be read or are inconsistent.
+        ConfigError: There is no such split, or the data settings are inconsistent.
+        ScanError, GridError: Data cannot be read or are inconsistent.
     """
+    patients_of = checked_split(split)
     files = SourceFiles(data)
     for source in data.sources:
         score = _score_volumes if source.kind == "volumes" else _score_slices
-        for patient, images in files.images(source, split).items():
+        for patient, images in files.images(source, patients_of).items():
             yield score(_Patient(segmenter, files, source, patient, method), images)
 
 
 def score_segmenter(
-    segmenter: Segmenter, data: DataConfig, split: Split = "test", *, method: str = "default"
+    segmenter: Segmenter, data: DataConfig, split: str = "test", *, method: str = "default"
 ) -> list[CaseScore]:
     """All scores of all volumes and slices of a split; arguments and errors as in `score_patients`."""
     patients = score_patients(segmenter, data, split, method=method)

@@ -13,6 +13,7 @@ from torch import nn
 from rma_mamba.errors import ConfigError
 from rma_mamba.evaluation import CaseScore, score_patients
 from rma_mamba.experiments.config import Benchmark, NetworkRow
+from rma_mamba.experiments.old_fingerprint import with_old_keys
 from rma_mamba.experiments.score_cache import fingerprint, load_scores, save_scores
 from rma_mamba.files import replace_file
 from rma_mamba.inference import Segmenter
@@ -95,8 +96,9 @@ class NetworkRun:
         Raises:
             ConfigError: The run folder contains a training run with another recipe.
         """
-        marker, key = self.folder / _MARKER, self._recipe_key()
-        if marker.exists() and json.loads(marker.read_text())["recipe"] != key:
+        marker = self.folder / _MARKER
+        key, old_key = self._recipe_keys()
+        if marker.exists() and json.loads(marker.read_text())["recipe"] not in (key, old_key):
             raise ConfigError(
                 f"the folder of {self.row.name} contains a training run with another recipe; expected the same "
                 "recipe or an empty folder. Choose another folder with --output, or remove that run."
@@ -117,8 +119,9 @@ class NetworkRun:
     def score(self) -> list[CaseScore]:
         """Score the trained network on the test split, or load its stored scores."""
         name, data = self.row.name, self.recipe.data
-        key = fingerprint(self.weights.read_bytes(), data.model_dump(mode="json"), name)
-        cases = load_scores(self.folder / _SCORES, key)
+        weights, settings = self.weights.read_bytes(), data.model_dump(mode="json")
+        key, old_key = (fingerprint(weights, x, name) for x in (settings, with_old_keys(settings)))
+        cases = load_scores(self.folder / _SCORES, key, old_key)
         if cases is None:
             cases = []
             for patient in score_patients(Segmenter.load(self.weights), data, "test", method=name):
@@ -128,9 +131,11 @@ class NetworkRun:
             save_scores(self.folder / _SCORES, key, cases)
         return cases
 
-    def _recipe_key(self) -> str:
-        """Fingerprint of everything that the training run depends on: the recipe except its run folder."""
-        return fingerprint(self.recipe.model_dump(mode="json", exclude={"run": {"folder"}}))
+    def _recipe_keys(self) -> tuple[str, str]:
+        """Fingerprints of the recipe except its run folder: as of now, and as of rma-mamba 0.1."""
+        recipe = self.recipe.model_dump(mode="json", exclude={"run": {"folder"}})
+        old = {**recipe, "data": with_old_keys(recipe["data"])}
+        return fingerprint(recipe), fingerprint(old)
 
 
 def _overrides(row: NetworkRow, options: RunOptions) -> tuple[str, ...]:

@@ -51,10 +51,15 @@ def save_scores(path: Path, key: str, cases: Sequence[CaseScore]) -> None:
     replace_file(path, _STORED_SCORES.dump_json(stored), "scores")
 
 
-def load_scores(path: Path, key: str) -> list[CaseScore] | None:
-    """The stored scores; None if there are none, or if they were computed from other inputs."""
+def load_scores(path: Path, *keys: str) -> list[CaseScore] | None:
+    """The stored scores; None if there are none, or if they were computed from other inputs.
+
+    Args:
+        path: The file.
+        keys: Fingerprints of the inputs; scores with any of them are accepted.
+    """
     try:
         stored = _STORED_SCORES.validate_json(path.read_bytes())
     except (OSError, pydantic.ValidationError):
         return None
-    return stored.cases if stored.fingerprint == key else None
+    return stored.cases if stored.fingerprint in keys else None
