@@ -23,19 +23,19 @@ COMMAND = (sys.executable, "-m", "rma_mamba")
 
 
 def network_alone(fast: bool) -> tuple[str, float]:
-    """Name and seconds of the looks at a 36-slice MR that `segment` takes, without reading, resampling or writing."""
+    """Name and seconds of all TTA scales of a 36-slice MR, without reading, resampling or writing."""
     segmenter = Segmenter.load(fast=fast)
     stack = SliceStack(make_phantom(0, contrast="mr_t2").volume, segmenter.recipe)
-    images = [view[0:36] for view in stack.views()]
+    images = [view[0:36] for view in stack.at_tta_scales()]
     parts = [[view[start : start + 12] for view in images] for start in range(0, 36, 12)]
-    again = sum(len(segmenter.looks(part).again) for part in parts)
+    again = sum(len(segmenter.tta_logits(part).repeated) for part in parts)
     name = "network alone, " + (
-        "one look (--fast)" if fast else f"{len(images)} looks, at {again} of 36 slices"
+        "one TTA scale (--fast)" if fast else f"{len(images)} TTA scales, at {again} of 36 slices"
     )
 
     def work() -> None:
         for part in parts:
-            segmenter.looks(part)
+            segmenter.tta_logits(part)
 
     return name, in_turn({name: work}, rounds=5)[name].best
 

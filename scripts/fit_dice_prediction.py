@@ -32,7 +32,7 @@ from rma_mamba.training import load_recipe
 from rma_mamba.volume import Geometry, Volume
 
 SPLITS: tuple[Split, ...] = ("val", "test")
-NAMES = ("expected", "looks", "maps", "kept")
+NAMES = ("expected", "tta", "maps", "kept")
 
 MOST_SLICES = 6  # of one patient, where a source is single slices
 COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.5)
@@ -163,7 +163,7 @@ def _print_prediction(cases: list[dict[str, Any]], whole: set[str]) -> None:
     print("|" + "---|" * (4 + len(COVERAGES)))
     for group, members in groups.items():
         got = np.array([case["dice"] for case in members])
-        told = np.array([predicting.predict_dice(case["agreements"]) for case in members])
+        told = np.array([predicting.estimate_dice(case["agreements"]) for case in members])
         order = np.argsort(-told)
         kept = [order[: max(1, round(coverage * len(got)))] for coverage in COVERAGES]
         risks = " | ".join(f"{1 - got[each].mean():.3f}" for each in kept)
@@ -182,7 +182,7 @@ def _print_worsened(scored: list[dict[str, Any]]) -> None:
             flags[code] = flags.get(code, 0) + 1
         listed = ", ".join(f"{code} {count}" for code, count in flags.items()) or "none"
         got = [case["dice"] for case in cases]
-        told = [predicting.predict_dice(case["agreements"]) for case in cases]
+        told = [predicting.estimate_dice(case["agreements"]) for case in cases]
         low = sum(dice < 0.85 for dice in told)
         print(
             f"| {name} | {len(cases)} | {min(got):.2f} to {max(got):.2f} | "

@@ -33,12 +33,12 @@ from rma_mamba.datasets.slices import Draw, SliceDataset
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import Split
 from rma_mamba.files import replace_file
-from rma_mamba.inference.orientation import Bearing, anatomy, bearing, exchanged
+from rma_mamba.inference.orientation import Pose, check_anatomy, estimate_pose, flipped_axes
 from rma_mamba.inference.orientation_network import NAME, OrientationNetwork
-from rma_mamba.inference.thumbnails import COARSE, SIDE, Box, body_box, cut
+from rma_mamba.inference.thumbnails import COARSE, SIDE, Box, body_box, crop
 from rma_mamba.models.weights import encode_checkpoint
-from rma_mamba.reporting import quality
-from rma_mamba.reporting.quality import Exchange
+from rma_mamba.reporting.quality import FlippedAxis
+from rma_mamba.reporting.quality_thresholds import THRESHOLDS
 from rma_mamba.slicing import SliceStack
 from rma_mamba.training import load_recipe
 from rma_mamba.volume import Geometry, Volume
@@ -58,13 +58,13 @@ PARTS = (
     ("third above", 2 / 3, 1),
 )
 DISTANCES = (1, 0.25, 1 / 3, 0.5, 2, 3, 4)
-FORMS: tuple[tuple[Exchange, ...], ...] = (
+FORMS: tuple[tuple[FlippedAxis, ...], ...] = (
     (),
-    ("left and right",),
-    ("belly and back",),
-    ("left and right", "belly and back"),
-    ("head and feet",),
-    ("left and right", "head and feet"),
+    ("left/right",),
+    ("anterior/posterior",),
+    ("left/right", "anterior/posterior"),
+    ("superior/inferior",),
+    ("left/right", "superior/inferior"),
 )
 SURELY_LIVER = 40  # pixels of 4 mm; from one pixel to here it is neither with nor without liver
 
@@ -113,7 +113,7 @@ class Thumbnails(Dataset[dict[str, Any]]):
         box = body_box(grey)
         picture = torch.zeros(SIDE, SIDE)
         if box is not None:
-            picture = cut(grey, _jittered(box, grey.shape, np.random.default_rng((SEED, item, 1))))
+            picture = crop(grey, _jittered(box, grey.shape, np.random.default_rng((SEED, item, 1))))
         height = math.nan if case.gap_mm is None else number * case.gap_mm / 100
         return {"picture": picture, "height": height, "liver": sample["label"].sum().item()}
 
@@ -204,20 +204,20 @@ def judge(root: str, split: Split) -> None:
     livers: Counter[str] = Counter()
     for name, volume, labels in volumes(root, split):
         for part, scan, inside in _parts(volume, labels):
-            seen = bearing(SliceStack(scan, COARSE))
+            seen = estimate_pose(SliceStack(scan, COARSE))
             liver = f"{inside:.0%} of slices with liver"
             print(f"{name}, {part}: {_numbers(seen)}; {liver}", flush=True)
             share = "none" if not inside else "up to 10%" if inside <= 0.1 else "over 10%"
             livers[f"slices with liver: {share}"] += 1
-            livers[f"slices with liver: {share}; flagged"] += anatomy(
+            livers[f"slices with liver: {share}; flagged"] += check_anatomy(
                 SliceStack(scan, COARSE)
-            ).without_liver
+            ).no_liver_visible
             for factor in DISTANCES if part == "whole" and "T1" not in name else ():
                 rises[f"distance times {factor:g}"] += _is_told(scan, factor)
             counts = told.setdefault(f"{name.rpartition(' ')[0]}, {part.split()[0]}", Counter())
             counts["scans"] += 1
             for form in FORMS:
-                found = exchanged(bearing(SliceStack(_mirrored(scan, form), COARSE)))
+                found = flipped_axes(estimate_pose(SliceStack(_mirrored(scan, form), COARSE)))
                 counts[", ".join(form) or "as it is"] += set(found) == set(form)
                 counts["flagged: " + (", ".join(form) or "as it is")] += bool(found)
     print(f"\n{dict(rises)}\n{dict(livers)}")
@@ -236,11 +236,12 @@ def _is_told(volume: Volume, factor: float) -> bool:
     affine = volume.geometry.affine.copy()
     affine[:3, axis] *= factor
     wrong = replace(volume, geometry=Geometry(volume.geometry.shape, affine))
-    rise = anatomy(SliceStack(wrong, COARSE)).rise
-    return rise is not None and not quality.LIMITS.rise[0] <= rise <= quality.LIMITS.rise[1]
+    ratio = check_anatomy(SliceStack(wrong, COARSE)).spacing_ratio
+    low, high = THRESHOLDS.spacing_ratio
+    return ratio is not None and not low <= ratio <= high
 
 
-def _numbers(seen: Bearing) -> str:
+def _numbers(seen: Pose) -> str:
     return ", ".join(f"{name} {value:.2f}" for name, value in vars(seen).items())
 
 
@@ -260,9 +261,13 @@ def _parts(volume: Volume, labels: Any) -> Iterator[tuple[str, Volume, float]]:
         yield part, Volume(values, geometry, volume.modality), float(filled)
 
 
-def _mirrored(volume: Volume, form: tuple[Exchange, ...]) -> Volume:
+def _mirrored(volume: Volume, form: tuple[FlippedAxis, ...]) -> Volume:
     permutation = volume.geometry.canonical.permutation
-    places: dict[Exchange, int] = {"head and feet": 0, "belly and back": 1, "left and right": 2}
+    places: dict[FlippedAxis, int] = {
+        "superior/inferior": 0,
+        "anterior/posterior": 1,
+        "left/right": 2,
+    }
     return replace(
         volume, values=np.flip(volume.values, [permutation[places[each]] for each in form])
     )

@@ -22,7 +22,7 @@ SMALL = (
     "data.recipe.size=32",
     "data.crop=32",
 )
-FINE_TUNE = ("data.canvases=[32]", "data.recipe.magnifications=[1.0]", "data.recipe.spacing_mm=3.0")
+FINE_TUNE = ("data.canvases=[32]", "data.recipe.tta_scales=[1.0]", "data.recipe.spacing_mm=3.0")
 ONLY = {"cirrmri600_t2": ["UNeXt", "UltraLight VM-UNet"], "ablation": ["#1 T, N=0, RA"]}
 
 pytestmark = IGNORED

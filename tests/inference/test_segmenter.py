@@ -1,5 +1,6 @@
-"""From a scan to its mask: the same for any axis order, batch size and form of the scan."""
+"""From a scan to its mask: the same for any axis order, batch size and type of input."""
 
+import warnings
 from pathlib import Path
 
 import nibabel as nib
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import rma_mamba
-import rma_mamba.inference.segmenter as segmenter_module
+import rma_mamba.inference.tta as tta_module
 from orders import ORDERS, back, reordered
 from rma_mamba.datasets.phantom import make_phantom
 from rma_mamba.errors import BackendError, ConfigError, ScanError, WeightsError
@@ -31,7 +32,7 @@ def scan(shape: tuple[int, int, int] = (26, 22, 7), modality: str | None = "MR")
 
 
 def network(above: float = 0) -> nn.Module:
-    """A network that finds liver in half of the scan, or in less."""
+    """A network that finds liver in half of the scan or less."""
     model, recipe = tiny_network(), SliceRecipe(**RECIPE)
     logits = Segmenter(model, recipe).logits(to_slices(scan(), recipe))
     half = float(np.median(SlicePlan(scan().geometry, recipe).from_canvas(logits[:, 0])))
@@ -70,7 +71,7 @@ def test_streaming_gives_what_all_slices_at_once_give(batch_size: int) -> None:
     assert np.count_nonzero(found.labels != whole.labels) <= 2  # sums in another order
 
 
-def test_a_fault_in_the_middle_of_a_scan_reaches_the_caller(
+def test_an_error_in_the_middle_of_a_scan_reaches_the_caller(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     segmenter = Segmenter(network(), SliceRecipe(**RECIPE), batch_size=1)
@@ -119,9 +120,9 @@ def test_a_changed_recipe_gives_a_new_segmenter_and_leaves_the_old_one_alone() -
     assert original.recipe == recipe
 
 
-def test_several_looks_at_a_slice_are_averaged_and_the_first_is_the_fast_one() -> None:
-    def found(looks: tuple[float, ...], fast: bool = False) -> np.ndarray:
-        recipe = SliceRecipe(**RECIPE, magnifications=looks)
+def test_tta_scales_are_averaged_and_fast_uses_the_first_one() -> None:
+    def found(scales: tuple[float, ...], fast: bool = False) -> np.ndarray:
+        recipe = SliceRecipe(**RECIPE, tta_scales=scales)
         result = Segmenter(network(), recipe, fast=fast)(scan(), keep_probabilities=True)
         assert result.probabilities is not None
         return result.probabilities
@@ -132,12 +133,14 @@ def test_several_looks_at_a_slice_are_averaged_and_the_first_is_the_fast_one() -
     np.testing.assert_array_equal(found((1.25, 1.0), fast=True), other)
 
 
-def test_slices_without_a_trace_of_liver_get_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = SliceRecipe(**RECIPE, magnifications=(1.0, 1.25))
+def test_slices_without_a_trace_of_liver_are_segmented_at_one_scale(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = SliceRecipe(**RECIPE, tta_scales=(1.0, 1.25))
     segmenter = Segmenter(network(), recipe, batch_size=3)
 
     def found(possible: float) -> np.ndarray:
-        monkeypatch.setattr(segmenter_module, "POSSIBLE_LOGIT", possible)
+        monkeypatch.setattr(tta_module, "POSSIBLE_LOGIT", possible)
         result = segmenter(scan(), keep_probabilities=True)
         assert result.probabilities is not None
         return result.probabilities
@@ -145,9 +148,7 @@ def test_slices_without_a_trace_of_liver_get_one_look(monkeypatch: pytest.Monkey
     fast = Segmenter(network(), recipe, fast=True)(scan(), keep_probabilities=True).probabilities
     everywhere, nowhere = found(-np.inf), found(np.inf)
     np.testing.assert_allclose(nowhere, fast, atol=1e-4)
-    highest = nowhere.max(
-        axis=(0, 1)
-    )  # of each slice; what is seen on the canvas is a little higher
+    highest = nowhere.max(axis=(0, 1))  # of each slice; on the canvas it is slightly higher
     between = float(np.median(highest))
     some = found(float(np.log(between / (1 - between))))
     as_everywhere = np.isclose(some, everywhere, atol=1e-4).all(axis=(0, 1))
@@ -203,12 +204,12 @@ def test_a_nibabel_images_header_reaches_its_mask(segmenter: Segmenter, tmp_path
     assert (int(header["sform_code"]), int(header["qform_code"])) == (4, 3)
 
 
-def test_what_is_in_memory_is_checked_as_a_file_is(segmenter: Segmenter, tmp_path: Path) -> None:
+def test_a_scan_in_memory_is_checked_like_a_file(segmenter: Segmenter, tmp_path: Path) -> None:
     values = scan().values.astype(np.float32)
     values[0, 0, :2] = np.nan, np.inf
     result = segmenter((values, AFFINE))
     assert result.warnings[0].startswith("2 voxels were not finite")
-    assert np.isnan(values[0, 0, 0])  # the caller's array is left as it was
+    assert np.isnan(values[0, 0, 0])  # the caller's array is not modified
     assert segmenter((values[..., None], AFFINE)).mask.labels.shape == values.shape
     assert segmenter((values > 400, AFFINE)).modality == "MR"
     with pytest.raises(ScanError, match="no voxel of the scan is a finite number"):
@@ -236,7 +237,7 @@ def test_warnings_of_the_reader_and_of_the_mask_are_passed_on(segmenter: Segment
 
 
 class ItkLike:
-    """What is used of a SimpleITK image."""
+    """The part of a SimpleITK image that is used."""
 
     def __init__(self, values: np.ndarray, affine: np.ndarray) -> None:
         self.values, self.affine = values, np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
@@ -295,13 +296,13 @@ def test_every_form_of_a_scan_gives_the_same_mask(
         ["one", "two"],
     ],
 )
-def test_what_is_no_scan_is_one_line(segmenter: Segmenter, wrong: object) -> None:
+def test_anything_but_a_scan_is_a_one_line_error(segmenter: Segmenter, wrong: object) -> None:
     with pytest.raises(ScanError, match="expected") as caught:
         segmenter(wrong)
     assert "\n" not in str(caught.value)
 
 
-def test_a_weights_file_makes_the_segmenter_that_it_was_trained_as(
+def test_a_weights_file_restores_the_trained_segmenter(
     segmenter: Segmenter, tmp_path: Path
 ) -> None:
     loaded = Segmenter.load(tiny_weights(tmp_path / "tiny.safetensors"), device="cpu")
@@ -311,7 +312,7 @@ def test_a_weights_file_makes_the_segmenter_that_it_was_trained_as(
     np.testing.assert_array_equal(loaded.logits(images), expected)
 
 
-def test_the_embedded_network_is_there_and_fits() -> None:
+def test_the_embedded_network_loads_and_segments() -> None:
     segmenter = Segmenter.load()
     assert rma_mamba.segment(scan()).mask.labels.shape == scan().values.shape
     assert sum(each.numel() for each in segmenter.model.parameters()) <= 4_000_000
@@ -325,7 +326,7 @@ def test_the_embedded_network_is_there_and_fits() -> None:
         ("defualt", "there is no weights file"),
     ],
 )
-def test_missing_weights_are_one_line(model: str, message: str) -> None:
+def test_missing_weights_are_a_one_line_error(model: str, message: str) -> None:
     with pytest.raises(WeightsError, match=message):
         Segmenter.load(model)
 
@@ -342,6 +343,26 @@ def test_weights_of_another_version_are_refused(tmp_path: Path, changes: dict[st
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "tpu", "gpu", "gpu:3", ""])
-def test_a_device_that_is_not_there_is_one_line(device: str) -> None:
+def test_a_missing_device_is_a_one_line_error(device: str) -> None:
     with pytest.raises(BackendError, match="expected one of auto, cpu"):
         Segmenter.load(device=device)
+
+
+def test_weights_with_old_recipe_keys_load_without_a_warning(tmp_path: Path) -> None:
+    """As every weights file of 0.1 has them, the embedded one included."""
+    recipe = {**RECIPE, "magnifications": [1.25, 1.0]}
+    state = tiny_network().state_dict()
+    content = encode_checkpoint(state, model="rma-mamba-n", settings=SETTINGS, recipe=recipe)
+    (tmp_path / "old.safetensors").write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = Segmenter.load(tmp_path / "old.safetensors", device="cpu")
+        embedded = Segmenter.load(device="cpu")
+    assert loaded.recipe.tta_scales == (1.25, 1.0)
+    assert len(embedded.recipe.tta_scales) == 3
+
+
+def test_preview_and_measurements_get_the_scan_that_was_segmented(segmenter: Segmenter) -> None:
+    result = segmenter(scan(modality=None))
+    assert result.scan.modality == result.modality == "MR"
+    assert result.scan.geometry.matches(result.mask.geometry, 0)

@@ -8,7 +8,7 @@ from PIL import Image
 from rma_mamba.conventions import LIVER_RGB
 from rma_mamba.errors import ConfigError, GridError, ScanError
 from rma_mamba.reporting import write_preview
-from rma_mamba.reporting.display import Screen, picture
+from rma_mamba.reporting.display import Screen, draw_plane
 from rma_mamba.reporting.preview import render_preview
 from rma_mamba.slicing import calibrated
 from rma_mamba.volume import Geometry, Mask, Volume
@@ -34,7 +34,7 @@ def test_a_preview_is_a_png_that_shows_the_contour(scene, tmp_path: Path) -> Non
 def test_the_contour_lies_on_the_border_and_nowhere_else() -> None:
     labels = np.zeros((40, 40), dtype=bool)
     labels[10:30, 10:30] = True
-    drawn = np.asarray(picture(np.zeros((40, 40), np.uint8), labels, (160, 160)), dtype=int)
+    drawn = np.asarray(draw_plane(np.zeros((40, 40), np.uint8), labels, (160, 160)), dtype=int)
     line = np.abs(drawn - LIVER_RGB).max(axis=-1) < 12
     rows, columns = np.nonzero(line)
     border = np.minimum.reduce(
@@ -45,19 +45,19 @@ def test_the_contour_lies_on_the_border_and_nowhere_else() -> None:
     assert (drawn[80, 80] < 60).all()  # the inside stays readable
 
 
-def test_the_patients_right_is_on_the_left_and_the_front_on_top(scene) -> None:
+def test_the_patients_right_is_on_the_left_and_anterior_is_on_top(scene) -> None:
     screen = Screen(calibrated(scene.volume), scene.mask)
     rows, columns = np.nonzero(screen.labels[12])
     assert columns.mean() < screen.labels.shape[2] / 2  # the liver lies on the patient's right
     labels = np.zeros_like(scene.mask.labels)
-    labels[20:40, 40:45, 10:14] = 1  # RAS: high j is the front
+    labels[20:40, 40:45, 10:14] = 1  # RAS: high j is anterior
     front = Screen(calibrated(scene.volume), Mask(labels, scene.volume.geometry))
     rows, columns = np.nonzero(front.labels[12])
     assert rows.mean() < front.labels.shape[1] / 2
 
 
 @pytest.mark.parametrize("flip", [(1, 1, 1), (-1, -1, 1), (1, -1, -1)])
-def test_the_picture_does_not_depend_on_the_axis_order_of_the_file(scene, flip) -> None:
+def test_the_preview_does_not_depend_on_the_axis_order_of_the_file(scene, flip) -> None:
     turn = tuple(slice(None, None, sign) for sign in flip)
     shape = np.array(scene.volume.geometry.shape)
     affine = scene.volume.geometry.affine.copy()
@@ -70,7 +70,7 @@ def test_the_picture_does_not_depend_on_the_axis_order_of_the_file(scene, flip) 
     geometry = Geometry(values.shape, affine)
     volume = Volume(values, geometry, "CT")
     mask = Mask(scene.mask.labels[turn].transpose(2, 0, 1), geometry)
-    below_title = (0, 58, 1200, 500)  # the title tells the file's own grid
+    below_title = (0, 58, 1200, 500)  # the title shows the grid of the file
     expected = render_preview(scene.volume, scene.mask).crop(below_title)
     assert render_preview(volume, mask).crop(below_title).tobytes() == expected.tobytes()
 
@@ -113,7 +113,7 @@ def test_windowed_ct_is_shown_by_percentiles(scene) -> None:
 
 
 @pytest.mark.parametrize("fill", [0.0, np.nan, 7.0])
-def test_a_scan_without_contrast_is_drawn_all_the_same(scene, fill: float) -> None:
+def test_a_scan_without_contrast_is_drawn_as_well(scene, fill: float) -> None:
     values = np.full(scene.volume.values.shape, fill, dtype=np.float32)
     assert render_preview(replace(scene.volume, values=values), scene.mask).width > 500
 
@@ -126,7 +126,7 @@ def test_grids_of_odd_shapes_are_drawn(shape: tuple[int, int, int]) -> None:
     assert liver_coloured(image) > 0
 
 
-def test_a_mask_of_another_grid_is_refused(scene) -> None:
+def test_a_mask_of_another_grid_is_an_error(scene) -> None:
     moved = scene.volume.geometry.affine.copy()
     moved[0, 3] += 5
     other = replace(scene.mask, geometry=Geometry(scene.volume.geometry.shape, moved))

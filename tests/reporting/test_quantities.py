@@ -7,13 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rma_mamba import reporting
 from rma_mamba.errors import ConfigError, GridError
-from rma_mamba.reporting import Body, quantify, write_csv, write_json
-from rma_mamba.reporting.borders import border_voxels, cut_areas_mm2, volume_uncertainty_ml
+from rma_mamba.reporting import PatientSize, quantify, write_csv, write_json
 from rma_mamba.reporting.expected_volume import urata_ml, vauthey_ml
+from rma_mamba.reporting.mask_border import border_voxels, cut_areas_mm2, volume_uncertainty_ml
 from rma_mamba.reporting.nodularity import nodularity_ratio
 from rma_mamba.surface import surface_of
 from rma_mamba.volume import Geometry, Mask, Volume
+
+OLD_NAMES = {
+    "extent_front_to_back_mm": "extent_anterior_to_posterior_mm",
+    "extent_foot_to_head_mm": "extent_inferior_to_superior_mm",
+    "voxel_front_to_back_mm": "voxel_anterior_to_posterior_mm",
+    "voxel_foot_to_head_mm": "voxel_inferior_to_superior_mm",
+}
 
 
 def cube(size: int = 10, shape: tuple[int, int, int] = (20, 20, 20), low: int = 5) -> Mask:
@@ -39,13 +47,13 @@ def test_the_uncertainty_is_that_of_half_a_voxel_at_the_border() -> None:
     assert quantify(cube()).volume_uncertainty_ml == pytest.approx(expected)
 
 
-def test_where_the_scan_ends_is_no_border() -> None:
+def test_the_edge_of_the_scan_is_not_a_border() -> None:
     filled = np.ones((4, 5, 6), np.uint8)
     assert border_voxels(Mask(filled, Geometry(filled.shape, np.eye(4)))) == 0
     assert border_voxels(cube(size=10, low=0)) == 10**3 - 9**3
 
 
-def test_the_area_that_the_edge_of_the_scan_cuts_is_told_for_each_face() -> None:
+def test_the_area_cut_off_is_given_for_each_face_of_the_scan() -> None:
     labels = np.zeros((6, 7, 8), np.uint8)
     labels[0:3, 2:4, 5:8] = 1  # i runs to the right: the left and the upper face are reached
     areas = cut_areas_mm2(Mask(labels, Geometry(labels.shape, np.diag([2.0, 3.0, 5.0, 1.0]))))
@@ -63,7 +71,7 @@ def test_intensities_are_those_within_the_mask_in_their_unit() -> None:
     assert found.intensity_sd_hu == pytest.approx(np.std([40, 50, 60, 70] * 2, ddof=1))
     assert found.intensity_mean_au is None
     for other in (Volume(values, mask.geometry, "MR"), Volume(values + 1000, mask.geometry, "CT")):
-        found = quantify(mask, other)  # grey values of a CT are no HU
+        found = quantify(mask, other)  # windowed CT is not in HU
         assert (found.intensity_mean_hu, found.intensity_sd_hu) == (None, None)
         assert found.intensity_sd_au == pytest.approx(np.std([40, 50, 60, 70] * 2, ddof=1))
 
@@ -79,7 +87,7 @@ def test_scan_and_mask_may_store_their_axes_differently() -> None:
     assert found.intensity_mean_au == pytest.approx(expected.intensity_mean_au)
 
 
-def test_a_scan_on_another_grid_is_refused() -> None:
+def test_a_scan_on_another_grid_is_an_error() -> None:
     mask = cube()
     moved = mask.geometry.affine.copy()
     moved[0, 3] += 1
@@ -89,47 +97,47 @@ def test_a_scan_on_another_grid_is_refused() -> None:
 
 
 def test_the_standard_volumes_are_those_of_the_formulas() -> None:
-    body = Body(height_cm=175, weight_kg=80)
-    assert body.surface_mosteller_m2 == pytest.approx(1.972, abs=1e-3)
-    assert body.surface_du_bois_m2 == pytest.approx(1.956, abs=1e-3)
-    assert vauthey_ml(body) == pytest.approx(1704.7, abs=0.1)
-    assert urata_ml(body) == pytest.approx(1383.8, abs=0.1)
-    found = quantify(cube(), body=body)
+    size = PatientSize(height_cm=175, weight_kg=80)
+    assert size.surface_mosteller_m2 == pytest.approx(1.972, abs=1e-3)
+    assert size.surface_du_bois_m2 == pytest.approx(1.956, abs=1e-3)
+    assert vauthey_ml(size) == pytest.approx(1704.7, abs=0.1)
+    assert urata_ml(size) == pytest.approx(1383.8, abs=0.1)
+    found = quantify(cube(), patient_size=size)
     assert found.volume_to_vauthey_ratio == pytest.approx(30 / 1704.7, rel=1e-3)
-    assert any("no limits of health" in warning for warning in found.warnings)
-    assert vauthey_ml(Body(height_cm=60, weight_kg=6)) is None
+    assert any("not reference limits" in warning for warning in found.warnings)
+    assert vauthey_ml(PatientSize(height_cm=60, weight_kg=6)) is None
 
 
 @pytest.mark.parametrize(("height_cm", "weight_kg"), [(1.75, 80), (175, 0), (175, math.nan)])
-def test_a_body_of_nobody_is_refused(height_cm: float, weight_kg: float) -> None:
+def test_an_implausible_patient_size_is_an_error(height_cm: float, weight_kg: float) -> None:
     with pytest.raises(ConfigError, match="expected"):
-        Body(height_cm, weight_kg)
+        PatientSize(height_cm, weight_kg)
 
 
-def test_lumps_raise_the_nodularity_and_a_ball_has_next_to_none() -> None:
+def test_lumps_raise_the_nodularity_and_a_ball_has_almost_none() -> None:
     smooth, small, large = (nodularity_ratio(m, surface_of(m)) for m in map(lumpy, (0, 2, 4)))
     assert abs(smooth) < 0.02
     assert smooth + 0.01 < small < large
 
 
-def test_nodularity_is_left_open_where_the_voxels_are_too_coarse() -> None:
+def test_nodularity_is_undefined_for_coarse_voxels() -> None:
     coarse = lumpy(0, spacing_mm=6.0)
     assert nodularity_ratio(coarse, surface_of(coarse)) is None
     found = quantify(coarse)
     assert found.nodularity_ratio is None
-    assert (found.voxel_foot_to_head_mm, found.nodularity_coarse_mm) == (6, 10)
+    assert (found.voxel_inferior_to_superior_mm, found.nodularity_coarse_mm) == (6, 10)
 
 
-def test_an_empty_mask_measures_zero_and_its_averages_are_open() -> None:
+def test_an_empty_mask_measures_zero_and_its_means_are_undefined() -> None:
     mask = replace(cube(), labels=np.zeros((20, 20, 20), np.uint8))
-    found = quantify(mask, Volume(np.ones((20, 20, 20)), mask.geometry, "MR"), Body(170, 70))
+    found = quantify(mask, Volume(np.ones((20, 20, 20)), mask.geometry, "MR"), PatientSize(170, 70))
     assert (found.volume_ml, found.surface_area_mm2, found.volume_uncertainty_ml) == (0, 0, 0)
     assert (found.intensity_mean_au, found.intensity_sd_au, found.nodularity_ratio) == (None,) * 3
     assert "No liver was found in the scan." in found.warnings
 
 
 def test_every_name_carries_its_unit_and_both_tables_hold_the_same(tmp_path: Path) -> None:
-    found = quantify(cube(), body=Body(170, 70))
+    found = quantify(cube(), patient_size=PatientSize(170, 70))
     units = ("_ml", "_mm", "_mm2", "_hu", "_au", "_ratio")
     assert all(name.endswith(units) for name in found.record)
     write_json(found, tmp_path / "a.json", software="rma-mamba")
@@ -139,6 +147,12 @@ def test_every_name_carries_its_unit_and_both_tables_hold_the_same(tmp_path: Pat
     assert content["warnings"] == list(found.warnings)
     with (tmp_path / "a.csv").open() as file:
         (row,) = csv.DictReader(file)
-    assert list(row) == list(found.record)
+    assert list(row) == [*found.record, *OLD_NAMES]
+    assert [row[name] for name in OLD_NAMES] == [row[new] for new in OLD_NAMES.values()]
     for name, cell in row.items():
         assert content[name] == (float(cell) if cell else None)
+
+
+def test_the_old_name_of_the_patient_size_warns() -> None:
+    with pytest.warns(DeprecationWarning, match="use rma_mamba.reporting.PatientSize"):
+        assert reporting.Body is PatientSize

@@ -1,10 +1,11 @@
-"""A report is whole by itself, shows what it was given and no more, and escapes it."""
+"""A report is self-contained, shows what it was given and nothing else, and escapes it."""
 
 import base64
 import json
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -13,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rma_mamba.conventions import LIVER_RGB
 from rma_mamba.reporting import Flag, Quality
-from rma_mamba.reporting.mesh import small_mesh
-from rma_mamba.reporting.pdf import _Pages
-from rma_mamba.reporting.report import Report, render_html, write_html, write_pdf
+from rma_mamba.reporting.display_mesh import display_mesh
+from rma_mamba.reporting.report import Report
+from rma_mamba.reporting.report_html import render_html, write_html
+from rma_mamba.reporting.report_pdf import _Pages, write_pdf
 from rma_mamba.volume import Mask
 
 STATISTICS = {
@@ -67,7 +70,7 @@ class Page(HTMLParser):
             self.text.append(data)
 
 
-def test_the_page_needs_nothing_from_elsewhere(report: Report) -> None:
+def test_the_page_loads_nothing_from_elsewhere(report: Report) -> None:
     text = render_html(report)
     page = Page(text)
     assert page.open == []
@@ -78,11 +81,11 @@ def test_the_page_needs_nothing_from_elsewhere(report: Report) -> None:
     assert not re.search(r"https?://|url\(|@import|fetch\(|XMLHttp|WebSocket", text)
 
 
-def test_what_comes_from_outside_is_escaped_and_shown(report: Report) -> None:
+def test_values_are_escaped_and_shown(report: Report) -> None:
     page = Page(render_html(report))
     text = " ".join(" ".join(page.text).split())
     assert "<script>alert('A flag')</script>" in text  # as text
-    assert sum(tag == "script" for tag, _ in page.elements) == 3
+    assert sum(tag == "script" for tag, _ in page.elements) == 4
     for shown in (
         "Volume (mL) 1,512.3",
         "Extent (mm), right to left 201.5",
@@ -90,7 +93,7 @@ def test_what_comes_from_outside_is_escaped_and_shown(report: Report) -> None:
         "Surface area (cm²) 712",
         "Input SHA-256 " + "ab" * 32,
         "Settings, fast no",
-        "Dice of about 0.91",
+        "Estimated Dice 0.91.",
         "Something was repaired.",
     ):
         assert shown in text
@@ -107,44 +110,44 @@ def test_equal_cases_give_equal_files_without_a_date(report: Report, tmp_path: P
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF-")
 
 
-def test_many_measurements_run_over_to_more_pages(report: Report, tmp_path: Path) -> None:
+def test_many_measurements_continue_on_further_pages(report: Report, tmp_path: Path) -> None:
     many = {f"number_{n}_mm": "a long text " * 20 for n in range(60)}
     write_pdf(replace(report, statistics=many), tmp_path / "long.pdf")
     assert (tmp_path / "long.pdf").read_bytes().count(b"/Type /Page ") > 1
 
 
 @pytest.mark.parametrize("lines", range(60))
-def test_no_heading_of_the_pdf_stands_alone_at_the_end_of_a_page(lines: int) -> None:
+def test_no_heading_of_the_pdf_is_separated_from_its_text(lines: int) -> None:
     pages = _Pages()
     pages.down(lines)
-    pages.heading("What ran")
+    pages.heading("Provenance")
     pages.table([("Model", "default")])
-    assert "What ran" in [text.get_text() for text in pages.page.texts] or not pages.page.texts
-    assert all(page.texts[-1].get_text() != "What ran" for page in pages.pages if page.texts)
+    assert "Provenance" in [text.get_text() for text in pages.page.texts] or not pages.page.texts
+    assert all(page.texts[-1].get_text() != "Provenance" for page in pages.pages if page.texts)
 
 
-def test_an_empty_mask_has_a_report_without_a_surface(report: Report, tmp_path: Path) -> None:
+def test_the_report_of_an_empty_mask_has_no_surface(report: Report, tmp_path: Path) -> None:
     empty = Mask(0 * report.mask.labels, report.mask.geometry)
     page = Page(render_html(replace(report, mask=empty)))
-    assert "There is no liver to show." in " ".join(page.text)
+    assert "No liver was found." in " ".join(page.text)
     assert not any(tag in ("script", "canvas") for tag, _ in page.elements)
     write_pdf(replace(report, mask=empty), tmp_path / "empty.pdf")
 
 
 def test_the_surface_encloses_the_liver_from_outside(scene) -> None:
-    found = small_mesh(scene.mask)
+    found = display_mesh(scene.mask)
     corners = found.points_mm[found.triangles].astype(float)
     signed_mm3 = np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
     assert signed_mm3 / 1000 == pytest.approx(scene.mask.volume_ml, rel=0.1)
     sizes_mm = found.points_mm.max(axis=0) - found.points_mm.min(axis=0)
-    np.testing.assert_allclose(sizes_mm, (36, 50, 60), atol=4)  # left, back, up
+    np.testing.assert_allclose(sizes_mm, (36, 50, 60), atol=4)  # left, posterior, superior
 
 
-def test_left_back_and_up_run_where_they_say(scene) -> None:
+def test_the_mesh_axes_run_left_posterior_and_superior(scene) -> None:
     labels = np.zeros_like(scene.mask.labels)
     labels[34:52, 15:40, 8:20] = 1
-    labels[20:34, 15:20, 8:10] = 1  # a thin piece to the left (low i), the back (low j), the foot
-    points = small_mesh(Mask(labels, scene.mask.geometry)).points_mm
+    labels[20:34, 15:20, 8:10] = 1  # a thin piece: left (low i), posterior (low j), inferior
+    points = display_mesh(Mask(labels, scene.mask.geometry)).points_mm
     thin = points[points[:, 0] > points[:, 0].max() - 10]
     assert thin[:, 1].mean() > 0
     assert thin[:, 2].mean() < 0
@@ -153,13 +156,13 @@ def test_left_back_and_up_run_where_they_say(scene) -> None:
 @pytest.mark.skipif(shutil.which("node") is None, reason="node, which runs the script, is missing")
 def test_the_script_draws_the_surface(report: Report, tmp_path: Path) -> None:
     page = render_html(report)
-    points, triangles = (
+    points, triangles, colour = (
         re.search(rf'id="{name}">([^<]*)<', page)[1]  # type: ignore[index]
-        for name in ("points", "triangles")
+        for name in ("points", "triangles", "colour")
     )
     script = (files("rma_mamba.reporting") / "templates" / "report.js").read_text()
     call = f"""
-    const mesh = makeMesh({json.dumps(points)}, {json.dumps(triangles)});
+    const mesh = makeMesh({json.dumps(points)}, {json.dumps(triangles)}, {json.dumps(colour)});
     const seen = [[0, 0], [0, 1.5], [1.2, 0.4]].map(([yaw, pitch]) =>
       Buffer.from(render(mesh, yaw, pitch, 64, 64)).toString("base64"));
     console.log(JSON.stringify(seen));
@@ -174,8 +177,10 @@ def test_the_script_draws_the_surface(report: Report, tmp_path: Path) -> None:
     ]
     front = pictures[0][..., 0] > 20
     rows, columns = (np.flatnonzero(front.any(axis=axis)) for axis in (1, 0))
-    assert np.ptp(rows) / np.ptp(columns) == pytest.approx(60 / 36, rel=0.1)  # up by left
+    assert np.ptp(rows) / np.ptp(columns) == pytest.approx(60 / 36, rel=0.1)  # superior by left
     assert front[32, 32]
+    brightest = pictures[0][pictures[0][..., 0].argmax() // 64, pictures[0][..., 0].argmax() % 64]
+    np.testing.assert_allclose(brightest[:3] / brightest[0], np.array(LIVER_RGB) / 221, atol=0.02)
     assert not np.array_equal(pictures[0], pictures[1])
     assert not np.array_equal(pictures[1], pictures[2])
 
@@ -184,11 +189,11 @@ def test_the_script_draws_the_surface(report: Report, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("yaw", "pitch", "seen"),  # letters at the left, right, upper and lower edge
     [
-        (0, 0, "RLSI"),  # from the front
-        (np.pi / 2, 0, "APSI"),  # from the patient's left
+        (0, 0, "RLSI"),  # anterior view
+        (np.pi / 2, 0, "APSI"),  # from the left
         (-np.pi / 2, 0, "PASI"),  # from the right
-        (np.pi, 0, "LRSI"),  # from the back
-        (0, np.pi / 2, "RLPA"),  # from the head
+        (np.pi, 0, "LRSI"),  # posterior view
+        (0, np.pi / 2, "RLPA"),  # from above
     ],
 )
 def test_the_letters_turn_with_the_surface(
@@ -209,3 +214,33 @@ def test_the_letters_turn_with_the_surface(
         max(letters, key=lambda each: each["y"]),
     )
     assert "".join(each["name"] for each in found) == seen
+
+
+@pytest.mark.parametrize(
+    ("severity", "verdict"),
+    [
+        (None, "No quality problems found."),
+        ("yellow", "Review the mask closely"),
+        ("red", "Do not use the measurements"),
+    ],
+)
+def test_the_verdict_says_what_the_light_means(
+    report: Report, severity: str | None, verdict: str
+) -> None:
+    flags = () if severity is None else (Flag("a", "A.", severity),)  # type: ignore[arg-type]
+    shown = replace(report, quality=Quality(flags))
+    assert shown.light == (severity or "green")
+    assert shown.verdict.startswith(verdict)
+    assert "Dice" not in shown.verdict
+
+
+@pytest.mark.parametrize("module", ["report", "report_html", "report_pdf", ""])
+def test_libraries_for_drawing_are_imported_only_when_they_draw(module: str) -> None:
+    """matplotlib for PDF, Jinja for HTML, SciPy and scikit-image for measurements; torch and pydantic never."""
+    heavy = ("matplotlib", "jinja2", "scipy", "skimage", "torch", "pydantic")
+    name = f"rma_mamba.reporting.{module}".rstrip(".")
+    code = f"import sys, {name}; print([each for each in {heavy} if each in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"

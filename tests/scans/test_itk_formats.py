@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rma_mamba.errors import ConfigError, RmaMambaError, ScanError
-from rma_mamba.inference.given import as_volume
+from rma_mamba.inference.inputs import as_volume
 from rma_mamba.scans import count_volumes, read_geometry, read_scan
 
 SHAPE = (5, 4, 3)

@@ -1,4 +1,4 @@
-"""Physical proportions, the size of the canvas, and the way there and back."""
+"""Physical proportions, the size of the canvas, and resampling there and back."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_equal_pixels_are_copied_not_interpolated() -> None:
     assert np.array_equal(made.from_canvas(made.to_canvas(slices)), slices)
 
 
-def test_labels_reach_the_canvas_as_they_are() -> None:
+def test_label_values_are_not_interpolated() -> None:
     labels = np.random.default_rng(0).choice([0, 3, 200], (2, 60, 40)).astype(np.uint8)
     same = plan((60, 40), (2.0, 2.0), SliceRecipe(size=64, spacing_mm=2.0)).labels_to_canvas(labels)
     assert np.array_equal(same[:, 2:62, 12:52], labels)
@@ -70,12 +70,12 @@ def test_shrinking_averages_instead_of_skipping_pixels() -> None:
 
 
 @pytest.mark.parametrize("pixel_mm", [700.0, 3.5])
-def test_a_giant_field_of_view_is_refused_before_memory_is_asked_for(pixel_mm: float) -> None:
+def test_a_giant_field_of_view_is_an_error_before_memory_is_allocated(pixel_mm: float) -> None:
     with pytest.raises(GridError, match=r"canvas of [0-9]+ pixels; expected at most 1500 mm"):
         plan((512, 512), (pixel_mm, pixel_mm), SliceRecipe())
 
 
-def test_slices_of_another_grid_are_refused() -> None:
+def test_slices_of_another_grid_are_an_error() -> None:
     made = plan((40, 50), (2.0, 2.0), SliceRecipe(size=64, spacing_mm=2.0))
     for call in (made.to_canvas, made.from_canvas):
         with pytest.raises(GridError, match="expected \\[slice, "):
@@ -83,7 +83,7 @@ def test_slices_of_another_grid_are_refused() -> None:
 
 
 @pytest.mark.parametrize("size_mm", [1e-30, 1e-6, 0.01])
-def test_voxels_far_too_small_are_refused_at_once(size_mm: float) -> None:
+def test_voxels_far_too_small_are_an_error(size_mm: float) -> None:
     geometry = Geometry((40, 40, 3), np.diag([size_mm, size_mm, 3, 1]))
-    with pytest.raises(GridError, match="expected that of a body scan"):
+    with pytest.raises(GridError, match="expected that of a scan of the body"):
         SlicePlan(geometry, SliceRecipe(size=64, spacing_mm=2.0))

@@ -1,8 +1,9 @@
-"""The setting that travels with the weights."""
+"""The slice recipe is checked, and stored with the weights."""
 
 import pydantic
 import pytest
 
+from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 from rma_mamba.slicing import SliceRecipe
 
 
@@ -28,3 +29,13 @@ def test_a_recipe_comes_back_from_json_as_it_was() -> None:
 def test_a_wrong_recipe_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(pydantic.ValidationError):
         SliceRecipe(**wrong)
+
+
+def test_the_old_name_of_the_tta_scales_is_accepted_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match="'magnifications' is deprecated .* 'tta_scales'"):
+        recipe = SliceRecipe.model_validate({"magnifications": (1.0, 1.1)})
+    assert recipe == SliceRecipe(tta_scales=(1.0, 1.1))
+
+
+def test_the_default_window_is_that_of_the_preview() -> None:
+    assert SliceRecipe().ct_window_hu == ABDOMEN_WINDOW_HU

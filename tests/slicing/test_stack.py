@@ -47,26 +47,26 @@ def test_the_order_of_the_axes_changes_no_bit_of_slices_and_mask(
 ) -> None:
     volume = scan(shape, angle=angle)
     recipe = SliceRecipe(size=32, spacing_mm=spacing_mm, neighbours=neighbours)
-    twin = reordered(volume, order)
+    other_order = reordered(volume, order)
     slices = to_slices(volume, recipe)
-    assert np.array_equal(slices, to_slices(twin, recipe))
+    assert np.array_equal(slices, to_slices(other_order, recipe))
     logits = np.random.default_rng(1).normal(size=slices[:, :1].shape).astype(np.float32)
-    mask, other = to_mask(logits, recipe, volume), to_mask(logits, recipe, twin)
+    mask, other = to_mask(logits, recipe, volume), to_mask(logits, recipe, other_order)
     assert np.array_equal(mask.labels, back(other.labels, order))
-    assert np.array_equal(other.geometry.affine, twin.geometry.affine)
-    assert other.labels.shape == twin.values.shape
+    assert np.array_equal(other.geometry.affine, other_order.geometry.affine)
+    assert other.labels.shape == other_order.values.shape
 
 
-def test_a_mirrored_scan_is_seen_to_be_another() -> None:
+def test_a_mirrored_scan_gives_other_slices() -> None:
     volume = scan()
     mirrored = Volume(volume.values[::-1], volume.geometry, "MR")
     assert not np.array_equal(to_slices(volume, SMALL), to_slices(mirrored, SMALL))
 
 
 def test_slices_show_the_patient_as_radiologists_do() -> None:
-    """From foot to head; rows to the back, columns to the patient's left."""
+    """Inferior to superior; rows towards posterior, columns towards the patient's left."""
     values = np.zeros((20, 20, 4), np.int16)
-    values[15:, 15:, 3] = 500  # right, front, head, on RAS axes
+    values[15:, 15:, 3] = 500  # right, anterior, superior, on RAS axes
     volume = Volume(values, Geometry(values.shape, np.diag([2.0, 2.0, 5.0, 1.0])), "MR")
     bright = np.argwhere(to_slices(volume, SMALL)[:, 0] > 0.5)
     assert set(bright[:, 0]) == {3}
@@ -76,7 +76,7 @@ def test_slices_show_the_patient_as_radiologists_do() -> None:
 
 @pytest.mark.parametrize("spacing", [(2.0, 2.0, 5.0), (1.2, 1.7, 4.0), (2.6, 3.1, 9.0)])
 @pytest.mark.parametrize("spacing_mm", [None, 2.0])
-def test_the_mask_undoes_the_way_of_the_slices(
+def test_the_mask_inverts_the_resampling_of_the_slices(
     spacing: tuple[float, float, float], spacing_mm: float | None
 ) -> None:
     shape = (40, 36, 6)
@@ -115,6 +115,6 @@ def test_the_channels_are_the_slice_below_the_slice_and_the_slice_above() -> Non
 
 
 @pytest.mark.parametrize("shape", [(4, 1, 32, 32), (5, 2, 32, 32), (5, 1, 64, 32), (5, 32, 32)])
-def test_logits_of_another_scan_are_refused(shape: tuple[int, ...]) -> None:
+def test_logits_of_another_scan_are_an_error(shape: tuple[int, ...]) -> None:
     with pytest.raises(GridError, match="expected"):
         to_mask(np.zeros(shape, np.float32), SMALL, scan())

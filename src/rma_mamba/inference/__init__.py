@@ -1,4 +1,4 @@
-"""From a scan to its mask with a trained network.
+"""From a scan to its liver mask with a trained network.
 
 result = segment("scan.nii.gz")            # one scan
 segmenter = Segmenter.load()               # many scans, one network in memory
@@ -10,8 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from rma_mamba.inference.given import Scan
-from rma_mamba.inference.segmenter import Progress, Segmentation, Segmenter
+from rma_mamba.inference.inputs import Scan
+from rma_mamba.inference.segmentation import Segmentation
+from rma_mamba.inference.segmenter import Segmenter
+from rma_mamba.inference.streaming import Progress
 from rma_mamba.volume import Modality
 
 __all__ = ["Segmentation", "Segmenter", "segment"]
@@ -26,9 +28,26 @@ def segment(
     progress: Progress | None = None,
     keep_probabilities: bool = False,
 ) -> Segmentation:
-    """Segment the liver in one scan; arguments and errors as of `Segmenter.load` and `Segmenter`.
+    """Segment the liver in one scan; the network stays in memory for the next call.
 
-    The network stays in memory for the next call.
+    Args:
+        scan: A path, a Volume, a nibabel or SimpleITK image, or an array [i, j, k] with its 4x4 affine (RAS+ mm).
+        model: "default", the embedded network, or a weights file written by `rma-mamba train`.
+        modality: CT or MR; None: read from the header, else detected from the intensities.
+        device: auto, cpu, cuda or cuda:N.
+        progress: Called with (slices done, slices in total).
+        keep_probabilities: Keep the probabilities as well: four bytes per voxel.
+
+    Raises:
+        ScanError: The scan cannot be read, or is not a 3-D volume.
+        GridError: Its geometry is impossible, or its field of view far too large.
+        WeightsError: The weights are missing, corrupt or do not fit the network.
+        BackendError: The device cannot be used.
+        ConfigError: The modality is neither CT nor MR.
+
+    Example:
+        >>> result = segment("scan.nii.gz", device="cpu")
+        >>> print(f"{result.volume_ml:.0f} mL, quality {result.quality.light}")
     """
     return _loaded(str(model), device)(
         scan, modality=modality, progress=progress, keep_probabilities=keep_probabilities

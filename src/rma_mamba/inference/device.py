@@ -1,4 +1,4 @@
-"""The device that a network runs on."""
+"""The device on which a network runs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from rma_mamba.ops.backends import BACKENDS
 
 
 def choose_device(asked: str) -> torch.device:
-    """The device for "auto", "cpu", "cuda", "cuda:1", or "gpu" for "cuda".
+    """The device for "auto", "cpu", "cuda", "cuda:1", or "gpu", which means "cuda".
 
-    auto takes a GPU if there is one with an operator made for it: the reference alone is slower there than
-    a CPU.
+    "auto" selects a GPU if a fast operator backend supports it: the reference operator alone is slower there than the
+    CPU backend.
 
     Raises:
-        BackendError: There is no such device here.
+        BackendError: The device is not available.
     """
     if asked == "auto":
         fast = any(each.device == "cuda" and not each.missing() for each in BACKENDS)
@@ -26,6 +26,6 @@ def choose_device(asked: str) -> torch.device:
     if asked not in usable and not (asked == "cuda" and len(usable) > 2):
         raise BackendError(
             f"the device '{asked}' cannot be used; expected one of {', '.join(usable)}. "
-            "Choose one of these, or install a torch build for your GPU."
+            "Choose one of these, or install a build of torch that supports your GPU."
         )
     return torch.device(asked)

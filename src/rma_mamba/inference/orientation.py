@@ -1,7 +1,7 @@
-"""Does the header exchange sides, or give slices a wrong distance? The anatomy tells, the header cannot.
+"""Compares the header with the anatomy: are directions flipped, and is the slice spacing plausible?
 
-A very small network sees thumbnails of a few axial slices. It learnt on patients whose liver is on the right, whose
-spine is at the back and whose lungs are above; which of these a scan shows does not depend on where liver was found.
+A very small network sees thumbnails of a few axial slices. It was trained on patients with the liver on the right, the
+spine posterior and the lungs superior; whether a scan agrees does not depend on where liver was found.
 """
 
 from __future__ import annotations
@@ -12,124 +12,140 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.inference.orientation_network import Answers, orientation_network
+from rma_mamba.inference.orientation_network import SlicePredictions, orientation_network
 from rma_mamba.inference.thumbnails import thumbnails
-from rma_mamba.reporting.quality import Anatomy, Exchange
+from rma_mamba.reporting.quality import AnatomyCheck, FlippedAxis
 from rma_mamba.slicing import SliceStack
 
 Numbers = npt.NDArray[np.floating[Any]]
 
-LEAST_SLICES = 5  # fewer show too little of a body to judge
-_MOST_LIVER = 3  # slices: of those that look most like liver
+LEAST_SLICES = 5  # fewer show too little of the body
+_MOST_LIVER = 3  # slices: the ones most likely to contain liver
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Where doubt begins: chosen on validation patients, docs/explanation/quality.md has what they find and miss.
+class OrientationThresholds:
+    """Thresholds chosen on validation patients; docs/explanation/quality.md has what they find and miss.
 
     Args:
-        side: Mean log-odds that a side is where the header says; under the negative of it the header is doubted.
-        steady: Correlation of heights told from pictures and from the header; under the negative of it head and
-            feet are doubted.
-        straight: The same correlation, above which the distance of slices is told,
-        body_mm: from so much of the body.
-        liver: Log-odds under which no slice seems to hold liver.
+        direction: Mean log-odds that a direction is as the header says; below the negative of it a flip is reported.
+        order: Correlation of predicted heights with those of the header; below the negative of it a superior/inferior
+            flip is reported.
+        linear: Absolute correlation above which the slice spacing is estimated, ...
+        covered_mm: ... provided that so much of the body is covered.
+        liver: Mean log-odds below which no slice seems to contain liver.
     """
 
-    side: float = 1.0
-    steady: float = 0.6
-    straight: float = 0.95
-    body_mm: float = 150.0
+    direction: float = 1.0
+    order: float = 0.6
+    linear: float = 0.95
+    covered_mm: float = 150.0
     liver: float = -1.5
 
 
-LIMITS = Limits()
+THRESHOLDS = OrientationThresholds()
 
 
 @dataclass(frozen=True)
-class Bearing:
-    """What a few slices say together.
+class Pose:
+    """How the body lies in a scan, from a few slices together.
 
     Args:
         right: Mean log-odds that the patient's right is where the header says.
-        front: The same of the belly.
-        rise: Millimetres of body for one of the header, from foot to head: 1 if the header is right.
-        steady: Correlation of both, -1 to 1; near 0 where heights cannot be told.
-        body_mm: What of the body is seen, from the lowest to the highest slice.
-        liver: Mean log-odds of liver in those slices that look most like it.
-        slices: Slices that were seen.
+        anterior: The same for anterior.
+        spacing_ratio: Millimetres of body per millimetre of the header, inferior to superior: about 1 if the header is
+            correct, negative if superior and inferior are flipped.
+        correlation: Of predicted heights with those of the header, -1 to 1; near 0 where heights cannot be predicted.
+        covered_mm: Body length between the lowest and the highest slice.
+        liver: Mean log-odds of liver in the slices most likely to contain it.
+        slices: Number of slices used.
     """
 
     right: float = 0.0
-    front: float = 0.0
-    rise: float = 0.0
-    steady: float = 0.0
-    body_mm: float = 0.0
+    anterior: float = 0.0
+    spacing_ratio: float = 0.0
+    correlation: float = 0.0
+    covered_mm: float = 0.0
     liver: float = 0.0
     slices: int = 0
 
 
-def anatomy(stack: SliceStack, limits: Limits = LIMITS) -> Anatomy:
-    """What the body says of a scan's header; nothing where too little of it is seen.
+def check_anatomy(
+    stack: SliceStack, thresholds: OrientationThresholds = THRESHOLDS
+) -> AnatomyCheck:
+    """Compare the anatomy with the header; nothing is reported if too little of the body is visible.
 
     Args:
         stack: The scan's slices.
-        limits: Where doubt begins.
+        thresholds: When a problem is reported.
     """
-    seen = bearing(stack)
-    told = abs(seen.steady) > limits.straight and seen.body_mm > limits.body_mm
-    rise = abs(seen.rise) if told else None
-    return Anatomy(exchanged(seen, limits), rise, seen.liver < limits.liver)
+    pose = estimate_pose(stack)
+    linear = abs(pose.correlation) > thresholds.linear and pose.covered_mm > thresholds.covered_mm
+    ratio = abs(pose.spacing_ratio) if linear else None
+    return AnatomyCheck(flipped_axes(pose, thresholds), ratio, pose.liver < thresholds.liver)
 
 
-def bearing(stack: SliceStack) -> Bearing:
-    """How the body in a scan lies.
+def estimate_pose(stack: SliceStack) -> Pose:
+    """How the body lies in a scan.
 
     Args:
         stack: The scan's slices.
     """
-    pictures, shown = thumbnails(stack)
+    images, shown = thumbnails(stack)
     if len(shown) < LEAST_SLICES:
-        return Bearing(slices=len(shown))
+        return Pose(slices=len(shown))
     geometry = stack.volume.geometry
-    distance_mm = geometry.spacing_mm[geometry.canonical.permutation[0]]
-    return summed_up(orientation_network().ask(pictures), shown * distance_mm)
+    spacing_mm = geometry.spacing_mm[geometry.canonical.permutation[0]]
+    return combine(orientation_network().predict(images), shown * spacing_mm)
 
 
-def summed_up(answers: Answers, height_mm: Numbers) -> Bearing:
-    """The answers of several slices together.
+def combine(predictions: SlicePredictions, height_mm: Numbers) -> Pose:
+    """The pose from the predictions for several slices.
 
     Args:
-        answers: Of each slice.
-        height_mm: Of each slice, as the header says.
+        predictions: One per slice.
+        height_mm: Height of each slice according to the header.
     """
-    right, front, told_dm, liver = (
+    right, anterior, height_dm, liver = (
         each.double().numpy()
-        for each in (answers.right, answers.front, answers.height_dm, answers.liver)
+        for each in (
+            predictions.right,
+            predictions.anterior,
+            predictions.height_dm,
+            predictions.liver,
+        )
     )
-    rise, steady = _line(height_mm, told_dm * 100)
+    ratio, correlation = _line(height_mm, height_dm * 100)
     most = float(np.sort(liver)[-_MOST_LIVER:].mean())
-    body_mm = abs(rise) * float(np.ptp(height_mm))
-    return Bearing(
-        float(right.mean()), float(front.mean()), rise, steady, body_mm, most, len(liver)
+    covered_mm = abs(ratio) * float(np.ptp(height_mm))
+    return Pose(
+        float(right.mean()),
+        float(anterior.mean()),
+        ratio,
+        correlation,
+        covered_mm,
+        most,
+        len(liver),
     )
 
 
-def exchanged(seen: Bearing, limits: Limits = LIMITS) -> tuple[Exchange, ...]:
-    """The sides that the header of a scan seems to exchange; none where too little is seen.
+def flipped_axes(
+    pose: Pose, thresholds: OrientationThresholds = THRESHOLDS
+) -> tuple[FlippedAxis, ...]:
+    """The directions that the header of a scan seems to flip; none if too little of the body is visible.
 
-    A patient whose organs lie the other way round (situs inversus) looks as a mirrored header does.
+    A patient with situs inversus looks like a scan whose header flips left and right.
     """
-    doubted: dict[Exchange, bool] = {
-        "left and right": seen.right < -limits.side,
-        "belly and back": seen.front < -limits.side,
-        "head and feet": seen.steady < -limits.steady,
+    flipped: dict[FlippedAxis, bool] = {
+        "left/right": pose.right < -thresholds.direction,
+        "anterior/posterior": pose.anterior < -thresholds.direction,
+        "superior/inferior": pose.correlation < -thresholds.order,
     }
-    return tuple(side for side, doubt in doubted.items() if doubt)
+    return tuple(axis for axis, is_flipped in flipped.items() if is_flipped)
 
 
 def _line(x: Numbers, y: Numbers) -> tuple[float, float]:
-    """Slope and correlation of y over x; 0 where one of them does not change."""
+    """Slope and correlation of y over x; 0 where one of them is constant."""
     x, y = x - x.mean(), y - y.mean()
     spread = float((x * x).sum() * (y * y).sum())
     if spread <= 0:

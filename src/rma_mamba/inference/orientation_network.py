@@ -1,8 +1,8 @@
-"""A very small network that sees thumbnails of a body: which way round it lies, how high, and whether with liver.
+"""A very small network that sees thumbnails of the body and predicts orientation, height and the presence of liver.
 
-Left and right, front and back are asked with every mirror image of a thumbnail: of a mirrored scan it says the very
-opposite of what it says of the scan itself, and no side is preferred. Heights are those of body part regression
-(Yan et al., arXiv:1707.03891), in decimetres, so that they also tell the distance of slices.
+Left/right and anterior/posterior are predicted from all mirror images of a thumbnail: for a mirrored scan the result is
+exactly the opposite, so neither direction is favoured. Heights are those of body part regression (Yan et al.,
+arXiv:1707.03891), in decimetres, so that they also give the slice spacing.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from rma_mamba.errors import WeightsError
 from rma_mamba.models.weights import embedded_weights, read_checkpoint
 
 NAME = "orientation"  # of its weights inside the package
-ANSWERS = 4
+OUTPUTS = 4
 _ROWS, _COLUMNS = -2, -1
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """Of thumbnails, each [slice].
+class SlicePredictions:
+    """One value per thumbnail in each of these, [slice].
 
     Args:
         right: Log-odds that the patient's right is where the header says.
-        front: The same of the belly.
-        height_dm: From foot to head, from a zero of its own, in decimetres.
-        liver: Log-odds that there is liver in the slice.
+        anterior: The same for anterior.
+        height_dm: Height in the body, increasing from inferior to superior, in decimetres from an arbitrary origin.
+        liver: Log-odds that the slice contains liver.
     """
 
     right: Tensor
-    front: Tensor
+    anterior: Tensor
     height_dm: Tensor
     liver: Tensor
 
 
 class OrientationNetwork(nn.Module):
-    """Five convolutions and two layers; 37 thousand parameters."""
+    """Four convolutions and two linear layers; 38 thousand parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,34 +51,34 @@ class OrientationNetwork(nn.Module):
             nn.Dropout(0.3),
             nn.Linear(48 * 9, 32),
             nn.ReLU(),
-            nn.Linear(32, ANSWERS),
+            nn.Linear(32, OUTPUTS),
         )
 
     def forward(self, thumbnails: Tensor) -> Tensor:
-        """Thumbnails [slice, SIDE, SIDE] to numbers [slice, 4], the order as in `Answers`."""
-        answers: Tensor = self.answers(self.features(thumbnails[:, None]))
-        return answers
+        """Thumbnails [slice, SIDE, SIDE] to outputs [slice, 4], in the order of `SlicePredictions`."""
+        outputs: Tensor = self.answers(self.features(thumbnails[:, None]))
+        return outputs
 
-    def ask(self, thumbnails: Tensor) -> Answers:
-        """All four mirror images of each thumbnail, and what they say together."""
-        forms = [thumbnails.flip(axes) for axes in ((), (_ROWS,), (_COLUMNS,), (_ROWS, _COLUMNS))]
+    def predict(self, thumbnails: Tensor) -> SlicePredictions:
+        """Predictions from all four mirror images of each thumbnail [slice, SIDE, SIDE]."""
+        images = [thumbnails.flip(axes) for axes in ((), (_ROWS,), (_COLUMNS,), (_ROWS, _COLUMNS))]
         with torch.inference_mode():
-            said = self(torch.cat(forms)).unflatten(0, (len(forms), -1))
-        as_it_is, back, left, both_ways = said
-        return Answers(
-            (as_it_is + back - left - both_ways)[:, 0] / 4,
-            (as_it_is - back + left - both_ways)[:, 1] / 4,
-            (as_it_is + back + left + both_ways)[:, 2] / 4,
-            (as_it_is + back + left + both_ways)[:, 3] / 4,
+            outputs = self(torch.cat(images)).unflatten(0, (len(images), -1))
+        original, rows, columns, both = outputs
+        return SlicePredictions(
+            (original + rows - columns - both)[:, 0] / 4,
+            (original - rows + columns - both)[:, 1] / 4,
+            (original + rows + columns + both)[:, 2] / 4,
+            (original + rows + columns + both)[:, 3] / 4,
         )
 
 
 @cache
 def orientation_network() -> OrientationNetwork:
-    """The network with the weights inside the package, on the CPU.
+    """The network with the bundled weights, on the CPU.
 
     Raises:
-        WeightsError: They are damaged.
+        WeightsError: The weights are corrupt.
     """
     network = OrientationNetwork()
     with embedded_weights(NAME) as path:
@@ -87,7 +87,7 @@ def orientation_network() -> OrientationNetwork:
         network.load_state_dict(state)
     except RuntimeError:
         raise WeightsError(
-            f"the weights '{NAME}' do not fit this version; expected those of its package. Install it again."
+            f"the weights '{NAME}' do not fit this version; expected those of the same package. Reinstall it."
         ) from None
     return network.float().eval().requires_grad_(False)
 

@@ -1,4 +1,4 @@
-"""What a mask must fulfil because the liver is one organ."""
+"""Removal of components that cannot be liver, because the liver is one organ."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from scipy import ndimage
 
 from rma_mamba.shapes import Labels
 
-FAR_MM = (
-    20.0  # between the boxes around two components: no lobe of a liver lies so far from the rest
-)
+FAR_MM = 20.0  # between the bounding boxes of two components: no lobe is so far from the rest
 
 _TOUCHING = np.ones((3, 3, 3), bool)  # faces, edges and corners
 
@@ -21,25 +19,25 @@ _TOUCHING = np.ones((3, 3, 3), bool)  # faces, edges and corners
 def remove_islands(
     labels: Labels, share: float, spacing_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
 ) -> None:
-    """Remove, in place, small connected components, and all that lie far from the largest.
+    """Remove small connected components, and those far from the largest one, in place.
 
-    Not only the largest is kept: thick slices can part the left lobe from the right. The result
-    does not depend on the order of the axes, nor on ties.
+    More than the largest component is kept: in thick slices the left lobe can be disconnected from the right. The
+    result does not depend on the axis order, nor on ties.
 
     Args:
         labels: 0 or 1, three axes in any order.
-        share: Components with less than this share of the largest one's voxels go: between 0 (keep all)
-            and 1 (keep the largest, or all that are as large).
-        spacing_mm: Voxel size along the three axes, which tells what lies further than `FAR_MM` from the
-            largest; zeros: nothing does.
+        share: Components with fewer voxels than this share of the largest one's are removed: between 0 (keep all)
+            and 1 (keep the largest, or all that are equally large).
+        spacing_mm: Voxel size along the three axes; components further than `FAR_MM` from the largest one are
+            removed. Zeros: distances are ignored.
     """
     boxes = ndimage.find_objects(labels)
     if share == 0 or not boxes:
         return
-    inside = labels[boxes[0]]  # a view; the component numbers need memory for the liver's box only
+    inside = labels[boxes[0]]  # a view: component numbers need memory for the bounding box only
     components, count = ndimage.label(inside, structure=_TOUCHING)
     if count > 1:
-        # plane by plane: counting or looking up all at once takes eight bytes a voxel
+        # plane by plane: counting or lookup of everything at once takes eight bytes per voxel
         sizes = np.zeros(count + 1, np.int64)
         for plane in components:
             sizes += np.bincount(plane.ravel(), minlength=count + 1)
@@ -55,7 +53,7 @@ def _near_the_largest(
     sizes: npt.NDArray[np.int64],
     spacing_mm: tuple[float, float, float],
 ) -> npt.NDArray[np.bool_]:
-    """For each component whether its box is near that of a largest one, or its own."""
+    """For each component, whether its box is near that of a largest one, or is one itself."""
     boxes = ndimage.find_objects(components)
     largest = [box for box, size in zip(boxes, sizes, strict=True) if size == sizes.max()]
     return np.array(

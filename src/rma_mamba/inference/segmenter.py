@@ -1,113 +1,51 @@
-"""A network with its recipe and its device: scans in, masks out, a few slices at a time."""
+"""A trained network with its slice recipe and its device: scans in, masks out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pydantic
 import torch
 from torch import nn
 
+from rma_mamba.deprecation import without_warnings_of_renames
 from rma_mamba.errors import ConfigError, WeightsError
 from rma_mamba.inference.device import choose_device
-from rma_mamba.inference.given import Scan, as_volume
-from rma_mamba.inference.orientation import anatomy
+from rma_mamba.inference.inputs import Scan, as_volume
+from rma_mamba.inference.orientation import check_anatomy
 from rma_mamba.inference.postprocess import remove_islands
-from rma_mamba.inference.uncertainty import Agreement, Uncertainty, entropy_bits, judge
+from rma_mamba.inference.segmentation import Segmentation
+from rma_mamba.inference.streaming import Progress, SliceWriter, stream
+from rma_mamba.inference.tta import MAPS, Images, Logits, TtaLogits, tta_logits
+from rma_mamba.inference.uncertainty import estimate_uncertainty
 from rma_mamba.models import create_model, for_inference, list_models
 from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
-from rma_mamba.reporting import Measurements, Quality, assess, measure
-from rma_mamba.slicing import CalibratedVolume, SliceRecipe, SliceStack, calibrated
+from rma_mamba.reporting import assess, measure
+from rma_mamba.slicing import SliceRecipe, SliceStack, calibrated
 from rma_mamba.volume import Mask, Modality
 
-Progress = Callable[[int, int], None]  # slices done, slices in all
 Precision = Literal["float32", "bfloat16"]
 
-POSSIBLE_LOGIT = -3.0  # a probability of 0.05: slices without one as high get no other look
-ISLAND_SHARE = 0.1  # of the largest component; smaller ones are not liver
-
-_PIXELS_AT_A_TIME = 600_000  # 16 slices of 192 x 192; more is not faster on a CPU
-_MOST_SLICES = 16
-
-
-@dataclass(frozen=True, eq=False)
-class Segmentation:
-    """What was found in a scan.
-
-    Args:
-        mask: The liver, on the scan's own grid.
-        scan: The scan as segmented: modality decided, CT in HU where possible. Preview, measurements and report of
-            the result are made from it.
-        warnings: What the reader repaired or doubts and what the mask shows, one sentence each.
-        probabilities: float32 (i, j, k) on the scan's grid, before islands were removed; or None.
-        quality: A traffic light, and the flags behind it.
-        uncertainty: How well the looks and the network's maps agree, and the Dice that this predicts.
-    """
-
-    mask: Mask
-    scan: CalibratedVolume = field(repr=False)
-    warnings: tuple[str, ...] = ()
-    probabilities: npt.NDArray[np.float32] | None = field(default=None, repr=False)
-    quality: Quality = field(default_factory=Quality)
-    uncertainty: Uncertainty = field(default_factory=Uncertainty)
-
-    @property
-    def modality(self) -> Modality:
-        """ "CT" or "MR": as requested, else read from the header, else detected from the intensities."""
-        return self.scan.modality
-
-    @property
-    def volume_ml(self) -> float:
-        """Volume of the liver in millilitres; 0.0 if none was found."""
-        return self.mask.volume_ml
-
-    @cached_property
-    def measurements(self) -> Measurements:
-        """Volume, extent, and the faces of the scan that the liver touches."""
-        return measure(self.mask)
-
-    @property
-    def uncertainty_bits(self) -> npt.NDArray[np.float32] | None:
-        """Entropy of each voxel's probability in bits: 0 sure, 1 as likely as not; None without probabilities."""
-        return None if self.probabilities is None else entropy_bits(self.probabilities)
-
-
-class Looks(NamedTuple):
-    """What the network says of some slices.
-
-    Args:
-        maps: The last maps of the first look, finest last, logits [slice, 1, height, width].
-        others: The finest maps of the other looks, of slices `again`; empty if there are none of either.
-        again: Numbers of the slices that are looked at again.
-    """
-
-    maps: list[npt.NDArray[np.float32]]
-    others: list[npt.NDArray[np.float32]]
-    again: npt.NDArray[np.intp]
+ISLAND_SHARE = 0.1  # of the largest component; smaller components are not liver
 
 
 class Segmenter:
     """A trained network, ready for any number of scans.
 
     Args:
-        model: Images [slice, 3, height, width] to a list of logits, finest last.
-        recipe: What the network is shown.
-        device: Where it runs.
-        batch_size: Slices at a time; None: so many that memory stays modest.
-        island_share: Components smaller than this share of the largest are removed, and those that lie far
-            from it; 0 keeps all.
-        fast: One look at each slice, at the recipe's first magnification, instead of one at each.
-        precision: Of matrix products. bfloat16 is faster where the hardware has it; about one voxel of the
-            liver in a thousand changes.
-        weights_sha256: Of the weights' tensors, where they come from a file.
+        model: From images [slice, 3, height, width] to a list of logits, highest resolution last.
+        recipe: How scans become network input.
+        device: auto, cpu, cuda or cuda:N.
+        batch_size: Slices per batch; None: chosen to keep memory use modest.
+        island_share: Connected components smaller than this share of the largest one are removed, as are those
+            far from it; 0 keeps all.
+        fast: Use the first TTA scale only: faster, slightly less accurate.
+        precision: Of matrix multiplications. bfloat16 is faster on hardware that supports it and changes about
+            one liver voxel in a thousand.
+        weights_sha256: SHA-256 of the weights' tensors if they come from a file.
     """
 
     def __init__(
@@ -126,8 +64,8 @@ class Segmenter:
         self.dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self.model = for_inference(model, self.dtype).to(self.device)
         self.weights_sha256 = weights_sha256
-        looks = recipe.magnifications[: 1 if fast else None]
-        self.recipe = recipe.model_copy(update={"magnifications": looks})
+        scales = recipe.tta_scales[: 1 if fast else None]
+        self.recipe = recipe.model_copy(update={"tta_scales": scales})
         self.batch_size = batch_size
         self.island_share = island_share
 
@@ -144,26 +82,31 @@ class Segmenter:
         """A segmenter with trained weights.
 
         Args:
-            model: "default", the embedded network, or a weights file made by `rma-mamba train`.
+            model: "default", the embedded network, or a weights file written by `rma-mamba train`.
             device: auto, cpu, cuda or cuda:N.
-            batch_size: Slices at a time; None: chosen for the scan.
-            fast: One look at each slice instead of several.
+            batch_size: Slices per batch; None: chosen for each scan.
+            fast: Skip multi-scale test-time augmentation: faster, slightly less accurate.
             precision: float32, or bfloat16 for speed.
 
         Raises:
-            WeightsError: The weights are missing or damaged.
+            WeightsError: The weights are missing, corrupt or do not fit the network.
             BackendError: The device cannot be used.
+
+        Example:
+            >>> segmenter = Segmenter.load(device="cpu")
+            >>> result = segmenter("scan.nii.gz")
         """
         chosen = choose_device(device)
         checkpoint = _embedded() if str(model) == EMBEDDED else _from_file(str(model))
         try:
-            recipe = SliceRecipe.model_validate(checkpoint.recipe)
+            with without_warnings_of_renames():  # of weights made by an older version
+                recipe = SliceRecipe.model_validate(checkpoint.recipe)
             network = create_model(checkpoint.model, **checkpoint.settings)
             network.load_state_dict(checkpoint.state)
         except (pydantic.ValidationError, ConfigError, RuntimeError):
             raise WeightsError(
-                f"the weights of a '{checkpoint.model}' do not fit the network of this version; "
-                "expected weights made by it. Train again or use the version that made them."
+                f"the weights of '{checkpoint.model}' do not fit the network of this version; "
+                "expected weights made with it. Train again, or use the version that made them."
             ) from None
         return cls(
             network,
@@ -176,13 +119,13 @@ class Segmenter:
         )
 
     def with_recipe(self, **changes: Any) -> Segmenter:
-        """A segmenter with the same network and a changed slice recipe; this one stays as it is.
+        """A segmenter with the same network and a changed slice recipe; this one is not modified.
 
         Args:
             changes: Fields of `SliceRecipe` and their new values, such as neighbours=False.
 
         Raises:
-            ConfigError: There is no such field, or a value is not allowed.
+            ConfigError: There is no such field, or a value is invalid.
         """
         try:
             recipe = SliceRecipe.model_validate({**self.recipe.model_dump(), **changes})
@@ -190,7 +133,7 @@ class Segmenter:
             first = error.errors()[0]
             raise ConfigError(
                 f"the slice recipe cannot be changed: {first['loc'][0]}: {first['msg']}; expected fields of "
-                "SliceRecipe with allowed values. Correct the keyword arguments."
+                "SliceRecipe with valid values. Correct the keyword arguments."
             ) from None
         changed = copy(self)
         changed.recipe = recipe
@@ -209,113 +152,52 @@ class Segmenter:
         Args:
             scan: A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its affine.
             modality: CT or MR; None: read from the header, else detected from the intensities.
-            progress: Called with (slices done, slices in all).
-            keep_probabilities: Also keep the probabilities: four bytes a voxel.
+            progress: Called with (slices done, slices in total).
+            keep_probabilities: Keep the probabilities as well: four bytes per voxel.
 
         Raises:
-            ScanError: The scan cannot be read, or is no 3-D volume.
-            GridError: Its geometry is impossible, or its field of view far too wide.
+            ScanError: The scan cannot be read, or is not a 3-D volume.
+            GridError: Its geometry is impossible, or its field of view far too large.
             ConfigError: The modality is neither CT nor MR.
         """
         volume = calibrated(as_volume(scan), modality)
         labels = np.zeros(volume.geometry.shape, np.uint8)
-        # in the order of files, so that writing needs no copy
+        # in the memory order of files, so that writing needs no copy
         probabilities = (
             np.zeros(labels.shape, np.float32, order="F") if keep_probabilities else None
         )
         stack = SliceStack(volume, self.recipe)
-        agreement = self._fill(stack, labels, probabilities, progress)
+        writer = SliceWriter(stack, labels, probabilities)
+        agreement = stream(writer, self.tta_logits, self.batch_size, progress)
         found = int(np.count_nonzero(labels))
         remove_islands(labels, self.island_share, volume.geometry.spacing_mm)
         mask = Mask(labels, volume.geometry, volume.header, volume.source_images)
         kept = int(np.count_nonzero(labels))
-        uncertainty = judge(agreement.found, found, kept, self.weights_sha256)
+        uncertainty = estimate_uncertainty(agreement.shares, found, kept, self.weights_sha256)
         quality = assess(
             volume,
             mask,
             stack.scale.range,
-            predicted_dice=uncertainty.predicted_dice,
-            anatomy=anatomy(stack),
+            estimated_dice=uncertainty.estimated_dice,
+            anatomy=check_anatomy(stack),
         )
         warnings = tuple(dict.fromkeys((*volume.warnings, *measure(mask).warnings)))
         return Segmentation(mask, volume, warnings, probabilities, quality, uncertainty)
 
-    def logits(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The network's finest map, float32 [slice, 1, height, width], of slices on the canvas."""
+    def logits(self, images: Images) -> Logits:
+        """The map of the highest resolution, float32 [slice, 1, height, width], for images on the canvas."""
         return self.maps(images, 1)[0]
 
-    def maps(
-        self, images: npt.NDArray[np.float32], count: int = 3
-    ) -> list[npt.NDArray[np.float32]]:
-        """The network's last maps, finest last, or as many as it has; each as of `logits`."""
+    def maps(self, images: Images, count: int = MAPS) -> list[Logits]:
+        """The network's last `count` maps, or as many as it has, highest resolution last; each as in `logits`."""
         half = self.dtype != torch.float32
         with torch.inference_mode(), torch.autocast(self.device.type, self.dtype, enabled=half):
             maps: list[Any] = self.model(torch.from_numpy(images).to(self.device))
             return [each.float().cpu().numpy() for each in maps[-count:]]
 
-    def looks(self, images: list[npt.NDArray[np.float32]]) -> Looks:
-        """The first look at all slices, and the others at those where it finds a trace of liver.
-
-        Args:
-            images: Of each look, the same slices on its canvas.
-        """
-        maps = self.maps(images[0])
-        again = np.flatnonzero(maps[-1].max(axis=(1, 2, 3)) > POSSIBLE_LOGIT)
-        others = [self.logits(each[again]) for each in images[1:]] if len(again) else []
-        return Looks(maps, others, again)
-
-    def _fill(
-        self,
-        stack: SliceStack,
-        labels: npt.NDArray[np.uint8],
-        probabilities: npt.NDArray[np.float32] | None,
-        progress: Progress | None,
-    ) -> Agreement:
-        # views in canonical order: what is written here lands on the scan's own grid
-        order = stack.volume.geometry.canonical
-        slices = order.apply(labels)
-        likely = None if probabilities is None else order.apply(probabilities)
-        views = stack.views()
-        height, width = np.max([view.plan.canvas for view in views], axis=0).tolist()
-        size = self.batch_size or max(1, min(_MOST_SLICES, _PIXELS_AT_A_TIME // (height * width)))
-        parts = [slice(at, min(at + size, len(stack))) for at in range(0, len(stack), size)]
-        agreement = Agreement(len(views), self.recipe.threshold)
-
-        def keep(part: slice, looks: Looks) -> None:
-            found = views[0].plan.to_probabilities(looks.maps[-1])
-            again, pairs = looks.again, zip(views[1:], looks.others, strict=False)
-            seen = [found[again], *(view.plan.to_probabilities(each) for view, each in pairs)]
-            if len(seen) > 1:
-                found[again] = np.mean(seen, axis=0)
-            slices[part] = found > self.recipe.threshold
-            agreement.add(seen, found)
-            if len(looks.maps) > 1:
-                agreement.add_maps(looks.maps[-1], looks.maps[0])
-            if likely is not None:
-                likely[part] = found
-
-        # Slices are made for the network, and its maps brought back, while it computes: one batch ahead and
-        # one behind, so that memory does not grow with the number of slices.
-        with ThreadPoolExecutor(2, thread_name_prefix="rma-mamba-slices") as beside:
-            made = beside.submit(_images, views, parts[0])
-            kept: Future[None] | None = None
-            for number, part in enumerate(parts):
-                images = made.result()
-                if number + 1 < len(parts):
-                    made = beside.submit(_images, views, parts[number + 1])
-                looks = self.looks(images)
-                if kept is not None:
-                    kept.result()
-                kept = beside.submit(keep, part, looks)
-                if progress is not None:
-                    progress(part.stop, len(stack))
-            if kept is not None:
-                kept.result()
-        return agreement
-
-
-def _images(views: list[SliceStack], part: slice) -> list[npt.NDArray[np.float32]]:
-    return [view[part] for view in views]
+    def tta_logits(self, images: list[Images]) -> TtaLogits:
+        """Logits of the same slices at each TTA scale; see `rma_mamba.inference.tta`."""
+        return tta_logits(self.maps, images)
 
 
 def _embedded() -> Checkpoint:
@@ -327,6 +209,6 @@ def _from_file(model: str) -> Checkpoint:
     if model in list_models():
         raise WeightsError(
             f"'{model}' is a network without embedded weights; expected 'default' or a weights file. "
-            "Train it, and give the path of its weights.safetensors."
+            "Train it, and pass the path of its weights.safetensors."
         )
     return read_checkpoint(model)

@@ -1,4 +1,4 @@
-"""Axial slices as small pictures of the body alone, for networks that look at a scan as a whole."""
+"""Thumbnails of axial slices, cropped to the body, for networks that judge a scan as a whole."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from torch.nn import functional
 
 from rma_mamba.slicing import SliceRecipe, SliceStack
 
-SIDE = 48  # pixels of a thumbnail, whatever the body's size
-COARSE = SliceRecipe(size=96, spacing_mm=4.0)  # slices from which they are cut
+SIDE = 48  # pixels of a thumbnail, whatever the size of the patient
+COARSE = SliceRecipe(size=96, spacing_mm=4.0)  # of the slices from which they are cropped
 
-_BODY = 0.1  # of the grey scale: brighter than air
-_LEAST = 20  # pixels of 4 mm: a smaller body is none
+_BODY = 0.1  # of the intensity scale: brighter than air
+_LEAST = 20  # pixels of 4 mm: anything smaller is not a body
 _SLICES = 16
 
-Grey = npt.NDArray[np.float32]
+Image = npt.NDArray[np.float32]
 Box = tuple[int, int, int, int]  # top, bottom, left, right
 
 
 def thumbnails(stack: SliceStack, count: int = _SLICES) -> tuple[Tensor, npt.NDArray[np.intp]]:
-    """Thumbnails [slice, SIDE, SIDE] evenly from foot to head, and the slices they show.
+    """Thumbnails [slice, SIDE, SIDE], evenly spaced from inferior to superior, and the slice numbers they show.
 
-    Slices without a body are left out; so that there may be none.
+    Slices in which no body is visible are skipped, so the result may be empty.
 
     Args:
         stack: The scan's slices.
-        count: Slices that are looked at, or all if there are fewer.
+        count: Number of slices to examine; all if there are fewer.
     """
     coarse = SliceStack(stack.volume, COARSE, stack.scale)
     chosen = np.unique(np.linspace(0, len(coarse) - 1, count).round().astype(int))
-    pictures, shown = [], []
+    images, shown = [], []
     for at in chosen.tolist():
-        grey = coarse[at : at + 1][0, 0]
-        box = body_box(grey)
+        image = coarse[at : at + 1][0, 0]
+        box = body_box(image)
         if box is not None:
-            pictures.append(cut(grey, box))
+            images.append(crop(image, box))
             shown.append(at)
     empty = torch.zeros(0, SIDE, SIDE)
-    return torch.stack(pictures) if pictures else empty, np.array(shown, np.intp)
+    return torch.stack(images) if images else empty, np.array(shown, np.intp)
 
 
-def body_box(grey: Grey) -> Box | None:
-    """Around the largest thing brighter than air in a slice of 4 mm pixels; None if it is no body."""
-    parts, count = ndimage.label(ndimage.binary_opening(grey > _BODY))
+def body_box(image: Image) -> Box | None:
+    """Bounding box of the largest object brighter than air in a slice of 4 mm pixels; None if it is too small."""
+    parts, count = ndimage.label(ndimage.binary_opening(image > _BODY))
     if not count:
         return None
     sizes = np.bincount(parts.ravel())[1:]
@@ -56,9 +56,9 @@ def body_box(grey: Grey) -> Box | None:
     return rows.start, rows.stop, columns.start, columns.stop
 
 
-def cut(grey: Grey, box: Box) -> Tensor:
-    """What is inside a box, brought to SIDE x SIDE pixels, the slice's mean 0 and its deviation 1."""
+def crop(image: Image, box: Box) -> Tensor:
+    """The inside of a box, resized to SIDE x SIDE pixels and normalised to mean 0 and standard deviation 1."""
     top, bottom, left, right = box
-    inside = torch.from_numpy(np.ascontiguousarray(grey[top:bottom, left:right]))[None, None]
+    inside = torch.from_numpy(np.ascontiguousarray(image[top:bottom, left:right]))[None, None]
     small = functional.interpolate(inside, (SIDE, SIDE), mode="bilinear", antialias=True)[0, 0]
     return (small - small.mean()) / (small.std() + 1e-3)

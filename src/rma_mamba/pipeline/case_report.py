@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 def write_html_report(result: CaseResult, path: Path) -> None:
     """Write the report as one HTML file."""
-    from rma_mamba.reporting.report import write_html
+    from rma_mamba.reporting.report_html import write_html
 
     write_html(_report(result), path)
 
 
 def write_pdf_report(result: CaseResult, path: Path) -> None:
     """Write the report as PDF; this alone needs matplotlib."""
-    from rma_mamba.reporting.report import write_pdf
+    from rma_mamba.reporting.report_pdf import write_pdf
 
     write_pdf(_report(result), path)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rma_mamba.pipeline.provenance import describe_result
-from rma_mamba.reporting import Body, Quantities, quantify
+from rma_mamba.reporting import PatientSize, Quantities, quantify
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation
@@ -27,7 +27,7 @@ class CaseResult:
 
     segmentation: Segmentation
     run: dict[str, Any]
-    patient_size: Body | None = None
+    patient_size: PatientSize | None = None
     files: dict[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

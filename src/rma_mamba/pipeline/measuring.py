@@ -12,7 +12,7 @@ from rma_mamba.conventions import software
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import write_together
 from rma_mamba.pipeline.output_paths import check_writable
-from rma_mamba.reporting import Body, Quantities, quantify, write_csv, write_json
+from rma_mamba.reporting import PatientSize, Quantities, quantify, write_csv, write_json
 from rma_mamba.scans import read_scan
 from rma_mamba.slicing import calibrated
 from rma_mamba.volume import Mask, Modality
@@ -24,7 +24,7 @@ def measure_mask(
     *,
     labels: Sequence[int] = (),
     modality: Modality | None = None,
-    patient_size: Body | None = None,
+    patient_size: PatientSize | None = None,
 ) -> Quantities:
     """Measure a liver mask; warnings about the mask come first in `Quantities.warnings`.
 

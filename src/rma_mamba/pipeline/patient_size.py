@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.reporting import Body
+from rma_mamba.reporting import PatientSize
 from rma_mamba.reporting.expected_volume import urata_ml, vauthey_ml
 
 
-def patient_size(height_cm: float | None, weight_kg: float | None) -> Body | None:
+def patient_size(height_cm: float | None, weight_kg: float | None) -> PatientSize | None:
     """The patient's size; None if neither value is set.
 
     Raises:
@@ -20,10 +20,10 @@ def patient_size(height_cm: float | None, weight_kg: float | None) -> Body | Non
             "only one of height and weight is set; expected both or neither. "
             "Give --height-cm and --weight-kg."
         )
-    return Body(height_cm, weight_kg)
+    return PatientSize(height_cm, weight_kg)
 
 
-def standard_volumes_line(size: Body) -> str:
+def standard_volumes_line(size: PatientSize) -> str:
     """Standard liver volumes, on one line."""
     volumes = {"Vauthey": vauthey_ml(size), "Urata": urata_ml(size)}
     parts = [f"{volume:.0f} mL ({name})" for name, volume in volumes.items() if volume is not None]

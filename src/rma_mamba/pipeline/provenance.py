@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rma_mamba.conventions import software_version
+from rma_mamba.deprecation import with_old_fields
 from rma_mamba.files import file_sha256
 
 if TYPE_CHECKING:
@@ -38,13 +39,12 @@ def describe_run(case: Case, request: SegmentRequest, segmenter: Segmenter) -> d
 
 def describe_result(result: Segmentation) -> dict[str, Any]:
     """What is known after it."""
+    agreements = {name: round(value, 4) for name, value in result.uncertainty.agreements.items()}
     return {
         "modality": result.modality,
         "warnings": list(result.warnings),
         "quality": result.quality.as_dict(),
-        "agreements": {
-            name: round(value, 4) for name, value in result.uncertainty.agreements.items()
-        },
+        "agreements": with_old_fields(agreements, {"tta": "looks"}),
     }
 
 

@@ -11,7 +11,7 @@ from rma_mamba.volume import Modality
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmenter
-    from rma_mamba.reporting import Body
+    from rma_mamba.reporting import PatientSize
     from rma_mamba.volume import Volume
 
 
@@ -82,7 +82,7 @@ class SegmentRequest:
     reading: ReadOptions = ReadOptions()
     outputs: tuple[str, ...] = ()
     resume: bool = False
-    patient_size: Body | None = None
+    patient_size: PatientSize | None = None
 
     def settings(self, volume: int | None = None) -> dict[str, Any]:
         """The settings that determine the mask, besides the input and the weights, for run.json.

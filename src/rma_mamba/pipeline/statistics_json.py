@@ -9,6 +9,7 @@ from rma_mamba.conventions import software
 from rma_mamba.deprecation import with_old_fields
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.json_files import write_json_file
+from rma_mamba.reporting.quantities import with_old_names
 
 _EXTENTS = ("right_to_left", "anterior_to_posterior", "inferior_to_superior")
 _OLD_EXTENTS = {"anterior_to_posterior": "front_to_back", "inferior_to_superior": "foot_to_head"}
@@ -30,7 +31,7 @@ def statistics(result: CaseResult) -> dict[str, Any]:
     sizes = zip(_EXTENTS, measurements.extent_mm, strict=True)
     extent_mm = {name: round(size, 3) for name, size in sizes}
     return {
-        **result.quantities.record,
+        **with_old_names(result.quantities.record),
         "extent_mm": with_old_fields(extent_mm, _OLD_EXTENTS),
         "touches_border": list(measurements.touches_border),
         "modality": segmentation.modality,

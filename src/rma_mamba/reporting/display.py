@@ -1,7 +1,7 @@
-"""Grey planes of a scan with the liver's contour: what a radiologist's screen would show.
+"""Planes of a scan with the contour of the liver, as shown on a radiology workstation.
 
-Planes are cut from the canonical array (foot to head, front to back, right to left), so that every
-picture is in radiological display (the patient's right on the left) whatever the file's axis order.
+Planes are taken from the canonical array (inferior to superior, anterior to posterior, right to left), so every image
+follows the radiological convention (the patient's right on the left), whatever the axis order of the file.
 """
 
 from __future__ import annotations
@@ -23,37 +23,39 @@ if TYPE_CHECKING:
 Plane = npt.NDArray[Any]  # [row, column]
 Box = tuple[slice, slice]  # rows, columns
 
-_FINER = 3  # contours are drawn this much finer and then reduced: smooth edges
+_FINER = 3  # contours are drawn at this multiple of the resolution and then reduced: smooth edges
 _BODY = 24  # of 255: brighter than the air around the patient
-_TABLE_PX = 5  # nothing thinner than this is the patient
-_SHARE = 0.05  # of a row or column that has to be patient
+_TABLE_PX = 5  # anything thinner is not the patient
+_SHARE = 0.05  # of a row or column that the patient has to fill
 _MARGIN_MM = 12.0
 _FILL = 0.13  # opacity of the tint inside the contour
 
 
 @dataclass(frozen=True, eq=False)
 class Screen:
-    """A scan and its mask in canonical order, with the window in which the scan is shown."""
+    """A scan and its mask in canonical order, with the display window."""
 
     volume: CalibratedVolume
     mask: Mask
 
     @cached_property
     def values(self) -> npt.NDArray[Any]:
-        """Intensities [foot to head, front to back, right to left]; a view."""
+        """Intensities [inferior to superior, anterior to posterior, right to left]; a view."""
         return self.volume.geometry.canonical.apply(self.volume.values)
 
     @cached_property
     def labels(self) -> npt.NDArray[Any]:
-        """Labels in the order of `values`; a view."""
+        """Labels in the order of `values`."""
         return self.volume.geometry.canonical.apply(self.mask.labels) > 0
 
     @cached_property
     def spacing_mm(self) -> tuple[float, float, float]:
         """Voxel size in the order of `values`, in mm."""
         geometry = self.volume.geometry
-        up, back, left = (geometry.spacing_mm[axis] for axis in geometry.canonical.permutation)
-        return up, back, left
+        slice_mm, row_mm, column_mm = (
+            geometry.spacing_mm[axis] for axis in geometry.canonical.permutation
+        )
+        return slice_mm, row_mm, column_mm
 
     @cached_property
     def window(self) -> tuple[float, float]:
@@ -71,18 +73,18 @@ class Screen:
         return low, max(high, low + 1e-6)
 
     def grey(self, plane: Plane) -> npt.NDArray[np.uint8]:
-        """Intensities to grey values 0..255 in the window."""
+        """Intensities to grey levels 0..255 in the window."""
         low, high = self.window
         shown = (np.nan_to_num(plane.astype(np.float64), nan=low) - low) / (high - low)
         return np.asarray(np.clip(shown, 0, 1) * 255, dtype=np.uint8)
 
     @cached_property
     def body(self) -> Box:
-        """Rows and columns of an axial plane that hold the patient, with a margin; else all."""
+        """Rows and columns of an axial plane that show the patient, with a margin; all if none is visible."""
         planes = self.values[:: max(1, len(self.values) // 24)]
         brightest = np.max([self.grey(plane) for plane in planes], axis=0)
         bright = Image.fromarray((brightest > _BODY).astype(np.uint8))
-        # The minimum over a neighbourhood leaves the body and takes the table, wires and noise away.
+        # A minimum filter keeps the body and removes the table, wires and noise.
         found = np.asarray(bright.filter(ImageFilter.MinFilter(_TABLE_PX))) > 0
         found |= self.labels.any(axis=0)
         _, row_mm, column_mm = self.spacing_mm
@@ -92,8 +94,8 @@ class Screen:
         )
 
 
-def picture(grey: npt.NDArray[np.uint8], labels: Plane, size: tuple[int, int]) -> Image.Image:
-    """A grey plane, resampled to `size` (width, height) in pixels, with the liver outlined."""
+def draw_plane(grey: npt.NDArray[np.uint8], labels: Plane, size: tuple[int, int]) -> Image.Image:
+    """A plane in grey levels, resampled to `size` (width, height) in pixels, with the contour of the liver."""
     fine = (size[0] * _FINER, size[1] * _FINER)
     base = Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC).convert("RGB")
     inside = Image.fromarray(labels.astype(np.uint8) * 255).resize(fine, Image.Resampling.BILINEAR)
@@ -108,7 +110,7 @@ def picture(grey: npt.NDArray[np.uint8], labels: Plane, size: tuple[int, int]) -
 
 
 def _extent(found: npt.NDArray[np.bool_], margin: float) -> slice:
-    """From the first to the last True, wider by `margin` on both sides; everything if none is."""
+    """From the first to the last True, extended by `margin` on both sides; everything if none is True."""
     where = np.flatnonzero(found)
     if not where.size:
         return slice(0, len(found))

@@ -1,7 +1,7 @@
-"""How large a healthy liver is expected to be in a body of this size.
+"""Standard liver volume: the expected volume of a healthy liver for a patient of a given size.
 
 Sources: Vauthey et al., Liver Transplantation 2002, 8:233 (Western adults); Urata et al., Hepatology 1995,
-21:1317 (Japanese adults and children); both as in table 1 of PMC6422720; body surface: Mosteller, N Engl J Med
+21:1317 (Japanese adults and children); both as in table 1 of PMC6422720; body surface area: Mosteller, N Engl J Med
 1987, 317:1098, and Du Bois and Du Bois, Arch Intern Med 1916, 17:863.
 """
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from rma_mamba.errors import ConfigError
 
 CAVEAT = (
-    "The standard liver volumes are means of healthy livers in certain populations, with a spread of some "
-    "hundred mL; they hold less for cirrhosis, obesity and other populations, and are no limits of health."
+    "Standard liver volumes are means of healthy livers in certain populations, with a spread of several "
+    "hundred mL; they are less accurate in cirrhosis, obesity and other populations, and are not reference limits."
 )
 
 _HEIGHTS_CM = (40.0, 250.0)
@@ -22,11 +22,11 @@ _WEIGHTS_KG = (2.0, 400.0)
 
 
 @dataclass(frozen=True)
-class Body:
-    """Height and weight of a person.
+class PatientSize:
+    """Height and weight of the patient.
 
     Raises:
-        ConfigError: They are those of nobody (metres for centimetres, pounds).
+        ConfigError: A value is not plausible (metres instead of centimetres, pounds).
     """
 
     height_cm: float
@@ -47,21 +47,21 @@ class Body:
         return 0.007184 * math.pow(self.weight_kg, 0.425) * math.pow(self.height_cm, 0.725)
 
 
-def vauthey_ml(body: Body) -> float | None:
-    """-794.41 + 1267.28 x surface (Mosteller); None where that is not positive: small children."""
-    volume = -794.41 + 1267.28 * body.surface_mosteller_m2
+def vauthey_ml(size: PatientSize) -> float | None:
+    """-794.41 + 1267.28 x body surface area (Mosteller); None if that is not positive, as in small children."""
+    volume = -794.41 + 1267.28 * size.surface_mosteller_m2
     return volume if volume > 0 else None
 
 
-def urata_ml(body: Body) -> float:
-    """706.2 x surface (Du Bois) + 2.4."""
-    return 706.2 * body.surface_du_bois_m2 + 2.4
+def urata_ml(size: PatientSize) -> float:
+    """706.2 x body surface area (Du Bois) + 2.4."""
+    return 706.2 * size.surface_du_bois_m2 + 2.4
 
 
-def _check(what: str, value: float, limits: tuple[float, float], unit: str) -> None:
-    low, high = limits
+def _check(what: str, value: float, plausible: tuple[float, float], unit: str) -> None:
+    low, high = plausible
     if not low <= value <= high:
         raise ConfigError(
             f"the {what} is {value:g} {unit}; expected {low:g} to {high:g} {unit}. "
-            f"Give the {what} in {unit}."
+            f"Enter the {what} in {unit}."
         )

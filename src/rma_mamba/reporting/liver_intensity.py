@@ -12,18 +12,19 @@ from rma_mamba.volume import Geometry, Mask, Volume
 
 
 def mean_and_sd(mask: Mask, scan: Volume) -> tuple[float | None, float | None]:
-    """Mean, and standard deviation (n - 1), of the scan's values where labels > 0; None where undefined.
+    """Mean and standard deviation (n - 1) of the scan's intensities where labels > 0; None where undefined.
 
-    Scan and mask may store their axes in different order and direction.
+    The axes of scan and mask may be stored in different order and direction.
 
     Raises:
-        GridError: They are not on one grid.
+        GridError: They are not on the same grid.
     """
     ours, theirs = mask.geometry.in_canonical_order, scan.geometry.in_canonical_order
     if not ours.matches(theirs):
         raise GridError(
-            f"the mask's grid ({_described(ours)}) is not the scan's ({_described(theirs)}); expected one "
-            "grid. Give the scan from which the mask was made, or resample the mask by nearest neighbour."
+            f"the grid of the mask ({_described(ours)}) differs from that of the scan ({_described(theirs)}); "
+            "expected one grid. Use the scan from which the mask was made, or resample the mask with "
+            "nearest-neighbour interpolation."
         )
     labels = mask.geometry.canonical.apply(mask.labels)
     values = scan.geometry.canonical.apply(scan.values)
@@ -47,7 +48,7 @@ def _statistics(planes: list[npt.NDArray[np.float64]]) -> tuple[float | None, fl
 
 
 def _described(grid: Geometry) -> str:
-    """Shape, spacing and centre in the order right to left, front to back, foot to head."""
+    """Shape, spacing and centre: right to left, anterior to posterior, inferior to superior."""
     sizes = " x ".join(map(str, reversed(grid.shape)))
     spacing = " x ".join(f"{size:.4g}" for size in reversed(grid.spacing_mm))
     middle = grid.affine @ [*((size - 1) / 2 for size in grid.shape), 1]

@@ -1,4 +1,4 @@
-"""Measurements of a mask: how large the liver is, and whether the scan shows all of it."""
+"""Basic measurements of a mask: volume, extent, and whether the scan covers the whole liver."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rma_mamba.volume import Mask
 
 Face = Literal["inferior", "superior", "anterior", "posterior", "right", "left"]
 
-# The first and the last plane of each canonical axis (foot to head, front to back, right to left).
+# First and last plane of each canonical axis (inferior to superior, anterior to posterior, right to left).
 FACES: tuple[tuple[Face, Face], ...] = (
     ("inferior", "superior"),
     ("anterior", "posterior"),
@@ -21,14 +21,14 @@ FACES: tuple[tuple[Face, Face], ...] = (
 
 @dataclass(frozen=True)
 class Measurements:
-    """What `measure` found.
+    """Result of `measure`.
 
     Args:
         volume_ml: Voxel-count volume in millilitres; 0.0 if the mask is empty.
-        extent_mm: Size of the bounding box from right to left, front to back and foot to head, along
-            the scan's own axes nearest to these directions, in mm; zeros if the mask is empty.
-        touches_border: The faces of the scan that the liver reaches. If there are any, part of the
-            liver may lie outside, and `volume_ml` is a lower bound.
+        extent_mm: Size of the bounding box right to left, anterior to posterior and inferior to superior, along
+            the scan axes closest to these directions, in mm; zeros if the mask is empty.
+        touches_border: Faces of the scan that the liver reaches. If there are any, part of the liver may lie
+            outside the scan, and `volume_ml` is a lower bound.
     """
 
     volume_ml: float
@@ -37,22 +37,26 @@ class Measurements:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader of the volume has to know, one sentence each."""
+        """Caveats for the reader, one sentence each."""
         if self.volume_ml == 0:
             return ("No liver was found in the scan.",)
         if self.touches_border:
             faces = ", ".join(self.touches_border)
             return (
                 f"The liver reaches the edge of the scan ({faces}): "
-                "part of it may lie outside, and the volume is a lower bound.",
+                "part of it may lie outside the scan, and the volume is a lower bound.",
             )
         return ()
 
 
 def measure(mask: Mask) -> Measurements:
-    """Volume, extent and border contact of a mask's labels > 0.
+    """Volume, extent and border contact of labels > 0.
 
-    Works on any grid, oblique ones included; an empty mask measures zero and touches nothing.
+    Works on any grid, including oblique ones; an empty mask measures zero and touches no face.
+
+    Example:
+        >>> measure(result.mask).volume_ml
+        1512.3
     """
     order = mask.geometry.canonical
     labels = order.apply(mask.labels) > 0
@@ -65,7 +69,7 @@ def measure(mask: Mask) -> Measurements:
         filled = np.flatnonzero(planes)
         extent_mm.append(float(filled[-1] - filled[0] + 1) * size_mm if filled.size else 0.0)
         touched += [face for face, edge in ((first, 0), (last, -1)) if planes[edge]]
-    foot_to_head, front_to_back, right_to_left = extent_mm
+    inferior_to_superior, anterior_to_posterior, right_to_left = extent_mm
     return Measurements(
-        mask.volume_ml, (right_to_left, front_to_back, foot_to_head), tuple(touched)
+        mask.volume_ml, (right_to_left, anterior_to_posterior, inferior_to_superior), tuple(touched)
     )

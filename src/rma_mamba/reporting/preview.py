@@ -1,6 +1,6 @@
-"""One picture of a segmentation: axial slices through the liver and a coronal view, as a PNG file.
+"""Preview of a segmentation as one PNG file: axial slices through the liver and a coronal plane.
 
-It needs no screen and no graphics library but Pillow, and shows nothing that names the patient.
+It needs no display and no graphics library other than Pillow, and contains nothing that identifies the patient.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from rma_mamba.conventions import LIVER_RGB
+from rma_mamba.conventions import LIVER_RGB, SOFTWARE_NAME
 from rma_mamba.errors import ConfigError, GridError
 from rma_mamba.files import replace_file
-from rma_mamba.reporting.display import Plane, Screen, picture
+from rma_mamba.reporting.display import Plane, Screen, draw_plane
 from rma_mamba.reporting.measure import measure
 from rma_mamba.volume import Mask, Volume
 
@@ -33,13 +33,13 @@ _BACKGROUND, _INK, _FAINT = (16, 17, 20), (236, 236, 238), (142, 146, 154)
 def write_preview(volume: Volume, mask: Mask, path: str | os.PathLike[str]) -> None:
     """Write a PNG with up to 12 axial slices through the liver and the coronal plane with most of it.
 
-    Radiological display, physical proportions; the liver's contour is drawn in RGB 221,130,101. CT is
-    shown from -160 to 240 HU, MR by its percentiles. The file appears complete or not at all.
+    Radiological convention, physical proportions, contour in the standard colour of the liver. CT in HU is shown
+    from -160 to 240 HU, everything else between percentiles. The file appears complete or not at all.
 
     Args:
-        volume: The scan, calibrated as in `Segmentation.scan`; any other is calibrated here.
-        mask: Its mask; it may be empty.
-        path: Where to write; ends in .png.
+        volume: The scan; calibrated here unless it already is, as `Segmentation.scan`.
+        mask: Its mask; may be empty.
+        path: Output file; ends in .png.
 
     Raises:
         ConfigError: The path does not end in .png.
@@ -49,7 +49,7 @@ def write_preview(volume: Volume, mask: Mask, path: str | os.PathLike[str]) -> N
     out = Path(path)
     if out.suffix.lower() != ".png":
         raise ConfigError(
-            f"the preview's path ends in '{out.suffix}'; expected .png. Give a path ending in .png."
+            f"the preview's path ends in '{out.suffix}'; expected .png. Use a path ending in .png."
         )
     content = io.BytesIO()
     render_preview(volume, mask).save(content, format="PNG")
@@ -57,15 +57,15 @@ def write_preview(volume: Volume, mask: Mask, path: str | os.PathLike[str]) -> N
 
 
 def render_preview(volume: Volume, mask: Mask) -> Image.Image:
-    """The picture that `write_preview` writes, RGB.
+    """The image that `write_preview` writes, RGB.
 
     Raises:
         GridError: The mask is not on the scan's grid.
     """
     if not volume.geometry.matches(mask.geometry):
         raise GridError(
-            f"the mask's grid {mask.geometry.shape} is not the scan's {volume.geometry.shape}; "
-            "expected one grid. Pass the scan from which the mask was made."
+            f"the grid of the mask {mask.geometry.shape} differs from that of the scan {volume.geometry.shape}; "
+            "expected one grid. Use the scan from which the mask was made."
         )
     from rma_mamba.slicing.calibration import calibrated  # slow to import
 
@@ -93,7 +93,7 @@ def render_preview(volume: Volume, mask: Mask) -> Image.Image:
 
 
 def _slices_to_show(screen: Screen) -> list[int]:
-    """Up to 12 slice numbers from head to foot, evenly through the liver and a little beyond."""
+    """Up to 12 slice numbers, superior to inferior, evenly spaced through the liver and slightly beyond."""
     last = len(screen.labels) - 1
     filled = np.flatnonzero(screen.labels.any(axis=(1, 2)))
     low, high = (int(filled[0]), int(filled[-1])) if filled.size else (0, last)
@@ -118,12 +118,12 @@ def _axial_tile(screen: Screen, index: int) -> Image.Image:
 def _coronal_tile(screen: Screen, limit: tuple[int, int]) -> Image.Image:
     per_plane = screen.labels.sum(axis=(0, 2))
     middle = int(per_plane.argmax()) if per_plane.any() else len(per_plane) // 2
-    up_mm, _, column_mm = screen.spacing_mm
+    slice_mm, _, column_mm = screen.spacing_mm
     columns = screen.body[1]
-    # Rows of the picture run from head to foot.
+    # Rows of the image run from superior to inferior.
     plane = screen.values[::-1, middle, columns]
     labels = screen.labels[::-1, middle, columns]
-    tile = _tile(screen, plane, labels, (up_mm, column_mm), limit)
+    tile = _tile(screen, plane, labels, (slice_mm, column_mm), limit)
     _write_directions(tile, left="R", right="L", top="S", bottom="I")
     px_per_mm = tile.width / (plane.shape[1] * column_mm)
     _draw_scale(tile, px_per_mm)
@@ -137,22 +137,22 @@ def _tile(
     spacing_mm: tuple[float, float],
     limit: tuple[int, int],
 ) -> Image.Image:
-    """A plane as large as fits into `limit` (width, height) px in physical proportions."""
+    """A plane scaled to fit `limit` (width, height) px in physical proportions."""
     height_mm, width_mm = plane.shape[0] * spacing_mm[0], plane.shape[1] * spacing_mm[1]
     px_per_mm = min(limit[0] / width_mm, limit[1] / height_mm)
     size = (max(1, round(width_mm * px_per_mm)), max(1, round(height_mm * px_per_mm)))
-    return picture(screen.grey(plane), labels, size)
+    return draw_plane(screen.grey(plane), labels, size)
 
 
 def _height(screen: Screen, voxel: tuple[int, int, int]) -> str:
-    """Where a canonical voxel lies along the patient, as "S 45 mm" above or "I 45 mm" below zero."""
+    """Position of a canonical voxel along the patient axis: "S 45 mm" above or "I 45 mm" below zero."""
     geometry = screen.volume.geometry
     order = geometry.canonical
     index = [0, 0, 0]
     for position, axis, flip in zip(voxel, order.permutation, order.flips, strict=True):
         index[axis] = geometry.shape[axis] - 1 - position if flip else position
-    up_mm = round(float(geometry.affine[2, :3] @ index + geometry.affine[2, 3]))
-    return f"{'S' if up_mm >= 0 else 'I'} {abs(up_mm)} mm"
+    height_mm = round(float(geometry.affine[2, :3] @ index + geometry.affine[2, 3]))
+    return f"{'S' if height_mm >= 0 else 'I'} {abs(height_mm)} mm"
 
 
 def _write_directions(tile: Image.Image, *, left: str, right: str, top: str, bottom: str) -> None:
@@ -192,7 +192,7 @@ def _write_title(page: Image.Image, screen: Screen) -> None:
     facts = [screen.volume.modality or "", f"{grid} voxels", f"{spacing} mm"]
     line = "   ".join(fact for fact in facts if fact)
     _write(draw, (page.width - _EDGE_PX, 31), line, 14, anchor="rm", ink=_FAINT)
-    note = "rma-mamba: research software, not a medical device"
+    note = f"{SOFTWARE_NAME}: research software, not a medical device"
     _write(draw, (_EDGE_PX, page.height - 18), note, 12, ink=_FAINT)
 
 
@@ -205,7 +205,7 @@ def _write(
     anchor: str = "lm",
     ink: tuple[int, int, int] = _INK,
 ) -> None:
-    """Text with a dark rim, legible on any grey."""
+    """Text with a dark outline, legible on any background."""
     draw.text(
         corner, text, ink, _font(size), anchor=anchor, stroke_width=2, stroke_fill=_BACKGROUND
     )

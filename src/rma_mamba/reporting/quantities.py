@@ -1,29 +1,38 @@
-"""All that is measured of a mask, under names that carry their units: one line of a table."""
+"""All measurements of a mask, under names that carry their units: one row of a table."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rma_mamba.deprecation import with_old_fields
 from rma_mamba.files import replace_file
 from rma_mamba.reporting import expected_volume, nodularity
-from rma_mamba.reporting.borders import cut_areas_mm2, volume_uncertainty_ml
-from rma_mamba.reporting.expected_volume import Body
+from rma_mamba.reporting.expected_volume import PatientSize
 from rma_mamba.reporting.liver_intensity import mean_and_sd
+from rma_mamba.reporting.mask_border import cut_areas_mm2, volume_uncertainty_ml
 from rma_mamba.reporting.measure import measure
 from rma_mamba.surface import surface_of
 from rma_mamba.volume import Mask, Volume
 
 _DIGITS = 4
 
+_OLD_NAMES = {
+    "extent_anterior_to_posterior_mm": "extent_front_to_back_mm",
+    "extent_inferior_to_superior_mm": "extent_foot_to_head_mm",
+    "voxel_anterior_to_posterior_mm": "voxel_front_to_back_mm",
+    "voxel_inferior_to_superior_mm": "voxel_foot_to_head_mm",
+}
+
 
 @dataclass(frozen=True)
 class Quantities:
-    """What `quantify` found; None where a value is not defined or was not asked for.
+    """Result of `quantify`; None where a value is undefined or was not requested.
 
     docs/reference/measurements.md has formulas, sources and caveats.
     """
@@ -31,8 +40,8 @@ class Quantities:
     volume_ml: float
     volume_uncertainty_ml: float
     extent_right_to_left_mm: float
-    extent_front_to_back_mm: float
-    extent_foot_to_head_mm: float
+    extent_anterior_to_posterior_mm: float
+    extent_inferior_to_superior_mm: float
     surface_area_mm2: float
     cut_inferior_mm2: float
     cut_superior_mm2: float
@@ -48,8 +57,8 @@ class Quantities:
     nodularity_fine_mm: float
     nodularity_coarse_mm: float
     voxel_right_to_left_mm: float
-    voxel_front_to_back_mm: float
-    voxel_foot_to_head_mm: float
+    voxel_anterior_to_posterior_mm: float
+    voxel_inferior_to_superior_mm: float
     standard_volume_vauthey_ml: float | None
     standard_volume_urata_ml: float | None
     volume_to_vauthey_ratio: float | None
@@ -58,7 +67,7 @@ class Quantities:
 
     @property
     def record(self) -> dict[str, float | None]:
-        """The values, rounded to what a reader can use (4 decimals), without the warnings."""
+        """The values rounded to four decimals, without the warnings."""
         values = asdict(self)
         del values["warnings"]
         return {
@@ -66,31 +75,33 @@ class Quantities:
         }
 
 
-def quantify(mask: Mask, scan: Volume | None = None, body: Body | None = None) -> Quantities:
+def quantify(
+    mask: Mask, scan: Volume | None = None, patient_size: PatientSize | None = None
+) -> Quantities:
     """Measure labels > 0 on any grid; an empty mask measures zero.
 
     Args:
         mask: The liver.
         scan: The scan on the same grid, for intensities; it is calibrated here unless it already is.
-        body: The patient's size, for the volume that is expected of a healthy liver.
+        patient_size: Height and weight, for the standard liver volume.
 
     Raises:
-        GridError: Mask and scan are not on one grid.
+        GridError: Mask and scan are not on the same grid.
     """
     found = measure(mask)
     surface = surface_of(mask)
     mean, sd, hu = _intensities(mask, scan)
     cuts = {f"cut_{face}_mm2": area for face, area in cut_areas_mm2(mask).items()}
-    right_to_left, front_to_back, foot_to_head = found.extent_mm
-    up, back, left = mask.geometry.in_canonical_order.spacing_mm
-    vauthey = expected_volume.vauthey_ml(body) if body else None
-    urata = expected_volume.urata_ml(body) if body else None
+    right_to_left, anterior_to_posterior, inferior_to_superior = found.extent_mm
+    slice_mm, row_mm, column_mm = mask.geometry.in_canonical_order.spacing_mm
+    vauthey = expected_volume.vauthey_ml(patient_size) if patient_size else None
+    urata = expected_volume.urata_ml(patient_size) if patient_size else None
     return Quantities(
         volume_ml=found.volume_ml,
         volume_uncertainty_ml=volume_uncertainty_ml(mask),
         extent_right_to_left_mm=right_to_left,
-        extent_front_to_back_mm=front_to_back,
-        extent_foot_to_head_mm=foot_to_head,
+        extent_anterior_to_posterior_mm=anterior_to_posterior,
+        extent_inferior_to_superior_mm=inferior_to_superior,
         surface_area_mm2=surface.area_mm2,
         **cuts,
         intensity_mean_hu=mean if hu else None,
@@ -100,15 +111,20 @@ def quantify(mask: Mask, scan: Volume | None = None, body: Body | None = None) -
         nodularity_ratio=nodularity.nodularity_ratio(mask, surface),
         nodularity_fine_mm=nodularity.fine_smoothing_mm(mask),
         nodularity_coarse_mm=nodularity.COARSE_MM,
-        voxel_right_to_left_mm=left,
-        voxel_front_to_back_mm=back,
-        voxel_foot_to_head_mm=up,
+        voxel_right_to_left_mm=column_mm,
+        voxel_anterior_to_posterior_mm=row_mm,
+        voxel_inferior_to_superior_mm=slice_mm,
         standard_volume_vauthey_ml=vauthey,
         standard_volume_urata_ml=urata,
         volume_to_vauthey_ratio=found.volume_ml / vauthey if vauthey else None,
         volume_to_urata_ratio=found.volume_ml / urata if urata else None,
-        warnings=(*found.warnings, *((expected_volume.CAVEAT,) if body else ())),
+        warnings=(*found.warnings, *((expected_volume.CAVEAT,) if patient_size else ())),
     )
+
+
+def with_old_names(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record for output whose renamed fields also appear under their names of 0.1, until 0.3.0."""
+    return with_old_fields(record, _OLD_NAMES)
 
 
 def _intensities(mask: Mask, scan: Volume | None) -> tuple[float | None, float | None, bool]:
@@ -122,23 +138,24 @@ def _intensities(mask: Mask, scan: Volume | None) -> tuple[float | None, float |
 
 
 def write_json(found: Quantities, path: Path, **more: Any) -> None:
-    """Write values, warnings, and `more`, as one JSON object; undefined values are null.
+    """Write values, warnings and `more` as one JSON object; undefined values are null.
 
     Raises:
         ScanError: The file cannot be written.
     """
-    content = {**found.record, "warnings": list(found.warnings), **more}
+    content = {**with_old_names(found.record), "warnings": list(found.warnings), **more}
     replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), "table of measurements")
 
 
 def write_csv(found: Quantities, path: Path) -> None:
-    """Write the values as a line of names and a line of numbers; undefined values are empty cells.
+    """Write a row of names and a row of values; undefined values are empty cells.
 
     Raises:
         ScanError: The file cannot be written.
     """
     text = io.StringIO()
-    table = csv.DictWriter(text, found.record, lineterminator="\n")
+    record = with_old_names(found.record)
+    table = csv.DictWriter(text, record, lineterminator="\n")
     table.writeheader()
-    table.writerow(found.record)
+    table.writerow(record)
     replace_file(path, text.getvalue().encode(), "table of measurements")

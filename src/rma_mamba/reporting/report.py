@@ -1,28 +1,21 @@
-"""One page on one case: slices, surface, measurements, quality, and what ran. As HTML, and as PDF.
+"""The content of a report on one case: title, quality, measurements and provenance.
 
-The HTML file is whole by itself: no network, no other file. Neither names the patient, the case, a path or a date.
+`report_html` and `report_pdf` write it. Neither file contains the patient's name, the case name, a path or a date.
 """
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from rma_mamba.files import replace_file
+from rma_mamba.conventions import SOFTWARE_NAME
 from rma_mamba.reporting.measure import measure
-from rma_mamba.reporting.mesh import small_mesh
-from rma_mamba.reporting.preview import render_preview
 from rma_mamba.reporting.quality import Flag, Light, Quality
 from rma_mamba.volume import Mask, Volume
+
+DISCLAIMER = "Research software, not a medical device."
 
 _UNITS = {
     "ml": "mL",
@@ -32,7 +25,7 @@ _UNITS = {
     "hu": "HU",
     "percent": "%",
     "bits": "bits",
-    "au": "a. u.",
+    "au": "a.u.",
 }
 _WORDS = {
     "sha256": "SHA-256",
@@ -41,29 +34,29 @@ _WORDS = {
     "urata": "Urata",
     "ct": "CT",
     "mr": "MR",
+    "tta": "TTA",
 }
 _VERDICTS: dict[Light, str] = {
-    "green": "Nothing was found that speaks against the mask. Still look at it.",
-    "yellow": "Look closely before the numbers are used.",
-    "red": "Do not use the numbers: the mask or the scan's header is not to be trusted.",
+    "green": "No quality problems found. Review the mask nevertheless.",
+    "yellow": "Review the mask closely before using the measurements.",
+    "red": "Do not use the measurements: the mask or the scan's header is not reliable.",
 }
-# What the page says elsewhere.
 _SHOWN_ELSEWHERE = ("quality", "warnings", "modality", "software", "model", "flags")
-_NOT_OF_THE_RUN = ("rma_mamba", "modality", "quality", "warnings", "agreements", "files")
+_NOT_PROVENANCE = ("rma_mamba", "modality", "quality", "warnings", "agreements", "files")
 
 Rows = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What a page shows.
+    """What a report shows.
 
     Args:
-        volume: The scan.
+        volume: The scan; `Segmentation.scan` for its modality.
         mask: Its mask.
-        quality: Flags and light.
-        statistics: Measurements, by names that end in their unit; any that are there are listed.
-        run: What ran, as run.json has it.
+        quality: Flags and traffic light.
+        statistics: Measurements by names that end in their unit; all of them are listed.
+        run: Provenance, as in run.json.
     """
 
     volume: Volume
@@ -74,7 +67,7 @@ class Report:
 
     @property
     def title(self) -> str:
-        """The volume."""
+        """The liver volume."""
         return f"Liver {self.mask.volume_ml:,.0f} mL" if self.mask.volume_ml else "No liver found"
 
     @property
@@ -84,8 +77,8 @@ class Report:
 
     @property
     def software(self) -> str:
-        """Name and version."""
-        return f"rma-mamba {self.run.get('rma_mamba', '')}".strip()
+        """Name and version of the software that made the mask."""
+        return f"{SOFTWARE_NAME} {self.run.get('rma_mamba', '')}".strip()
 
     @property
     def light(self) -> Light:
@@ -94,25 +87,24 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """What the light means, and the Dice that is to be expected."""
-        dice = self.quality.predicted_dice
-        told = "" if dice is None else f" Masks like this one have a Dice of about {dice:.2f}."
-        return _VERDICTS[self.light] + told
+        """What the light means, and the estimated Dice."""
+        dice = self.quality.estimated_dice
+        return _VERDICTS[self.light] + ("" if dice is None else f" Estimated Dice {dice:.2f}.")
 
     @property
     def flags(self) -> tuple[Flag, ...]:
-        """What speaks against the mask."""
+        """The quality problems."""
         return self.quality.flags
 
     @property
     def warnings(self) -> list[str]:
-        """What the reader says; what the mask shows is said by flags."""
-        said = {flag.message for flag in self.flags} | set(measure(self.mask).warnings)
-        return [text for text in self.statistics.get("warnings", ()) if text not in said]
+        """Warnings of the reader; those that repeat a flag are left out."""
+        repeated = {flag.message for flag in self.flags} | set(measure(self.mask).warnings)
+        return [text for text in self.statistics.get("warnings", ()) if text not in repeated]
 
     @cached_property
     def measurements(self) -> Rows:
-        """All numbers, with their units."""
+        """All measurements with their units."""
         shown = {
             key: value for key, value in self.statistics.items() if key not in _SHOWN_ELSEWHERE
         }
@@ -120,49 +112,11 @@ class Report:
 
     @cached_property
     def provenance(self) -> Rows:
-        """What ran."""
-        shown = {key: value for key, value in self.run.items() if key not in _NOT_OF_THE_RUN}
+        """Input, network, settings and versions."""
+        shown = {key: value for key, value in self.run.items() if key not in _NOT_PROVENANCE}
         if versions := shown.get("versions"):
             shown["versions"] = [f"{name} {number}" for name, number in versions.items()]
         return list(_rows(shown))
-
-
-def write_html(report: Report, path: Path) -> None:
-    """Write the page as HTML; it appears complete or not at all.
-
-    Raises:
-        GridError: The mask is not on the scan's grid.
-        ScanError: The file cannot be written.
-    """
-    replace_file(path, render_html(report).encode(), "report")
-
-
-def render_html(report: Report) -> str:
-    """The page; everything that comes from outside is escaped."""
-    import jinja2
-    from markupsafe import Markup
-
-    folder = files("rma_mamba.reporting") / "templates"
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
-    found = small_mesh(report.mask)
-    return template.render(
-        report=report,
-        style=Markup((folder / "report.css").read_text(encoding="utf-8")),
-        script=Markup((folder / "report.js").read_text(encoding="utf-8")),
-        montage=_png(report),
-        mesh={
-            "points": _base64(np.round(found.points_mm * 10).astype("<i2")),
-            "triangles": _base64(found.triangles.astype("<u4")),
-        },
-    )
-
-
-def write_pdf(report: Report, path: Path) -> None:
-    """Write the page as PDF, without the surface; equal cases give equal bytes. Errors as of `write_html`."""
-    from rma_mamba.reporting.pdf import render_pdf
-
-    replace_file(path, render_pdf(report), "report")
 
 
 def _rows(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
@@ -192,13 +146,3 @@ def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " · ".join(_text(each) for each in value) if value else "none"
     return str(value)
-
-
-def _png(report: Report) -> str:
-    content = io.BytesIO()
-    render_preview(report.volume, report.mask).save(content, format="PNG")
-    return base64.b64encode(content.getvalue()).decode()
-
-
-def _base64(numbers: npt.NDArray[Any]) -> str:
-    return base64.b64encode(numbers.tobytes()).decode()

@@ -1,7 +1,7 @@
-"""The way from a scan's axial slices to the network's canvas, and its exact inverse.
+"""Resampling from a scan's axial slices to the network's canvas, and its exact inverse.
 
-Positions are those of pixel centres, in millimetres from the centre of the slice, on both grids: going
-there and back moves nothing, whatever the two pixel sizes are.
+On both grids positions are those of pixel centres, in millimetres from the centre of the slice: resampling there and
+back shifts nothing, whatever the two pixel sizes.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from rma_mamba.volume import Geometry
 Maps = npt.NDArray[np.float32]
 
 _STRIDE = 32  # the coarsest stride of the networks: a canvas is a multiple of it
-_FINEST = 100  # voxels in one pixel of the canvas; more are a header in wrong units
-# Wider is a header in wrong units: it would be hours of work, or fill the memory. A scanner sees half of it across.
+_FINEST = 100  # voxels per pixel of the canvas; more means wrong units in the header
+# A larger field of view means wrong units in the header, and would exhaust memory. Scanners cover half of it.
 _WIDEST_MM = 1500
 _LARGEST_CANVAS = 2048  # pixels
 
 
 @dataclass(frozen=True, eq=False)
 class AxisResampler:
-    """Linear resampling along one axis, as a few weighted source pixels (taps) per target pixel.
+    """Linear resampling along one axis: a few weighted source pixels (taps) per target pixel.
 
     Args:
         index: Source pixels, int [tap, target].
@@ -43,12 +43,12 @@ class AxisResampler:
     def between(
         cls, pixels: int, spacing_mm: float, new_pixels: int, new_spacing_mm: float
     ) -> AxisResampler:
-        """From one centred row of pixels to another; beyond the ends the end pixel goes on."""
+        """From one centred row of pixels to another; beyond the ends the outermost pixel is repeated."""
         ratio = new_spacing_mm / spacing_mm
         centres = (np.arange(new_pixels) - (new_pixels - 1) / 2) * ratio + (pixels - 1) / 2
         # rounding noise of an oblique affine must not turn the identity into an interpolation
         centres = np.round(centres, 6)
-        # a tent as wide as the coarser pixel: interpolates when magnifying, averages when shrinking
+        # a tent as wide as the coarser pixel: interpolates when upsampling, averages when downsampling
         reach = max(1.0, ratio)
         first = np.floor(centres - reach).astype(np.intp)
         index = first + np.arange(math.ceil(2 * reach) + 2)[:, None]
@@ -59,13 +59,13 @@ class AxisResampler:
 
     @property
     def nearest(self) -> npt.NDArray[np.intp]:
-        """The source pixel that weighs most, int [target]."""
+        """The source pixel with the largest weight, int [target]."""
         heaviest = self.weight.argmax(axis=0)[None]
         found: npt.NDArray[np.intp] = np.take_along_axis(self.index, heaviest, axis=0)[0]
         return found
 
     def rows(self, maps: Maps) -> Maps:
-        """Resample the last axis but one of float32 [..., height, width]."""
+        """Resample the second last axis of float32 [..., height, width]."""
         resampled: Maps = maps[..., self.index[0], :] * self.weight[0][:, None]
         for index, weight in zip(self.index[1:], self.weight[1:], strict=True):
             resampled += maps[..., index, :] * weight[:, None]
@@ -85,11 +85,11 @@ class SlicePlan:
 
     Args:
         geometry: The scan's grid.
-        recipe: Pixel size and canvas that the network wants.
+        recipe: Pixel size and canvas of the network input.
 
     Raises:
         GridError: The field of view is wider than 1500 mm, would need a canvas of more than 2048 pixels, or holds
-            more than `_FINEST` voxels for each of them.
+            more than 100 voxels per canvas pixel.
     """
 
     geometry: Geometry
@@ -99,7 +99,7 @@ class SlicePlan:
         if min(self._from_mm) * _FINEST < self.spacing_mm:
             raise GridError(
                 f"the axial voxel size is {self._from_mm[0]:.3g} x {self._from_mm[1]:.3g} mm; expected that of "
-                "a body scan. Check the voxel size and its unit in the scan's header."
+                "a scan of the body. Check the voxel size and its unit in the scan's header."
             )
         field_mm = [round(size * mm) for size, mm in zip(self.shape, self._from_mm, strict=True)]
         if max(field_mm) > _WIDEST_MM or max(self.canvas) > _LARGEST_CANVAS:
@@ -116,7 +116,7 @@ class SlicePlan:
 
     @cached_property
     def shape(self) -> tuple[int, int]:
-        """Height and width of a slice of the scan, in its own pixels."""
+        """Height and width of a slice of the scan in its own pixels."""
         _, row, column = self.geometry.canonical.permutation
         return self.geometry.shape[row], self.geometry.shape[column]
 
@@ -132,7 +132,7 @@ class SlicePlan:
     def field(self) -> tuple[int, int]:
         """Height and width of the slice in pixels of the canvas, before padding."""
         height, width = (
-            # a thousandth of a pixel more is rounding, not another pixel
+            # a thousandth of a pixel more is rounding error, not another pixel
             max(1, math.ceil(size * mm / self.spacing_mm - 1e-3))
             for size, mm in zip(self.shape, self._from_mm, strict=True)
         )
@@ -140,14 +140,14 @@ class SlicePlan:
 
     @cached_property
     def canvas(self) -> tuple[int, int]:
-        """Height and width of what the network sees: `size`, or the next multiple of 32 that holds it."""
+        """Height and width of the network input: `size`, or the next multiple of 32 that contains the field."""
         height, width = (
             max(self.recipe.size, -(-side // _STRIDE) * _STRIDE) for side in self.field
         )
         return height, width
 
     def to_canvas(self, slices: npt.NDArray[Any]) -> Maps:
-        """Slices of the scan [slice, row, column] to float32 [slice, height, width] on the canvas."""
+        """Resample slices of the scan [slice, row, column] to float32 [slice, height, width] on the canvas."""
         self._check(slices, self.shape)
         rows, columns = self._there
         resampled = columns.columns(rows.rows(slices.astype(np.float32, copy=False)))
@@ -156,7 +156,7 @@ class SlicePlan:
         return canvas
 
     def labels_to_canvas(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Label values [slice, row, column] to [slice, height, width] on the canvas, by nearest neighbour."""
+        """Resample labels [slice, row, column] to [slice, height, width] on the canvas (nearest neighbour)."""
         self._check(labels, self.shape)
         rows, columns = (each.nearest for each in self._there)
         canvas = np.zeros((len(labels), *self.canvas), labels.dtype)
@@ -164,25 +164,25 @@ class SlicePlan:
         return canvas
 
     def from_canvas(self, maps: npt.NDArray[Any]) -> Maps:
-        """Maps on the canvas [slice, height, width] to float32 [slice, row, column] on the scan's pixels."""
+        """Resample maps on the canvas [slice, height, width] to float32 [slice, row, column] on the scan's grid."""
         self._check(maps, self.canvas)
         rows, columns = self._back
         inside = maps[:, *self._window].astype(np.float32, copy=False)
         return columns.columns(rows.rows(inside))
 
     def to_probabilities(self, logits: npt.NDArray[Any]) -> Maps:
-        """Logits [slice, 1, height, width] on the canvas to probabilities [slice, row, column]."""
+        """Logits [slice, 1, height, width] on the canvas to probabilities [slice, row, column] of the scan."""
         if logits.ndim != 4 or logits.shape[1] != 1:
             raise GridError(
                 f"the logits have shape {logits.shape}; expected [slice, 1, height, width]. "
-                "Pass the network's finest map."
+                "Pass the network's map of the highest resolution."
             )
         return self.from_canvas(0.5 + 0.5 * np.tanh(0.5 * logits[:, 0].astype(np.float32)))
 
     def to_labels(self, logits: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        """Logits [slice, 1, height, width] on the canvas to labels 0 or 1, uint8 [slice, row, column].
+        """Logits [slice, 1, height, width] on the canvas to labels 0 or 1, uint8 [slice, row, column] of the scan.
 
-        Probabilities, not labels, are resampled: the border is found between the pixels of the canvas.
+        Probabilities are resampled and then thresholded, so that the contour has subpixel accuracy.
         """
         return (self.to_probabilities(logits) > self.recipe.threshold).astype(np.uint8)
 
@@ -219,5 +219,5 @@ class SlicePlan:
         if maps.ndim != 3 or maps.shape[1:] != expected:
             raise GridError(
                 f"the slices have shape {maps.shape}; expected [slice, {expected[0]}, {expected[1]}]. "
-                "Make the plan from the geometry and the recipe of the same scan."
+                "Use the plan that was made for this scan."
             )

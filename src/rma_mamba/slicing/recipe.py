@@ -1,4 +1,4 @@
-"""What the network is shown of a scan, as one frozen setting that travels with the weights."""
+"""The slice recipe: how a scan becomes network input. It is stored with the weights."""
 
 from __future__ import annotations
 
@@ -7,40 +7,47 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
+from rma_mamba.deprecation import with_renamed_keys
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class SliceRecipe(BaseModel):
-    """How a scan becomes slices, and logits become its mask."""
+    """How a scan becomes slices, and how logits become its mask."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     size: int = Field(default=256, ge=32, multiple_of=32)
-    """Side of the smallest canvas in pixels; a multiple of 32. A larger field of view gets a larger canvas."""
+    """Smallest side of the canvas in pixels, a multiple of 32. A larger field of view gets a larger canvas."""
 
     spacing_mm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 1.5
-    """In-plane pixel size that the network sees. None: the longer side of the field of view is fitted to
-    `size`, as in the paper; physical proportions are kept. "fit" stands for None, which TOML does not have."""
+    """In-plane pixel size of the network input. None: the longer side of the field of view is fitted to `size`, as
+    in the paper, with physical proportions kept. In TOML, which has no None, write "fit"."""
 
-    magnifications: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = Field(
+    tta_scales: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = Field(
         default=(1.0,), min_length=1
     )
-    """In-plane magnifications at which the network sees each slice of a scan; probabilities are averaged.
-    The first one alone is used where speed counts. Training knows none of it."""
+    """Test-time augmentation: in-plane scales at which each slice is segmented; the probabilities are averaged.
+    `--fast` uses the first scale only. Training does not use them."""
 
     neighbours: bool = False
-    """False: the three channels hold the slice itself three times (the paper). True: the slice below, the
-    slice and the slice above (2.5-D); at the ends of the scan the edge slice repeats itself."""
+    """False: each of the three channels holds the slice itself (as in the paper). True: the slice below, the slice
+    and the slice above (2.5-D); at the first and the last slice of the scan the missing neighbour is replaced by the
+    slice itself."""
 
     ct_window_hu: tuple[Finite, Finite] = ABDOMEN_WINDOW_HU
-    """Hounsfield units that become 0 and 1 in CT."""
+    """CT: Hounsfield units that become 0 and 1."""
 
     mr_percentiles: tuple[Finite, Finite] = (0.5, 99.5)
-    """Percentiles that become 0 (of all voxels) and 1 (of the voxels inside the body) in MR."""
+    """MR: percentiles of intensity that become 0 (of all voxels) and 1 (of the voxels inside the body)."""
 
     threshold: float = Field(default=0.5, gt=0, lt=1)
-    """Probability above which a voxel of the scan is liver."""
+    """Probability above which a voxel is labelled liver."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_old_names(cls, data: object) -> object:
+        return with_renamed_keys(data, {"magnifications": "tta_scales"})
 
     @field_validator("spacing_mm", mode="before")
     @classmethod
@@ -50,9 +57,7 @@ class SliceRecipe(BaseModel):
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:
         if not self.ct_window_hu[0] < self.ct_window_hu[1]:
-            raise ValueError(
-                f"ct_window_hu is {self.ct_window_hu}; expected a lower, then a higher HU"
-            )
+            raise ValueError(f"ct_window_hu is {self.ct_window_hu}; expected the lower HU first")
         low, high = self.mr_percentiles
         if not 0 <= low < high <= 100:
             raise ValueError(

@@ -50,15 +50,15 @@ class SliceStack:
         """The intensities that become 0 and 1."""
         return self.known_scale or IntensityScale.of_volume(calibrated(self.volume), self.recipe)
 
-    def views(self) -> list[SliceStack]:
-        """A stack of the same slices, in the same grey values, for each of the recipe's magnifications."""
+    def at_tta_scales(self) -> list[SliceStack]:
+        """A stack of the same slices with the same intensities for each of the recipe's TTA scales."""
         return [
-            SliceStack(self.volume, self._magnified(factor), self.scale)
-            for factor in self.recipe.magnifications
+            SliceStack(self.volume, self._scaled(factor), self.scale)
+            for factor in self.recipe.tta_scales
         ]
 
-    def _magnified(self, factor: float) -> SliceRecipe:
-        changes = {"spacing_mm": self.plan.spacing_mm / factor, "magnifications": (1.0,)}
+    def _scaled(self, factor: float) -> SliceRecipe:
+        changes = {"spacing_mm": self.plan.spacing_mm / factor, "tta_scales": (1.0,)}
         return self.recipe if factor == 1 else self.recipe.model_copy(update=changes)
 
     def __len__(self) -> int:

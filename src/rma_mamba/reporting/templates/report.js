@@ -1,13 +1,13 @@
 "use strict";
-// A surface that can be turned, drawn pixel by pixel: no library, no graphics card.
+// An interactive surface, drawn pixel by pixel: needs neither a library nor a graphics card.
 
-// Base64 of little-endian numbers to an array of them.
+// Base64 of little-endian numbers to a typed array.
 function decode(text, Numbers) {
   const bytes = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
   return new Numbers(bytes.buffer);
 }
 
-// A normal for each point: the sum of those of its triangles, whose length is twice their area.
+// One normal per point: the sum of the normals of its triangles, weighted by area.
 function pointNormals(points, triangles) {
   const normals = new Float32Array(points.length);
   for (let t = 0; t < triangles.length; t += 3) {
@@ -20,26 +20,26 @@ function pointNormals(points, triangles) {
   return normals;
 }
 
-// Seen from the front: x to the patient's left, y down, depth to the back; turned by two angles.
-function turned(vectors, yaw, pitch) {
+// Anterior view: x to the patient's left, y inferior, depth posterior; rotated by two angles.
+function rotated(vectors, yaw, pitch) {
   const [cy, sy, cp, sp] = [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
   const out = new Float32Array(vectors.length);
   for (let i = 0; i < vectors.length; i += 3) {
-    const [left, back, up] = [vectors[i], vectors[i + 1], vectors[i + 2]];
-    const x = cy * left + sy * back, d = -sy * left + cy * back;
+    const [left, posterior, superior] = [vectors[i], vectors[i + 1], vectors[i + 2]];
+    const x = cy * left + sy * posterior, d = -sy * left + cy * posterior;
     out[i] = x;
-    out[i + 1] = -(cp * up + sp * d);
-    out[i + 2] = cp * d - sp * up;
+    out[i + 1] = -(cp * superior + sp * d);
+    out[i + 2] = cp * d - sp * superior;
   }
   return out;
 }
 
-// RGBA pixels of the mesh, width by height, with a depth for each pixel.
+// RGBA pixels of the mesh, width by height, with a depth buffer.
 function render(mesh, yaw, pitch, width, height) {
   const pixels = new Uint8ClampedArray(4 * width * height);
   for (let i = 0; i < pixels.length; i += 4) pixels.set([16, 17, 20, 255], i);
   const depth = new Float32Array(width * height).fill(Infinity);
-  const p = turned(mesh.points, yaw, pitch), n = turned(mesh.normals, yaw, pitch);
+  const p = rotated(mesh.points, yaw, pitch), n = rotated(mesh.normals, yaw, pitch);
   const scale = 0.46 * Math.min(width, height) / mesh.radius;
   const shade = new Float32Array(p.length / 3);
   for (let i = 0; i < p.length; i += 3) {
@@ -50,13 +50,14 @@ function render(mesh, yaw, pitch, width, height) {
     shade[i / 3] = 0.25 + 0.75 * Math.max(0, light);
   }
   for (let t = 0; t < mesh.triangles.length; t += 3) {
-    fill(p, shade, mesh.triangles[t], mesh.triangles[t + 1], mesh.triangles[t + 2], pixels, depth, width, height);
+    const corners = [mesh.triangles[t], mesh.triangles[t + 1], mesh.triangles[t + 2]];
+    fill(p, shade, corners, mesh.colour, pixels, depth, width, height);
   }
   return pixels;
 }
 
-// One triangle; depth and brightness run linearly between its corners.
-function fill(p, shade, a, b, c, pixels, depth, width, height) {
+// One triangle; depth and brightness are interpolated linearly.
+function fill(p, shade, [a, b, c], colour, pixels, depth, width, height) {
   const [ax, ay, az] = p.subarray(3 * a, 3 * a + 3), [bx, by, bz] = p.subarray(3 * b, 3 * b + 3);
   const [cx, cy, cz] = p.subarray(3 * c, 3 * c + 3);
   const area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax);
@@ -73,27 +74,26 @@ function fill(p, shade, a, b, c, pixels, depth, width, height) {
       if (z >= depth[at]) continue;
       depth[at] = z;
       const light = wa * shade[a] + wb * shade[b] + wc * shade[c];
-      pixels[4 * at] = 221 * light;
-      pixels[4 * at + 1] = 130 * light;
-      pixels[4 * at + 2] = 101 * light;
+      for (let k = 0; k < 3; k++) pixels[4 * at + k] = colour[k] * light;
     }
   }
 }
 
-function makeMesh(pointsText, trianglesText) {
+// The colour is text: "221, 130, 101".
+function makeMesh(pointsText, trianglesText, colourText) {
   const points = Float32Array.from(decode(pointsText, Int16Array), (tenths) => tenths / 10);
   const triangles = decode(trianglesText, Uint32Array);
   let radius = 1;
   for (let i = 0; i < points.length; i += 3) {
     radius = Math.max(radius, Math.hypot(points[i], points[i + 1], points[i + 2]));
   }
-  return { points, triangles, normals: pointNormals(points, triangles), radius };
+  return { points, triangles, normals: pointNormals(points, triangles), radius, colour: colourText.split(",").map(Number) };
 }
 
-// The letters of the patient's sides, where these are as the surface lies; not of those that point at or away from the reader.
+// The direction letters at their positions in the rotated view, without those that point towards or away from the viewer.
 function sides(yaw, pitch, width, height) {
   const names = ["L", "R", "P", "A", "S", "I"];
-  const p = turned([1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1], yaw, pitch);
+  const p = rotated([1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1], yaw, pitch);
   const found = names.map((name, k) => {
     const [x, y] = p.subarray(3 * k, 3 * k + 2);
     return { name, x: width / 2 * (1 + 0.94 * x), y: height / 2 * (1 + 0.94 * y), across: Math.hypot(x, y) };
@@ -148,5 +148,5 @@ function show(canvas, mesh) {
 
 if (typeof document !== "undefined") {
   const text = (id) => document.getElementById(id).textContent;
-  show(document.getElementById("surface"), makeMesh(text("points"), text("triangles")));
+  show(document.getElementById("surface"), makeMesh(text("points"), text("triangles"), text("colour")));
 }

@@ -1,6 +1,6 @@
-"""Whatever a caller has as a scan, as a `Volume`.
+"""Scans in all accepted forms, converted to a `Volume`.
 
-nibabel and SimpleITK images are known by their attributes: neither library is imported for it.
+nibabel and SimpleITK images are recognised by their attributes: neither library is imported for it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def as_volume(scan: Scan) -> Volume:
-    """The volume behind a scan in any of the forms above.
+    """The volume of a scan in any of the forms above.
 
     Raises:
-        ScanError: It is none of these, or holds no 3-D volume of real numbers.
+        ScanError: It is none of these, or does not contain a 3-D volume of real numbers.
         GridError: Its geometry is impossible.
     """
     if isinstance(scan, Volume):
@@ -40,7 +40,7 @@ def as_volume(scan: Scan) -> Volume:
     if hasattr(scan, "GetDirection") and hasattr(scan, "GetOrigin"):  # SimpleITK
         return volume_from_memory(*_from_itk(scan))
     if isinstance(scan, tuple | list) and len(scan) == 2:
-        with suppress(TypeError, ValueError):  # a row of text, or of rows of different lengths
+        with suppress(TypeError, ValueError):  # text, or rows of different lengths
             array, affine = np.asanyarray(scan[0]), np.asarray(scan[1], np.float64)
             if affine.shape == (4, 4):
                 return volume_from_memory(array, affine)
@@ -53,12 +53,12 @@ def as_volume(scan: Scan) -> Volume:
 def _from_itk(image: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
     if image.GetDimension() != 3:
         raise ScanError(
-            f"the SimpleITK image has {image.GetDimension()} axes; expected three. Give one 3-D volume."
+            f"the SimpleITK image has {image.GetDimension()} axes; expected three. Pass one 3-D volume."
         )
     to_array = sys.modules[type(image).__module__.partition(".")[0]].GetArrayViewFromImage
     affine = np.eye(4)
     directions = np.reshape(image.GetDirection(), (3, 3))
     affine[:3, :3] = directions * np.asarray(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
-    # a copy: the view is of freed memory once the image is gone
+    # a copy: the view would point to freed memory once the image is gone
     return np.array(to_array(image)).transpose(), _LPS_TO_RAS @ affine

@@ -1,4 +1,4 @@
-"""Where a mask ends: its border voxels, and where the edge of the scan cuts it off."""
+"""The border of a mask: its border voxels, the volume uncertainty, and where the edge of the scan cuts it off."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from rma_mamba.reporting.measure import FACES, Face
 from rma_mamba.volume import Mask
 
-# Standard deviation of a place that may be anywhere within half a voxel, in halves of a voxel (JCGM 100:2008, 4.3.7).
+# Standard deviation of a uniform distribution, relative to its half width (JCGM 100:2008, 4.3.7).
 _FACTOR = 1 / math.sqrt(3)
 
 
 def border_voxels(mask: Mask) -> int:
-    """Number of voxels in the mask with a face in common with a voxel outside of it.
+    """Number of voxels in the mask that share a face with a voxel outside of it.
 
-    Beyond the edge of the scan is neither inside nor outside: what was not scanned is no border.
+    The edge of the scan is not a border: the mask may continue beyond it.
     """
     inside = mask.labels != 0
     core = inside.copy()
@@ -29,17 +29,17 @@ def border_voxels(mask: Mask) -> int:
 
 
 def volume_uncertainty_ml(mask: Mask) -> float:
-    """Standard uncertainty of the volume that the voxel size brings; 0.0 for an empty mask.
+    """Standard uncertainty of the volume due to the voxel size; 0.0 for an empty mask.
 
-    The contour may lie anywhere within half a voxel of where voxels end, everywhere to the same side: half of
-    the border voxels' volume, evenly distributed, which has a standard deviation of 1/sqrt(3) of that.
+    The true contour may lie within half a voxel of the voxel faces, on the same side everywhere: a uniform
+    distribution whose half width is half the volume of the border voxels, with a standard deviation of 1/sqrt(3) of it.
     """
     half_ml = border_voxels(mask) * mask.geometry.voxel_volume_ml / 2
     return _FACTOR * half_ml
 
 
 def cut_areas_mm2(mask: Mask) -> dict[Face, float]:
-    """For each face of the scan the area of the mask in its outermost plane, which the face cuts through."""
+    """For each face of the scan, the area of the mask in the outermost plane, where the face cuts it off."""
     order = mask.geometry.canonical
     labels = order.apply(mask.labels)
     axes = mask.geometry.in_canonical_order.affine[:3, :3]

@@ -1,38 +1,39 @@
-"""A report as a PDF of two A4 pages, by matplotlib: it draws without a screen and embeds its fonts."""
+"""A report as a PDF of A4 pages, drawn by matplotlib: it needs no display and embeds its fonts."""
 
 from __future__ import annotations
 
 import io
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rma_mamba.files import replace_file
 from rma_mamba.reporting.preview import render_preview
+from rma_mamba.reporting.report import DISCLAIMER, Report, Rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from rma_mamba.reporting.report import Report, Rows
-
 _A4_INCHES = (8.27, 11.69)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.07, 0.93, 0.95, 0.05
-_LINE = 0.0155  # of the page's height
+_LINE = 0.0155  # of the page height
 _COLOURS = {"green": "#c9e8ce", "yellow": "#fbe7a1", "red": "#f3b5ac"}
-_KEPT = 5  # lines that stand together: a heading, and the first ones below it
-_WIDE = 105  # letters in a line of the smaller print
-_VALUE = 72
+_KEPT = 5  # lines that stay on one page: a heading and the first lines below it
+_WIDE = 105  # characters per line of text
+_VALUE = 72  # characters per line of a table value
 
 
 class _Pages:
-    """Pages that are filled from top to bottom."""
+    """Pages, filled from top to bottom."""
 
     def __init__(self) -> None:
         self.pages: list[Figure] = []
-        self.turn()
+        self.new_page()
 
-    def turn(self) -> None:
-        """Begin a new page."""
+    def new_page(self) -> None:
+        """Start a new page."""
         from matplotlib.figure import Figure
 
         self.pages.append(Figure(figsize=_A4_INCHES))
@@ -47,22 +48,22 @@ class _Pages:
         self.page.text(x, self.at, text, fontsize=size, va="top", **style, parse_math=False)
 
     def down(self, lines: float = 1) -> None:
-        """Go down; to a new page at the end of this one."""
+        """Move down; to a new page at the bottom of this one."""
         self.at -= lines * _LINE
         if self.at < _BOTTOM:
-            self.turn()
+            self.new_page()
 
     def paragraph(self, text: str) -> None:
-        """Text in lines."""
+        """Wrapped text."""
         for line in textwrap.wrap(text, _WIDE):
             self.write(line)
             self.down()
 
     def heading(self, text: str) -> None:
-        """A heading with room above it, on the page of what follows."""
+        """A heading with space above it, on the same page as the text below."""
         self.down(1)
         if self.at - _KEPT * _LINE < _BOTTOM:
-            self.turn()
+            self.new_page()
         self.write(text, size=12, weight="bold")
         self.down(1.6)
 
@@ -75,8 +76,20 @@ class _Pages:
                 self.down(0.95)
 
 
+def write_pdf(report: Report, path: Path) -> None:
+    """Write the report as PDF, without the interactive surface; the file appears complete or not at all.
+
+    Equal cases give equal bytes.
+
+    Raises:
+        GridError: The mask is not on the scan's grid.
+        ScanError: The file cannot be written.
+    """
+    replace_file(path, render_pdf(report), "report")
+
+
 def render_pdf(report: Report) -> bytes:
-    """The pages as bytes."""
+    """The report as PDF."""
     from matplotlib.backends.backend_pdf import PdfPages
 
     pages = _Pages()
@@ -84,14 +97,18 @@ def render_pdf(report: Report) -> bytes:
     _montage(pages, report)
     pages.heading("Measurements")
     pages.table(report.measurements)
-    pages.heading("What ran")
+    pages.heading("Provenance")
     pages.table(report.provenance)
     content = io.BytesIO()
-    # no date: a report says nothing of when
-    told = {"Title": "Liver segmentation report", "Creator": report.software, "CreationDate": None}
-    with PdfPages(content, metadata=told) as pdf:
+    # no date: it could identify the patient, and equal cases give equal bytes
+    metadata = {
+        "Title": "Liver segmentation report",
+        "Creator": report.software,
+        "CreationDate": None,
+    }
+    with PdfPages(content, metadata=metadata) as pdf:
         for page in pages.pages:
-            if page.texts:  # the last one may have been begun for nothing
+            if page.texts:  # the last one may be empty
                 pdf.savefig(page)
     return content.getvalue()
 
@@ -101,7 +118,7 @@ def _head(pages: _Pages, report: Report) -> None:
     box = {"boxstyle": "round,pad=0.5", "facecolor": _COLOURS[report.light], "edgecolor": "none"}
     pages.write(report.light, x=_RIGHT, size=12, ha="right", bbox=box)
     pages.down(2.2)
-    note = f"{report.modality}   {report.software}   Research software, not a medical device."
+    note = f"{report.modality}   {report.software}   {DISCLAIMER}"
     pages.write(note, color="#676c76")
     pages.down(1)
     pages.heading("Quality")
@@ -113,14 +130,14 @@ def _head(pages: _Pages, report: Report) -> None:
 
 
 def _montage(pages: _Pages, report: Report) -> None:
-    picture = np.asarray(render_preview(report.volume, report.mask))
+    image = np.asarray(render_preview(report.volume, report.mask))
     width = _RIGHT - _LEFT
-    height = width * _A4_INCHES[0] / _A4_INCHES[1] * picture.shape[0] / picture.shape[1]
+    height = width * _A4_INCHES[0] / _A4_INCHES[1] * image.shape[0] / image.shape[1]
     pages.down(1)
     if pages.at - height < _BOTTOM:
-        pages.turn()
+        pages.new_page()
     axes = pages.page.add_axes((_LEFT, pages.at - height, width, height))
-    axes.imshow(picture, aspect="auto", interpolation="none")  # as it is
+    axes.imshow(image, aspect="auto", interpolation="none")  # unchanged
     axes.axis("off")
     pages.at -= height
     pages.down(1)

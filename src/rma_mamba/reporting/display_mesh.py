@@ -1,4 +1,4 @@
-"""A mask's surface as a small mesh: for the report's picture, neither to measure nor to print."""
+"""A simplified surface of a mask for display in the report; not for measurement or 3-D printing."""
 
 from __future__ import annotations
 
@@ -6,43 +6,41 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from rma_mamba.surface import surface_of
 from rma_mamba.volume import Geometry, Mask
 
-_VOXELS = 64  # along the longest side of the liver's box: some ten thousand triangles
+_VOXELS = 64  # along the longest side of the bounding box: about ten thousand triangles
 
 
 @dataclass(frozen=True, eq=False)
-class Mesh:
-    """Triangles around the liver.
+class DisplayMesh:
+    """A triangle mesh of the liver.
 
     Args:
-        points_mm: float32 [point, 3]: to the left, to the back, up; the middle of the liver's box is 0.
-        triangles: uint32 [triangle, 3], numbers of points, counter-clockwise from outside.
+        points_mm: float32 [point, 3]: left, posterior, superior, relative to the centre of the bounding box.
+        triangles: uint32 [triangle, 3], indices of points, counter-clockwise as seen from outside.
     """
 
     points_mm: npt.NDArray[np.float32]
     triangles: npt.NDArray[np.uint32]
 
 
-def small_mesh(mask: Mask) -> Mesh:
-    """The surface of a mask on coarse voxels; no triangles if it is empty."""
+def display_mesh(mask: Mask) -> DisplayMesh:
+    """The surface of a mask, reduced to coarse voxels; without triangles if the mask is empty."""
     found = surface_of(_coarse(mask))
     if not len(found.faces):
-        return Mesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.uint32))
-    points = found.vertices_mm * (
-        -1,
-        -1,
-        1,
-    )  # RAS to left, back, up: two axes turn, so that sides stay
+        return DisplayMesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.uint32))
+    # RAS to left, posterior, superior: two axes flip, so triangles keep their orientation
+    points = found.vertices_mm * (-1, -1, 1)
     points -= (points.min(axis=0) + points.max(axis=0)) / 2
-    return Mesh(points.astype(np.float32), found.faces.astype(np.uint32))
+    return DisplayMesh(points.astype(np.float32), found.faces.astype(np.uint32))
 
 
 def _coarse(mask: Mask) -> Mask:
-    """The liver's box in blocks of voxels; a block is liver if at least half of it is."""
+    """The bounding box in blocks of voxels; a block is liver if at least half of it is."""
+    from scipy import ndimage
+
     boxes = ndimage.find_objects((mask.labels > 0).astype(np.uint8))
     if not boxes:
         return mask

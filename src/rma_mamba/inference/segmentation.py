@@ -1,0 +1,56 @@
+"""The result of segmenting one scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.inference.uncertainty import Uncertainty, entropy_bits
+from rma_mamba.reporting import Measurements, Quality, measure
+from rma_mamba.slicing import CalibratedVolume
+from rma_mamba.volume import Mask, Modality
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """The liver found in a scan.
+
+    Args:
+        mask: The liver on the scan's own grid.
+        scan: The scan as segmented: modality decided, CT in HU where possible. Preview, measurements and report
+            of the result are made from it.
+        warnings: Problems of the file and findings in the mask that a reader needs to know, one sentence each.
+        probabilities: float32 (i, j, k) on the scan's grid, before small components were removed; or None.
+        quality: Traffic light with its flags.
+        uncertainty: Agreement between TTA scales and between the network's maps, and the Dice estimated from it.
+    """
+
+    mask: Mask
+    scan: CalibratedVolume = field(repr=False)
+    warnings: tuple[str, ...] = ()
+    probabilities: npt.NDArray[np.float32] | None = field(default=None, repr=False)
+    quality: Quality = field(default_factory=Quality)
+    uncertainty: Uncertainty = field(default_factory=Uncertainty)
+
+    @property
+    def modality(self) -> Modality:
+        """ "CT" or "MR": as requested, else read from the header, else detected from the intensities."""
+        return self.scan.modality
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume of the liver in millilitres; 0.0 if none was found."""
+        return self.mask.volume_ml
+
+    @cached_property
+    def measurements(self) -> Measurements:
+        """Volume, extent, and the faces of the scan that the liver reaches."""
+        return measure(self.mask)
+
+    @property
+    def uncertainty_bits(self) -> npt.NDArray[np.float32] | None:
+        """Voxel-wise entropy in bits: 0 certain, 1 undecided; None without probabilities."""
+        return None if self.probabilities is None else entropy_bits(self.probabilities)

@@ -1,0 +1,106 @@
+"""The slices of a scan through the network, batch by batch, in memory that does not grow with the number of slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.inference.tta import Images, TtaLogits
+from rma_mamba.inference.uncertainty import Agreement
+from rma_mamba.slicing import SliceStack
+
+Predict = Callable[[list[Images]], TtaLogits]
+Progress = Callable[[int, int], None]  # slices done, slices in total
+
+_PIXELS_AT_A_TIME = 600_000  # 16 slices of 192 x 192; larger batches are not faster on a CPU
+_MOST_SLICES = 16
+
+
+class SliceWriter:
+    """Writes the logits of a batch back to the scan's own grid and adds them to the agreement.
+
+    Args:
+        stack: The scan's slices.
+        labels: uint8 (i, j, k) on the scan's grid; filled in place.
+        probabilities: float32 (i, j, k) on the scan's grid, filled in place; or None.
+    """
+
+    def __init__(
+        self,
+        stack: SliceStack,
+        labels: npt.NDArray[np.uint8],
+        probabilities: npt.NDArray[np.float32] | None,
+    ) -> None:
+        self.scales = stack.at_tta_scales()
+        self.threshold = stack.recipe.threshold
+        self.agreement = Agreement(len(self.scales), self.threshold)
+        # views in canonical order: writes go to the scan's own grid
+        order = stack.volume.geometry.canonical
+        self._labels = order.apply(labels)
+        self._probabilities = None if probabilities is None else order.apply(probabilities)
+
+    def images(self, batch: slice) -> list[Images]:
+        """Slices at each TTA scale."""
+        return [scale[batch] for scale in self.scales]
+
+    def write(self, batch: slice, logits: TtaLogits) -> None:
+        """Average the probabilities of all scales, and write labels and probabilities of a batch."""
+        first, *others = self.scales
+        mean = first.plan.to_probabilities(logits.maps[-1])
+        repeated = logits.repeated
+        of_scales = [mean[repeated]]
+        for scale, each in zip(others, logits.others, strict=False):
+            of_scales.append(scale.plan.to_probabilities(each))
+        if len(of_scales) > 1:
+            mean[repeated] = np.mean(of_scales, axis=0)
+        self._labels[batch] = mean > self.threshold
+        self.agreement.add(of_scales, mean)
+        if len(logits.maps) > 1:
+            self.agreement.add_maps(logits.maps[-1], logits.maps[0])
+        if self._probabilities is not None:
+            self._probabilities[batch] = mean
+
+
+def stream(
+    writer: SliceWriter, predict: Predict, batch_size: int | None, progress: Progress | None
+) -> Agreement:
+    """Segment all slices.
+
+    While the network computes a batch, one thread makes the slices of the next one and another writes the previous one.
+
+    Args:
+        writer: Makes slices, and writes their results.
+        predict: Slices at each TTA scale to logits.
+        batch_size: Slices per batch; None: chosen by their size.
+        progress: Called after each batch.
+
+    Returns:
+        The agreement between scales and between maps.
+    """
+    total = len(writer.scales[0])
+    size = batch_size or _batch_size(writer.scales)
+    batches = [slice(start, min(start + size, total)) for start in range(0, total, size)]
+    with ThreadPoolExecutor(2, thread_name_prefix="rma-mamba-slices") as threads:
+        made = threads.submit(writer.images, batches[0])
+        written: Future[None] | None = None
+        for number, batch in enumerate(batches):
+            images = made.result()
+            if number + 1 < len(batches):
+                made = threads.submit(writer.images, batches[number + 1])
+            logits = predict(images)
+            if written is not None:
+                written.result()
+            written = threads.submit(writer.write, batch, logits)
+            if progress is not None:
+                progress(batch.stop, total)
+        if written is not None:
+            written.result()
+    return writer.agreement
+
+
+def _batch_size(scales: list[SliceStack]) -> int:
+    height, width = np.max([scale.plan.canvas for scale in scales], axis=0).tolist()
+    return max(1, min(_MOST_SLICES, _PIXELS_AT_A_TIME // int(height * width)))

@@ -1,0 +1,61 @@
+"""A report as one HTML file that needs neither a network connection nor any other file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rma_mamba.conventions import LIVER_RGB
+from rma_mamba.files import replace_file
+from rma_mamba.reporting.display_mesh import display_mesh
+from rma_mamba.reporting.preview import render_preview
+from rma_mamba.reporting.report import DISCLAIMER, Report
+
+
+def write_html(report: Report, path: Path) -> None:
+    """Write the report as HTML; the file appears complete or not at all.
+
+    Raises:
+        GridError: The mask is not on the scan's grid.
+        ScanError: The file cannot be written.
+    """
+    replace_file(path, render_html(report).encode(), "report")
+
+
+def render_html(report: Report) -> str:
+    """The report as HTML; all values are escaped."""
+    import jinja2
+    from markupsafe import Markup
+
+    folder = files("rma_mamba.reporting") / "templates"
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
+    mesh = display_mesh(report.mask)
+    return template.render(
+        report=report,
+        disclaimer=DISCLAIMER,
+        style=Markup((folder / "report.css").read_text(encoding="utf-8")),
+        script=Markup((folder / "report.js").read_text(encoding="utf-8")),
+        montage=_png(report),
+        liver_rgb=", ".join(map(str, LIVER_RGB)),
+        mesh={
+            "points": _base64(np.round(mesh.points_mm * 10).astype("<i2")),
+            "triangles": _base64(mesh.triangles.astype("<u4")),
+        },
+    )
+
+
+def _png(report: Report) -> str:
+    content = io.BytesIO()
+    render_preview(report.volume, report.mask).save(content, format="PNG")
+    return base64.b64encode(content.getvalue()).decode()
+
+
+def _base64(numbers: npt.NDArray[Any]) -> str:
+    return base64.b64encode(numbers.tobytes()).decode()
