@@ -13,6 +13,7 @@ import pydantic
 from rma_mamba.errors import ConfigError
 from rma_mamba.training.bundled_toml import bundled_names, read_toml
 from rma_mamba.training.config import Recipe
+from rma_mamba.training.old_keys import current_key, with_current_keys
 from rma_mamba.training.recipe_errors import as_config_error
 
 _RECIPES = "training/recipes"
@@ -113,7 +114,12 @@ def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(recipe: str | Path) -> dict[str, Any]:
-    return read_toml(recipe, _RECIPES, "recipe")
+    try:
+        return with_current_keys(read_toml(recipe, _RECIPES, "recipe"))
+    except ValueError as error:
+        raise ConfigError(
+            f"the recipe {Path(recipe).name}: {error}. Remove the old name."
+        ) from None
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
@@ -130,6 +136,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
                 f"the setting '{key}' is below '{table}', which is a single value; expected a table. "
                 "Check the names in the recipe."
             )
+    name = current_key(tables, name)
     try:
         content[name] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
