@@ -1,1 +1,1 @@
-"""Labelled data: cases of a recipe, training slices and their augmentation, and synthetic abdomens."""
+"""Labelled data: layouts, audit and preparation of datasets; training cases, samples and augmentation; phantoms."""

@@ -1,4 +1,4 @@
-"""Arrays on disk that are mapped into memory: read and resampled once, and shared by all processes of a training."""
+"""Disk cache of preprocessed arrays, memory-mapped and shared by all processes of a training run."""
 
 from __future__ import annotations
 
@@ -21,27 +21,29 @@ from rma_mamba.errors import ConfigError
 Arrays = dict[str, npt.NDArray[Any]]
 
 # Modules and packages whose code determines the arrays.
-_MAKERS = ("conventions.py", "datasets", "scans", "slicing", "volume.py")
+_MAKERS = ("conventions.py", "datasets", "labels.py", "scans", "slicing", "volume.py")
 
 
 def cached(folder: str | None, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
-    """Arrays from the cache, mapped and read-only; made and put there first if they are not in it.
+    """Arrays from the cache, memory-mapped and read-only; computed and stored first if they are missing.
 
-    A cache cannot be stale: its entries are found by all that they depend on, this package's code included.
+    A cache cannot be stale: an entry is identified by everything that it depends on, including the code.
 
     Args:
-        folder: Where the cache lies; None: the arrays are made and stay in memory.
-        key: All that the arrays depend on beside the code, as JSON can hold it.
-        make: Makes the arrays; none of them is empty.
+        folder: The cache folder; None: the arrays are computed and kept in memory.
+        key: Everything that the arrays depend on besides the code; serialisable as JSON.
+        make: Computes the arrays; none of them may be empty.
 
     Raises:
-        ConfigError: The folder cannot be written.
+        ConfigError: The cache cannot be read or written.
     """
     if folder is None:
         return make()
     text = json.dumps({"code": _code(), **key}, sort_keys=True, default=str)
     place = Path(folder) / hashlib.sha256(text.encode()).hexdigest()[:32]
-    arrays = None if place.is_dir() else make()  # outside: its faults are not the cache's
+    arrays = (
+        None if place.is_dir() else make()
+    )  # not in the try block: its errors are not errors of the cache
     try:
         if arrays is not None:
             _write(place, arrays)
@@ -49,18 +51,18 @@ def cached(folder: str | None, key: Mapping[str, Any], make: Callable[[], Arrays
         return {path.stem: np.load(path, mmap_mode="r") for path in found}
     except OSError as error:
         raise ConfigError(
-            f"the cache in {place.parent.name} cannot be used ({error.strerror or error}); expected a folder with "
-            "space to write. Choose another with --set data.cache=FOLDER, or remove this one."
+            f"the cache in {place.parent.name} cannot be used ({error.strerror or error}); expected a writable "
+            "folder with enough space. Choose another one with --set data.cache=FOLDER, or delete this one."
         ) from None
 
 
 def fingerprint(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
-    """Name, size and time of change of files: what tells a changed file from the one that was read."""
+    """Name, size and modification time of files, which change when a file does."""
     return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
 
 def _write(place: Path, arrays: Arrays) -> None:
-    """All or nothing: another process that looks meanwhile finds either none of them or all."""
+    """Store arrays atomically: other processes see either none of them or all."""
     place.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=place.parent, prefix=".unfinished-"))
     try:
@@ -68,7 +70,7 @@ def _write(place: Path, arrays: Arrays) -> None:
             np.save(unfinished / f"{name}.npy", array)
         unfinished.rename(place)
     except OSError:
-        if not place.is_dir():  # otherwise another process was faster, with the same arrays
+        if not place.is_dir():  # else another process has stored the same arrays
             raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -76,7 +78,7 @@ def _write(place: Path, arrays: Arrays) -> None:
 
 @cache
 def _code() -> str:
-    """Digest of the code that makes arrays."""
+    """Digest of the code that computes arrays."""
     digest = hashlib.sha256()
     for name in _MAKERS:
         for file in _python_files(files("rma_mamba") / name):

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.conventions import GRID_TOLERANCE_MM
 from rma_mamba.datasets.config import SourceConfig
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.errors import GridError, ScanError
@@ -36,7 +35,7 @@ def read_label_values(
 ) -> tuple[Volume, npt.NDArray[Any]]:
     """A volume, and the values of all labels on its grid; errors as of `read_volume`."""
     volume, label = read_scan(image), read_scan(files.label(source, image))
-    if not label.geometry.matches(volume.geometry, GRID_TOLERANCE_MM):
+    if not label.geometry.matches(volume.geometry):
         raise GridError(
             f"source {source.name}: a label of {_size(label.geometry)} voxels is on a different grid than its image "
             f"of {_size(volume.geometry)} voxels; expected the same grid. Resample the label."

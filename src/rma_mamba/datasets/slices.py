@@ -1,4 +1,4 @@
-"""Slices of cases as training samples."""
+"""Slices of cases as training and validation samples."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from torch.utils.data import Dataset, Subset
 
 from rma_mamba.datasets.cases import Case
 
-# "image": float32 [3, height, width] in [0, 1]; "label": float32 [1, height, width], and before the
-# transform [3, height, width], the label of each channel, beside "tissues", uint8, the organs of each.
-# After it also "index", the slice's place in its dataset, and "draw", a random number of its own.
+# "image": float32 [3, height, width] in [0, 1]; "label": float32 [1, height, width].
+# Before the transform: "label" [3, height, width] for all channels, and "tissues", uint8 [3, height, width].
+# After the transform: "index", the position of the slice in its dataset, and "draw", a random number for the sample.
 Sample = dict[str, Tensor]
 
 
 class Draw(NamedTuple):
-    """A slice that a training asks for.
+    """Request for a slice with a given random state.
 
     Args:
-        place: Where it is in the dataset.
-        entropy: All that its random changes depend on, so that they are the same in whichever process
-            and after whatever they are made.
+        place: Position of the slice in the dataset.
+        entropy: Seed of its random augmentation, which then depends neither on the process nor on earlier samples.
     """
 
     place: int
@@ -33,14 +32,14 @@ class Draw(NamedTuple):
 
 
 class SliceDataset(Dataset[Sample]):
-    """Every slice of the cases once, in order; a plain number asks for `Draw(number)`.
+    """All slices of the cases in order; an integer index is short for `Draw(index)`.
 
     Args:
-        cases: Where the slices come from.
-        neighbours: Whether the channels are the slice below, the slice and the slice above.
-        transform: Applied to a sample.
-        single_slice: Probability that the neighbours are replaced by the slice itself.
-        reach_mm: Neighbours are drawn up to this distance, so that thin slices also look like thick ones.
+        cases: The cases.
+        neighbours: Whether the three channels are the slice below, the slice itself and the slice above.
+        transform: Applied to every sample.
+        single_slice: Probability that the adjacent slices are replaced by the slice itself.
+        reach_mm: Largest distance of the adjacent slices, so that thin slices can imitate thick ones.
     """
 
     def __init__(
@@ -81,21 +80,21 @@ class SliceDataset(Dataset[Sample]):
                 "tissues": torch.from_numpy(np.asarray(tissues[channels])),
             }
         )
-        own = torch.tensor([draw.place, int(random.integers(2**32))])
-        return {**sample, "index": own[0], "draw": own[1]}
+        numbers = torch.tensor([draw.place, int(random.integers(2**32))])
+        return {**sample, "index": numbers[0], "draw": numbers[1]}
 
     def _step(self, case: Case, random: np.random.Generator) -> int:
-        """How many slices away a neighbour is."""
+        """Distance of the adjacent slices, in slices."""
         farthest = int(self.reach_mm / case.gap_mm) if case.gap_mm else 1
         return 1 if farthest <= 1 else int(random.integers(1, farthest + 1))
 
     def describe(self, index: int) -> str:
-        """Which slice it is: source, patient, and number inside the patient from 0."""
+        """Description of a slice: source, patient ID, and slice number within the patient, starting at 0."""
         case, number = self.index[index]
         return f"{case.source} patient {case.patient} slice {number}"
 
     def weights(self) -> list[float]:
-        """For each slice its chance to be drawn: even over sources by weight, over patients, over slices."""
+        """Sampling weight of each slice: by weight over sources, then evenly over patients, then evenly over slices."""
         patients = Counter(case.source for case in self.cases)
         return [case.weight / patients[case.source] / len(case.images) for case, _ in self.index]
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from rma_mamba.datasets.phantom import CONTRASTS, Phantom, make_phantom
-from rma_mamba.datasets.phantom.anatomy import Tissue
+from rma_mamba.datasets.phantom.tissues import Tissue
 from rma_mamba.errors import ConfigError
 from rma_mamba.slicing.calibration import detect_modality
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.conventions import GRID_TOLERANCE_MM
 from rma_mamba.datasets.audit.edge_alignment import EdgeOffset, edge_offsets
 from rma_mamba.datasets.audit.findings import Finding, Kind, Level
 from rma_mamba.datasets.layouts.case_reader import LabelledImage, read_images
@@ -105,7 +104,7 @@ def _other_grid(case: IndexedCase, pair: LabelledImage) -> list[Finding]:
     """An error if image and label are on different grids."""
     assert pair.label is not None
     image, label = pair.image.geometry, pair.label.geometry
-    if label.matches(image, GRID_TOLERANCE_MM):
+    if label.matches(image):
         return []
     if image.shape == label.shape and np.allclose(image.spacing_mm, label.spacing_mm, rtol=0.01):
         step = np.linalg.solve(image.affine[:3, :3], (label.affine - image.affine)[:3, 3])

@@ -1,4 +1,4 @@
-"""Grey values of the synthetic abdomen: tissue contrasts, texture, partial volume, coil and noise."""
+"""Intensities of a phantom: tissue contrast, texture, partial volume, coil sensitivity and noise."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from rma_mamba.datasets.phantom.anatomy import TISSUES, Anatomy, Tissue
+from rma_mamba.datasets.phantom.anatomy import Anatomy
+from rma_mamba.datasets.phantom.tissues import TISSUES, Tissue
 
 _T = Tissue
 
-# Mean grey value of each tissue: HU in CT (portal venous phase), arbitrary units in MR.
+# Mean intensity of each tissue: HU in CT (portal venous phase), arbitrary units in MR.
 MEANS: Final[dict[str, dict[Tissue, float]]] = {
     "ct": {
         _T.AIR: -1000, _T.FAT: -100, _T.MUSCLE: 58, _T.BONE: 480, _T.MARROW: 190, _T.FLUID: 8,
@@ -33,7 +34,7 @@ MEANS: Final[dict[str, dict[Tissue, float]]] = {
         _T.BLOOD: 210, _T.PANCREAS: 430,
     },
 }  # fmt: skip
-_TEXTURE: Final = {"ct": 6.0, "mr_t2": 16.0, "mr_t1": 20.0}  # standard deviation inside a tissue
+_TEXTURE: Final = {"ct": 6.0, "mr_t2": 16.0, "mr_t1": 20.0}  # standard deviation within a tissue
 _NOISE: Final = {"ct": 14.0, "mr_t2": 16.0, "mr_t1": 14.0}
 _SMOOTH: Final = (_T.AIR, _T.GAS, _T.LUNG)  # without texture
 
@@ -41,7 +42,7 @@ _SMOOTH: Final = (_T.AIR, _T.GAS, _T.LUNG)  # without texture
 def render(
     anatomy: Anatomy, contrast: str, random: np.random.Generator, *, randomise: bool
 ) -> npt.NDArray[np.int16]:
-    """Grey values of an anatomy, int16 on its grid."""
+    """Intensities of an anatomy, int16 on its grid."""
     means = _means(contrast, random, randomise)
     shape = anatomy.tissue.shape
     values = means[anatomy.tissue]
@@ -58,8 +59,8 @@ def render(
     else:
         values *= _coil(shape, random, 0.35 if randomise else 0.15)
         values = np.hypot(values + noise[0], noise[1])  # Rician
-    grey: npt.NDArray[np.int16] = np.rint(values).astype(np.int16)
-    return grey
+    intensities: npt.NDArray[np.int16] = np.rint(values).astype(np.int16)
+    return intensities
 
 
 def _means(contrast: str, random: np.random.Generator, randomise: bool) -> npt.NDArray[np.float32]:
@@ -71,7 +72,7 @@ def _means(contrast: str, random: np.random.Generator, randomise: bool) -> npt.N
     if contrast == "ct":
         organs = [tissue for tissue in TISSUES if 0 < table[tissue] < 200]
         means[organs] += random.normal(0, 15, len(organs))
-        means[liver] += random.uniform(-70, 30)  # fat, iron, the phase of the contrast agent
+        means[liver] += random.uniform(-70, 30)  # fat, iron, contrast phase
     else:
         means *= np.exp(random.normal(0, 0.22, len(means)))
         means[liver] *= np.exp(random.uniform(np.log(0.35), np.log(1.7)))
@@ -84,7 +85,7 @@ def _means(contrast: str, random: np.random.Generator, randomise: bool) -> npt.N
 def _coil(
     shape: tuple[int, ...], random: np.random.Generator, strength: float
 ) -> npt.NDArray[np.float32]:
-    """A smooth positive factor around 1."""
+    """Coil sensitivity: a smooth positive factor around 1."""
     x, y, z = np.meshgrid(*(np.linspace(-1, 1, size) for size in shape), indexing="ij", sparse=True)
     slopes = random.uniform(-strength, strength, 5)
     field = slopes[0] * x + slopes[1] * y + slopes[2] * z + slopes[3] * x * y + slopes[4] * x**2

@@ -1,7 +1,7 @@
-"""A synthetic abdomen with a liver of known volume, as MR and as CT see it.
+"""Synthesis of phantoms: schematic MR and CT scans of the abdomen with a liver of known volume.
 
-It is a schematic patient, drawn from smooth shapes: enough to show that the way from a file to a
-volume in mL is right, and a little training data of livers in every contrast. It proves nothing about patients.
+Phantoms are drawn from smooth shapes. They verify the path from a file to a volume in mL, and add livers in many
+contrasts to the training data. They say nothing about accuracy on patients.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _GRIDS: Final = {  # shape, spacing in mm
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """A synthetic scan and what is in it.
+    """A synthetic scan with its ground truth.
 
     Args:
-        volume: int16 intensities; HU for CT. Axes run to the right, the front and the head (RAS).
-        labels: uint8 tissues on the same grid, as `phantom_anatomy.TISSUES` numbers them.
-        mask: The liver with its vessels and lesions; `mask.volume_ml` is the true volume.
+        volume: int16 intensities in HU (CT) or arbitrary units (MR). Axes run right, anterior and superior (RAS).
+        labels: uint8 tissues on the same grid, values of `Tissue`.
+        mask: The liver including its vessels and lesions; `mask.volume_ml` is the true volume.
     """
 
     volume: Volume
@@ -50,18 +50,18 @@ def make_phantom(
     shape: tuple[int, int, int] | None = None,
     spacing_mm: tuple[float, float, float] | None = None,
 ) -> Phantom:
-    """Draw a synthetic abdomen; equal arguments give equal voxels.
+    """Generate a phantom; the same arguments always give the same voxels.
 
     Args:
-        seed: Size and shape of the organs, texture and noise.
-        contrast: "mr_t2" (fat-suppressed), "mr_t1" (in phase) or "ct" (portal venous).
-        randomise: Vary everything strongly: sizes, contrasts (a liver dark with iron, or brighter than
-            the spleen), ascites, lesions, noise. For training.
-        shape: Voxels along x, y, z; None: 256 x 256 x 36 (MR) or 60 (CT).
+        seed: Determines size and shape of the organs, texture and noise.
+        contrast: "mr_t2" (fat-suppressed), "mr_t1" (in phase) or "ct" (portal venous phase).
+        randomise: Vary everything strongly, for training: organ sizes, contrasts (a liver dark with iron, or brighter
+            than the spleen), ascites, lesions and noise.
+        shape: Voxels along x, y, z; None: 256 x 256 x 36 (MR) or 256 x 256 x 60 (CT).
         spacing_mm: Voxel size; None: 1.4 x 1.4 x 6 mm (MR) or 1.5 x 1.5 x 4 mm (CT).
 
     Raises:
-        ConfigError: There is no such contrast.
+        ConfigError: The contrast is unknown.
     """
     if contrast not in CONTRASTS:
         raise ConfigError(
