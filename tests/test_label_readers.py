@@ -1,0 +1,69 @@
+"""Every reader of masks and labels applies the same rule."""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import nibabel as nib
+import numpy as np
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from rma_mamba.datasets.config import SourceConfig
+from rma_mamba.datasets.labelled_images import liver_labels
+from rma_mamba.datasets.layouts.plain_folders import _RULE
+from rma_mamba.errors import ScanError
+from rma_mamba.evaluation.masks import read_liver_mask
+from rma_mamba.labels import liver_in
+from rma_mamba.scans import read_scan
+
+VALUES = st.sampled_from([0, 0, 0, 1, 2, 6, 63, 127, 255])
+STRAY = np.array([0] * 15 + [255] * 8 + [6], np.int16).reshape(2, 3, 4)
+
+
+def result(read: Callable[[], np.ndarray]) -> list[int] | str:
+    """Liver voxels in file order, or that there is an error."""
+    try:
+        return read().astype(int).ravel().tolist()
+    except ScanError:
+        return "error"
+
+
+@given(
+    values=hnp.arrays(
+        st.sampled_from([np.uint8, np.int16, np.float32]), (2, 3, 4), elements=VALUES
+    ),
+    liver=st.sets(st.sampled_from([1, 2, 6, 255]), min_size=1),
+)
+@example(values=STRAY, liver={1})
+@example(values=STRAY, liver={6})
+@example(values=STRAY.clip(0, 5) // 5 * 255, liver={1})
+@settings(max_examples=60, deadline=None)
+def test_scoring_training_and_dataset_checks_read_the_same_liver(
+    values: np.ndarray, liver: set[int]
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "mask.nii"
+        nib.save(nib.Nifti1Image(values, np.eye(4)), path)
+        stored = read_scan(path)
+        source = SourceConfig.model_construct(name="source", liver=tuple(sorted(liver)))
+
+        def scored() -> np.ndarray:
+            mask = read_liver_mask(path, sorted(liver))
+            return stored.geometry.canonical.undo(mask.bits)
+
+        found = [
+            result(scored),
+            result(lambda: liver_labels(source, stored.values)),
+            result(lambda: _RULE.with_liver(sorted(liver)).liver_in(stored.values)),
+            result(lambda: liver_in(values, liver)),
+        ]
+    assert all(each == found[0] for each in found), found
+
+
+def test_a_stray_voxel_is_an_error_for_all_readers_rather_than_a_different_volume_for_each() -> (
+    None
+):
+    assert result(lambda: liver_in(STRAY, {1})) == "error"
+    assert result(lambda: _RULE.liver_in(STRAY)) == "error"
