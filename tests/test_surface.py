@@ -37,7 +37,7 @@ def test_a_ball_has_its_area_and_the_masks_volume(spacing_mm: Spacing, shift: Sp
     assert surface.volume_ml == pytest.approx(mask.volume_ml, rel=0.005)
 
 
-def test_a_cube_has_six_faces_but_for_its_rounded_edges() -> None:
+def test_a_cube_has_the_area_of_six_faces_less_its_rounded_edges() -> None:
     cube = np.zeros((60, 60, 60), np.uint8)
     cube[5:55, 5:55, 5:55] = 1
     surface = surface_of(Mask(cube, Geometry(cube.shape, np.eye(4))))
@@ -50,7 +50,7 @@ def test_a_cube_has_six_faces_but_for_its_rounded_edges() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), share=st.floats(0.01, 0.9), flip=st.booleans())
-def test_the_mesh_of_any_mask_is_closed_and_faces_outward(seed, share, flip) -> None:
+def test_the_mesh_of_any_mask_is_closed_with_outward_normals(seed, share, flip) -> None:
     random = np.random.default_rng(seed)
     labels = (random.random((6, 7, 5)) < share).astype(np.uint8)
     labels[3, 3, 3] = 1
@@ -65,7 +65,7 @@ def test_the_mesh_of_any_mask_is_closed_and_faces_outward(seed, share, flip) -> 
     assert surface.area_mm2 == pytest.approx(mesh.area)
 
 
-def test_an_oblique_grid_turns_the_mesh_and_changes_nothing_else() -> None:
+def test_an_oblique_grid_only_rotates_the_mesh() -> None:
     mask = ball(30, (2.0, 2.0, 3.0))
     turn = np.eye(4)
     turn[:3, :3], _ = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
@@ -78,7 +78,7 @@ def test_an_oblique_grid_turns_the_mesh_and_changes_nothing_else() -> None:
     assert np.allclose(other.vertices_mm.mean(axis=0), expected, atol=1e-4)
 
 
-def test_a_liver_cut_off_by_the_scan_is_closed_there() -> None:
+def test_a_liver_cut_off_by_the_edge_of_the_scan_has_a_closed_mesh() -> None:
     half = ball(40, (2.0, 2.0, 2.0)).labels[:, :, :20]
     surface = surface_of(Mask(half, Geometry(half.shape, np.diag([2.0, 2.0, 2.0, 1.0]))))
     mesh = trimesh.Trimesh(surface.vertices_mm, surface.faces, process=False)

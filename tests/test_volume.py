@@ -1,4 +1,4 @@
-"""Geometry: which way voxels run, how large they are, and the one order in which slices are seen."""
+"""Geometry: directions of the axes, voxel size, and the canonical order."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_orientation_names_where_each_axis_runs(order: str) -> None:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_canonical_order_is_up_back_left(order: str) -> None:
+def test_canonical_order_is_superior_posterior_left(order: str) -> None:
     shape = (4, 5, 6)
     affine = affine_of(order, (0.7, 1.3, 5.0), (10, -20, 30))
     world = np.moveaxis(np.indices(shape), 0, -1) @ affine[:3, :3].T + affine[:3, 3]
@@ -110,7 +110,7 @@ def test_undo_is_the_exact_inverse_of_apply(order: str) -> None:
 
 
 @given(affine=oblique_affines(), shape=st.tuples(*[st.integers(1, 4)] * 3))
-def test_the_grid_in_canonical_order_has_every_voxel_in_its_place(
+def test_the_grid_in_canonical_order_has_every_voxel_at_its_position(
     affine: Any, shape: tuple[int, int, int]
 ) -> None:
     geometry = Geometry(shape, affine)
@@ -124,7 +124,9 @@ def test_the_grid_in_canonical_order_has_every_voxel_in_its_place(
 
 
 @given(affine=oblique_affines(), shape=st.tuples(*[st.integers(1, 4)] * 3))
-def test_one_scan_in_all_48_orders_is_seen_as_one(affine: Any, shape: tuple[int, ...]) -> None:
+def test_a_scan_has_the_same_canonical_form_in_all_48_axis_orders(
+    affine: Any, shape: tuple[int, ...]
+) -> None:
     array = np.arange(math.prod(shape)).reshape(shape)
     first = Geometry(shape, affine)  # type: ignore[arg-type]
     seen = first.canonical.apply(array)
@@ -156,7 +158,7 @@ def test_orientation_agrees_with_nibabel_where_there_is_no_tie(affine: Any) -> N
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_reordering_as_nibabel_does_keeps_every_voxel_in_its_place(order: str) -> None:
+def test_reordering_as_nibabel_does_keeps_every_voxel_at_its_position(order: str) -> None:
     affine = affine_of("RAS", (0.7, 1.3, 5.0), (10, -20, 30))
     array = np.arange(60).reshape(3, 4, 5)
     image = nib.Nifti1Image(array.astype(np.int16), affine)
@@ -169,7 +171,7 @@ def test_reordering_as_nibabel_does_keeps_every_voxel_in_its_place(order: str) -
     assert np.array_equal(seen, Geometry(image.shape, affine).canonical.apply(array))
 
 
-def test_skew_and_turns_keep_the_voxel_volume_exact() -> None:
+def test_skewed_and_rotated_grids_have_the_exact_voxel_volume() -> None:
     affine = np.diag([2.0, 3.0, 4.0, 1.0])
     affine[0, 2] = 1.5
     assert Geometry((2, 2, 2), affine).voxel_volume_ml == pytest.approx(0.024)
@@ -206,18 +208,18 @@ IMPOSSIBLE = {
 
 
 @pytest.mark.parametrize("affine", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
-def test_an_impossible_affine_is_refused(affine: Any) -> None:
+def test_an_invalid_affine_is_an_error(affine: Any) -> None:
     with pytest.raises(GridError, match="expected"):
         Geometry((2, 2, 2), affine)
 
 
 @pytest.mark.parametrize("shape", [(0, 2, 2), (2, 2), (2, 2, 2, 1), (2, -1, 2)])
-def test_an_impossible_shape_is_refused(shape: Any) -> None:
+def test_an_invalid_shape_is_an_error(shape: Any) -> None:
     with pytest.raises(GridError, match="positive dimensions"):
         Geometry(shape, np.eye(4))
 
 
-def test_the_affine_of_a_geometry_is_its_own_and_cannot_change() -> None:
+def test_a_geometry_copies_its_affine_and_makes_it_read_only() -> None:
     affine = np.eye(4)
     geometry = Geometry((2, 2, 2), affine)
     affine[0, 0] = 9
@@ -226,7 +228,7 @@ def test_the_affine_of_a_geometry_is_its_own_and_cannot_change() -> None:
         geometry.affine[0, 0] = 9
 
 
-def test_an_array_of_another_shape_is_refused() -> None:
+def test_an_array_of_another_shape_is_an_error() -> None:
     geometry = Geometry((2, 3, 4), np.eye(4))
     for holder in (Volume, Mask):
         with pytest.raises(GridError, match=r"\(4, 3, 2\)"):

@@ -1,6 +1,6 @@
-"""Conventions that every part of the package shares: names of files, colours, windows, tolerances, the software's name.
+"""Conventions shared by the whole package: file suffixes, colour, display window, tolerances, software name.
 
-A value that stands here stands nowhere else.
+Each of these values is defined here only.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ SOFTWARE_NAME = "rma-mamba"
 # Terminology of DICOM PS3.16 and 3D Slicer: recommended display colour of SCT 10200004 "Liver".
 LIVER_RGB = (221, 130, 101)
 
-# Soft-tissue window of the abdomen: shown from black to white, and seen by the network from 0 to 1.
+# Soft-tissue window of the abdomen: black to white in previews, 0 to 1 in the network input.
 ABDOMEN_WINDOW_HU = (-160.0, 240.0)
 
-# Two grids are one if no corner voxel is further apart: tools round affines to float32 and worse.
+# Two grids are the same if no corner voxel is further apart: tools round affines to float32 or less.
 GRID_TOLERANCE_MM = 0.1
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
@@ -25,7 +25,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 ARCHIVE_SUFFIXES = (".zip",)
 
-# Whatever can be the name of one scan, longest suffix of a kind first.
+# Suffixes of scan files; the longest suffix of each format first.
 SCAN_SUFFIXES = (
     *(*NIFTI_SUFFIXES, *ANALYZE_SUFFIXES, *ITK_SUFFIXES),
     *(*IMAGE_SUFFIXES, *DICOM_SUFFIXES, *ARCHIVE_SUFFIXES),
@@ -41,5 +41,5 @@ def software_version() -> str:
 
 
 def software() -> str:
-    """Name and version, as they stand in every file that the package writes: "rma-mamba 0.2.0"."""
+    """Name and version as written to every output file: "rma-mamba 0.2.0"."""
     return f"{SOFTWARE_NAME} {software_version()}"

@@ -1,8 +1,8 @@
 """The surface of a mask as a closed mesh in RAS+ millimetres.
 
-Marching cubes (Lewiner et al. 2003, as scikit-image has it) of a binary mask would climb every voxel like
-stairs and find 9 % too much area on a ball, 24 % on thick slices. So the mask is smoothed first, equally far
-in mm along all axes, and the level is chosen at which the mesh encloses the mask's volume.
+Marching cubes (Lewiner et al. 2003, as implemented in scikit-image) on a binary mask reproduces every voxel edge as a
+staircase and overestimates the area by 9 % for a ball, and by 24 % for thick slices. The mask is therefore smoothed
+first, by the same distance in mm along all axes, and the level is chosen so that the mesh encloses its volume.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ Points = npt.NDArray[np.float64]
 Faces = npt.NDArray[np.int64]
 Field = npt.NDArray[np.float32]
 
-# Of the largest voxel side: less leaves stairs, more takes detail away. Balls: area within 2 %.
+# Of the largest voxel side: less leaves a staircase, more removes detail. Area of balls within 2 %.
 SMOOTHING = 0.8
 
-# The Gaussian ends here, in standard deviations.
+# Truncation of the Gaussian, in standard deviations.
 _REACH = 3.0
 
-# A coarser grid will do where little detail is left: voxels of a third of the smoothing.
+# After smoothing, a coarser grid is sufficient: voxels of a third of the standard deviation.
 _STEPS_IN_SMOOTHING = 3
 
-# Search for the level: at most so many steps, to this share of the volume.
+# Search for the level: maximum number of steps, and tolerance as a share of the volume.
 _STEPS = 3
 _CLOSE = 1e-3
 
-# Values this close are one: a level between them would make faces without area.
+# Values this close count as equal: a level between them would create faces without area.
 _TIE = 1e-4
 
 
@@ -41,7 +41,7 @@ class Surface:
 
     Args:
         vertices_mm: float64 [vertex, 3], RAS+ mm.
-        faces: int64 [face, 3], indices of vertices, counter-clockwise as seen from outside.
+        faces: int64 [face, 3], vertex indices, counter-clockwise as seen from outside.
     """
 
     vertices_mm: Points
@@ -54,26 +54,26 @@ class Surface:
 
     @property
     def volume_ml(self) -> float:
-        """What the mesh encloses, by the divergence theorem."""
+        """Enclosed volume, by the divergence theorem."""
         if not len(self.faces):
             return 0.0
         corners = self.vertices_mm[self.faces] - self.vertices_mm.mean(axis=0)
-        # twice the face's area, times the distance of its plane: six times the volume of a tetrahedron
+        # twice the area of the face times the distance of its plane: six times the volume of a tetrahedron
         return float(np.einsum("fc,fc->", corners[:, 0], self.normals) / 6000)
 
     @property
     def normals(self) -> Points:
-        """[face, 3], outward; twice as long as the face's area in mm2."""
+        """Outward normals [face, 3]; their length is twice the area of the face in mm2."""
         a, b, c = (self.vertices_mm[self.faces[:, corner]] for corner in range(3))
         crossed: Points = np.cross(b - a, c - a)
         return crossed
 
 
 def surface_of(mask: Mask, smoothing_mm: float | None = None) -> Surface:
-    """The surface of labels > 0, closed also where the mask is cut off by the edge of the scan.
+    """The surface of labels > 0, closed even where the edge of the scan cuts the mask off.
 
     Args:
-        mask: Any grid, oblique and sheared ones included.
+        mask: On any grid, including oblique and sheared ones.
         smoothing_mm: Standard deviation of the Gaussian; None: 0.8 of the largest voxel side.
     """
     smoothing = smoothing_mm or SMOOTHING * max(mask.geometry.spacing_mm)
@@ -89,7 +89,7 @@ def surface_of(mask: Mask, smoothing_mm: float | None = None) -> Surface:
 
 
 def _at_volume(field: Field, level: float, to_world: Affine, volume_ml: float) -> Surface:
-    """The level surface that encloses the volume, by the secant method from two good guesses."""
+    """The level surface that encloses the volume, by the secant method from two initial guesses."""
     guesses = [level, 0.5 if abs(level - 0.5) > _TIE and field.max() > 0.5 + _TIE else 0.9 * level]
     found = [_at_level(field, guess, to_world) for guess in guesses]
     for _ in range(_STEPS):
@@ -109,13 +109,13 @@ def _at_level(field: Field, level: float, to_world: Affine) -> Surface:
     vertices, faces, _, _ = marching_cubes(field, level)
     points = vertices.astype(np.float64) @ to_world[:3, :3].T + to_world[:3, 3]
     surface = Surface(points, faces.astype(np.int64))
-    # which way round the corners run depends on the handedness of the grid
+    # the orientation of the faces depends on the handedness of the grid
     return surface if surface.volume_ml >= 0 else Surface(points, surface.faces[:, ::-1])
 
 
 def _cropped(mask: Mask, smoothing_mm: float) -> tuple[Field, int, Affine]:
-    """The mask's box with room for the smoothing, on a coarser grid if it is much finer than that; the number
-    of voxels in the mask, which may be a fraction; and the affine of the box.
+    """The bounding box of the mask with a margin for the smoothing, on a coarser grid if its voxels are much smaller;
+    the number of voxels in the mask, rounded; and the affine of the box.
     """
     geometry = mask.geometry
     spacing = np.array(geometry.spacing_mm)
@@ -138,7 +138,7 @@ def _cropped(mask: Mask, smoothing_mm: float) -> tuple[Field, int, Affine]:
 
 
 def _box(labels: npt.NDArray[np.uint8]) -> tuple[slice, slice, slice] | None:
-    """The smallest box around labels > 0."""
+    """The bounding box of labels > 0; None for an empty mask."""
     found = []
     for axis in range(3):
         others = tuple(other for other in range(3) if other != axis)
@@ -150,7 +150,7 @@ def _box(labels: npt.NDArray[np.uint8]) -> tuple[slice, slice, slice] | None:
 
 
 def _level(field: Field, count: int) -> float:
-    """A value that `count` voxels exceed, or a few more where several are equal."""
+    """A value exceeded by `count` voxels, or by a few more if several are equal."""
     values = field[field > _TIE]
     count = max(1, count)
     if count >= values.size:

@@ -1,8 +1,7 @@
-"""A scan and its mask as arrays with a geometry in millimetres (RAS+ world axes, NIfTI's convention).
+"""A scan and its mask as arrays with a geometry in millimetres (RAS+ world coordinates, as in NIfTI).
 
-Nothing here reads files or imports torch. `Geometry` answers the only geometric questions that the
-package asks: how large is a voxel, which way do the axes run, and how are they brought into the one
-orientation in which the network sees every scan.
+Nothing here reads files or imports torch. `Geometry` gives the voxel size, the directions of the axes, and the
+permutation and flips that bring an array into the canonical orientation, in which the network sees every scan.
 """
 
 from __future__ import annotations
@@ -30,18 +29,18 @@ _AXIS_CODES = (("L", "R"), ("P", "A"), ("I", "S"))
 
 @dataclass(frozen=True)
 class AxisOrder:
-    """How a voxel array is brought into canonical order: permute its axes, then flip some of them.
+    """How to bring a voxel array into canonical order: permute its axes, then flip some of them.
 
     Args:
-        permutation: For each canonical axis (S, P, L) the voxel axis that runs along it.
-        flips: For each canonical axis, whether it runs the other way in the voxel array.
+        permutation: For each canonical axis (S, P, L), the voxel axis along it.
+        flips: For each canonical axis, whether the voxel axis runs in the opposite direction.
     """
 
     permutation: tuple[int, int, int]
     flips: tuple[bool, bool, bool]
 
     def apply(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """View of `array` (i, j, k) in canonical order (slice up, row to the back, column to the left)."""
+        """View of `array` (i, j, k) in canonical order: slices superior, rows posterior, columns left."""
         flip = tuple(slice(None, None, -1) if reverse else slice(None) for reverse in self.flips)
         return array.transpose(self.permutation)[flip]
 
@@ -53,11 +52,11 @@ class AxisOrder:
 
 @dataclass(frozen=True, eq=False)
 class Geometry:
-    """Where the voxels of a grid lie in the patient.
+    """Position of the voxels of a grid in patient coordinates.
 
     Args:
         shape: Number of voxels along i, j, k.
-        affine: 4x4 matrix from voxel index (i, j, k, 1) to RAS+ millimetres, float64.
+        affine: 4x4 matrix from voxel indices (i, j, k, 1) to RAS+ millimetres, float64.
 
     Raises:
         GridError: The affine is not 4x4, not finite or singular, or a dimension is not positive.
@@ -71,19 +70,19 @@ class Geometry:
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise GridError(
                 "the affine is not a 4x4 matrix of finite numbers; "
-                "expected voxel-to-millimetre coordinates. Repair the scan's header."
+                "expected a voxel-to-millimetre matrix. Repair the scan's header."
             )
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise GridError(
                 f"the grid has shape {tuple(self.shape)}; expected three positive dimensions. "
-                "Give one 3-D volume."
+                "Pass one 3-D volume."
             )
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             sizes = np.linalg.norm(affine[:3, :3], axis=0)
             flatness = abs(np.linalg.det(affine[:3, :3] / sizes))
         if not (0 < math.prod(sizes.tolist()) < math.inf and flatness > 1e-6):
             raise GridError(
-                f"the voxel axes span no volume (spacing {sizes.round(4).tolist()} mm); "
+                f"the voxel axes do not span a volume (spacing {sizes.round(4).tolist()} mm); "
                 "expected three independent axes. Repair the scan's header."
             )
         affine.setflags(write=False)
@@ -93,24 +92,24 @@ class Geometry:
     @cached_property
     def spacing_mm(self) -> tuple[float, float, float]:
         """Voxel size along i, j, k, in mm."""
-        # hypot of sorted magnitudes: the same number whatever the order and sign of the axes
+        # hypot of sorted magnitudes: the same number for any order and sign of the axes
         columns = np.sort(np.abs(self.affine[:3, :3]), axis=0)
         i, j, k = (math.hypot(*columns[:, axis]) for axis in range(3))
         return i, j, k
 
     @property
     def voxel_volume_ml(self) -> float:
-        """Volume of one voxel in millilitres (exact for oblique and sheared grids alike)."""
+        """Volume of one voxel in millilitres; exact for oblique and sheared grids as well."""
         return abs(float(np.linalg.det(self.affine[:3, :3]))) / 1000
 
     @cached_property
     def _world_axes(self) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-        """For each world axis R, A, S: the voxel axis nearest to it, and whether it runs the other way."""
+        """For each world axis R, A, S: the closest voxel axis, and whether it runs in the opposite direction."""
         columns = self.affine[:3, :3]
         directions = columns / np.linalg.norm(columns, axis=0)
 
-        # Oblique by exactly 45 degrees is a tie: rounding makes it one, and the axes themselves settle
-        # it, by products that know neither their sign nor the order in which they are stored.
+        # An obliqueness of exactly 45 degrees is a tie. Rounding makes it an exact tie, which products of the axes'
+        # components then break independently of sign and storage order.
         def closeness(order: tuple[int, ...]) -> tuple[float, ...]:
             along = [abs(directions[world, voxel]) for world, voxel in enumerate(order)]
             lines = [directions[:, voxel] for voxel in order]
@@ -124,7 +123,7 @@ class Geometry:
 
     @property
     def orientation(self) -> str:
-        """Three letters: where i, j, k run to, to the nearest world axis ("RAS", "LPS", ...)."""
+        """Three letters: the closest world direction of i, j and k ("RAS", "LPS", ...)."""
         voxel_axes, reverse = self._world_axes
         letters = [""] * 3
         for world, voxel in enumerate(voxel_axes):
@@ -133,15 +132,15 @@ class Geometry:
 
     @property
     def canonical(self) -> AxisOrder:
-        """The axis order in which the network sees every scan: axial slices from foot to head, each with
-        rows running to the back and columns to the patient's left (radiological display).
+        """The axis order in which the network sees every scan: axial slices inferior to superior, rows anterior to
+        posterior, columns right to left (radiological convention).
         """
         (r, a, s), (r_back, a_back, s_back) = self._world_axes
         return AxisOrder((s, a, r), (s_back, not a_back, not r_back))
 
     @property
     def in_canonical_order(self) -> Geometry:
-        """The grid of `canonical.apply(array)`: the same voxels at the same places, axes S, P, L."""
+        """The grid of `canonical.apply(array)`: the same voxels at the same positions, axes S, P, L."""
         order = self.canonical
         shape = tuple(self.shape[axis] for axis in order.permutation)
         to_voxel = np.zeros((4, 4))  # from an index in canonical order to one as stored
@@ -152,7 +151,7 @@ class Geometry:
         return Geometry((shape[0], shape[1], shape[2]), self.affine @ to_voxel)
 
     def matches(self, other: Geometry, tolerance_mm: float = GRID_TOLERANCE_MM) -> bool:
-        """Whether two grids are one: same shape, and no corner further apart than `tolerance_mm`."""
+        """Whether two grids are the same: equal shape, and no corner further apart than `tolerance_mm`."""
         if self.shape != other.shape:
             return False
         corners = np.array(list(itertools.product(*((0, size - 1) for size in self.shape))))
@@ -169,9 +168,9 @@ class Volume:
     Args:
         values: Intensities (i, j, k); HU for CT. Any real type.
         geometry: The grid.
-        modality: "CT" or "MR" where the file says so, else None.
-        header: The reader's own header; the writer keeps from it what a mask inherits.
-        warnings: What the reader repaired or doubts, one sentence each, without patient data.
+        modality: "CT" or "MR" if the header says so, else None.
+        header: The header as read; the writer keeps the parts that a mask inherits.
+        warnings: What the reader repaired or found doubtful, one sentence each, without patient data.
         source_images: The images behind it and the way back to them; None where there are none (NIfTI, arrays).
     """
 
@@ -198,7 +197,7 @@ class Mask:
 
     Args:
         labels: uint8 (i, j, k), 1 where the liver is, else 0.
-        geometry: The scan's grid, bit for bit.
+        geometry: The scan's grid, unchanged.
         header: The scan's header, for the writer.
         source_images: The scan's images, for writers that go back to them.
     """
@@ -226,6 +225,6 @@ class Mask:
 def _check_shape(array: npt.NDArray[Any], geometry: Geometry) -> None:
     if array.shape != geometry.shape:
         raise GridError(
-            f"the array has shape {array.shape}, its geometry {geometry.shape}; expected one shape. "
+            f"the array has shape {array.shape}, its geometry {geometry.shape}; expected the same shape. "
             "Build the geometry from the array's own shape."
         )

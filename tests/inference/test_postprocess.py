@@ -1,4 +1,4 @@
-"""The liver is one organ: islands go, whatever the order of the axes."""
+"""Small and distant components are removed, whatever the order of the axes."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def drawn() -> np.ndarray:
     return labels
 
 
-def test_small_islands_go_and_a_lobe_stays() -> None:
+def test_small_components_are_removed_and_a_separate_lobe_is_kept() -> None:
     labels = drawn()
     remove_islands(labels, 0.1)
     assert labels.sum() == 701
@@ -34,7 +34,9 @@ def test_nothing_is_removed_at_share_zero_or_from_an_empty_mask() -> None:
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-def test_what_lies_far_from_the_liver_goes_however_large(axes: tuple[int, ...]) -> None:
+def test_components_far_from_the_liver_are_removed_whatever_their_size(
+    axes: tuple[int, ...],
+) -> None:
     spacing = tuple((1.0, 1.0, 8.0)[axis] for axis in axes)
     labels = np.zeros((40, 20, 12), np.uint8)
     labels[0:12, 2:12, 6:11] = 1  # the liver
@@ -51,7 +53,7 @@ def test_what_lies_far_from_the_liver_goes_however_large(axes: tuple[int, ...]) 
     assert without.sum() == labels.sum()
 
 
-def test_far_parts_of_equal_size_both_stay() -> None:
+def test_distant_components_of_equal_size_are_both_kept() -> None:
     labels = np.zeros((30, 5, 5), np.uint8)
     labels[0:4] = labels[26:30] = 1
     remove_islands(labels, 0.1, (2.0, 1.0, 1.0))

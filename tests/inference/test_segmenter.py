@@ -53,10 +53,10 @@ def test_a_scan_in_any_axis_order_gives_the_same_mask_in_world_space(
     volume = scan()
     expected = segmenter(volume).mask
     assert 0 < expected.labels.sum() < expected.labels.size
-    twin = reordered(volume, order)
-    mask = segmenter(twin).mask
+    other_order = reordered(volume, order)
+    mask = segmenter(other_order).mask
     assert np.array_equal(back(mask.labels, order), expected.labels)
-    assert np.array_equal(mask.geometry.affine, twin.geometry.affine)
+    assert np.array_equal(mask.geometry.affine, other_order.geometry.affine)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 50])
@@ -174,7 +174,7 @@ def test_the_modality_is_that_of_the_argument_the_header_or_the_intensities(
     assert segmenter(scan(), modality="CT").modality == "CT"
 
 
-def test_a_modality_in_any_case_is_understood_and_another_refused(segmenter: Segmenter) -> None:
+def test_the_modality_is_case_insensitive_and_others_are_an_error(segmenter: Segmenter) -> None:
     assert segmenter(scan(), modality="ct").modality == "CT"
     with pytest.raises(ConfigError, match="the modality is 'PET'; expected CT or MR"):
         segmenter(scan(), modality="PET")
@@ -260,7 +260,7 @@ def GetArrayViewFromImage(image: ItkLike) -> np.ndarray:  # noqa: N802
     return image.values.transpose()
 
 
-def test_every_form_of_a_scan_gives_the_same_mask(
+def test_every_type_of_input_gives_the_same_mask(
     segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import sys
@@ -334,7 +334,9 @@ def test_missing_weights_are_a_one_line_error(model: str, message: str) -> None:
 @pytest.mark.parametrize(
     "changes", [{"model": "rma-mamba-x"}, {"settings": {"width": 16}}, {"recipe": {"size": 33}}]
 )
-def test_weights_of_another_version_are_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_weights_of_another_version_are_an_error(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
     described = {"model": "rma-mamba-n", "settings": SETTINGS, "recipe": RECIPE, **changes}
     state = create_model("rma-mamba-n", **SETTINGS).state_dict()
     (tmp_path / "odd.safetensors").write_bytes(encode_checkpoint(state, **described))

@@ -37,7 +37,7 @@ def test_a_box_is_measured_in_millimetres_and_millilitres() -> None:
     assert found.warnings == ()
 
 
-def test_an_empty_mask_measures_zero_and_says_so() -> None:
+def test_an_empty_mask_measures_zero_with_a_warning() -> None:
     found = measure(box((0, 0, 0), (0, 0, 0)))
     assert (found.volume_ml, found.extent_mm, found.touches_border) == (0.0, (0.0, 0.0, 0.0), ())
     assert found.warnings == ("No liver was found in the scan.",)
@@ -54,7 +54,7 @@ def test_an_empty_mask_measures_zero_and_says_so() -> None:
         ((1, 2, 3), (5, 6, 14), "superior"),
     ],
 )
-def test_each_face_of_the_scan_is_named_as_the_patient_lies(
+def test_faces_of_the_scan_are_named_in_patient_directions(
     low: tuple[int, int, int], high: tuple[int, int, int], face: str
 ) -> None:
     found = measure(box(low, high))
@@ -82,6 +82,6 @@ def test_the_axis_order_of_the_file_changes_nothing(
     assert set(found.touches_border) == set(expected.touches_border)
 
 
-def test_measurements_cannot_be_altered() -> None:
+def test_measurements_are_read_only() -> None:
     with pytest.raises(FrozenInstanceError):
         measure(box((1, 2, 3), (5, 6, 7))).volume_ml = 0.0  # type: ignore[misc]

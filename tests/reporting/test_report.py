@@ -196,7 +196,7 @@ def test_the_script_draws_the_surface(report: Report, tmp_path: Path) -> None:
         (0, np.pi / 2, "RLPA"),  # from above
     ],
 )
-def test_the_letters_turn_with_the_surface(
+def test_the_direction_letters_rotate_with_the_surface(
     tmp_path: Path, yaw: float, pitch: float, seen: str
 ) -> None:
     script = (files("rma_mamba.reporting") / "templates" / "report.js").read_text()

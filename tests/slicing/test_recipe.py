@@ -7,7 +7,7 @@ from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 from rma_mamba.slicing import SliceRecipe
 
 
-def test_a_recipe_comes_back_from_json_as_it_was() -> None:
+def test_a_recipe_survives_a_round_trip_through_json() -> None:
     recipe = SliceRecipe(size=192, spacing_mm=None, neighbours=True, threshold=0.4)
     assert SliceRecipe.model_validate_json(recipe.model_dump_json()) == recipe
 
@@ -26,7 +26,7 @@ def test_a_recipe_comes_back_from_json_as_it_was() -> None:
         {"spacing": 2.0},
     ],
 )
-def test_a_wrong_recipe_is_refused(wrong: dict[str, object]) -> None:
+def test_an_invalid_recipe_is_an_error(wrong: dict[str, object]) -> None:
     with pytest.raises(pydantic.ValidationError):
         SliceRecipe(**wrong)
 
