@@ -10,24 +10,31 @@ from rma_mamba.training.config import Recipe
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataConfig:
-    """A small folder of data in place of the shipped recipe's."""
+    """A small folder of data in place of the bundled recipe's."""
     config = folder_config(write_folder(tmp_path))
     monkeypatch.setattr("rma_mamba.training.load_recipe", lambda *_: Recipe(data=config))
     return config
 
 
-@pytest.mark.parametrize(("side", "patients"), [("valid", ["2", "4"]), ("test", ["11"])])
-def test_every_patient_of_a_side_gets_a_row(command, tiny, data, side, patients) -> None:
-    done = command("evaluate", "default", "--model", tiny, "--side", side)
+@pytest.mark.parametrize(
+    ("option", "split", "patients"),
+    [
+        *(("--split", "val", ["2", "4"]), ("--split", "test", ["11"])),
+        *(("--side", "valid", ["2", "4"]), ("--side", "test", ["11"])),
+    ],
+)
+def test_every_patient_of_a_split_gets_a_row(command, tiny, data, option, split, patients) -> None:
+    done = command("evaluate", "default", "--model", tiny, option, split)
     assert done.code == 0, done.err
     rows = [line.split("|") for line in done.out.split("\n\n")[0].splitlines()[2:]]
     assert [row[2].strip() for row in rows] == patients
     assert done.err.count("Dice") == len(patients)
+    assert ("--side is deprecated" in done.err) == (option == "--side")
 
 
 def test_every_score_is_summarised_and_written(command, tiny, data, tmp_path) -> None:
     out = tmp_path / "out"
-    done = command("evaluate", "default", "--model", tiny, "--side", "valid", "-o", out, "-q")
+    done = command("evaluate", "default", "--model", tiny, "--split", "val", "-o", out, "-q")
     assert done.code == 0, done.err
     assert "**tiny, volumes: per volume, on the scan's own grid**" in done.out
     assert (

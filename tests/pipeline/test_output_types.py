@@ -90,7 +90,7 @@ def test_wrong_kinds_are_refused_before_any_work(command, segmenter, dicom, tmp_
     for out, listed, said in (
         ("out", "nifti,dicom-seg", "no output type 'dicom-seg'"),
         ("a.stl", "nifti", "not that of an output of type nifti"),
-        ("a.xyz", "", "another ending than masks have"),
+        ("a.xyz", "", "the suffix of the output file is not that of a mask"),
     ):
         extra = ("-ot", listed) if listed else ()
         done = command("segment", "-i", dicom, "-o", tmp_path / out, *extra)

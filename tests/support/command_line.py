@@ -86,7 +86,7 @@ class FakeSegmenter:
         labels = (scan.values > 500).astype(np.uint8)
         mask = Mask(labels, scan.geometry, scan.header, scan.source_images)
         likely = labels.astype(np.float32) if keep_probabilities else None
-        return Result(mask, calibrated(scan, modality or "MR"), self.warnings, likely)
+        return Result(mask, calibrated(scan, modality), self.warnings, likely)
 
 
 @pytest.fixture

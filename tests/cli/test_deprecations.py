@@ -1,0 +1,51 @@
+"""Old names of options and settings work for one release, with one line of warning."""
+
+import warnings
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from rma_mamba.cli.deprecations import deprecations_as_lines, renamed_option
+from rma_mamba.deprecation import warn_renamed
+from rma_mamba.pipeline.request import SegmentRequest
+
+
+def test_frame_is_volume(command, segmenter, tmp_path) -> None:
+    values = np.zeros((4, 4, 4, 2), np.int16)
+    values[..., 1] = 900
+    nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / "scan.nii")
+    arguments = ("segment", "-i", tmp_path / "scan.nii", "-o", tmp_path / "out.nii", "-q")
+    done = command(*arguments, "--frame", "2")
+    assert done.code == 0
+    assert done.err.splitlines()[0] == (
+        "rma-mamba: warning: --frame is deprecated and will be removed in 0.3.0; use --volume."
+    )
+    assert np.asarray(nib.load(tmp_path / "out.nii").dataobj).any()
+    assert "deprecated" not in command(*arguments, "--volume", "2").err
+
+
+def test_an_option_that_is_not_used_does_not_warn() -> None:
+    assert renamed_option("--old", None, "--new", "a") == "a"
+    with pytest.warns(DeprecationWarning, match="--old is deprecated.*use --new"):
+        assert renamed_option("--old", "b", "--new", "a") == "b"
+
+
+def test_each_deprecation_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    with deprecations_as_lines():
+        for _ in range(2):
+            warn_renamed("'look'", "'tta_scale'")
+        warn_renamed("'side'", "'split'")
+    assert capfd.readouterr().err.splitlines() == [
+        "rma-mamba: warning: 'look' is deprecated and will be removed in 0.3.0; use 'tta_scale'.",
+        "rma-mamba: warning: 'side' is deprecated and will be removed in 0.3.0; use 'split'.",
+    ]
+
+
+def test_other_warnings_are_left_to_python() -> None:
+    with pytest.warns(UserWarning, match="else"), deprecations_as_lines():
+        warnings.warn("something else", UserWarning, stacklevel=1)
+
+
+def test_statistics_and_run_records_keep_their_old_fields(segmenter) -> None:
+    assert SegmentRequest().settings()["frame"] is None
