@@ -9,7 +9,7 @@ import pytest
 
 from rma_mamba.errors import ConfigError, GridError
 from rma_mamba.pipeline.measuring import check_tables, measure_mask, write_tables
-from rma_mamba.reporting import Body as PatientSize
+from rma_mamba.reporting import PatientSize
 
 BOX_ML = 8 * 5 * 4 * 20 / 1000
 

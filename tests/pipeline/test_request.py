@@ -8,7 +8,7 @@ import pytest
 
 from rma_mamba.errors import ScanError
 from rma_mamba.pipeline.request import NetworkOptions, ReadOptions, SegmentRequest
-from rma_mamba.reporting import Body as PatientSize
+from rma_mamba.reporting import PatientSize
 
 
 def test_a_request_can_be_sent_to_another_process() -> None:
