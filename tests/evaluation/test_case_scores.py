@@ -1,4 +1,4 @@
-"""Scores of one case: both protocols, in whichever order the axes are stored."""
+"""Scores of one case under both protocols, for any axis order of the file."""
 
 from dataclasses import asdict
 
@@ -11,7 +11,7 @@ from rma_mamba.metrics import paper_per_slice, score_volume, to_paper_size
 from rma_mamba.volume import Geometry, Volume
 
 NAME = CaseName("ours", "source", "group", "patient", "case")
-AFFINE = np.diag([-2.0, -2.0, 5.0, 1.0])  # to the left, to the back, up
+AFFINE = np.diag([-2.0, -2.0, 5.0, 1.0])  # axes to the left, posterior and superior
 
 
 def volume(start: int = 5) -> Volume:
@@ -24,7 +24,7 @@ def score(true: Volume, found: Volume) -> CaseScore:
     return score_case(NAME, true.values, found.values, true.geometry)
 
 
-def test_both_protocols_are_those_of_the_metrics() -> None:
+def test_both_protocols_agree_with_the_metrics() -> None:
     true, found = volume(), volume(6)
     case = score(true, found)
     assert case.volume is not None
@@ -34,10 +34,10 @@ def test_both_protocols_are_those_of_the_metrics() -> None:
     assert [each.has_liver for each in case.slices] == [False, True, True, True, True, False]
     upright = [to_paper_size(each.values[:, :, 2].T) for each in (true, found)]
     assert case.slices[2].values == paper_per_slice(*upright)
-    assert case.slices[2].values["row_distance_paper"] > 0  # a shift to the side is seen
+    assert case.slices[2].values["row_distance_paper"] > 0  # a shift along a row changes it
 
 
-def test_a_shift_by_one_row_is_one_row_in_mm_and_nothing_to_the_paper() -> None:
+def test_a_shift_by_one_row_is_one_spacing_in_mm_and_zero_row_distance() -> None:
     true = volume()
     found = Volume(np.roll(true.values, 1, axis=1), true.geometry)
     case = score(true, found)
@@ -47,14 +47,14 @@ def test_a_shift_by_one_row_is_one_row_in_mm_and_nothing_to_the_paper() -> None:
 
 
 @pytest.mark.parametrize("order", ORDERS[::5])
-def test_the_order_of_the_axes_changes_no_score(order) -> None:
+def test_scores_do_not_depend_on_the_axis_order(order) -> None:
     true, found = volume(), volume(7)
     expected, got = score(true, found), score(reordered(true, order), reordered(found, order))
     assert asdict(got.volume) == pytest.approx(asdict(expected.volume))  # type: ignore[arg-type]
     assert got.slices == expected.slices
 
 
-def test_a_single_slice_has_no_volume() -> None:
+def test_a_single_slice_has_no_volume_score() -> None:
     one = volume().values[:, :, 2:3]
     case = score_case(NAME, one, one, Geometry(one.shape, AFFINE), single_slice=True)
     assert case.volume is None

@@ -1,4 +1,4 @@
-"""docs/reference/scores.md says what happens."""
+"""docs/reference/scores.md agrees with the code."""
 
 import re
 from dataclasses import fields
@@ -30,7 +30,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             nib.save(image, f"{name}/case_{case}.nii.gz")
 
 
-def test_the_code_prints_what_the_page_says(folders: None, capsys) -> None:
+def test_the_example_prints_what_the_page_shows(folders: None, capsys) -> None:
     first, second = blocks("python")
     exec(compile(first, "scores.md", "exec"), {})
     (promised,) = blocks("text")

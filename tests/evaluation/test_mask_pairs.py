@@ -1,4 +1,4 @@
-"""Which files belong together, and what their voxels mean."""
+"""Predictions are matched to references by file name, and scored on the same grid."""
 
 from pathlib import Path
 
@@ -36,11 +36,11 @@ def dice(tmp_path: Path, found: np.ndarray, *labels: int, affine: np.ndarray = A
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32, np.float64])
 @pytest.mark.parametrize("value", [1, 255])
-def test_masks_of_any_type_are_understood(tmp_path: Path, dtype: type, value: int) -> None:
+def test_masks_of_any_dtype_are_read(tmp_path: Path, dtype: type, value: int) -> None:
     assert dice(tmp_path, rod(value=value, dtype=dtype)) == 1
 
 
-def test_labels_say_what_is_liver(tmp_path: Path) -> None:
+def test_labels_select_the_liver(tmp_path: Path) -> None:
     found = rod(value=6)
     found[:, 0] = 2  # another organ
     assert dice(tmp_path, found, 6) == 1
@@ -57,20 +57,22 @@ def test_labels_say_what_is_liver(tmp_path: Path) -> None:
     ],
     ids=["probabilities", "some NaN", "all NaN"],
 )
-def test_what_is_no_label_is_refused(tmp_path: Path, found: np.ndarray, message: str) -> None:
+def test_values_that_are_not_labels_are_rejected(
+    tmp_path: Path, found: np.ndarray, message: str
+) -> None:
     with pytest.raises(ScanError, match=f"prediction 1 of 1 by name: .*{message}"):
         dice(tmp_path, found)
 
 
 @pytest.mark.parametrize("order", ["LPS", "SAR", "ILP", "PSL"])
-def test_another_order_of_the_axes_is_the_same_grid(tmp_path: Path, order: str) -> None:
+def test_another_axis_order_is_the_same_grid(tmp_path: Path, order: str) -> None:
     image = nib.Nifti1Image(rod(7), AFFINE)
     turned = image.as_reoriented(ornt_transform(io_orientation(AFFINE), axcodes2ornt(order)))
     as_stored = dice(tmp_path / "a", rod(7))
     assert dice(tmp_path / "b", np.asarray(turned.dataobj), affine=turned.affine) == as_stored < 1
 
 
-def test_another_grid_is_refused_and_both_are_named(tmp_path: Path) -> None:
+def test_another_grid_is_rejected_and_both_are_described(tmp_path: Path) -> None:
     moved = AFFINE.copy()
     moved[0, 3] = 3
     both = r"12 x 10 x 6 voxels of 2 x 2 x 5 mm.*12 x 10 x 6 voxels of 2 x 2 x 5 mm.*3 mm apart"
@@ -88,9 +90,9 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "reference", tmp_path / "tool"
 
 
-def test_files_of_one_name_belong_together(tmp_path: Path) -> None:
+def test_files_are_matched_by_name(tmp_path: Path) -> None:
     reference, tool = folders(tmp_path)
-    save(reference / "._p1_t1.nii.gz", rod())  # what some systems leave beside a file
+    save(reference / "._p1_t1.nii.gz", rod())  # written by some file systems next to a file
     pairs = pair_masks(reference, [tool]).pairs
     assert [pair.patient for pair in pairs] == ["p1_t1", "p1_t2", "p2_t1"]
     assert [pair.predictions["tool"] for pair in pairs] == sorted(tool.iterdir())
@@ -113,7 +115,7 @@ def test_a_missing_prediction_is_an_error_or_an_empty_mask(tmp_path: Path) -> No
     assert kinds == ["neither", "prediction", "neither"]
 
 
-def test_a_mask_without_any_of_the_labels_is_pointed_out(tmp_path: Path) -> None:
+def test_a_mask_without_the_named_labels_gives_a_warning(tmp_path: Path) -> None:
     liver, spleen = (save(tmp_path / f"{value}.nii", rod(value=value)) for value in (1, 2))
     pairing = pair_masks(liver, [spleen])
     warnings: list[str] = []
@@ -123,7 +125,7 @@ def test_a_mask_without_any_of_the_labels_is_pointed_out(tmp_path: Path) -> None
     assert steps == [(1, 1)]
 
 
-def test_methods_have_the_shortest_names_that_differ(tmp_path: Path) -> None:
+def test_methods_have_the_shortest_distinct_names(tmp_path: Path) -> None:
     assert method_names([tmp_path / "a" / "masks", tmp_path / "b" / "masks"]) == [
         "a/masks",
         "b/masks",
@@ -133,7 +135,7 @@ def test_methods_have_the_shortest_names_that_differ(tmp_path: Path) -> None:
         method_names([tmp_path / "a", tmp_path / "a"])
 
 
-def test_folders_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+def test_inconsistent_folders_are_rejected(tmp_path: Path) -> None:
     reference, tool = folders(tmp_path)
     one = reference / "p1_t1.nii.gz"
     with pytest.raises(ConfigError, match="the reference is missing"):

@@ -15,7 +15,7 @@ AFFINE = np.diag([2.0, 2.0, 5.0, 1.0])
 
 
 def write(path: Path, values: dict[int, int], affine: np.ndarray = AFFINE) -> Path:
-    """A mask with so many voxels of each value."""
+    """A mask with the given number of voxels of each value."""
     mask = np.zeros((6, 5, 4), np.uint8)
     at = 0
     for value, count in values.items():

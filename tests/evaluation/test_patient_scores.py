@@ -1,4 +1,4 @@
-"""Scores patient by patient, in tables that show the worst."""
+"""Scores of individual patients, and tables that show the worst one."""
 
 import math
 from collections import Counter
@@ -17,7 +17,7 @@ from rma_mamba.volume import Mask, Volume
 
 
 class Bright:
-    """Finds what is bright, and `extra` columns at the edge of every slice."""
+    """Segments bright voxels, and `extra` columns at the edge of every slice."""
 
     def __init__(self, threshold: float, extra: int = 0) -> None:
         self.threshold, self.extra = threshold, extra
@@ -43,8 +43,8 @@ def test_a_perfect_mask_scores_one_and_its_volumes_agree(tmp_path: Path) -> None
     )
     assert volume.reference_ml == volume.found_ml == pytest.approx(8 * 12 * 3 * 4 * 4 * 8 / 1000)
     assert volume.false_ml == 0
-    assert slices.dice == 0  # the slices' liver is darker than that
-    assert slices.scored == 1  # of two slices one has liver
+    assert slices.dice == 0  # the liver of the slices is darker than the threshold
+    assert slices.scored == 1  # one of two slices contains liver
 
 
 def test_every_volume_and_every_slice_has_its_scores(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_every_volume_and_every_slice_has_its_scores(tmp_path: Path) -> None:
     assert slices[1].slices[0].values["dice"] == pytest.approx(0)
 
 
-def test_what_is_found_where_there_is_none_is_counted(tmp_path: Path) -> None:
+def test_false_positives_without_liver_are_counted(tmp_path: Path) -> None:
     volume, _ = scores(tmp_path, Bright(400, extra=2), "val")
     assert volume.false_ml == pytest.approx(2 * (2 * 28) * 4 * 4 * 8 / 1000)
     assert volume.dice < 1

@@ -1,4 +1,4 @@
-"""Summaries, paired tests, tables and files of scores that were made up."""
+"""Summaries, paired tests, tables and files of synthetic scores."""
 
 import csv
 import io
@@ -49,10 +49,12 @@ def test_every_patient_counts_once_however_many_volumes() -> None:
     assert (recall.mean_low, recall.mean_high) == (0.5, 1)
     by_slice = of(summarise(cases), "recall", "paper_per_slice_liver")
     assert (by_slice.patients, by_slice.samples) == (2, 4)
-    assert by_slice.mean == pytest.approx((1 + 3 * 0.5) / 4, abs=0.03)  # ends of the rod are cut
+    assert by_slice.mean == pytest.approx(
+        (1 + 3 * 0.5) / 4, abs=0.03
+    )  # resampling clips the ends of the rod
 
 
-def test_the_worst_is_worst_in_the_way_of_its_metric() -> None:
+def test_the_worst_patient_depends_on_the_direction_of_the_metric() -> None:
     summaries = summarise([case("a", 4), case("b", 2), case("c", 5)])
     assert of(summaries, "dice").worst_patient == "b"
     assert of(summaries, "hd_mm").worst == 20
@@ -60,7 +62,7 @@ def test_the_worst_is_worst_in_the_way_of_its_metric() -> None:
     assert of(summaries, "volume_error_ml").mean == pytest.approx(-1 / 3)
 
 
-def test_what_is_not_defined_is_left_out_and_counted() -> None:
+def test_undefined_values_are_excluded_and_counted() -> None:
     cases = [case("a", 4), case("b", 0), case("c", 0, true=0), case("d", 3, true=0)]
     distance = of(summarise(cases), "hd_mm")
     assert (distance.patients, distance.undefined, distance.mean) == (2, 2, 0)
@@ -89,24 +91,24 @@ def test_methods_are_paired_by_patient_and_corrected_together() -> None:
     assert [each.mean_difference for each in recall] == pytest.approx([0.25, 0.75, 0.5])
     assert all(each.patients == 6 and each.left_out == 0 for each in recall)
     assert all(each.p_holm == pytest.approx(min(1, 3 * each.p)) for each in recall[:1])
-    # `bad` finds nothing of patient 0: there no distance is defined
+    # `bad` has an empty prediction for patient 0, where distances are undefined
     distance = [each for each in tests if each.metric == "hd_mm"]
     assert [each.patients for each in distance] == [6, 5, 5]
     assert [each.left_out for each in distance] == [0, 1, 1]
 
 
-def test_too_much_and_too_little_are_equally_wrong() -> None:
+def test_over_and_underestimated_volumes_are_equally_wrong() -> None:
     cases = [case(p, length, method=m) for p in "abc" for m, length in (("more", 5), ("less", 3))]
     (test,) = [each for each in paired_tests(cases) if each.metric == "volume_error_ml"]
     assert test.mean_difference == pytest.approx(0)
     assert test.p == 1
 
 
-def test_one_method_has_nothing_to_be_tested_against() -> None:
+def test_a_single_method_has_no_paired_tests() -> None:
     assert paired_tests([case("a", 4), case("b", 3)]) == []
 
 
-def test_the_tables_name_the_protocols_and_never_speak_of_hausdorff() -> None:
+def test_the_tables_name_the_protocols_and_do_not_mention_hausdorff() -> None:
     cases = [case(p, length, method=m) for p in "ab" for m, length in (("x", 3), ("y", 0))]
     shown = summary_to_markdown(ScoreSummary.of(cases))
     assert "**x, all: per volume, on the scan's own grid**" in shown
@@ -121,7 +123,7 @@ def test_the_tables_name_the_protocols_and_never_speak_of_hausdorff() -> None:
     assert "ausdorff" not in shown
 
 
-def test_the_files_hold_every_case_slice_metric_and_test(tmp_path: Path) -> None:
+def test_the_files_contain_every_case_slice_metric_and_test(tmp_path: Path) -> None:
     cases = [case(p, length, method=m) for p in "ab" for m, length in (("x", 3), ("y", 0))]
     summary = ScoreSummary.of(cases, resamples=100)
     write_scores(tmp_path / "new", cases, summary)

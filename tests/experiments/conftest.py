@@ -30,7 +30,7 @@ set = ["training.lr=1e-3"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Trainings of a second or two: see `news`."""
+    """Training runs of a second or two: see `news`."""
     ignore_below(items, Path(__file__).parent)
 
 

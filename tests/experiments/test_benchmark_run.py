@@ -1,4 +1,4 @@
-"""A benchmark trains, scores and compares, and does nothing twice."""
+"""A benchmark trains, scores and compares networks, and does not repeat completed steps."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_networks_are_trained_scored_and_compared_once(benchmark_file: Path) -> 
         run_benchmark(benchmark, ["training.epochs=2"], quiet=True)
 
 
-def test_what_cannot_run_is_refused_before_the_first_training_run(benchmark_file: Path) -> None:
+def test_invalid_networks_are_rejected_before_the_first_training_run(benchmark_file: Path) -> None:
     benchmark, folder = load_benchmark(benchmark_file), benchmark_file.parent
     with pytest.raises(
         ConfigError, match="no network 'V-Net'; expected one or more of Ours & more, U-Net"

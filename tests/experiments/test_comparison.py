@@ -1,4 +1,4 @@
-"""Tables say what was measured: the best in bold, intervals, and what is missing."""
+"""Tables show the best values in bold, confidence intervals, and missing values."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from rma_mamba.volume import Geometry
 
 
 def case(method: str, patient: str, shift: int) -> CaseScore:
-    """A block of liver, found `shift` voxels too far to one side."""
+    """A block of liver, predicted with a shift of `shift` voxels."""
     reference = np.zeros((20, 20, 6), np.uint8)
     reference[4:14, 4:14, 1:5] = 1
     name = CaseName(method, "MR", "MR", patient, patient)
@@ -49,7 +49,7 @@ def test_markdown_marks_the_best_and_states_the_number_of_samples(table: Compari
     assert "| A_1 | B & C | 3 |" in text
 
 
-def test_latex_escapes_what_it_would_read_otherwise(table: ComparisonTable) -> None:
+def test_latex_escapes_special_characters(table: ComparisonTable) -> None:
     text = to_latex(table)
     assert r"A\_1 & " in text
     assert r"B \& C & " in text
@@ -58,13 +58,13 @@ def test_latex_escapes_what_it_would_read_otherwise(table: ComparisonTable) -> N
     assert len({line.replace(r"\&", "").count("&") for line in rows}) == 1
 
 
-def test_csv_holds_numbers_and_ends_of_intervals(table: ComparisonTable) -> None:
+def test_csv_contains_values_and_interval_limits(table: ComparisonTable) -> None:
     first, second = csv.DictReader(io.StringIO(to_csv(table)))
     assert float(first["Dice"]) == pytest.approx(0.9)
     assert float(first["Dice, low"]) == pytest.approx(0.8)
     assert float(second["GMACs"]) == 4.0
 
 
-def test_a_column_that_has_no_number_shows_a_dash(table: ComparisonTable) -> None:
+def test_a_column_without_values_shows_a_dash(table: ComparisonTable) -> None:
     other = ComparisonTable(table.title, "CT", 256, table.rows, table.scores)
     assert "| A_1 | - | - |" in to_markdown(other)

@@ -1,4 +1,4 @@
-"""A benchmark is checked before anything is trained."""
+"""A benchmark is validated before any network is trained."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_a_bundled_benchmark_names_networks_and_recipes_that_exist(name: str) ->
             create_model(row.model or recipe.model.name, **row.settings)
 
 
-def test_the_benchmarks_of_the_paper_hold_its_rows() -> None:
+def test_the_benchmarks_of_the_paper_contain_its_rows() -> None:
     for name in ("cirrmri600_t2", "lits"):
         models = {row.model for row in load_benchmark(name).networks}
         assert {"unet", "vm-unet-v2", "rma-mamba-t", "rma-mamba-s", "pvtformer"} < models
@@ -40,7 +40,9 @@ def test_the_benchmarks_of_the_paper_hold_its_rows() -> None:
         ("title", "= title", r"is not valid TOML"),
     ],
 )
-def test_what_is_wrong_is_named(benchmark_file: Path, old: str, new: str, message: str) -> None:
+def test_an_invalid_setting_is_named(
+    benchmark_file: Path, old: str, new: str, message: str
+) -> None:
     benchmark_file.write_text(benchmark_file.read_text().replace(old, new, 1))
     with pytest.raises(ConfigError, match=message):
         load_benchmark(benchmark_file)

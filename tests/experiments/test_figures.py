@@ -1,4 +1,4 @@
-"""Figures show what they claim."""
+"""Figures show the errors and curves that they describe."""
 
 import io
 
@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rma_mamba.experiments.figures import draw_histories, draw_panel
+from rma_mamba.evaluation import CaseName, CaseScore, score_case
+from rma_mamba.experiments.figures import draw_boxes, draw_histories, draw_panel
 from rma_mamba.experiments.panel import PanelRow
+from rma_mamba.volume import Geometry
 
 
 def colours(png: bytes) -> set[str]:
-    """Which of the three colours dominate somewhere."""
+    """Which of the three colours dominate in some region."""
     red, green, blue = np.moveaxis(
         np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), int), 2, 0
     )
@@ -31,7 +33,9 @@ def colours(png: bytes) -> set[str]:
         (slice(4, 16), {"green", "red"}),
     ],
 )
-def test_the_panel_tells_right_missed_and_wrong_apart(columns: slice, expected: set[str]) -> None:
+def test_the_panel_distinguishes_true_positives_and_both_kinds_of_errors(
+    columns: slice, expected: set[str]
+) -> None:
     reference, found = np.zeros((2, 20, 20), bool)
     reference[4:12, 4:12] = True
     found[4:12, columns] = True
@@ -43,3 +47,26 @@ def test_histories_of_different_lengths_share_a_figure() -> None:
     history = {"train_loss": [2.0, 1.0], "val_dice": [0.1, 0.5]}
     png = draw_histories({"long": history, "none": {}})
     assert Image.open(io.BytesIO(png)).size[0] > 500
+
+
+def case(method: str, *, single_slice: bool, group: str = "MR") -> CaseScore:
+    """A case whose prediction misses half of the liver."""
+    reference = np.zeros((12, 12, 3), np.uint8)
+    reference[2:8, 2:8, 1] = 1
+    found = reference.copy()
+    found[5:] = 0
+    name = CaseName(method, group, group, "1", "case")
+    geometry = Geometry(reference.shape, np.eye(4))
+    return score_case(name, reference, found, geometry, single_slice=single_slice)
+
+
+def width(cases: list[CaseScore]) -> int:
+    return Image.open(io.BytesIO(draw_boxes(cases, "MR"))).size[0]
+
+
+def test_box_plots_of_volumes_are_drawn_only_if_there_are_volumes() -> None:
+    volumes = [case(method, single_slice=False) for method in ("a", "b")]
+    slices = [case(method, single_slice=True) for method in ("a", "b")]
+    assert width(volumes) == 2 * width(slices)
+    other_group = case("a", single_slice=False, group="CT")
+    assert width([*slices, other_group]) == width(slices)

@@ -1,4 +1,4 @@
-"""Overlaps, worked out by hand, with every empty case decided."""
+"""Overlap metrics compared with values computed by hand, including all cases of empty masks."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def mask(*voxels: int) -> np.ndarray:
         (255 * mask(0), mask(0, 1), (2 / 3, 1 / 2, 1, 1 / 2, 5 / 6)),
     ],
 )
-def test_overlaps_are_those_worked_out_by_hand(
+def test_overlaps_agree_with_values_computed_by_hand(
     true: np.ndarray, found: np.ndarray, expected: tuple[float, ...]
 ) -> None:
     for metric, value in zip(ALL, expected, strict=True):
@@ -38,7 +38,7 @@ def test_overlaps_are_those_worked_out_by_hand(
 
 
 @given(masks=SHAPES.flatmap(lambda shape: arrays.arrays(bool, (2, *shape))))
-def test_the_metrics_keep_their_relations(masks: np.ndarray) -> None:
+def test_the_metrics_satisfy_their_mathematical_relations(masks: np.ndarray) -> None:
     true, found = masks
     shared = iou(true, found)
     assert dice(true, found) == dice(found, true) == pytest.approx(2 * shared / (1 + shared))
@@ -49,13 +49,13 @@ def test_the_metrics_keep_their_relations(masks: np.ndarray) -> None:
         assert of.f2 == pytest.approx(5 * product / weighed)
 
 
-def test_not_a_number_is_no_liver() -> None:
+def test_nan_is_background() -> None:
     found = np.where(mask(0, 1) > 0, 1.0, np.nan)
     assert dice(mask(0, 1), found) == 1
     assert overlap(mask(), np.full((2, 3, 2), np.nan)).empty == "both"
 
 
 @pytest.mark.parametrize("metric", ALL)
-def test_masks_on_different_grids_are_refused(metric) -> None:
+def test_masks_of_different_shapes_are_rejected(metric) -> None:
     with pytest.raises(GridError, match="expected the same shape"):
         metric(mask(0), mask(0)[:1])

@@ -1,4 +1,4 @@
-"""The paper's protocol: the cases that are known, and the definition once more as loops."""
+"""The paper's protocol: known cases, and an independent implementation with loops."""
 
 import math
 
@@ -43,18 +43,18 @@ def with_far_blob() -> np.ndarray:
     ],
     ids=["right", "down", "far down", "blob", "empty", "itself"],
 )
-def test_known_cases_keep_their_numbers(found, row_distance, hausdorff, dice) -> None:
+def test_known_cases_have_their_known_values(found, row_distance, hausdorff, dice) -> None:
     got = paper_per_slice(whole_disk(), found)
     assert got["row_distance_paper"] == pytest.approx(row_distance, abs=0.005)
     assert got["dice"] == pytest.approx(dice, abs=5e-4)
     true_distance = hausdorff_mm(whole_disk(), found, (1, 1))
-    # the corner that is furthest from a disk may be a pixel further on than on the diagonal
+    # the corner that is furthest from the disk may lie one pixel off the diagonal
     assert true_distance == pytest.approx(
         hausdorff, abs=15 if hausdorff > 100 else 1e-9, nan_ok=True
     )
 
 
-def test_rows_in_any_order_are_no_distance_apart() -> None:
+def test_permuted_rows_have_row_distance_zero() -> None:
     shuffled = np.random.default_rng(0).permutation(whole_disk())
     assert paper_per_slice(whole_disk(), shuffled)["row_distance_paper"] == 0
     assert hausdorff_mm(whole_disk(), shuffled, (1, 1)) > 50
@@ -71,7 +71,7 @@ def test_empty_slices_score_as_in_the_paper() -> None:
     assert [missed[name] for name in ("dice", "iou", "recall", "f2")] == pytest.approx([0] * 4)
 
 
-def test_the_keys_are_those_of_the_protocol() -> None:
+def test_the_result_has_the_metrics_of_the_protocol() -> None:
     names = ["dice", "iou", "recall", "precision", "f2", "row_distance_paper"]
     assert list(paper_per_slice(disk(), disk())) == names
 
@@ -98,7 +98,7 @@ def by_loops(true: np.ndarray, found: np.ndarray) -> dict[str, float]:
 
 
 @given(pair=PAIRS)
-def test_loops_agree(pair: np.ndarray) -> None:
+def test_an_implementation_with_loops_agrees(pair: np.ndarray) -> None:
     assert paper_per_slice(*pair) == pytest.approx(by_loops(*pair), abs=1e-6)
 
 
@@ -111,15 +111,15 @@ def test_the_row_distance_has_a_direction(pair: np.ndarray) -> None:
 
 
 @given(mask=arrays.arrays(bool, st.just((8, 4))), factor=st.sampled_from([1, 2, 3]))
-def test_stretching_keeps_whole_pixels(mask: np.ndarray, factor: int) -> None:
-    """A pattern whose pixels are blocks of the larger grid comes back from it."""
+def test_resampling_keeps_blocks_of_pixels(mask: np.ndarray, factor: int) -> None:
+    """A pattern of blocks on a larger grid is recovered by resampling."""
     large = to_paper_size(np.kron(mask, np.ones((32 * factor, 64 * factor), np.uint8)))
     assert large.shape == (256, 256)
     np.testing.assert_array_equal(large[16::32, 32::64], mask)
     assert large.mean() == pytest.approx(mask.mean(), abs=0.06)
 
 
-def test_stretching_is_bilinear_between_centres() -> None:
+def test_resampling_is_bilinear_between_pixel_centres() -> None:
     half = np.zeros((1, 128), bool)
     half[:, 64:] = True
     assert to_paper_size(half).sum() == 128 * 256
@@ -130,7 +130,7 @@ def test_stretching_is_bilinear_between_centres() -> None:
     assert not to_paper_size(checks).any()
 
 
-def test_what_is_no_slice_is_refused() -> None:
+def test_arrays_that_are_not_a_slice_are_rejected() -> None:
     with pytest.raises(GridError, match="expected one slice"):
         paper_per_slice(np.ones((2, 2, 2)), np.ones((2, 2, 2)))
     with pytest.raises(GridError, match="expected one slice"):

@@ -1,4 +1,4 @@
-"""Intervals, tests and corrections, against what is known of them."""
+"""Confidence intervals, tests and corrections, compared with theory and known values."""
 
 import math
 
@@ -13,7 +13,7 @@ NAN = math.nan
 SCORES = st.lists(st.floats(0, 1), min_size=2, max_size=20)
 
 
-def test_a_summary_leaves_out_and_counts_what_is_not_defined() -> None:
+def test_a_summary_excludes_and_counts_undefined_values() -> None:
     of = summarise_values([1, NAN, 2, 3, 10, NAN])
     assert (of.count, of.undefined, of.mean, of.median) == (4, 2, 4, 2.5)
     assert (of.lower_quartile, of.upper_quartile) == (1.75, 4.75)
@@ -24,14 +24,14 @@ def test_a_summary_leaves_out_and_counts_what_is_not_defined() -> None:
 
 
 @given(values=SCORES, seed=st.integers(0, 5))
-def test_an_interval_lies_between_the_extremes_and_repeats(values, seed) -> None:
+def test_an_interval_lies_between_the_extremes_and_is_reproducible(values, seed) -> None:
     patients = range(len(values))
     low, high = bootstrap_interval(values, patients, resamples=200, seed=seed)
     assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
     assert (low, high) == bootstrap_interval(values, patients, resamples=200, seed=seed)
 
 
-def test_an_interval_is_as_wide_as_theory_says() -> None:
+def test_an_interval_has_the_theoretical_width() -> None:
     values = np.random.default_rng(0).normal(size=400)
     low, high = bootstrap_interval(values, range(400))
     half = 1.96 * values.std() / math.sqrt(400)
@@ -40,7 +40,7 @@ def test_an_interval_is_as_wide_as_theory_says() -> None:
     assert low < narrow[0] < narrow[1] < high
 
 
-def test_patients_are_drawn_and_not_their_slices() -> None:
+def test_patients_are_resampled_and_not_slices() -> None:
     values = [0.0] * 100 + [1.0] * 100
     few = bootstrap_interval(values, ["a"] * 100 + ["b"] * 100)
     many = bootstrap_interval(values, range(200))
@@ -76,7 +76,7 @@ def test_holm_steps_down() -> None:
 
 
 @given(ps=st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_holm_never_helps_and_keeps_the_order(ps: list[float]) -> None:
+def test_holm_never_lowers_p_values_and_keeps_their_order(ps: list[float]) -> None:
     corrected = holm(ps)
     assert all(p <= better <= 1 for p, better in zip(ps, corrected, strict=True))
     order = np.argsort(ps, kind="stable")

@@ -1,4 +1,4 @@
-"""Distances between surfaces: by hand, and as two other libraries and a distance transform see them."""
+"""Surface distances compared with hand-computed values, two other libraries and a distance transform."""
 
 import math
 import warnings
@@ -37,20 +37,20 @@ def box(*bounds: tuple[int, int], shape: tuple[int, ...] = (12, 12, 12)) -> np.n
 
 
 def blob(seed: int, shape: tuple[int, int, int] = (40, 36, 24)) -> np.ndarray:
-    """A smooth random shape around the middle of its grid."""
+    """A smooth random shape near the centre of its grid."""
     noise = gaussian_filter(np.random.default_rng(seed).normal(size=shape), 4)
     place = [(np.arange(size) - (size - 1) / 2) / (size / 3) for size in shape]
     radius = np.sqrt(sum(axis**2 for axis in np.meshgrid(*place, indexing="ij")))
     return radius + 0.3 * noise / noise.std() < 1
 
 
-def test_a_shifted_box_is_as_far_as_it_was_shifted() -> None:
+def test_a_shifted_box_has_the_distance_of_its_shift() -> None:
     true, found = box((2, 6), (2, 6), (2, 6)), box((4, 8), (2, 6), (2, 6))
     assert hausdorff_mm(true, found, (3.0, 1.0, 1.0)) == 6
     assert hausdorff_mm(true, found, (0.5, 9.0, 9.0)) == 1
 
 
-def test_single_voxels_give_what_pythagoras_says() -> None:
+def test_single_voxels_have_the_euclidean_distance() -> None:
     true, found = box((1, 2), (1, 2), (1, 2)), box((4, 5), (3, 4), (1, 2))
     expected = math.hypot(3 * 2.0, 2 * 0.5)
     for distance in (hausdorff_mm, hausdorff95_mm, average_surface_distance_mm):
@@ -58,26 +58,26 @@ def test_single_voxels_give_what_pythagoras_says() -> None:
 
 
 def test_hd95_is_the_larger_of_two_directed_percentiles() -> None:
-    # A rod of 20 voxels, and the same with one more voxel 10 further on: one of 21 distances is 10.
+    # A rod of 20 voxels, and the same rod with an extra voxel at a distance of 10: one of 21 distances is 10.
     true = box((0, 20), (0, 1), (0, 1), shape=(40, 1, 1))
     found = true.copy()
     found[29] = True
     distances = surface_distances(true, found, (1.0, 1.0, 1.0))
     assert distances.hd_mm == 10
     assert distances.hd95_mm == pytest.approx(np.percentile([0] * 20 + [10], 95))
-    assert np.percentile([0] * 40 + [10], 95) == 0  # what pooling both directions would have said
+    assert np.percentile([0] * 40 + [10], 95) == 0  # the pooled percentile would be 0
     assert distances.assd_mm == pytest.approx(10 / 41)
     assert distances.surface_dice(2) == pytest.approx(40 / 41)
 
 
-def test_the_tolerance_includes_its_end_whatever_rounding_does() -> None:
+def test_the_tolerance_is_inclusive_despite_rounding() -> None:
     true, found = box((0, 1), (0, 1), (0, 1)), box((10, 11), (0, 1), (0, 1))
     assert surface_dice(true, found, (0.2, 1, 1), 2.0) == 1
     assert surface_dice(true, found, (0.3, 1, 1), 3.0) == 1
     assert surface_dice(true, found, (0.201, 1, 1), 2.0) == 0
 
 
-def test_every_empty_case_is_decided() -> None:
+def test_every_case_of_empty_masks_is_defined() -> None:
     full, nothing, spacing = box((2, 5), (2, 5), (2, 5)), np.zeros((12, 12, 12)), (1.0, 1.0, 1.0)
     metrics = (hausdorff_mm, hausdorff95_mm, average_surface_distance_mm)
     assert [metric(nothing, nothing, spacing) for metric in metrics] == [0, 0, 0]
@@ -87,7 +87,7 @@ def test_every_empty_case_is_decided() -> None:
 
 
 @given(pair=PAIRS, spacing=SPACINGS)
-def test_the_tree_finds_what_a_distance_transform_finds(pair, spacing) -> None:
+def test_the_tree_agrees_with_a_distance_transform(pair, spacing) -> None:
     assume(pair.any(axis=(1, 2, 3)).all())
     true, found = (mask & ~binary_erosion(mask) for mask in pair)
     of = surface_distances(*pair, spacing)
@@ -98,16 +98,16 @@ def test_the_tree_finds_what_a_distance_transform_finds(pair, spacing) -> None:
 
 
 def monai_metrics(true: np.ndarray, found: np.ndarray, spacing) -> list[float]:
-    """MONAI's surface is the same: voxels that an erosion by faces takes away."""
+    """MONAI defines the same surface: voxels removed by erosion with face connectivity."""
     masks = [torch.from_numpy(mask[None, None].copy()) for mask in (found, true)]
     of = {"include_background": True, "spacing": list(spacing)}
-    with warnings.catch_warnings():  # it warns of an argument that it passes itself
+    with warnings.catch_warnings():  # it warns about its own use of an argument
         warnings.simplefilter("ignore", FutureWarning)
         values = [
             compute_hausdorff_distance(*masks, **of),
             compute_hausdorff_distance(*masks, percentile=95, **of),
             compute_average_surface_distance(*masks, symmetric=True, **of),
-            # half a thousandth above 2 mm: its float32 distances are rounded
+            # slightly above 2 mm, because its float32 distances are rounded
             compute_surface_dice(*masks, [2.0005], **of),
         ]
     return [float(value) for value in values]
@@ -135,7 +135,7 @@ def test_monai_agrees_on_smooth_shapes(seed: int) -> None:
 
 
 def deepmind_metrics(true: np.ndarray, found: np.ndarray, spacing) -> list[float]:
-    with warnings.catch_warnings():  # it reaches SciPy by names of old
+    with warnings.catch_warnings():  # it uses deprecated names of SciPy
         warnings.simplefilter("ignore", DeprecationWarning)
         import surface_distance as deepmind
 
@@ -149,10 +149,9 @@ def deepmind_metrics(true: np.ndarray, found: np.ndarray, spacing) -> list[float
     ]
 
 
-# DeepMind's surface runs between voxels: its points are corners of voxels, each at most half a voxel's
-# diagonal from the centre of a surface voxel and the other way round. So every distance between two surfaces
-# may differ by a diagonal. It also weighs points by their area, which moves percentiles, means and
-# shares; on smooth shapes by less than these.
+# DeepMind's surface lies between voxels: its points are corners of voxels, each at most half a voxel diagonal from
+# the centre of a surface voxel, and vice versa. Distances may therefore differ by one diagonal. It also weights
+# points by their area, which changes percentiles, means and fractions; for smooth shapes, by less than these.
 SHARE = 0.12
 
 
@@ -175,12 +174,12 @@ def test_deepminds_hausdorff_distance_is_within_a_diagonal_on_any_masks(pair, sp
     assert hausdorff_mm(*pair, spacing) == pytest.approx(expected, abs=math.hypot(*spacing) + 1e-9)
 
 
-def test_slices_have_surfaces_too() -> None:
+def test_two_dimensional_masks_have_distances() -> None:
     true, found = box((1, 4), (1, 4), shape=(9, 9)), box((1, 4), (3, 6), shape=(9, 9))
     assert hausdorff_mm(true, found, (5.0, 2.0)) == 4
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (1.0, 0.0, 1.0), (1.0, math.nan, 1.0)])
-def test_impossible_spacings_are_refused(spacing) -> None:
+def test_invalid_spacings_are_rejected(spacing) -> None:
     with pytest.raises(GridError, match="expected 3 positive numbers"):
         hausdorff_mm(np.ones((2, 2, 2)), np.ones((2, 2, 2)), spacing)

@@ -1,4 +1,4 @@
-"""All scores of a volume together."""
+"""All metrics of a volume in one result."""
 
 import math
 from dataclasses import asdict
@@ -19,7 +19,7 @@ def box(size: int) -> np.ndarray:
     return mask
 
 
-def test_a_perfect_prediction_has_no_fault() -> None:
+def test_a_perfect_prediction_has_perfect_scores() -> None:
     score = score_volume(box(4), box(4), SPACING)
     assert (score.dice, score.iou, score.recall, score.precision, score.f2) == (1, 1, 1, 1, 1)
     assert (score.hd_mm, score.hd95_mm, score.assd_mm, score.nsd_2mm) == (0, 0, 0, 1)
@@ -27,7 +27,7 @@ def test_a_perfect_prediction_has_no_fault() -> None:
     assert (score.volume_error_ml, score.volume_error_percent, score.empty) == (0, 0, "neither")
 
 
-def test_one_row_too_much_is_one_spacing_and_a_quarter_of_the_volume() -> None:
+def test_an_extra_row_is_one_spacing_and_a_quarter_of_the_volume() -> None:
     score = score_volume(box(4), box(5), SPACING)
     assert score.hd_mm == 2
     assert score.volume_error_percent == 25
@@ -45,7 +45,9 @@ def test_one_row_too_much_is_one_spacing_and_a_quarter_of_the_volume() -> None:
         (3, 0, "prediction", 0, math.nan, -100),
     ],
 )
-def test_every_empty_case_is_decided(true, found, empty, overlaps, distance, percent) -> None:
+def test_every_case_of_empty_masks_is_defined(
+    true, found, empty, overlaps, distance, percent
+) -> None:
     score = asdict(score_volume(box(true), box(found), SPACING))
     assert score["empty"] == empty
     assert {score[name] for name in ("dice", "iou", "recall", "precision", "f2")} == {overlaps}
@@ -56,7 +58,7 @@ def test_every_empty_case_is_decided(true, found, empty, overlaps, distance, per
 
 
 @given(axes=st.permutations(range(3)), seed=st.integers(0, 99))
-def test_the_order_of_the_axes_changes_nothing(axes: list[int], seed: int) -> None:
+def test_the_score_does_not_depend_on_the_axis_order(axes: list[int], seed: int) -> None:
     pair = np.random.default_rng(seed).random((2, 5, 6, 7)) > 0.6
     turned = [mask.transpose(axes) for mask in pair]
     expected = asdict(score_volume(*pair, SPACING))

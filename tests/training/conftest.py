@@ -1,4 +1,4 @@
-"""A training of a second or two."""
+"""Recipes of training runs that take a second or two."""
 
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ from rma_mamba.training.toml_writer import as_toml
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Trainings of a second or two: see `news`."""
+    """Training runs of a second or two: see `news`."""
     ignore_below(items, Path(__file__).parent)
 
 
 @pytest.fixture
 def content(tmp_path: Path) -> dict[str, Any]:
-    """The recipe of a tiny network on a small folder of data, as TOML holds it."""
+    """The recipe of a tiny network on a small folder of data, as TOML content."""
     data = folder_config(write_folder(tmp_path / "data"))
     return {
         "run": {"folder": str(tmp_path / "run")},
@@ -42,7 +42,7 @@ def content(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def recipe(tmp_path: Path, content: dict[str, Any]) -> Path:
-    """That recipe as a file."""
+    """The same recipe as a file."""
     path = tmp_path / "recipe.toml"
     path.write_text(as_toml(content))
     return path

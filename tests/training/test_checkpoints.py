@@ -44,7 +44,7 @@ def test_a_checkpoint_is_read_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no checkpoint"])
-def test_a_corrupt_checkpoint_is_one_line(tmp_path: Path, content: bytes) -> None:
+def test_a_corrupt_checkpoint_is_a_one_line_error(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path)
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"last\.ckpt cannot be read") as caught:

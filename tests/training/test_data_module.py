@@ -1,4 +1,4 @@
-"""Batches: the same whatever the workers, and settings that no batch can be made of are refused."""
+"""Batches do not depend on the workers, and settings that give no usable batch are rejected."""
 
 from pathlib import Path
 
@@ -41,12 +41,12 @@ def test_every_slice_is_validated_once(recipe: Path) -> None:
     )
 
 
-def test_less_than_a_step_is_one_step(recipe: Path) -> None:
+def test_an_epoch_shorter_than_a_step_is_one_step(recipe: Path) -> None:
     (batch,) = data(recipe, "training.batch_size=100", "training.accumulate=2").train_dataloader()
     assert len(batch["image"]) == 24
 
 
-def test_a_single_value_for_batch_normalisation_is_refused(recipe: Path) -> None:
+def test_a_batch_too_small_for_batch_normalisation_is_rejected(recipe: Path) -> None:
     with pytest.raises(ConfigError, match="a single slice of 32 x 32 pixels"):
         data(recipe, "data.slices_per_epoch=1")
     data(recipe, "data.slices_per_epoch=1", "data.crop=64")
@@ -54,7 +54,7 @@ def test_a_single_value_for_batch_normalisation_is_refused(recipe: Path) -> None
         data(recipe, "training.batch_size=1", "data.crop=64", "data.canvases=[32, 64]")
 
 
-def test_a_split_without_validation_is_refused(recipe: Path) -> None:
+def test_a_split_without_validation_patients_is_rejected(recipe: Path) -> None:
     with pytest.raises(ConfigError, match="and 0 for validation; expected at least one each"):
         data(recipe, "data.splits={}")
 

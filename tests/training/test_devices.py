@@ -1,4 +1,4 @@
-"""Two processes train as one: equal weights, the same validation, and no waiting for idle parameters."""
+"""Two processes train like one: equal weights, the same validation, and no deadlock by unused parameters."""
 
 import csv
 import subprocess
@@ -25,7 +25,7 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 
 def validations(run: Path) -> list[float]:
-    """Dice of every validation of the last start of a run."""
+    """Dice of every validation since the run was last started."""
     path = max(run.glob("metrics/version_*/metrics.csv"))
     with path.open() as file:
         return [float(line["val_dice"]) for line in csv.DictReader(file) if line.get("val_dice")]
@@ -38,7 +38,7 @@ def test_two_processes_train_as_one(
     settings = [
         "model.name=unet",
         "model.settings={width = 4}",
-        "training.batch_size=3",  # of 7 slices to validate on: two batches for one process, one for the other
+        "training.batch_size=3",  # with 7 validation slices, one process gets two batches, the other one
         "data.slices_per_epoch=12",
         "data.crop=64",
     ]
@@ -60,7 +60,7 @@ def test_two_processes_train_as_one(
     model.load_state_dict(model_state(run / "checkpoints" / "last.ckpt"))
     assert dice_alone(model.eval(), recipe, settings) == found[-1]
 
-    # one process goes on where two stopped, with as many slices in a step
+    # one process resumes the run of two, with the same number of slices per step
     monkeypatch.setitem(rma_mamba.models._BASELINES, "unet", (one_of_several.IdleUNet, UNetConfig))
     train(
         recipe, [*settings, "training.accumulate=2", "training.epochs=3"], resume=True, quiet=True
@@ -69,7 +69,7 @@ def test_two_processes_train_as_one(
 
 
 def dice_alone(model: nn.Module, recipe: Path, settings: list[str]) -> float:
-    """Dice over all validation slices, each once, as a log shows it."""
+    """Dice over all validation slices, each counted once, as logged."""
     data = SliceDataModule(load_recipe(recipe, settings))
     data.setup("fit")
     both = either = 0
@@ -81,8 +81,10 @@ def dice_alone(model: nn.Module, recipe: Path, settings: list[str]) -> float:
     return float(torch.tensor(both / max(either, 1), dtype=torch.float32))
 
 
-def test_slurm_says_how_many_there_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(rank_zero_only, "rank", 0)  # Lightning's, of the whole process
+def test_slurm_determines_the_number_of_devices(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(rank_zero_only, "rank", 0)  # global state of Lightning
     said = {"NTASKS": 4, "NTASKS_PER_NODE": 2, "NNODES": 2, "PROCID": 3, "LOCALID": 1, "NODEID": 1}
     for name, value in said.items():
         monkeypatch.setenv(f"SLURM_{name}", str(value))

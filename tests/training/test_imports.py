@@ -24,7 +24,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("use", USES)
-def test_nothing_is_imported_that_the_task_does_not_need(use: str) -> None:
+def test_no_training_library_is_imported_without_need(use: str) -> None:
     found = run(f"import sys; {USES[use]}; print(' '.join(sys.modules))")
     assert found.returncode == 0, found.stderr
     imported = set(found.stdout.split())
@@ -33,7 +33,7 @@ def test_nothing_is_imported_that_the_task_does_not_need(use: str) -> None:
 
 
 @pytest.mark.parametrize("package", ["lightning", "monai"])
-def test_a_missing_package_is_one_line_that_names_the_extra(package: str) -> None:
+def test_a_missing_package_is_a_one_line_error_that_names_the_extra(package: str) -> None:
     hidden = (
         f"import sys; sys.modules[{package!r}] = None\n"
         "from rma_mamba.training import train\n"

@@ -1,4 +1,4 @@
-"""The module: it names the slices at fault, and the encoder learns as the recipe says."""
+"""The module names slices with invalid logits, and treats the encoder as the recipe specifies."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +20,7 @@ from tiny import SETTINGS
 
 
 class Poisoned(nn.Module):
-    """Finite logits, but for one slice."""
+    """Finite logits, except for one slice."""
 
     def forward(self, images: Tensor) -> list[Tensor]:
         logits = images[:, :1].clone()
@@ -28,7 +28,9 @@ class Poisoned(nn.Module):
         return [logits]
 
 
-def test_the_slice_at_fault_is_named(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_slice_with_logits_that_are_not_finite_is_named(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = load_recipe(recipe)
     data = SliceDataModule(settings)
     data.setup("fit")
@@ -45,7 +47,7 @@ def checkpointed(run: Path) -> dict[str, Tensor]:
     return content["state_dict"]
 
 
-def test_a_frozen_encoder_keeps_its_weights_and_then_learns(tmp_path: Path, recipe: Path) -> None:
+def test_the_encoder_is_frozen_in_the_first_epochs_only(tmp_path: Path, recipe: Path) -> None:
     run = tmp_path / "run"
     settings = ["training.freeze_encoder_epochs=2", "training.lr=1e-3", "data.slices_per_epoch=8"]
     states = []
@@ -59,7 +61,7 @@ def test_a_frozen_encoder_keeps_its_weights_and_then_learns(tmp_path: Path, reci
     assert not torch.equal(states[0][decoder], states[1][decoder])
 
 
-def test_the_encoder_learns_more_slowly_and_vectors_never_decay() -> None:
+def test_the_encoder_has_its_own_learning_rate_and_vectors_no_weight_decay() -> None:
     model = create_model("rma-mamba-n", **SETTINGS)
     config = TrainingConfig(
         lr=1e-2, encoder_lr_factor=0.1, weight_decay=0.5, optimizer="adamw", warmup_steps=1
@@ -72,11 +74,13 @@ def test_the_encoder_learns_more_slowly_and_vectors_never_decay() -> None:
         for each in group["params"]
     }
     for name, each in model.named_parameters():
-        rate = 5e-4 if name.startswith("encoder.") else 5e-3  # half of it in the first step
+        rate = (
+            5e-4 if name.startswith("encoder.") else 5e-3
+        )  # warm-up: half of it in the first step
         assert rates[id(each)] == (rate, 0.5 if each.ndim > 1 else 0.0), name
 
 
-def test_without_an_encoder_its_settings_are_refused() -> None:
+def test_encoder_settings_are_rejected_for_a_network_without_encoder() -> None:
     unet = create_model("unet", width=4)
     check_encoder(unet, TrainingConfig())
     for config in (TrainingConfig(encoder_lr_factor=0.5), TrainingConfig(freeze_encoder_epochs=1)):
@@ -92,7 +96,7 @@ def test_accumulated_batches_make_one_step(tmp_path: Path, recipe: Path) -> None
     assert content["global_step"] == 2
 
 
-def test_a_training_starts_from_the_embedded_weights(tmp_path: Path, recipe: Path) -> None:
+def test_a_training_run_can_start_from_the_embedded_weights(tmp_path: Path, recipe: Path) -> None:
     settings = ["model.weights=default", "model.settings={}", "training.epochs=1"]
     still = ["training.lr=1e-30", "data.slices_per_epoch=2", "training.batch_size=2"]
     train(recipe, [*settings, *still], quiet=True)

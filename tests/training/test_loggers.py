@@ -1,4 +1,4 @@
-"""Loggers: those that ship with Lightning work, a missing package is one line that names the extra."""
+"""Loggers of the base installation work; a missing package is a one-line error that names the extra."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_a_missing_package_is_named_with_its_extra(recipe: Path, name: str) -> N
 
 
 @pytest.mark.parametrize("name", ["mlflow", "wandb"])
-def test_an_installed_one_stays_on_this_machine(
+def test_an_installed_logger_stays_on_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     pytest.importorskip(name, reason=f"{name} is an extra")
@@ -33,7 +33,7 @@ def test_an_installed_one_stays_on_this_machine(
     assert (tmp_path / name).is_dir()
 
 
-def test_loggers_are_chosen_and_may_be_none(tmp_path: Path, recipe: Path) -> None:
+def test_loggers_can_be_disabled(tmp_path: Path, recipe: Path) -> None:
     run = tmp_path / "run"
     small = ["training.epochs=1", "data.slices_per_epoch=4"]
     train(recipe, [*small, "training.loggers=[]"], quiet=True)

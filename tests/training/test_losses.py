@@ -1,4 +1,4 @@
-"""The paper's loss, against numbers worked out by hand."""
+"""The paper's loss, compared with values computed by hand."""
 
 import math
 
@@ -8,7 +8,7 @@ import torch
 from rma_mamba.training.losses import dice_loss, segmentation_loss, slice_dice_loss
 
 
-def test_dice_loss_has_one_added_above_and_below() -> None:
+def test_dice_loss_adds_one_to_numerator_and_denominator() -> None:
     logits = torch.full((2, 1, 2, 2), math.log(3))  # probability 0.75
     label = torch.zeros(2, 1, 2, 2)
     label[0] = 1
@@ -16,12 +16,12 @@ def test_dice_loss_has_one_added_above_and_below() -> None:
     assert float(dice_loss(logits, label)) == pytest.approx(1 - 7 / 11)
 
 
-def test_without_liver_nothing_found_costs_nothing() -> None:
+def test_a_correctly_empty_prediction_has_no_loss() -> None:
     nothing = torch.zeros(1, 1, 4, 4)
     assert float(dice_loss(torch.full_like(nothing, -50.0), nothing)) == pytest.approx(0, abs=1e-6)
 
 
-def test_slice_by_slice_a_small_liver_counts_as_much_as_a_large_one() -> None:
+def test_per_slice_loss_weighs_small_and_large_sections_equally() -> None:
     label = torch.zeros(2, 1, 100, 100)
     label[0, :, :90] = 1
     label[1, :, :10, :20] = 1
@@ -35,7 +35,7 @@ def test_slice_by_slice_a_small_liver_counts_as_much_as_a_large_one() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_the_share_of_the_loss_slice_by_slice(share: float) -> None:
+def test_the_fraction_of_the_per_slice_loss_is_linear(share: float) -> None:
     logits, label = torch.randn(3, 1, 8, 8), (torch.rand(3, 1, 8, 8) > 0.5).float()
     entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, label)
     expected = (
@@ -44,7 +44,7 @@ def test_the_share_of_the_loss_slice_by_slice(share: float) -> None:
     torch.testing.assert_close(segmentation_loss([logits], label, per_slice=share), expected)
 
 
-def test_the_maps_count_equally_and_extreme_logits_stay_finite() -> None:
+def test_all_maps_count_equally_and_extreme_logits_give_a_finite_loss() -> None:
     label = (torch.rand(2, 1, 8, 8) > 0.5).float()
     maps = [torch.randn(2, 1, 8, 8) for _ in range(4)]
     alone = sum(float(segmentation_loss([each], label)) for each in maps)

@@ -1,4 +1,4 @@
-"""Recipes: all that ship load, and a wrong setting is one line that names it."""
+"""All bundled recipes load, and an invalid setting is a one-line error that names it."""
 
 import tomllib
 from importlib.resources import files
@@ -34,21 +34,21 @@ def recipe(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", bundled_recipes())
-def test_a_shipped_recipe_loads_and_its_network_exists(name: str) -> None:
+def test_a_bundled_recipe_loads_and_its_network_exists(name: str) -> None:
     recipe = load_recipe(name)
     with torch.device("meta"):
         create_model(recipe.model.name, **recipe.model.settings)
     assert recipe.run.folder == f"runs/{name}"
 
 
-def test_the_defaults_are_the_papers(recipe: Path) -> None:
+def test_the_defaults_are_those_of_the_paper(recipe: Path) -> None:
     training = load_recipe(recipe).training
     assert (training.optimizer, training.lr, training.weight_decay) == ("adam", 1e-4, 0)
     assert (training.epochs, training.patience, training.batch_size) == (500, 50, 16)
     assert training.schedule == "plateau"
 
 
-def test_the_papers_recipe_is_the_papers() -> None:
+def test_the_recipe_paper_t_has_the_settings_of_the_paper() -> None:
     recipe = load_recipe("paper-t")
     augment = recipe.data.augment
     assert (augment.rotation, augment.rotation_degrees) == (0.3, 35)
@@ -61,7 +61,7 @@ def test_the_papers_recipe_is_the_papers() -> None:
     assert (small.data, small.training) == (recipe.data, recipe.training)
 
 
-# of the paper's ablation, row by row, as counted in its networks
+# parameters of the networks in the paper's ablation, row by row
 ROWS = [30_040_324, 49_482_244, 49_575_748, 59_768_164, 30_133_828, 59_861_668]
 
 
@@ -77,7 +77,7 @@ def test_each_row_of_the_ablation_is_a_recipe(row: int, parameters: int) -> None
     )
 
 
-def test_the_recipe_of_fine_tuning_shows_what_the_embedded_weights_know() -> None:
+def test_the_fine_tuning_recipe_has_the_slice_recipe_of_the_embedded_weights() -> None:
     recipe = load_recipe("fine-tune")
     weights = read_checkpoint(str(files("rma_mamba") / "weights" / "default.safetensors"))
     assert recipe.model.weights == "default"
@@ -85,7 +85,7 @@ def test_the_recipe_of_fine_tuning_shows_what_the_embedded_weights_know() -> Non
     assert recipe.data.recipe == type(recipe.data.recipe).model_validate(weights.recipe)
 
 
-def test_a_recipe_changes_its_base(tmp_path: Path, recipe: Path) -> None:
+def test_a_recipe_modifies_its_base(tmp_path: Path, recipe: Path) -> None:
     above, top = tmp_path / "above.toml", tmp_path / "top.toml"
     above.write_text('base = "recipe.toml"\n[training]\nlr = 1e-3\nepochs = 7\n')
     top.write_text('base = "above.toml"\n[training]\nepochs = 8\n[data.recipe]\nsize = 64\n')
@@ -100,7 +100,7 @@ def test_a_recipe_changes_its_base(tmp_path: Path, recipe: Path) -> None:
 
 
 @pytest.mark.parametrize("base", ['"itself.toml"', '"round.toml"', "3"])
-def test_a_base_in_a_circle_is_one_line(tmp_path: Path, base: str) -> None:
+def test_a_circular_base_is_a_one_line_error(tmp_path: Path, base: str) -> None:
     (tmp_path / "itself.toml").write_text(f"base = {base}\n")
     (tmp_path / "round.toml").write_text('base = "itself.toml"\n')
     with pytest.raises(ConfigError, match=r"the base of the recipe") as caught:
@@ -109,7 +109,7 @@ def test_a_base_in_a_circle_is_one_line(tmp_path: Path, base: str) -> None:
 
 
 @pytest.mark.parametrize("name", bundled_recipes())
-def test_a_recipe_written_and_read_again_is_the_same(name: str) -> None:
+def test_a_recipe_survives_writing_and_reading(name: str) -> None:
     content = merged_recipe(name, ["training.lr=1e-9"])
     assert tomllib.loads(as_toml(content)) == content
 
@@ -127,7 +127,7 @@ LEAVES = st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=Fals
         ),
     )
 )
-def test_whatever_toml_holds_is_written(content: dict[str, object]) -> None:
+def test_every_toml_value_survives_writing_and_reading(content: dict[str, object]) -> None:
     assert tomllib.loads(as_toml(content)) == content
 
 
@@ -140,7 +140,7 @@ def test_whatever_toml_holds_is_written(content: dict[str, object]) -> None:
         ("training.epochs = 3", 3),
     ],
 )
-def test_a_setting_is_overridden(recipe: Path, override: str, value: object) -> None:
+def test_an_override_replaces_a_setting(recipe: Path, override: str, value: object) -> None:
     training = load_recipe(recipe, [override]).training
     assert getattr(training, override.split("=")[0].split(".")[1].strip()) == value
 
@@ -162,7 +162,7 @@ def test_a_setting_is_overridden(recipe: Path, override: str, value: object) -> 
         ("data.recipe=3", "data.recipe"),
     ],
 )
-def test_a_wrong_setting_is_one_line_that_names_it(
+def test_an_invalid_setting_is_a_one_line_error_that_names_it(
     recipe: Path, override: str, message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -172,7 +172,7 @@ def test_a_wrong_setting_is_one_line_that_names_it(
 
 
 @pytest.mark.parametrize("content", ["[data", "data = 3", "", "\x00"])
-def test_a_file_that_is_no_recipe_is_one_line(recipe: Path, content: str) -> None:
+def test_a_file_that_is_not_a_recipe_is_a_one_line_error(recipe: Path, content: str) -> None:
     recipe.write_text(content)
     with pytest.raises(ConfigError) as caught:
         load_recipe(recipe)
@@ -180,7 +180,7 @@ def test_a_file_that_is_no_recipe_is_one_line(recipe: Path, content: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["lost.toml", "defualt"])
-def test_a_missing_recipe_lists_those_that_ship(tmp_path: Path, name: str) -> None:
+def test_a_missing_recipe_lists_the_bundled_recipes(tmp_path: Path, name: str) -> None:
     with pytest.raises(
         ConfigError, match="chaos-mini, default, fine-tune, paper-lits, paper-s, paper-t"
     ):

@@ -1,4 +1,4 @@
-"""A training that is interrupted, at any moment and however hard, comes to the same as one that is not."""
+"""A training run that is interrupted at any moment, even by SIGKILL, gives the same result after resuming."""
 
 import random
 import signal
@@ -19,7 +19,7 @@ from rma_mamba.training import train
 from rma_mamba.training.config import Recipe
 from rma_mamba.training.recipe_loading import load_recipe
 
-# Chance in every place: augmentation, canvases, neighbours, draws of slices, stochastic depth, dropout's kind.
+# Randomness everywhere: augmentation, canvases, neighbours, sampling of slices, stochastic depth.
 CHANCE = [
     "data.crop=64",
     "data.canvases=[32, 64]",
@@ -28,7 +28,7 @@ CHANCE = [
     "model.settings.decoder_drop_path=0.3",
 ]
 
-# On a disk so slow that a checkpoint is half written most of the time.
+# On a disk so slow that a checkpoint is incomplete most of the time.
 SLOWLY = """
 import os, sys, time
 really = os.fsync
@@ -39,7 +39,7 @@ train(sys.argv[1], sys.argv[2:], resume=True, quiet=True)
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two checkpoints hold the same bits."""
+    """Whether two checkpoints contain the same bits."""
     if isinstance(one, torch.Tensor):
         return torch.equal(one, other)
     if isinstance(one, dict):
@@ -55,7 +55,7 @@ def checkpoint(run: Path, name: str = "last") -> dict[str, Any]:
 
 
 def killed(recipe: Path, settings: list[str], run: Path, *, saving: bool) -> None:
-    """Train until SIGKILL, after at least one more epoch: while a checkpoint is written, or at any moment."""
+    """Train for at least one more epoch, then SIGKILL while a checkpoint is written, or at a random moment."""
     last = run / "checkpoints" / "last.ckpt"
     before = last.stat().st_mtime_ns if last.exists() else 0
     command = [sys.executable, "-c", SLOWLY, str(recipe), *settings]
@@ -72,7 +72,7 @@ def killed(recipe: Path, settings: list[str], run: Path, *, saving: bool) -> Non
         assert training.wait() == -signal.SIGKILL
 
 
-def test_a_killed_training_comes_to_the_same_bits(tmp_path: Path, recipe: Path) -> None:
+def test_a_killed_and_resumed_run_gives_the_same_bits(tmp_path: Path, recipe: Path) -> None:
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     settings = [*CHANCE, "training.epochs=6", "training.schedule=cosine", "training.workers=1"]
     train(recipe, [*settings, f"run.folder={whole}"], quiet=True)
@@ -88,11 +88,11 @@ def test_a_killed_training_comes_to_the_same_bits(tmp_path: Path, recipe: Path) 
     assert not same(checkpoint(whole), checkpoint(whole, "best"))
 
 
-def test_the_plateau_and_the_patience_go_on_where_they_were(
+def test_plateau_schedule_and_early_stopping_continue_after_resuming(
     tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rma_mamba.training.optimizer._PLATEAU_PATIENCE", 0)
-    # a loss that does not fall by a half stays where it is
+    # so that a loss counts as lower only if it is halved
     plateau = partial(ReduceLROnPlateau, threshold=0.5)
     monkeypatch.setattr("rma_mamba.training.optimizer.ReduceLROnPlateau", plateau)
     whole, torn = tmp_path / "whole", tmp_path / "torn"
@@ -105,9 +105,11 @@ def test_the_plateau_and_the_patience_go_on_where_they_were(
     assert checkpoint(whole)["optimizer_states"][0]["param_groups"][0]["lr"] < 0.1
 
 
-def test_a_training_whose_patience_is_over_stays_so(tmp_path: Path, recipe: Path) -> None:
+def test_a_run_that_stopped_early_does_not_continue_after_resuming(
+    tmp_path: Path, recipe: Path
+) -> None:
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
-    # without learning no epoch is better than the first
+    # with such a small learning rate, no epoch is better than the first
     still = ["training.lr=1e-30", "training.average_weights=0.9999999", "data.slices_per_epoch=4"]
     for patience, epoch in ((1, 1), (1, 1), (2, 2)):
         changed = ["training.epochs=9", f"training.patience={patience}"]
@@ -115,7 +117,7 @@ def test_a_training_whose_patience_is_over_stays_so(tmp_path: Path, recipe: Path
         assert torch.load(last, weights_only=True)["epoch"] == epoch
 
 
-def test_another_number_of_slices_in_a_step_is_refused(recipe: Path) -> None:
+def test_a_changed_number_of_slices_per_step_is_rejected(recipe: Path) -> None:
     train(recipe, quiet=True)
     with pytest.raises(
         ConfigError,
@@ -130,7 +132,9 @@ def test_another_number_of_slices_in_a_step_is_refused(recipe: Path) -> None:
     )
 
 
-def test_a_folder_without_a_checkpoint_is_begun_anew(tmp_path: Path, recipe: Path) -> None:
+def test_a_folder_without_a_checkpoint_starts_from_the_beginning(
+    tmp_path: Path, recipe: Path
+) -> None:
     unfinished = tmp_path / "run" / "checkpoints" / ".rma-mamba-0123.tmp"
     unfinished.parent.mkdir(parents=True)
     unfinished.write_bytes(b"half a checkpoint")

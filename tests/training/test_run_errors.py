@@ -1,4 +1,4 @@
-"""A full disk, a worker that dies and devices that are not there are one line each."""
+"""A full disk, a dead worker and unavailable devices are one-line errors."""
 
 import os
 import resource
@@ -17,7 +17,7 @@ from rma_mamba.training.data_module import SliceDataModule
 
 @contextmanager
 def file_limit(size: int) -> Iterator[None]:
-    """No file grows beyond so many bytes: what a full disk does, without filling one."""
+    """Limit the size of files, which has the effect of a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -27,7 +27,7 @@ def file_limit(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("size", [0, 20_000])
-def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(
+def test_a_full_disk_is_a_one_line_error_and_the_last_checkpoint_survives(
     tmp_path: Path, recipe: Path, size: int
 ) -> None:
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
@@ -41,7 +41,7 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(
     assert torch.load(last, weights_only=True)["epoch"] == 1
 
 
-def test_a_worker_that_dies_is_one_line(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_worker_is_a_one_line_error(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def dying(self: SliceDataModule, stage: str, setup=SliceDataModule.setup) -> None:
         setup(self, stage)
         self.train.transform = lambda sample: os.kill(os.getpid(), signal.SIGKILL)
@@ -54,13 +54,13 @@ def test_a_worker_that_dies_is_one_line(recipe: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize("setting", ["training.accelerator=gpu", "training.accelerator=abacus"])
-def test_devices_that_are_not_there_are_one_line(recipe: Path, setting: str) -> None:
+def test_unavailable_devices_are_a_one_line_error(recipe: Path, setting: str) -> None:
     with pytest.raises(BackendError, match="the devices cannot be used") as caught:
         train(recipe, [setting], quiet=True)
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_computed_again_must_be_there(recipe: Path) -> None:
+def test_activation_checkpointing_needs_vss_blocks(recipe: Path) -> None:
     with pytest.raises(ConfigError, match="no VSS blocks"):
         train(
             recipe,
@@ -69,7 +69,7 @@ def test_what_is_computed_again_must_be_there(recipe: Path) -> None:
         )
 
 
-def test_a_lost_best_checkpoint_is_one_line(tmp_path: Path, recipe: Path) -> None:
+def test_a_missing_best_checkpoint_is_a_one_line_error(tmp_path: Path, recipe: Path) -> None:
     train(recipe, ["training.epochs=1", "data.slices_per_epoch=4"], quiet=True)
     (tmp_path / "run" / "checkpoints" / "best.ckpt").unlink()
     with pytest.raises(ConfigError, match=r"best\.ckpt cannot be read"):

@@ -1,4 +1,4 @@
-"""Draws: whole steps, the same slices on any number of devices, another order each epoch."""
+"""Samplers give complete steps, the same slices on any number of devices, and a new order in each epoch."""
 
 import itertools
 
@@ -25,7 +25,7 @@ def draws(weights: list[float], count: int | None, step: int, devices: int, epoc
     batch=st.integers(1, 4),
     devices=st.integers(1, 4),
 )
-def test_devices_together_draw_what_one_would(
+def test_several_devices_draw_the_slices_of_one(
     slices: int, count: int | None, batch: int, devices: int
 ) -> None:
     step, whole = batch * devices, count or slices
@@ -42,14 +42,14 @@ def test_devices_together_draw_what_one_would(
         assert len({draw.place for draw in together}) == min(len(together), slices)
 
 
-def test_an_epoch_depends_on_its_number_alone() -> None:
+def test_an_epoch_depends_only_on_its_number() -> None:
     first, again, second = (draws([1.0] * 9, None, 3, 1, epoch)[0] for epoch in (0, 0, 1))
     assert first == again
     assert [each.place for each in first] != [each.place for each in second]
     assert {each.entropy for each in first}.isdisjoint(each.entropy for each in second)
 
 
-def test_heavier_slices_are_drawn_more_often() -> None:
+def test_slices_with_higher_weight_are_drawn_more_often() -> None:
     (found,) = draws([1.0, 0.0, 3.0], 4000, 10, 1)
     places = [each.place for each in found]
     assert places.count(1) == 0
@@ -57,7 +57,7 @@ def test_heavier_slices_are_drawn_more_often() -> None:
 
 
 @given(count=st.integers(1, 50), batch=st.integers(1, 7), devices=st.integers(1, 5))
-def test_validation_batches_are_dealt_once_each(count: int, batch: int, devices: int) -> None:
+def test_each_validation_batch_is_counted_once(count: int, batch: int, devices: int) -> None:
     (alone,) = [list(ValidationBatchSampler(count, batch))]
     assert list(itertools.chain(*alone)) == list(range(count))
     samplers = [
@@ -70,7 +70,7 @@ def test_validation_batches_are_dealt_once_each(count: int, batch: int, devices:
     assert set(map(tuple, together[len(alone) :])) <= {tuple(alone[-1])}
 
 
-def test_seeds_differ_by_every_part() -> None:
+def test_derived_seeds_depend_on_every_number() -> None:
     assert derived_seed(1, 2, 3) == derived_seed(1, 2, 3)
     assert (
         len(

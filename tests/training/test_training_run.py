@@ -1,4 +1,4 @@
-"""A real training on a small folder: it learns, leaves its files, and goes on where it stopped."""
+"""A complete training run on a small folder: it learns, writes its files, and can be resumed."""
 
 import re
 import signal
@@ -26,7 +26,7 @@ def metrics(folder: Path) -> list[str]:
     return [path.read_text() for path in sorted(folder.glob("metrics/version_*/metrics.csv"))]
 
 
-def test_a_training_leaves_weights_logs_and_checkpoints_and_can_go_on(
+def test_a_training_run_writes_weights_logs_and_checkpoints_and_can_be_resumed(
     tmp_path: Path, recipe: Path
 ) -> None:
     run = tmp_path / "run"
@@ -53,7 +53,7 @@ def test_a_training_leaves_weights_logs_and_checkpoints_and_can_go_on(
     assert [line.split(",")[0] for line in second.splitlines()[1:] if line[0] != ","] == ["2", "2"]
 
 
-def test_steps_make_the_loss_smaller(tmp_path: Path, recipe: Path) -> None:
+def test_training_steps_reduce_the_loss(tmp_path: Path, recipe: Path) -> None:
     settings = load_recipe(recipe)
     torch.manual_seed(0)
     data = SliceDataModule(settings)
@@ -72,15 +72,15 @@ def test_steps_make_the_loss_smaller(tmp_path: Path, recipe: Path) -> None:
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_a_training_that_cannot_start_leaves_nothing(tmp_path: Path, recipe: Path) -> None:
+def test_a_run_that_cannot_start_writes_nothing(tmp_path: Path, recipe: Path) -> None:
     with pytest.raises(ConfigError):
         train(recipe, ["model.name='rma-mamba-x'"], quiet=True)
     assert not (tmp_path / "run").exists()
 
 
-def test_what_is_resumed_is_the_last_epoch_not_the_best(tmp_path: Path, recipe: Path) -> None:
+def test_a_run_resumes_from_the_last_epoch_and_not_the_best(tmp_path: Path, recipe: Path) -> None:
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
-    # without learning no epoch is better than the first
+    # with such a small learning rate, no epoch is better than the first
     still = ["training.lr=1e-30", "training.epochs=3", "training.average_weights=0.999"]
     train(recipe, still, quiet=True)
     assert torch.load(last, weights_only=True)["epoch"] == 2
@@ -89,7 +89,7 @@ def test_what_is_resumed_is_the_last_epoch_not_the_best(tmp_path: Path, recipe: 
         train(recipe, still, resume=True, quiet=True)
 
 
-def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, recipe: Path) -> None:
+def test_training_ends_when_the_loss_is_not_finite(tmp_path: Path, recipe: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"the loss became \w+ in epoch \d, step \d, on "
     ) as caught:
@@ -99,7 +99,7 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path, recipe: Path
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
-def test_a_seed_makes_the_same_weights(tmp_path: Path, recipe: Path) -> None:
+def test_equal_seeds_give_equal_weights(tmp_path: Path, recipe: Path) -> None:
     rotated = ["data.augment.spatial=1.0", "data.augment.rotation_degrees=30"]
     states = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -111,14 +111,14 @@ def test_a_seed_makes_the_same_weights(tmp_path: Path, recipe: Path) -> None:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_training_leaves_with_the_shells_code(
+def test_an_interrupted_run_exits_with_the_code_that_shells_expect(
     tmp_path: Path, recipe: Path, signum: int
 ) -> None:
     command = [sys.executable, "-m", "rma_mamba", "train", str(recipe)]
     endless = ["--set", "training.epochs=100000"]
     heard = partial(
         signal.signal, signal.SIGINT, signal.SIG_DFL
-    )  # a shell's background jobs ignore it
+    )  # shells ignore SIGINT in background jobs
     with subprocess.Popen(
         [*command, *endless], stderr=subprocess.DEVNULL, preexec_fn=heard
     ) as training:
