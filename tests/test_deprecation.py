@@ -1,4 +1,4 @@
-"""Old names work for one release, and say so."""
+"""Old names work for one release, with a warning."""
 
 import warnings
 

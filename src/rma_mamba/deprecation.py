@@ -1,4 +1,4 @@
-"""Old names that keep working for one release: everything here goes in 0.3.0.
+"""Old names that keep working for one release; this module and its uses are removed in 0.3.0.
 
 warn_renamed("segment(frame=...)", "volume")               # a keyword, a function, an option
 data = with_renamed_keys(data, {"side": "split"})          # in a pydantic "before" validator

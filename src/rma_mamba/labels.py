@@ -10,11 +10,11 @@
 | grey levels of an 8-bit image, all 0 or 1 | not used | 1 |
 | grey levels of an 8-bit image, others | not used | every level above 63 |
 
-A stray value is one that is neither 0 nor 255. It makes a binary mask ambiguous: 255 may be the liver, or the "ignore"
-label of a case without liver. The last two rows are for images that hold one structure as a brightness
-(`liver_in_grey_levels`): JPEG stores levels near 0 and 255 around every contour, and so does interpolation in PNG.
+A stray value is one that is neither 0 nor 255. It makes a binary mask ambiguous: 255 can be the liver, or the "ignore"
+label of a case without liver. The last two rows apply to 8-bit images of a single structure (`liver_in_grey_levels`):
+JPEG compression and interpolation create levels close to 0 and 255 around every contour.
 
-Temporary arrays cover a few slices: label files of whole-body scans have hundreds of millions of voxels.
+Temporary arrays cover a few slices only: label files of whole-body scans have hundreds of millions of voxels.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class LabelRule:
             values: Label values of any real type and shape, slices along the last axis.
 
         Raises:
-            ScanError: Values are not whole numbers, or 255 occurs beside stray values but no named value does.
+            ScanError: Values are not whole numbers, or 255 occurs beside stray values and no named value does.
         """
         check_whole(values)
         liver = np.empty(values.shape, np.uint8)
@@ -106,7 +106,7 @@ class LabelRule:
         if stray.size:
             shown = ", ".join(f"{value:g}" for value in stray[:_SHOWN].tolist())
             raise ScanError(
-                f"a mask holds 255 beside other values ({shown}), and none of the values that mean liver "
+                f"a mask contains 255 beside other values ({shown}), and none of the values that mean liver "
                 f"({', '.join(map(str, sorted(self.liver)))}); expected 0 and 255 alone, or label values. "
                 "Remove the stray values, or name the values that mean liver."
             )
@@ -130,7 +130,7 @@ def liver_in(values: Values, liver: Iterable[int] = ()) -> Bits:
 
 
 def liver_in_grey_levels(image: Values) -> Bits:
-    """1 where an 8-bit image of one structure shows liver, else 0.
+    """1 where an 8-bit image of a single structure shows liver, else 0.
 
     Args:
         image: Grey levels 0 to 255, as read from PNG or JPEG; or labels 0 and 1.
@@ -153,7 +153,7 @@ def check_whole(values: Values) -> None:
             whole = bool((np.abs(part - np.rint(part)) <= _ROUNDING).all())
         if not whole:
             raise ScanError(
-                f"a mask holds values between whole numbers ({float(values.min()):.3g} to "
+                f"a mask contains values between whole numbers ({float(values.min()):.3g} to "
                 f"{float(values.max()):.3g}); expected label values. Apply a threshold to a probability map, "
                 "or resample labels with nearest-neighbour interpolation."
             )
@@ -168,7 +168,7 @@ def _parts(values: Values) -> Iterator[tuple[tuple[Any, ...], Values]]:
 
 
 def _unique(values: Values) -> Values:
-    """All values, ascending; a whole scan would be sorted in a copy."""
+    """All values, ascending; sorting a whole scan at once would copy it."""
     parts = [np.unique(values[where]) for where, _ in _parts(values)]
     return np.unique(np.concatenate(parts)) if parts else np.unique(values)
 

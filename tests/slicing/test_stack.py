@@ -1,4 +1,4 @@
-"""The network sees every scan in one orientation, and its mask goes back onto the scan's own grid."""
+"""The network sees every scan in one orientation, and its mask is on the scan's own grid."""
 
 import numpy as np
 import pytest

@@ -8,7 +8,7 @@ from rma_mamba.errors import BackendError
 from rma_mamba.ops.backends import BACKENDS
 
 
-def choose_device(asked: str) -> torch.device:
+def choose_device(requested: str) -> torch.device:
     """The device for "auto", "cpu", "cuda", "cuda:1", or "gpu", which means "cuda".
 
     "auto" selects a GPU if a fast operator backend supports it: the reference operator alone is slower there than the
@@ -17,15 +17,15 @@ def choose_device(asked: str) -> torch.device:
     Raises:
         BackendError: The device is not available.
     """
-    if asked == "auto":
+    if requested == "auto":
         fast = any(each.device == "cuda" and not each.missing() for each in BACKENDS)
         return torch.device("cuda" if fast and torch.cuda.is_available() else "cpu")
-    if asked == "gpu" or asked.startswith("gpu:"):
-        asked = asked.replace("gpu", "cuda")
+    if requested == "gpu" or requested.startswith("gpu:"):
+        requested = requested.replace("gpu", "cuda")
     usable = ["auto", "cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
-    if asked not in usable and not (asked == "cuda" and len(usable) > 2):
+    if requested not in usable and not (requested == "cuda" and len(usable) > 2):
         raise BackendError(
-            f"the device '{asked}' cannot be used; expected one of {', '.join(usable)}. "
+            f"the device '{requested}' cannot be used; expected one of {', '.join(usable)}. "
             "Choose one of these, or install a build of torch that supports your GPU."
         )
-    return torch.device(asked)
+    return torch.device(requested)

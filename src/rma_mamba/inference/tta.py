@@ -16,7 +16,7 @@ Images = npt.NDArray[np.float32]  # [slice, 3, height, width]
 Logits = npt.NDArray[np.float32]  # [slice, 1, height, width]
 Network = Callable[[Images, int], list[Logits]]  # the last n maps, highest resolution last
 
-MAPS = 3  # of the first scale: their agreement says how certain the network is
+MAPS = 3  # of the first scale: their agreement is a measure of certainty
 
 POSSIBLE_LOGIT = (
     -3.0

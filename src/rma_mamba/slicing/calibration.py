@@ -1,7 +1,7 @@
 """Calibration: the modality of a scan and the unit of its intensities, decided here and nowhere else.
 
 `calibrated` runs once per scan, and its result travels with the scan: network input, preview, measurements and report
-work on a `CalibratedVolume`, and none of them looks at the intensities again to find out what they are.
+work on a `CalibratedVolume`, and none of them examines the intensities again.
 
 | modality: argument, else header | intensities | calibrated modality | unit | values |
 |---|---|---|---|---|
@@ -110,7 +110,7 @@ def lacks_rescale_intercept(values: Values) -> bool:
 
 
 def restore_rescale_intercept(volume: Volume) -> CalibratedVolume:
-    """The CT in Hounsfield units, with a warning that says so."""
+    """The CT in Hounsfield units, with an added warning."""
     values = volume.values.astype(np.result_type(volume.values, np.int16)) + RESCALE_INTERCEPT
     warning = (
         f"The CT intensities seem to lack the rescale intercept: {-RESCALE_INTERCEPT} was subtracted "
