@@ -217,7 +217,7 @@ def test_a_scan_in_memory_is_checked_like_a_file(segmenter: Segmenter, tmp_path:
     path = tmp_path / "Doe.nii.gz"
     nib.save(nib.Nifti1Image(scan().values, AFFINE), path)
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ScanError, match="cut off") as caught:
+    with pytest.raises(ScanError, match="truncated") as caught:
         segmenter(nib.load(path))
     assert "Doe" not in str(caught.value)
 
