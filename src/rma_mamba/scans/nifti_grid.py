@@ -18,6 +18,9 @@ from rma_mamba.volume import Affine, Geometry
 _UNIT_BITS = 7
 _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 
+# NIfTI-1 stores the number of voxels along an axis in 16 bits.
+_MAX_NIFTI_1_LENGTH = 2**15 - 1
+
 # Grids that come from one and the same header differ by rounding to single precision at most.
 ROUNDING_TOLERANCE_MM = 1e-3
 
@@ -51,7 +54,7 @@ class GridHeader:
 
     @classmethod
     def of(cls, header: Any, shape: tuple[int, int, int]) -> GridHeader:
-        """The grid of a nibabel header."""
+        """The grid of a header whose fields are accessible by name (a NumPy record or a nibabel header)."""
         fields = {name: np.array(header[name]) for name in _FIELDS}
         return cls(int(header["sizeof_hdr"]), shape, fields)
 
@@ -69,7 +72,8 @@ def grid_from_geometry(geometry: Geometry) -> GridHeader:
     fields |= dict(zip(_QUATERNION, _quaternion(rotation).astype(single), strict=True))
     fields["pixdim"] = np.array([qfac, *spacing, 0, 0, 0, 0], dtype=single)
     fields |= {"xyzt_units": np.array(2), "qform_code": np.array(1), "sform_code": np.array(1)}
-    return GridHeader(348, geometry.shape, fields)
+    size = 348 if max(geometry.shape) <= _MAX_NIFTI_1_LENGTH else 540
+    return GridHeader(size, geometry.shape, fields)
 
 
 def mm_per_unit(grid: GridHeader) -> float:
