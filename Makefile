@@ -10,11 +10,13 @@ DEV := $(VENV)/.installed-dev
 export TORCH ?= cpu
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format clean
+.PHONY: help demo test check docs docs-serve format clean
 
 help:
 	@echo "make demo    segment a synthetic abdomen with the embedded network, into demo_output/"
 	@echo "make test    format, lint, types, layers and tests"
+	@echo "make docs    build the documentation into site/; a dead link is an error"
+	@echo "make docs-serve   the same, served while you write"
 	@echo "make format  rewrite the code in the project's format"
 	@echo "make clean   remove the virtual environment and all caches"
 
@@ -23,6 +25,10 @@ demo: $(CORE)
 
 test check: $(DEV)
 	scripts/check
+
+docs docs-serve: $(DEV)
+	$(BIN)/python scripts/docs_reference.py
+	$(BIN)/zensical $(if $(filter docs-serve,$@),serve,build --strict --clean)
 
 format: $(DEV)
 	$(BIN)/ruff format
@@ -37,6 +43,6 @@ $(DEV): pyproject.toml constraints.txt scripts/install
 	@touch $(CORE) $@
 
 clean:
-	rm -rf $(VENV) build dist wheelhouse demo_output .coverage .hypothesis .import_linter_cache \
+	rm -rf $(VENV) build dist wheelhouse demo_output site .cache .coverage .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache
 	find src tests examples -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,174 @@
+"""The API reference: signatures and docstrings of the public names, each with an example.
+
+The examples are the sections of docs/reference/api_examples.py, which the tests execute.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "docs" / "reference" / "api_examples.py"
+# The package itself, and the modules whose `__all__` the how-to guides use.
+MODULES = (
+    "rma_mamba",
+    "rma_mamba.scans",
+    "rma_mamba.reporting",
+    "rma_mamba.metrics",
+    "rma_mamba.evaluation",
+)
+_SECTION = re.compile(r"^(Args|Returns|Raises|Yields|Attributes):$", re.M)
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [
+        "# Python API",
+        "Everything listed under `rma_mamba` is public: it changes only with a note in the "
+        "[changelog](changelog.md), and a renamed name keeps working for one minor release. "
+        "The other modules are documented because the how-to guides use them.",
+        "The examples run in a folder with a scan `scan.nii.gz`, a mask `liver.nii.gz` and a DICOM series "
+        "`series/`; the test suite executes every one of them.",
+    ]
+    seen: set[int] = set()
+    for name in MODULES:
+        module = importlib.import_module(name)
+        parts.append(f"## {name}")
+        for each in sorted(public_names(module), key=str.lower):
+            value = getattr(module, each)
+            if isinstance(value, ModuleType | str) or id(value) in seen:
+                continue
+            seen.add(id(value))
+            parts.append(_entry(name, each, value))
+    return "\n\n".join(parts) + "\n"
+
+
+def public_names(module: ModuleType) -> list[str]:
+    """Names of a module's `__all__`, without constants and type aliases."""
+    return [
+        name
+        for name in module.__all__
+        if inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name))
+    ]
+
+
+def examples() -> dict[str, str]:
+    """The code under each heading `# --- name` of the examples."""
+    pieces = re.split(r"^# --- (\S+)\n", EXAMPLES.read_text(encoding="utf-8"), flags=re.M)
+    return {name: code.strip() for name, code in zip(pieces[1::2], pieces[2::2], strict=True)}
+
+
+def _entry(module: str, name: str, value: object) -> str:
+    full = f"{module}.{name}"
+    parts = [
+        f"### {name}",
+        f"```python\n{_signature(full, value)}\n```",
+        markdown(value.__doc__ or ""),
+    ]
+    if inspect.isclass(value):
+        parts += _members(value)
+    if example := examples().get(name):
+        parts.append(f"**Example**\n\n```python\n{example}\n```")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _members(owner: type) -> list[str]:
+    """Public methods and properties that the class itself defines, with the first line of their docstrings."""
+    rows = []
+    for name, member in vars(owner).items():
+        target = (
+            member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        )
+        if name.startswith("_") or not inspect.isfunction(target) or not target.__doc__:
+            continue
+        if "deprecated" in target.__doc__.lower():
+            continue
+        call = "" if isinstance(member, property) else "()"
+        rows.append(f"| `{name}{call}` | {cell(target.__doc__.strip().splitlines()[0])} |")
+    return ["| member | |\n|---|---|\n" + "\n".join(rows)] if rows else []
+
+
+def _signature(full: str, value: object) -> str:
+    try:
+        signature = str(inspect.signature(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return full
+    signature = re.sub(r"<factory>|<object object at 0x[0-9a-f]+>", "...", signature).replace(
+        "'", ""
+    )
+    if is_error(value):
+        signature = "(message)"
+    text = full + signature
+    if len(text) <= 90:
+        return text
+    return re.sub(r"\((.*)\)", _broken, text, count=1, flags=re.S)
+
+
+def is_error(value: object) -> bool:
+    """Whether a value is an exception class."""
+    return inspect.isclass(value) and issubclass(value, Exception)
+
+
+def _broken(match: re.Match[str]) -> str:
+    """Arguments on lines of their own; commas inside brackets stay."""
+    depth, lines, line = 0, [], ""
+    for letter in match.group(1):
+        depth += {"[": 1, "(": 1, "{": 1, "]": -1, ")": -1, "}": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            lines.append(line.strip())
+            line = ""
+        else:
+            line += letter
+    return "(\n" + "".join(f"    {each},\n" for each in [*lines, line.strip()] if each) + ")"
+
+
+def markdown(docstring: str) -> str:
+    """A Google-style docstring as Markdown: sections become tables, indented code becomes code blocks."""
+    pieces = _SECTION.split(inspect.cleandoc(docstring))
+    parts = [_prose(pieces[0])]
+    for title, body in zip(pieces[1::2], pieces[2::2], strict=True):
+        block, _, rest = _split_block(body)
+        parts.append(
+            _table(title, block) if ":" in block else f"**{title}:** {' '.join(block.split())}"
+        )
+        parts.append(_prose(rest))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _split_block(body: str) -> tuple[str, str, str]:
+    """The indented lines after a heading, and what follows them."""
+    lines = body.strip("\n").splitlines()
+    end = next(
+        (at for at, line in enumerate(lines) if line and not line.startswith(" ")), len(lines)
+    )
+    return "\n".join(lines[:end]), "", "\n".join(lines[end:])
+
+
+def _prose(text: str) -> str:
+    """Paragraphs; blocks that are indented by four columns become code."""
+    paragraphs = [each for each in re.split(r"\n\s*\n", text.strip("\n")) if each.strip()]
+    return "\n\n".join(
+        f"```text\n{inspect.cleandoc(each)}\n```" if each.startswith("    ") else each
+        for each in paragraphs
+    )
+
+
+def _table(title: str, block: str) -> str:
+    items: list[list[str]] = []
+    for line in inspect.cleandoc(block).splitlines():
+        found = re.match(r"(\*{0,2}\w[\w, ]*): (.*)", line)
+        if found and not line.startswith(" "):
+            items.append([found.group(1), found.group(2)])
+        elif items:
+            items[-1][1] += " " + line.strip()
+    rows = "\n".join(f"| `{name}` | {cell(text)} |" for name, text in items)
+    return f"| {title} | |\n|---|---|\n{rows}"
+
+
+def cell(text: str) -> str:
+    """Text that fits into a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")

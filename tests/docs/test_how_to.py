@@ -1,0 +1,159 @@
+"""The commands and the code of the guides and of the API reference run as they are printed."""
+
+import contextlib
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clinical_series import clinical_series
+from dicom_series import save
+from news import IGNORED
+from rma_mamba.cli.run import run
+from rma_mamba.reporting import Quantities
+from rma_mamba.scans import read_scan, write_mask, write_scan
+from rma_mamba.volume import Mask
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+GUIDES = (
+    "get-started.md",
+    "how-to/segment-one-scan.md",
+    "how-to/choose-a-dicom-series.md",
+    "how-to/dicom-outputs.md",
+    "how-to/report.md",
+    "how-to/measure-and-score.md",
+    "how-to/report-a-problem.md",
+)
+
+pytestmark = [
+    *IGNORED,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not any(files("rma_mamba").glob("weights/*.safetensors")),  # type: ignore[attr-defined]
+        reason="no trained weights are embedded yet",
+    ),
+]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The code blocks of a page in one language."""
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(), flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the guides start from: series/, study/, scan.nii.gz, liver.nii.gz, reference/, ours/, other/."""
+    folder = tmp_path_factory.mktemp("example")
+    volume = read_scan(save(folder / "series", clinical_series()))
+    shutil.copytree(folder / "series", folder / "study")
+    write_scan(volume, folder / "scan.nii.gz")
+    labels = np.zeros(volume.geometry.shape, np.uint8)
+    labels[5:15, 5:20, 2:9] = 1
+    write_mask(Mask(labels, volume.geometry), folder / "liver.nii.gz")
+    for name in ("reference", "ours", "other"):
+        (folder / name).mkdir()
+        shutil.copy(folder / "liver.nii.gz", folder / name / "case_01.nii.gz")
+    return folder
+
+
+@pytest.fixture
+def here(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the example as the current folder."""
+    shutil.copytree(example, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+def commands(page: str) -> Iterator[list[str]]:
+    """The arguments of every `rma-mamba` in the page's blocks."""
+    for line in "\n".join(blocks(page, "bash")).splitlines():
+        if line.startswith("rma-mamba "):
+            yield shlex.split(line, comments=True)[1:]
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_the_commands_of_a_guide_run(here: Path, page: str) -> None:
+    found = list(commands(page))
+    assert found
+    for arguments in found:
+        assert run(arguments) == 0, " ".join(arguments)
+
+
+@pytest.mark.parametrize("page", [page for page in GUIDES if blocks(page, "python")])
+def test_the_code_of_a_guide_runs(here: Path, page: str) -> None:
+    for code in blocks(page, "python"):
+        exec(compile(code, page, "exec"), {})
+
+
+def test_the_examples_of_the_api_reference_run(here: Path) -> None:
+    path = DOCS / "reference" / "api_examples.py"
+    exec(compile(path.read_text(), str(path), "exec"), {})
+    assert (here / "liver_copy.nii.gz").exists()
+
+
+def flattened(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Names of the fields of a JSON object, one level deep."""
+    for name, value in content.items():
+        yield prefix + name
+        if isinstance(value, dict) and not prefix and name == "quality":
+            yield from flattened(value, f"{name}.")
+
+
+def undocumented(names: Iterator[str]) -> set[str]:
+    """Fields that the page on outputs, and the one on measurements, do not name."""
+    text = "".join(
+        (DOCS / "reference" / f"{page}.md").read_text() for page in ("outputs", "measurements")
+    )
+    return {name for name in names if f"`{name}`" not in text}
+
+
+def test_every_field_of_the_output_files_is_documented(here: Path) -> None:
+    assert run(shlex.split("segment -i scan.nii.gz -o out -s -ot nifti,json")) == 0
+    with contextlib.chdir(here / "out" / "scan"):
+        statistics, record = (
+            json.loads(Path("statistics.json").read_text()),
+            json.loads(Path("run.json").read_text()),
+        )
+        assert not undocumented(flattened(json.loads(Path("measurements.json").read_text())))
+    old = {"quality.predicted_dice"} | {
+        name for name in statistics if re.search("front_to_back|foot_to_head", name)
+    }
+    assert undocumented(flattened(statistics)) <= old
+    assert undocumented(flattened(record)) <= old
+    assert undocumented(iter(["no_such_field"]))
+
+
+def test_every_measurement_has_its_unit_in_its_name() -> None:
+    units = ("_ml", "_mm", "_mm2", "_hu", "_au", "_ratio", "warnings")
+    assert all(field.name.endswith(units) for field in fields(Quantities))
+
+
+def test_every_environment_variable_is_documented() -> None:
+    page = (DOCS / "reference" / "environment.md").read_text()
+    text = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    names = set(
+        re.findall(r"""environ(?:\.get\(|\[)["']([A-Z_]+)["']|["'](RMA_MAMBA_[A-Z]+)["']""", text)
+    )
+    assert names
+    for name in ("".join(pair) for pair in names):
+        assert f"`{name}`" in page, name
+
+
+def test_every_quality_flag_is_explained() -> None:
+    page = (DOCS / "explanation" / "quality.md").read_text()
+    text = "".join(
+        path.read_text() for path in (ROOT / "src/rma_mamba/reporting").glob("quality*.py")
+    )
+    codes = re.findall(r'Flag\(\s*"(\w+)"', text)
+    assert len(codes) >= 15
+    for code in codes:
+        assert f"`{code}`" in page, code
