@@ -8,12 +8,14 @@ import traceback
 from rma_mamba.cli.app import app
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.deprecations import deprecations_as_lines
+from rma_mamba.environment import complete_environment
 from rma_mamba.pipeline.exit_codes import ExitCode, error_message, exit_code_of
 from rma_mamba.process import tune_process
 
 
 def main() -> None:
     """Run the command line, and leave the process with its exit code."""
+    complete_environment()
     tune_process()
     sys.exit(run(sys.argv[1:]))
 
