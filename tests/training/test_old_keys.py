@@ -38,3 +38,12 @@ def test_both_names_in_one_table_are_refused(tmp_path: Path) -> None:
     both = write(tmp_path / "mine.toml", '[data.splits.a]\nvalid = ["1"]\nval = ["2"]\n')
     with pytest.raises(ConfigError, match="both 'val' and its old name 'valid'"):
         merged_recipe(both)
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated and will be removed:DeprecationWarning")
+def test_old_keys_of_the_slice_recipe_replace_those_of_the_base(tmp_path: Path) -> None:
+    text = 'base = "default"\n[data.recipe]\nmagnifications = [1.0]\n'
+    mine = write(tmp_path / "mine.toml", text)
+    assert load_recipe(mine).data.recipe.tta_scales == (1.0,)
+    override = ["data.recipe.magnifications=[1.0, 1.2]"]
+    assert load_recipe("default", override).data.recipe.tta_scales == (1.0, 1.2)

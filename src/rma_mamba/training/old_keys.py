@@ -13,7 +13,10 @@ from typing import Any
 from rma_mamba.deprecation import with_renamed_keys
 
 # Table of a recipe (with * for any name), and its old keys with their current names.
-_RENAMED = {"data.splits.*": {"valid": "val"}}
+_RENAMED = {
+    "data.splits.*": {"valid": "val"},
+    "data.recipe": {"magnifications": "tta_scales"},
+}
 
 
 def with_current_keys(content: Mapping[str, Any], table: Sequence[str] = ()) -> dict[str, Any]:
