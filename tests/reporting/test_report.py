@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from rma_mamba.conventions import LIVER_RGB
-from rma_mamba.reporting import Flag, Quality
+from rma_mamba.reporting import Flag, Quality, Quantities
 from rma_mamba.reporting.display_mesh import display_mesh
-from rma_mamba.reporting.report import Report
+from rma_mamba.reporting.report import _LABELS, Report
 from rma_mamba.reporting.report_html import render_html, write_html
 from rma_mamba.reporting.report_pdf import _Pages, write_pdf
 from rma_mamba.volume import Mask
@@ -26,6 +26,8 @@ STATISTICS = {
     "volume_ml": 1512.3456,
     "extent_mm": {"right_to_left": 201.5},
     "touches_border": [],
+    "cut_inferior_mm2": 1360.0,
+    "voxel_inferior_to_superior_mm": 5.0,
     "surface_area_cm2": 712.0,
     "warnings": ["Something was repaired.", "A flag says it."],
 }
@@ -89,8 +91,10 @@ def test_values_are_escaped_and_shown(report: Report) -> None:
     for shown in (
         "Volume (mL) 1,512.3",
         "Extent (mm), right to left 201.5",
-        "Touches border none",
+        "Reaches the edge of the scan none",
         "Surface area (cm²) 712",
+        "Area cut off by the inferior edge (mm²) 1,360",
+        "Voxel size, inferior to superior (mm) 5",
         "Input SHA-256 " + "ab" * 32,
         "Settings, fast no",
         "Estimated Dice 0.91.",
@@ -244,3 +248,8 @@ def test_libraries_for_drawing_are_imported_only_when_they_draw(module: str) -> 
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_labels_are_those_of_measurements_that_exist() -> None:
+    names = {field.name for field in fields(Quantities)} | {"touches_border"}
+    assert set(_LABELS) <= names

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from rma_mamba.conventions import SOFTWARE_NAME
-from rma_mamba.reporting.measure import measure
+from rma_mamba.reporting.measure import FACES, measure
 from rma_mamba.reporting.quality import Flag, Light, Quality
 from rma_mamba.volume import Mask, Volume
 
@@ -35,6 +35,28 @@ _WORDS = {
     "ct": "CT",
     "mr": "MR",
     "tta": "TTA",
+}
+# Measurements whose names read better in another order of words.
+_LABELS = {
+    **{
+        f"{quantity}_{axis}_mm": f"{label}, {axis.replace('_', ' ')} (mm)"
+        for quantity, label in (("extent", "Extent"), ("voxel", "Voxel size"))
+        for axis in ("right_to_left", "anterior_to_posterior", "inferior_to_superior")
+    },
+    **{
+        f"cut_{face}_mm2": f"Area cut off by the {face} edge (mm²)"
+        for pair in FACES
+        for face in pair
+    },
+    "intensity_mean_hu": "Mean intensity (HU)",
+    "intensity_mean_au": "Mean intensity (a.u.)",
+    "nodularity_fine_mm": "Nodularity, fine smoothing (mm)",
+    "nodularity_coarse_mm": "Nodularity, coarse smoothing (mm)",
+    "standard_volume_vauthey_ml": "Standard volume, Vauthey (mL)",
+    "standard_volume_urata_ml": "Standard volume, Urata (mL)",
+    "volume_to_vauthey_ratio": "Volume / standard volume, Vauthey",
+    "volume_to_urata_ratio": "Volume / standard volume, Urata",
+    "touches_border": "Reaches the edge of the scan",
 }
 _VERDICTS: dict[Light, str] = {
     "green": "No quality problems found. Review the mask nevertheless.",
@@ -121,7 +143,7 @@ class Report:
 
 def _rows(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
     for key, value in values.items():
-        name = f"{above}, {_name(key, inside=True)}" if above else _name(key)
+        name = f"{above}, {_name(key, inside=True)}" if above else _LABELS.get(key) or _name(key)
         if isinstance(value, Mapping):
             yield from _rows(value, name)
         elif value is not None:
