@@ -33,7 +33,7 @@ def test_a_mask_of_any_tool_is_measured_with_its_scan(command, scan, mask, tmp_p
     assert printed["intensity_mean_au"] == 1000
     assert printed["intensity_sd_au"] == 0
     assert printed["standard_volume_vauthey_ml"] == pytest.approx(1704.7, abs=0.1)
-    assert "no limits of health" in done.err
+    assert "not reference limits" in done.err
     written = json.loads((tmp_path / "a.json").read_text())
     with (tmp_path / "a.csv").open() as file:
         (row,) = csv.DictReader(file)

@@ -145,13 +145,13 @@ def test_the_patients_size_gives_standard_volumes(command, segmenter, dicom, tmp
     )
     assert done.code == 0
     assert "Standard liver volume: 1705 mL (Vauthey), 1384 mL (Urata)" in done.err
-    assert "no limits of health" in done.err
+    assert "not reference limits" in done.err
     found = json.loads((tmp_path / "a_statistics.json").read_text())
     assert found["standard_volume_vauthey_ml"] == pytest.approx(1704.7, abs=0.1)
     assert found["volume_to_urata_ratio"] == pytest.approx(
         found["volume_ml"] / found["standard_volume_urata_ml"], abs=1e-4
     )
-    assert any("no limits of health" in each for each in found["warnings"])
+    assert any("not reference limits" in each for each in found["warnings"])
     assert "1704.6999" in (tmp_path / "a_measurements.csv").read_text()
 
 

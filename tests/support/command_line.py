@@ -38,7 +38,7 @@ class Result:
     probabilities: np.ndarray | None = None
     quality: Quality = field(default_factory=Quality)
     uncertainty: SimpleNamespace = field(
-        default_factory=lambda: SimpleNamespace(agreements={"looks": 0.9})
+        default_factory=lambda: SimpleNamespace(agreements={"tta": 0.9})
     )
 
     @property
