@@ -4,7 +4,7 @@
     ├── ScanError            a scan cannot be read, or is not one regular volume
     ├── GridError            a geometry is invalid, or two grids do not match
     ├── DataError            a dataset would give invalid results
-    ├── WeightsError         a weights file is missing, corrupt, or does not fit the network
+    ├── WeightsError         a weights file is missing, corrupt, or does not match the network
     ├── ConfigError          a setting or a recipe is invalid
     └── BackendError         a requested device or operator backend is not available
 
@@ -31,7 +31,7 @@ class DataError(RmaMambaError):
 
 
 class WeightsError(RmaMambaError):
-    """A weights file is missing, corrupt, or does not fit the network."""
+    """A weights file is missing, corrupt, or does not match the network."""
 
 
 class ConfigError(RmaMambaError):

@@ -322,8 +322,8 @@ def test_the_embedded_network_loads_and_segments() -> None:
     ("model", "message"),
     [
         ("rma-mamba-t", "without embedded weights"),
-        ("nowhere.safetensors", "there is no weights file nowhere.safetensors"),
-        ("defualt", "there is no weights file"),
+        ("nowhere.safetensors", "weights file nowhere.safetensors does not exist"),
+        ("defualt", "weights file defualt does not exist"),
     ],
 )
 def test_missing_weights_are_a_one_line_error(model: str, message: str) -> None:

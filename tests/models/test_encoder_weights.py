@@ -148,7 +148,7 @@ def test_a_deeper_or_wider_encoder_is_refused(tmp_path: Path) -> None:
     refuse(network("transnetr"), tmp_path / "deeper.pth", r"unexpected: encoder\.layer3\.1\.conv1")
     wide = create_model("double-unet", width=32).encoder.state_dict()  # type: ignore[union-attr]
     torch.save(wide, tmp_path / "wide.pth")
-    refuse(network("double-unet"), tmp_path / "wide.pth", r"another shape: encoder\.features\.0")
+    refuse(network("double-unet"), tmp_path / "wide.pth", r"wrong shape: encoder\.features\.0")
 
 
 def test_an_encoder_of_another_kind_is_refused(tmp_path: Path) -> None:

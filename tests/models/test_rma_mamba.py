@@ -16,6 +16,7 @@ from torch import nn
 from deterministic import filled, image
 from rma_mamba.errors import ConfigError
 from rma_mamba.models import create_model, for_inference
+from rma_mamba.models.rma_mamba import RMAMambaConfig
 from rma_mamba.training.losses import segmentation_loss
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "rma_mamba_t.npz"
@@ -94,6 +95,7 @@ def test_maps_go_from_coarse_to_fine(half_width: int, steps: tuple[int, ...]) ->
         ({"local_blocks": (2, 0, 0)}, ["encoder.half_local.1"]),
         ({"local_blocks": (0, 1, 0)}, ["encoder.layers.0.local.0"]),
         ({"local_blocks": (0, 0, 1)}, ["encoder.layers.1.local.0"]),
+        ({"local_blocks": (0, 0, 0, 0, 1)}, ["encoder.layers.3.local.0"]),
         ({"decoder_local": 12}, [f"local{level}.0" for level in range(4)]),
         ({"decoder_local": 12, "half_width": 0}, [f"local{level}.0" for level in range(1, 4)]),
     ],
@@ -117,6 +119,15 @@ def test_convolutions_join_trained_weights_without_a_change(
         joined.get_submodule(place).reduce.bn.weight.fill_(1)
         assert (joined(images)[-1] - before[-1]).abs().max() > 1e-4
         joined.get_submodule(place).reduce.bn.weight.zero_()
+
+
+def test_three_values_of_older_weights_files_mean_no_convolutions_at_the_coarsest_maps() -> None:
+    older = RMAMambaConfig(local_blocks=(2, 1, 1), local_hidden=[64, 32, 16])
+    assert older.local_blocks == (2, 1, 1, 0, 0)
+    assert older.local_hidden == (64, 32, 16, 128, 128)
+    assert RMAMambaConfig(local_blocks=(0, 0, 0, 1, 2)).local_blocks == (0, 0, 0, 1, 2)
+    with pytest.raises(ConfigError, match="local_blocks"):
+        create_model("rma-mamba-n", local_blocks=(1, 1))
 
 
 @pytest.mark.parametrize("half_width", [0, 6])

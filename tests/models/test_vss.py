@@ -14,13 +14,13 @@ def test_gradients_are_the_same_bits(dtype: torch.dtype) -> None:
     only_blocks = {"local_blocks": (0, 0, 0), "decoder_local": 0}
     settings = {**SETTINGS, **only_blocks, "drop_path": 0.4, "decoder_drop_path": 0.4}
     gradients = []
-    for recomputed in (False, True):
+    for gradient_checkpointing in (False, True):
         torch.manual_seed(1)
         model = create_model("rma-mamba-n", **settings)
         blocks = [each for each in model.modules() if isinstance(each, VSSBlock)]
         assert blocks
         for block in blocks:
-            block.recomputed = recomputed
+            block.gradient_checkpointing = gradient_checkpointing
         kept: list[int] = []
         with (
             torch.autograd.graph.saved_tensors_hooks(

@@ -1,4 +1,4 @@
-"""Weights of three kinds load, and a file that does not fit changes nothing."""
+"""Weights files of three types load, and a file that does not match changes nothing."""
 
 import contextlib
 import sys
@@ -146,8 +146,8 @@ def test_missing_unexpected_and_misshapen_names_are_listed(tmp_path: Path) -> No
     refuse(
         network(),
         tmp_path / "odd.pth",
-        r"missing: out_conv1.bias; unexpected: odd.name; of another shape: "
-        r"out_conv1.weight \[1, 9, 1, 1\], not \[1, 8, 1, 1\]",
+        r"missing: out_conv1.bias; unexpected: odd.name; wrong shape: "
+        r"out_conv1.weight \[1, 9, 1, 1\] instead of \[1, 8, 1, 1\]",
     )
 
 
@@ -170,26 +170,26 @@ def test_the_weights_of_another_size_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["lost.pth", "lost.safetensors"])
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
-    refuse(network(), tmp_path / name, f"there is no weights file {name}")
+    refuse(network(), tmp_path / name, f"weights file {name} does not exist")
 
 
 @pytest.mark.parametrize("name", ["broken.pth", "broken.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"not weights at all", bytes(200)])
 def test_a_damaged_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    refuse(network(), tmp_path / name, "damaged or no weights file")
+    refuse(network(), tmp_path / name, "corrupt or not a weights file")
 
 
 def test_a_truncated_file_of_ours_is_refused(tmp_path: Path) -> None:
     content = encode_checkpoint(network().state_dict(), model="m", settings={}, recipe={})
     (tmp_path / "cut.safetensors").write_bytes(content[:-100])
-    refuse(network(), tmp_path / "cut.safetensors", "damaged")
+    refuse(network(), tmp_path / "cut.safetensors", "corrupt")
 
 
 def test_a_changed_number_is_found_by_the_digest(tmp_path: Path) -> None:
     content = encode_checkpoint(network().state_dict(), model="m", settings={}, recipe={})
     (tmp_path / "own.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(WeightsError, match="damaged"):
+    with pytest.raises(WeightsError, match="corrupt"):
         read_checkpoint(tmp_path / "own.safetensors")
 
 
@@ -211,7 +211,7 @@ def test_a_pickle_with_code_is_never_run(
 def test_foreign_safetensors_are_loaded_but_not_described(tmp_path: Path) -> None:
     model, path = network(), tmp_path / "foreign.safetensors"
     save_file({name: tensor + 1 for name, tensor in model.state_dict().items()}, path)
-    with pytest.raises(WeightsError, match="without this package's description"):
+    with pytest.raises(WeightsError, match="without the metadata of this package"):
         read_checkpoint(path)
     load_weights(model, path)
 
@@ -225,7 +225,7 @@ def test_a_description_that_is_none_is_refused(tmp_path: Path, described: str) -
     with safe_open(path, framework="pt") as file:
         metadata = {**file.metadata(), "settings": described}
     save_file(state, path, metadata)
-    with pytest.raises(WeightsError, match="damaged"):
+    with pytest.raises(WeightsError, match="corrupt"):
         read_checkpoint(path)
 
 

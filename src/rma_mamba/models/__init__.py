@@ -1,4 +1,4 @@
-"""Networks by name, and their weights.
+"""Create networks by name and load their weights.
 
 model = create_model("rma-mamba-t", extra_blocks=1)
 load_weights(model, "weights.safetensors")
@@ -26,7 +26,7 @@ from rma_mamba.models.baselines.unet import UNet, UNetConfig
 from rma_mamba.models.baselines.unext import UNeXt, UNeXtConfig
 from rma_mamba.models.baselines.vm_unet import VMUNet, VMUNetConfig
 from rma_mamba.models.baselines.vm_unet_v2 import VMUNetV2, VMUNetV2Config
-from rma_mamba.models.inference import for_inference
+from rma_mamba.models.deployment import for_inference
 from rma_mamba.models.registry import BASELINES, ENCODERS, NETWORKS, PARAMETERS
 from rma_mamba.models.rma_mamba import RMAMamba, RMAMambaConfig
 from rma_mamba.models.vmamba import VMamba, VMambaConfig
@@ -51,23 +51,23 @@ _BASELINES: Final[dict[str, tuple[Callable[[Any], nn.Module], type[pydantic.Base
 
 
 def list_models() -> list[str]:
-    """Names that `create_model` knows."""
+    """Names accepted by `create_model`."""
     return list(PARAMETERS)
 
 
 def create_model(name: str, **settings: Any) -> nn.Module:
-    """A network with random weights, in training mode.
+    """Create a network with random weights, in training mode.
 
     Args:
         name: One of `list_models()`.
-        settings: Changes to what the name stands for: fields of `RMAMambaConfig`, `VMambaConfig` or of
-            the baseline's configuration.
+        settings: Overrides of the settings of that name: fields of `RMAMambaConfig`, `VMambaConfig` or the
+            configuration of the baseline.
 
     Raises:
         ConfigError: The name or a setting is unknown, or a value is out of range.
     """
     make, config, preset = _definition(name)
-    return make(_configured(config, name, {**preset, **settings}))
+    return make(_build_config(config, name, {**preset, **settings}))
 
 
 def model_settings(name: str, **settings: Any) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def model_settings(name: str, **settings: Any) -> dict[str, Any]:
         ConfigError: As in `create_model`.
     """
     _, config, preset = _definition(name)
-    return _configured(config, name, {**preset, **settings}).model_dump(mode="json")
+    return _build_config(config, name, {**preset, **settings}).model_dump(mode="json")
 
 
 def _definition(
@@ -92,31 +92,31 @@ def _definition(
         return RMAMamba, RMAMambaConfig, NETWORKS[name]
     if name in BASELINES:
         return *_BASELINES[name], BASELINES[name]
-    raise _unknown(f"model '{name}'", name, list_models())
+    raise _unknown_error(f"model '{name}'", name, list_models())
 
 
-def _configured(
+def _build_config(
     kind: type[pydantic.BaseModel], name: str, settings: dict[str, Any]
 ) -> pydantic.BaseModel:
     try:
         return kind(**settings)
     except pydantic.ValidationError as error:
-        raise _wrong_setting(kind, name, error) from None
+        raise _setting_error(kind, name, error) from None
 
 
-def _wrong_setting(
+def _setting_error(
     kind: type[pydantic.BaseModel], name: str, error: pydantic.ValidationError
 ) -> ConfigError:
     first = error.errors()[0]
     setting = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return _unknown(f"setting '{setting}' of {name}", setting, list(kind.model_fields))
+        return _unknown_error(f"setting '{setting}' of {name}", setting, list(kind.model_fields))
     return ConfigError(
-        f"the setting '{setting}' of {name} is {first['input']!r}; expected: {first['msg']}. Change it."
+        f"setting '{setting}' of {name} is {first['input']!r}; expected: {first['msg']}. Correct the value."
     )
 
 
-def _unknown(what: str, name: str, known: list[str]) -> ConfigError:
+def _unknown_error(what: str, name: str, known: list[str]) -> ConfigError:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"Did you mean '{near[0]}'?" if near else "Choose one of these."
-    return ConfigError(f"there is no {what}; expected one of {', '.join(known)}. {hint}")
+    return ConfigError(f"unknown {what}; expected one of {', '.join(known)}. {hint}")

@@ -1,10 +1,10 @@
-"""ImageNet weights of encoders: how files name them, and into which networks they go.
+"""ImageNet weights of encoders: parameter names in published files, and the networks that use them.
 
     RESNET   ResNet-50 by torchvision (or timm)      TransNetR, TransResUNet
-    VGG      VGG-19 by torchvision                   Double-UNet, its first encoder
+    VGG      VGG-19 by torchvision                   Double-UNet (first encoder)
     PVT      PVTv2-b3 by timm or by its authors      PVTFormer
 
-The classifier's head is left out; all that is not the encoder keeps its values.
+The classification head is ignored, and everything outside the encoder keeps its values.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from torch import Tensor, nn
 
 _WRAPPERS: Final = re.compile(
     r"^((module|model)\.)+"
-)  # of wrapped networks, and of training checkpoints
+)  # prefixes of wrapped networks and of training checkpoints
 _LAYER: Final = re.compile(r"layer\d+\.")
 
 
 @dataclass(frozen=True)
 class EncoderNames:
-    """What an ImageNet file calls an encoder's parameters.
+    """Parameter names of an encoder in ImageNet files.
 
     Args:
-        first: A name, here, that such a file has and a file of a whole network has not.
-        head: Beginnings of the classifier's names.
-        renamed: Patterns in other files' names, and what they are here; applied in this order.
+        first: A parameter (named as here) that such a file has and a file of a whole network does not.
+        head: Prefixes of the classification head.
+        renamed: Patterns in the names of other files and their replacements, applied in this order.
     """
 
     first: str
@@ -52,31 +52,31 @@ PVT: Final = EncoderNames(
 )
 
 
-def adopted(
+def translate(
     network: nn.Module, state: Mapping[str, Tensor], names: EncoderNames
 ) -> dict[str, Tensor]:
-    """A file's tensors by the names of a network's parameters; what does not fit keeps the name that it has.
+    """Rename the tensors of a file to the parameters of a network; unknown names stay as they are.
 
     Args:
-        network: Has the encoder as `encoder`.
-        state: Tensors of an ImageNet file, or of a whole network, by name.
-        names: What an ImageNet file calls them.
+        network: Network with an encoder named `encoder`.
+        state: Tensors by name, from an ImageNet file or a file of the whole network.
+        names: Parameter names in ImageNet files.
     """
-    state = {_renamed(name, names): tensor for name, tensor in state.items()}
+    state = {_own_name(name, names): tensor for name, tensor in state.items()}
     if names.first not in state:
         return state
     own = network.state_dict()
-    given = {
+    loaded = {
         f"encoder.{name}": tensor
         for name, tensor in state.items()
         if not name.startswith(names.head) and _has_layer(name, own)
     }
-    # old files do not count the batches that a normalisation saw
-    kept = [n for n in own if not n.startswith("encoder.") or n.endswith(".num_batches_tracked")]
-    return {**{name: own[name] for name in kept}, **given}
+    # Old files have no `num_batches_tracked`.
+    others = [n for n in own if not n.startswith("encoder.") or n.endswith(".num_batches_tracked")]
+    return {**{name: own[name] for name in others}, **loaded}
 
 
-def _renamed(name: str, names: EncoderNames) -> str:
+def _own_name(name: str, names: EncoderNames) -> str:
     name = _WRAPPERS.sub("", name)
     for pattern, replacement in names.renamed:
         name = re.sub(pattern, replacement, name)
@@ -84,6 +84,6 @@ def _renamed(name: str, names: EncoderNames) -> str:
 
 
 def _has_layer(name: str, own: Mapping[str, Tensor]) -> bool:
-    """False for a ResNet's fourth layer where a network has no such layer."""
+    """False for the fourth layer of a ResNet if the encoder of the network has only three."""
     layer = _LAYER.match(name)
     return layer is None or any(each.startswith(f"encoder.{layer[0]}") for each in own)

@@ -1,4 +1,4 @@
-"""Small parts that every network here is made of."""
+"""Layers shared by all networks."""
 
 from __future__ import annotations
 
@@ -12,37 +12,43 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from rma_mamba.errors import ConfigError
 from rma_mamba.shapes import Features, Images
 
-STRIDE = 32  # of the deepest feature map; inputs are padded to a multiple of it
+STRIDE = 32  # of the deepest feature map; images are padded to a multiple of it
 
 
 class DropPath(nn.Module):
-    """Stochastic depth (arXiv:1603.09382): in training, drop a residual branch for whole samples."""
+    """Stochastic depth (arXiv:1603.09382): drops the residual branch of whole samples during training."""
 
     def __init__(self, probability: float) -> None:
         super().__init__()
         self.probability = probability
 
     def forward(self, x: Tensor) -> Tensor:
-        """x of any shape, its first axis the samples."""
+        """x of any shape whose first axis is the batch."""
         if not self.training or self.probability == 0:
             return x
         keep = 1 - self.probability
-        kept = x.new_empty(x.shape[0], *[1] * (x.ndim - 1)).bernoulli_(keep)
-        return x * (kept / keep)
+        mask = x.new_empty(x.shape[0], *[1] * (x.ndim - 1)).bernoulli_(keep)
+        return x * (mask / keep)
 
 
 class ConvNorm(nn.Module):
-    """Convolution, by default without bias, then batch normalisation; no activation."""
+    """Convolution (without bias by default) and batch normalisation, without activation."""
 
     def __init__(
-        self, inside: int, outside: int, kernel: int, *, dilation: int = 1, bias: bool = False
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        *,
+        dilation: int = 1,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         padding = kernel // 2 * dilation
         self.conv = nn.Conv2d(
-            inside, outside, kernel, padding=padding, dilation=dilation, bias=bias
+            in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=bias
         )
-        self.bn = nn.BatchNorm2d(outside)
+        self.bn = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to the same height and width."""
@@ -50,25 +56,25 @@ class ConvNorm(nn.Module):
         return out
 
     def fold(self) -> None:
-        """Put the normalisation into the convolution's weights. The layer cannot be trained afterwards."""
+        """Fold the batch normalisation into the convolution. The layer can no longer be trained."""
         if isinstance(self.bn, nn.BatchNorm2d):
             self.conv = fuse_conv_bn_eval(self.conv, self.bn)
             self.bn = nn.Identity()  # type: ignore[assignment]
 
 
-def silent(layer: ConvNorm) -> ConvNorm:
-    """The layer, which gives zeros until it is trained: what it is added to can hold trained weights."""
+def zero_init(layer: ConvNorm) -> ConvNorm:
+    """Zero-initialise the norm, so that a residual branch starts at zero and can be added to trained weights."""
     nn.init.zeros_(layer.bn.weight)
     return layer
 
 
 class ResidualConv(nn.Module):
-    """x + two convolutions with a ReLU between them, as in MambaVision (arXiv:2407.08083); silent at first."""
+    """x + two convolutions with a ReLU between them, as in MambaVision (arXiv:2407.08083); zero-initialised."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.expand = ConvNorm(width, hidden, 3)
-        self.reduce = silent(ConvNorm(hidden, width, 3))
+        self.reduce = zero_init(ConvNorm(hidden, width, 3))
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to the same shape."""
@@ -77,14 +83,14 @@ class ResidualConv(nn.Module):
 
 
 def residual_convs(count: int, width: int, hidden: int) -> nn.Sequential:
-    """So many of them, one after the other."""
+    """A sequence of `count` residual convolutions."""
     return nn.Sequential(*(ResidualConv(width, hidden) for _ in range(count)))
 
 
 class ChannelsLast(nn.Module):
-    """Blocks that work on [slice, height, width, channel], wrapped for [slice, channel, height, width].
+    """Apply channels-last blocks to a channels-first feature map.
 
-    The blocks are named 1, 2, ... as in the released networks, whose 0 is a transposition.
+    The blocks are named 1, 2, ... as in the released networks, where 0 is a transposition.
     """
 
     def __init__(self, blocks: Iterable[nn.Module]) -> None:
@@ -101,17 +107,17 @@ class ChannelsLast(nn.Module):
 
 
 def resize(x: Features, size: tuple[int, int]) -> Features:
-    """Bilinear interpolation to height and width, corners not aligned."""
+    """Bilinear interpolation to (height, width), without aligned corners."""
     if x.shape[-2:] == size:
         return x
     return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
-def padded(images: Images, run: Callable[[Images], list[Features]]) -> list[Features]:
-    """Run a network on images padded (by their edge) to a multiple of 32; its maps are cropped back.
+def run_padded(images: Images, run: Callable[[Images], list[Features]]) -> list[Features]:
+    """Pad images to a multiple of 32 by replicating the border, run a network, and crop its outputs.
 
     Raises:
-        ConfigError: The images are not [slice, 3, height, width] with both sides at least 32.
+        ConfigError: The images are not [slice, 3, height, width] with height and width of at least 32.
     """
     if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < STRIDE:
         raise ConfigError(

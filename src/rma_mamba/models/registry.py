@@ -1,4 +1,4 @@
-"""The names of the networks, the settings behind each name, and their sizes. Imports nothing heavy."""
+"""Names of the networks with their settings and numbers of parameters. Imports no heavy library."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ ENCODERS: Final[dict[str, dict[str, Any]]] = {
 NETWORKS: Final[dict[str, dict[str, Any]]] = {
     "rma-mamba-t": {**ENCODERS["vmamba-t"], "extra_blocks": 0},
     "rma-mamba-s": {**ENCODERS["vmamba-s"], "extra_blocks": 1},
-    # ours: the same blocks at a third of the width, for laptops, one more map at half resolution for
-    # sharp borders, and features that go from level to level with the map; too small for stochastic depth to
-    # help. The embedded weights are of this one.
+    # Compact variant for laptops, not in the paper: the same blocks at a third of the width, another logit map at half
+    # resolution for sharper borders, and features passed from level to level. It is too small for stochastic depth to
+    # help. The embedded weights belong to this network.
     "rma-mamba-n": {
         "width": 32,
         "depths": (2, 2, 5, 2),
@@ -24,12 +24,12 @@ NETWORKS: Final[dict[str, dict[str, Any]]] = {
         "decoder_drop_path": 0.0,
         "half_width": 16,
         "top_down": True,
-        "local_blocks": (2, 1, 1),
+        "local_blocks": (2, 1, 1, 0, 0),
         "decoder_local": 64,
     },
 }
 
-# What the paper compares with.
+# The networks that the paper compares with.
 BASELINES: Final[dict[str, dict[str, Any]]] = {
     "unet": {"width": 64},
     "vm-unet": {"width": 96, "depths": (2, 2, 2, 2), "decoder_depths": (2, 2, 2, 1)},
@@ -44,7 +44,7 @@ BASELINES: Final[dict[str, dict[str, Any]]] = {
     "resunet-plus-plus": {"width": 16},
 }
 
-# Of each network as its name alone makes it; a test counts them.
+# Number of parameters with default settings.
 PARAMETERS: Final[dict[str, int]] = {
     "rma-mamba-n": 3_954_549,
     "rma-mamba-t": 30_133_828,

@@ -11,12 +11,12 @@ from rma_mamba.shapes import Features, Logits
 
 
 class ReverseAttention(nn.Module):
-    """Look again where the coarser map says «not liver», and correct it.
+    """Refine a coarser logit map by attending to where it predicts background.
 
     Args:
         width: Channels of the feature map.
-        make_blocks: Makes what the features pass on both sides of the attention: state-space blocks
-            (RMA), or nothing (RA, of the paper's ablation).
+        make_blocks: Creates the module before and after the attention: state-space blocks (RMA) or an identity (RA,
+            in the paper's ablation).
     """
 
     def __init__(self, width: int, make_blocks: Callable[[int], nn.Module]) -> None:
@@ -28,7 +28,7 @@ class ReverseAttention(nn.Module):
         self.ra_conv3 = nn.Conv2d(width, 1, 1)
 
     def forward(self, x: Features, coarse: Logits) -> tuple[Logits, Features]:
-        """The coarser logits, brought to the size of x and corrected, and the features that corrected them."""
+        """The coarse logits, resized to x and refined, and the features that refined them."""
         coarse = resize(coarse, (x.shape[-2], x.shape[-1]))
         unexplained = self.ra_conv1(self.st_block1(x) * (1 - coarse.sigmoid()))
         refined = self.ra_conv2(self.st_block2(unexplained) + x)

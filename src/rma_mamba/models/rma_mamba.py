@@ -1,4 +1,4 @@
-"""RMA-Mamba (arXiv:2502.18232): a VMamba encoder, and reverse attention from coarse to fine."""
+"""RMA-Mamba (arXiv:2502.18232): a VMamba encoder and a decoder of reverse attention from coarse to fine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import Literal
 from pydantic import Field
 from torch import nn
 
-from rma_mamba.models.layers import ChannelsLast, ConvNorm, padded, residual_convs, resize, silent
+from rma_mamba.models.layers import (
+    ChannelsLast,
+    ConvNorm,
+    residual_convs,
+    resize,
+    run_padded,
+    zero_init,
+)
 from rma_mamba.models.rma import ReverseAttention
 from rma_mamba.models.vmamba import VMamba, VMambaConfig
 from rma_mamba.models.vss import VSSBlock
@@ -17,54 +24,52 @@ from rma_mamba.shapes import Images, Logits
 
 
 class RMAMambaConfig(VMambaConfig):
-    """Everything that decides the shape of the network: the encoder's settings, and these."""
+    """Settings of the network, in addition to those of the encoder."""
 
     extra_blocks: int = Field(default=0, ge=0)
-    """VSS blocks at each level between encoder and decoder (the paper's N: 0 in T, 1 in S)."""
+    """VSS blocks per level between encoder and decoder (N in the paper: 0 in T, 1 in S)."""
 
     attention: Literal["rma", "ra"] = "rma"
     """Reverse attention with VSS blocks (rma) or without them (ra, the paper's ablation)."""
 
     decoder_width: int = Field(default=32, ge=1)
-    """Channels of every map in the decoder."""
+    """Channels of every feature map in the decoder."""
 
     decoder_drop_path: float = Field(default=0.1, ge=0, lt=1)
     """Stochastic depth in every VSS block of the decoder."""
 
     half_width: int = Field(default=0, ge=0)
-    """Channels of one more reverse attention, without VSS blocks, at half the input's resolution on the
-    features of the stem; 0: none, as in the paper, whose finest map is at a quarter."""
+    """Channels of an additional reverse attention at half resolution, on the features of the stem and without VSS
+    blocks. 0 disables it, as in the paper, whose finest logit map has a quarter of the input resolution."""
 
     top_down: bool = False
-    """Whether each level is also given the features that the coarser level refined, as in feature pyramids
-    (arXiv:1612.03144). In the paper only the map of logits goes from level to level."""
+    """Pass the refined features of each level to the next finer one, as in feature pyramids (arXiv:1612.03144). In the
+    paper, only the logit map is passed on."""
 
     decoder_local: int = Field(default=0, ge=0)
-    """Channels inside a residual convolution on the features of every level before its reverse attention;
-    0: none, as in the paper, whose decoder has no nonlinearity beside the VSS blocks."""
+    """Hidden channels of a residual convolution before the reverse attention of every level. 0 disables it, as in the
+    paper, whose decoder has no nonlinearity outside the VSS blocks."""
 
 
-def _blocks(count: int, drop_path: float, states: int, width: int) -> nn.Module:
+def _make_blocks(count: int, drop_path: float, states: int, width: int) -> nn.Module:
     if count == 0:
         return nn.Identity()
     return ChannelsLast(VSSBlock(width, drop_path, states) for _ in range(count))
 
 
 class RMAMamba(nn.Module):
-    """Images to maps of logits, finest last. The network never needs a mask."""
+    """Maps images to a list of logit maps, finest last."""
 
     def __init__(self, config: RMAMambaConfig) -> None:
         super().__init__()
         self.config = config
-        self.maps_returned = (
-            5  # at most, the finest; only they are brought to the size of the images
-        )
+        self.maps_returned = 5  # at most: the finest ones, and only these are resized to the images
         self.encoder = VMamba(config)
         make_extra: Callable[[int], nn.Module] = partial(
-            _blocks, config.extra_blocks, config.decoder_drop_path, config.states
+            _make_blocks, config.extra_blocks, config.decoder_drop_path, config.states
         )
         make_blocks: Callable[[int], nn.Module] = partial(
-            _blocks, int(config.attention == "rma"), config.decoder_drop_path, config.states
+            _make_blocks, int(config.attention == "rma"), config.decoder_drop_path, config.states
         )
         for level, width in enumerate(self.encoder.widths, start=1):
             self.add_module(f"st_block{level}", make_extra(width))
@@ -84,20 +89,20 @@ class RMAMamba(nn.Module):
             self.add_module(f"local{number}", local)
         if config.top_down:
             for number, width in widths.items():
-                projection = silent(ConvNorm(config.decoder_width, width, 1))
+                projection = zero_init(ConvNorm(config.decoder_width, width, 1))
                 self.add_module(f"top_down{number}", projection)
 
     def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] in [0, 1], any size from 32, to logits at their size.
+        """Compute logits of images [slice, 3, height, width] in [0, 1], with height and width of at least 32.
 
         Returns:
-            Four maps (five with `half_width`) [slice, 1, height, width], finest last: sigmoid(last) > 0.5
-            is the mask.
+            Four logit maps (five with `half_width`) [slice, 1, height, width], finest last; the mask is
+            sigmoid(last) > 0.5.
 
         Raises:
-            ConfigError: The images have another shape.
+            ConfigError: The images have a different shape.
         """
-        return padded(images, self._at_input_size)
+        return run_padded(images, self._at_input_size)
 
     def _at_input_size(self, images: Images) -> list[Logits]:
         size = (images.shape[-2], images.shape[-1])
@@ -105,7 +110,7 @@ class RMAMamba(nn.Module):
         return [resize(logits, size) for logits in maps[-self.maps_returned :]]
 
     def maps(self, images: Images) -> list[Logits]:
-        """The maps of logits at 1/32, 1/16, 1/8, 1/4 (and 1/2); sides must be multiples of 32."""
+        """Logit maps at 1/32, 1/16, 1/8, 1/4 (and 1/2); height and width must be multiples of 32."""
         half, quarter = self.encoder.stem(images)
         levels = [
             self.get_submodule(f"translayer{level}_st")(self.get_submodule(f"st_block{level}")(x))

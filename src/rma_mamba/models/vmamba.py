@@ -1,14 +1,14 @@
-"""VMamba (arXiv:2401.10166) as a feature extractor: four maps at 1/4, 1/8, 1/16 and 1/32."""
+"""VMamba (arXiv:2401.10166) as a feature extractor with four feature maps, at 1/4, 1/8, 1/16 and 1/32."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
-from rma_mamba.models.layers import padded, residual_convs
+from rma_mamba.models.layers import residual_convs, run_padded
 from rma_mamba.models.vss import VSSBlock
 from rma_mamba.shapes import Features, Images
 
@@ -32,17 +32,17 @@ class _ToFirst(nn.Module):
         return x.permute(0, 3, 1, 2)
 
 
-def _halve(inside: int, outside: int) -> list[nn.Module]:
+def _downsample(in_channels: int, out_channels: int) -> list[nn.Module]:
     return [
-        nn.Conv2d(inside, outside, 3, stride=2, padding=1),
+        nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1),
         _ToLast(),
-        nn.LayerNorm(outside),
+        nn.LayerNorm(out_channels),
     ]
 
 
 class Stage(nn.Module):
-    """VSS blocks at one resolution, after `local` convolutions if there are any; `downsample` leads to the
-    next stage (Identity at the last)."""
+    """VSS blocks at one resolution, after optional `local` convolutions; `downsample` leads to the next stage and is an
+    identity in the last one."""
 
     def __init__(
         self, width: int, drop_paths: list[float], states: int, last: bool, local: nn.Sequential
@@ -52,71 +52,81 @@ class Stage(nn.Module):
         self.blocks = nn.Sequential(*(VSSBlock(width, drop, states) for drop in drop_paths))
         self.downsample: nn.Module = nn.Identity()
         if not last:
-            self.downsample = nn.Sequential(_ToFirst(), *_halve(width, 2 * width))
+            self.downsample = nn.Sequential(_ToFirst(), *_downsample(width, 2 * width))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """[slice, height, width, channel] to what is tapped, and to what the next stage is given."""
+        """[slice, height, width, channel] to the feature map of this stage and the input of the next one."""
         x = self.local(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         x = self.blocks(x)
         return x, self.downsample(x)
 
 
 class VMambaConfig(BaseModel):
-    """Everything that decides the shape of the encoder."""
+    """Settings of the encoder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=96, ge=2, multiple_of=2)
-    """Channels of the encoder's first map; each further map has twice as many."""
+    """Channels of the first feature map; doubled at each following stage."""
 
     depths: tuple[Positive, Positive, Positive, Positive] = (2, 2, 5, 2)
-    """VSS blocks of the encoder's four stages."""
+    """VSS blocks in each of the four stages."""
 
     drop_path: float = Field(default=0.2, ge=0, lt=1)
-    """Stochastic depth at the encoder's deepest block; rises linearly to it."""
+    """Stochastic depth rate of the last block; increases linearly from 0."""
 
     states: int = Field(default=1, ge=1)
-    """Size of the state of one channel in every VSS block."""
+    """State size per channel in every VSS block."""
 
-    local_blocks: tuple[Count, Count, Count] = (0, 0, 0)
-    """Residual convolutions at 1/2, 1/4 and 1/8, before the VSS blocks of their resolution. None in VMamba,
-    which learns from many images what is near what; a few patients do not teach it."""
+    local_blocks: tuple[Count, Count, Count, Count, Count] = (0, 0, 0, 0, 0)
+    """Residual convolutions at 1/2, 1/4, 1/8, 1/16 and 1/32, before the VSS blocks of that resolution. VMamba has none
+    and learns locality from many images; a few patients are not enough for that. Three values, as in older weights
+    files, mean none at 1/16 and 1/32."""
 
-    local_hidden: tuple[Positive, Positive, Positive] = (64, 128, 128)
-    """Channels inside each of them."""
+    local_hidden: tuple[Positive, Positive, Positive, Positive, Positive] = (64, 128, 128, 128, 128)
+    """Hidden channels of these convolutions at each resolution."""
+
+    @field_validator("local_blocks", "local_hidden", mode="before")
+    @classmethod
+    def _extend_three_values(cls, values: Any, info: ValidationInfo) -> Any:
+        """Older weights files describe 1/2, 1/4 and 1/8 only."""
+        if isinstance(values, list | tuple) and len(values) == 3:
+            return (*values, *cls.model_fields[str(info.field_name)].default[3:])
+        return values
 
 
 class VMamba(nn.Module):
-    """Four feature maps of an image; each leaves through a LayerNorm of its own."""
+    """Maps images to four feature maps, each with its own LayerNorm."""
 
     def __init__(self, config: VMambaConfig) -> None:
         super().__init__()
         width, depths, states = config.width, config.depths, config.states
         self.widths = tuple(width * 2**level for level in range(len(depths)))
         self.patch_embed = nn.Sequential(
-            *_halve(3, width // 2), _ToFirst(), nn.GELU(), *_halve(width // 2, width)
+            *_downsample(3, width // 2), _ToFirst(), nn.GELU(), *_downsample(width // 2, width)
         )
         drop_paths = torch.linspace(0, config.drop_path, sum(depths), device="cpu").tolist()
-        counts, hidden = (*config.local_blocks, 0, 0), (*config.local_hidden, 1, 1)
-        self.half_local = residual_convs(counts[0], width // 2, hidden[0])
+        half, *levels = zip(config.local_blocks, config.local_hidden, strict=True)
+        self.half_local = residual_convs(half[0], width // 2, half[1])
         self.layers = nn.ModuleList()
         for level, depth in enumerate(depths):
             first = sum(depths[:level])
             drops = drop_paths[first : first + depth]
             last = level == len(depths) - 1
-            local = residual_convs(counts[level + 1], self.widths[level], hidden[level + 1])
+            count, hidden = levels[level]
+            local = residual_convs(count, self.widths[level], hidden)
             self.layers.append(Stage(self.widths[level], drops, states, last, local))
             self.add_module(f"outnorm{level}", nn.LayerNorm(self.widths[level]))
-        self.apply(start_linear)
+        self.apply(init_linear)
 
     def stem(self, images: Images) -> tuple[Features, Features]:
-        """Half of the stem's channels at 1/2, and its output at 1/4 [slice, channel, height, width]."""
+        """The intermediate feature map of the stem at 1/2, and its output at 1/4."""
         half: Features = self.half_local(self.patch_embed[:_HALF](images))
         quarter: Features = self.patch_embed[_HALF:](half)
         return half, quarter
 
     def features(self, x: Features) -> list[Features]:
-        """Four maps [slice, channel, height, width], finest first, of the stem's output."""
+        """Four feature maps [slice, channel, height, width], finest first, from the output of the stem."""
         maps = []
         for level, stage in enumerate(self.layers):
             tapped, x = stage(x)
@@ -124,19 +134,19 @@ class VMamba(nn.Module):
         return maps
 
     def forward(self, images: Images) -> list[Features]:
-        """Images [slice, 3, height, width] of any size from 32 to four maps, finest first.
+        """Images [slice, 3, height, width], height and width at least 32, to four feature maps, finest first.
 
         Raises:
-            ConfigError: The images have another shape.
+            ConfigError: The images have a different shape.
         """
         height, width = images.shape[-2:]
-        maps = padded(images, lambda whole: self.features(self.stem(whole)[1]))
+        maps = run_padded(images, lambda whole: self.features(self.stem(whole)[1]))
         sides = [(-(-height // step), -(-width // step)) for step in (4, 8, 16, 32)]
         return [each[..., :h, :w] for each, (h, w) in zip(maps, sides, strict=True)]
 
 
-def start_linear(module: Any) -> None:
-    """For `nn.Module.apply`: Linear layers start small, their biases at 0."""
+def init_linear(module: Any) -> None:
+    """Initialise a Linear layer with small weights and zero bias; for `nn.Module.apply`."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:

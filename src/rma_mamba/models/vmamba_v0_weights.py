@@ -1,10 +1,10 @@
-"""Names of parameters in VMamba's v0 files (.pth of January 2024), for networks with such an encoder.
+"""Parameter names in VMamba v0 files (.pth of January 2024), for networks with such an encoder.
 
-An ImageNet file goes into `encoder`, and what else has a counterpart in it starts from it too, as in the code of the
-networks' authors: the decoder's blocks (`layers_up.i.blocks`) from those of the encoder's stage 3 - i, and the norm of
-the deepest map (`norm`), where there are such. All else keeps its values. A deeper file, such as VMamba-S
-([2, 2, 27, 2]) for stages of [2, 2, 2, 2] blocks, gives the first blocks of each stage: its authors' way, and a loss of
-what the others had learnt.
+An ImageNet file initialises `encoder` and everything else that has a counterpart in it, as in the authors' code: the
+decoder blocks (`layers_up.i.blocks`) from encoder stage 3 - i, and the norm of the deepest feature map (`norm`), if
+there is one. All other parameters keep their values. From a file with more blocks per stage, such as VMamba-S
+([2, 2, 27, 2]) for stages of [2, 2, 2, 2] blocks, the first blocks of each stage are used, as the authors do; the rest
+is discarded.
 """
 
 from __future__ import annotations
@@ -21,38 +21,47 @@ _CLASSIFIER: Final = ("head.", "classifier.")
 _STAGES: Final = 4
 
 
-def adopted(
+def released_prefixes(network: str) -> dict[str, str]:
+    """Renamed prefixes of the authors' files of U-Nets on VMamba v0, whose names all start with that of the network."""
+    return {
+        f"{network}.patch_embed.": "encoder.patch_embed.",
+        f"{network}.layers.": "encoder.layers.",
+        f"{network}.": "",
+    }
+
+
+def translate(
     network: nn.Module, state: Mapping[str, Tensor], released: Mapping[str, str]
 ) -> dict[str, Tensor]:
-    """A file's tensors by the names of a network's parameters; what does not fit keeps the name that it has.
+    """Rename the tensors of a file to the parameters of a network; unknown names stay as they are.
 
     Args:
-        network: Has a VMamba v0 encoder as `encoder`.
-        state: Tensors of an ImageNet file, of the network's authors or of ours, by name.
-        released: Beginnings of names in the authors' files, and what they are here; the first that fits counts.
+        network: Network with a VMamba v0 encoder named `encoder`.
+        state: Tensors by name, from an ImageNet file, a file of the network's authors, or one of this package.
+        released: Prefixes of names in the authors' files and their replacements; the first match applies.
     """
     state = {_WRAPPERS.sub("", name): tensor for name, tensor in state.items()}
     if any(name.startswith("patch_embed.") for name in state):
         return _from_imagenet(state, network.state_dict())
-    return {_renamed(name, released): tensor for name, tensor in state.items()}
+    return {_own_name(name, released): tensor for name, tensor in state.items()}
 
 
-def _renamed(name: str, beginnings: Mapping[str, str]) -> str:
-    """A name with the first of the beginnings that fits exchanged."""
-    for beginning, own in beginnings.items():
-        if name.startswith(beginning):
-            return own + name.removeprefix(beginning)
+def _own_name(name: str, released: Mapping[str, str]) -> str:
+    """A name with the first matching prefix replaced."""
+    for prefix, own in released.items():
+        if name.startswith(prefix):
+            return own + name.removeprefix(prefix)
     return name
 
 
 def _from_imagenet(state: Mapping[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
-    given = {target: tensor for name, tensor in state.items() for target in _targets(name, own)}
-    kept = {name: tensor for name, tensor in own.items() if not name.startswith("encoder.")}
-    return {**given, **{name: tensor for name, tensor in kept.items() if name not in given}}
+    loaded = {target: tensor for name, tensor in state.items() for target in _targets(name, own)}
+    others = (name for name in own if not name.startswith("encoder.") and name not in loaded)
+    return {**loaded, **{name: own[name] for name in others}}
 
 
 def _targets(name: str, own: dict[str, Tensor]) -> list[str]:
-    """Parameters that start from one of an ImageNet file."""
+    """The parameters that are initialised from a parameter of an ImageNet file."""
     if name.startswith(_CLASSIFIER):
         return []
     if name.startswith("norm."):

@@ -2,9 +2,9 @@
 
 | name | meaning | in VMamba's weights |
 |---|---|---|
-| rank | width of the step sizes before their projection | R, dt_rank |
-| states | size of the state of one channel | N, d_state |
-| inner | channels inside the block, twice the block's width | D, d_inner |
+| rank | rank of the step sizes before their projection | R, dt_rank |
+| states | state size per channel | N, d_state |
+| inner | channels of the scan, twice the width of the block | D, d_inner |
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from rma_mamba.models.layers import DropPath
 from rma_mamba.ops import cross_selective_scan
 
 DIRECTIONS: Final = 4
-_STEP_RANGE = (1e-3, 0.1)  # of softplus(bias) at the start, log-uniform
+_STEP_RANGE = (1e-3, 0.1)  # of softplus(bias) at initialisation, log-uniform
 _STEP_FLOOR = 1e-4
 
 
 @torch.no_grad()
-def start_steps(weight: Tensor, bias: Tensor) -> None:
-    """Give a projection to step sizes Mamba's start: weight [..., channel, rank], bias [..., channel]."""
+def init_step_sizes(weight: Tensor, bias: Tensor) -> None:
+    """Initialise a projection to step sizes as Mamba does: weight [..., channel, rank], bias [..., channel]."""
     weight.uniform_(-1, 1).div_(math.sqrt(weight.shape[-1]))
     low, high = (math.log(step) for step in _STEP_RANGE)
     steps = bias.uniform_(low, high).exp_().clamp_(min=_STEP_FLOOR)
-    steps.add_(torch.log(-torch.expm1(-steps)))  # the inverse of softplus
+    steps.add_(torch.log(-torch.expm1(-steps)))  # inverse of softplus
 
 
 class SS2D(nn.Module):
-    """Selective scan of a map along its rows and columns, forwards and backwards (section 4.2)."""
+    """Selective scan of a feature map along rows and columns, in both directions (section 4.2)."""
 
     def __init__(self, width: int, states: int = 1) -> None:
         super().__init__()
@@ -50,12 +50,12 @@ class SS2D(nn.Module):
         self.Ds = nn.Parameter(torch.ones(DIRECTIONS * inner))
         self.out_norm = nn.LayerNorm(inner)
         self.out_proj = nn.Linear(inner, width, bias=False)
-        self._start()
+        self._init_weights()
 
     @torch.no_grad()
-    def _start(self) -> None:
+    def _init_weights(self) -> None:
         self.x_proj_weight.uniform_(-1, 1).div_(math.sqrt(self.x_proj_weight.shape[-1]))
-        start_steps(self.dt_projs_weight, self.dt_projs_bias)
+        init_step_sizes(self.dt_projs_weight, self.dt_projs_bias)
         self.A_logs.copy_(torch.arange(1, self.states + 1).log())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,8 +66,8 @@ class SS2D(nn.Module):
         return out
 
     def _scan(self, u: Tensor) -> Tensor:
-        # The projections are pointwise: made before the scan order is applied, they need no reordered
-        # copies of the map, and the four directions share one matrix product.
+        # The projections are pointwise. Computed before the scan, they need no reordered copies of the feature map, and
+        # the four directions share one matrix product.
         gates = functional.linear(u, self.x_proj_weight.flatten(0, 1))
         gates = gates.view(*u.shape[:3], DIRECTIONS, self.rank + 2 * self.states)
         A = -torch.exp(self.A_logs.float()).view(DIRECTIONS, u.shape[-1], self.states)
@@ -78,7 +78,7 @@ class SS2D(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two pointwise layers with a hidden width of four times the block's."""
+    """Two linear layers with four times the channels in between."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -94,10 +94,10 @@ class MLP(nn.Module):
 class VSSBlock(nn.Module):
     """x + SS2D(norm(x)), then x + MLP(norm(x)), with stochastic depth.
 
-    With `recomputed` what is inside is not kept for the way back, but computed a second time.
+    With `gradient_checkpointing`, activations inside the block are recomputed in the backward pass.
     """
 
-    recomputed = False
+    gradient_checkpointing = False
 
     def __init__(self, width: int, drop_path: float, states: int = 1) -> None:
         super().__init__()
@@ -109,9 +109,9 @@ class VSSBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[slice, height, width, channel] to the same shape."""
-        if self.recomputed and torch.is_grad_enabled():
-            again: Tensor = checkpoint(self._forward, x, use_reentrant=False)
-            return again
+        if self.gradient_checkpointing and torch.is_grad_enabled():
+            out: Tensor = checkpoint(self._forward, x, use_reentrant=False)
+            return out
         return self._forward(x)
 
     def _forward(self, x: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ def _initial_model(recipe: Recipe) -> nn.Module:
                 "with them. Remove the setting, or lower training.batch_size and raise training.accumulate."
             )
         for block in blocks:
-            block.recomputed = True
+            block.gradient_checkpointing = True
     return model
 
 

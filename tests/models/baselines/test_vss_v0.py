@@ -14,7 +14,7 @@ from rma_mamba.models.baselines.vss_v0 import (
     PatchMerging,
     VSSBlock,
     VSSEncoder,
-    rising,
+    linear_drop_paths,
 )
 from rma_mamba.ops import selective_scan
 from rma_mamba.ops.selective_scan.reference import scan_order
@@ -120,7 +120,7 @@ def test_the_encoder_gives_what_each_stage_was_given_and_the_deepest_map() -> No
 
 
 def test_stochastic_depth_rises_from_block_to_block() -> None:
-    assert rising(0.3, (1, 2, 1)) == [
+    assert linear_drop_paths(0.3, (1, 2, 1)) == [
         [0.0],
         [pytest.approx(0.1), pytest.approx(0.2)],
         [pytest.approx(0.3)],

@@ -18,8 +18,8 @@ Positive: TypeAlias = Annotated[int, Field(ge=1)]
 
 
 def conv_act(
-    inside: int,
-    outside: int,
+    in_channels: int,
+    out_channels: int,
     kernel: int = 3,
     *,
     act: Activation = nn.ReLU,
@@ -27,17 +27,19 @@ def conv_act(
     bias: bool = True,
 ) -> nn.Sequential:
     """Convolution, batch normalisation and activation, at the same height and width."""
-    return nn.Sequential(ConvNorm(inside, outside, kernel, dilation=dilation, bias=bias), act())
+    return nn.Sequential(
+        ConvNorm(in_channels, out_channels, kernel, dilation=dilation, bias=bias), act()
+    )
 
 
 class Residual(nn.Module):
     """Two convolutions of 3x3 beside one of 1x1, each with bias and batch normalisation; added, then activated."""
 
-    def __init__(self, inside: int, outside: int, act: Activation = nn.ReLU) -> None:
+    def __init__(self, in_channels: int, out_channels: int, act: Activation = nn.ReLU) -> None:
         super().__init__()
-        self.first = conv_act(inside, outside, act=act)
-        self.second = ConvNorm(outside, outside, 3, bias=True)
-        self.shortcut = ConvNorm(inside, outside, 1, bias=True)
+        self.first = conv_act(in_channels, out_channels, act=act)
+        self.second = ConvNorm(out_channels, out_channels, 3, bias=True)
+        self.shortcut = ConvNorm(in_channels, out_channels, 1, bias=True)
         self.act = act()
 
     def forward(self, x: Features) -> Features:
@@ -65,7 +67,7 @@ def upsample(x: Features, factor: int = 2) -> Features:
     return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=True)
 
 
-def start_tokens(module: nn.Module) -> None:
+def init_token_layer(module: nn.Module) -> None:
     """Random values for layers on tokens, as PVTv2 and UNeXt start them; for `nn.Module.apply`."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)

@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from rma_mamba.models.baselines.blocks import SqueezeExcite, conv_act, upsample
 from rma_mamba.models.baselines.vgg import VGG19
-from rma_mamba.models.encoder_weights import VGG, adopted
-from rma_mamba.models.layers import padded
+from rma_mamba.models.encoder_weights import VGG, translate
+from rma_mamba.models.layers import run_padded
 from rma_mamba.shapes import Features, Images, Logits
 
 _DILATIONS = (6, 12, 18)
@@ -31,14 +31,14 @@ class DoubleUNetConfig(BaseModel):
 class Pyramid(nn.Module):
     """Atrous spatial pyramid pooling (arXiv:1706.05587)."""
 
-    def __init__(self, inside: int, outside: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.pooled = nn.Conv2d(inside, outside, 1, bias=False)
-        self.pooled_bn = nn.BatchNorm2d(outside)
-        self.branches = nn.ModuleList([conv_act(inside, outside, 1, bias=False)])
+        self.pooled = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.pooled_bn = nn.BatchNorm2d(out_channels)
+        self.branches = nn.ModuleList([conv_act(in_channels, out_channels, 1, bias=False)])
         for dilation in _DILATIONS:
-            self.branches.append(conv_act(inside, outside, dilation=dilation, bias=False))
-        self.join = conv_act((2 + len(_DILATIONS)) * outside, outside, 1, bias=False)
+            self.branches.append(conv_act(in_channels, out_channels, dilation=dilation, bias=False))
+        self.join = conv_act((2 + len(_DILATIONS)) * out_channels, out_channels, 1, bias=False)
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to the same height and width."""
@@ -52,11 +52,11 @@ class Pyramid(nn.Module):
 class Decoder(nn.Module):
     """Four levels, each twice as fine, joined with the encoders' maps, and a map of logits."""
 
-    def __init__(self, inside: int, skips: Sequence[int], widths: Sequence[int]) -> None:
+    def __init__(self, in_channels: int, skips: Sequence[int], widths: Sequence[int]) -> None:
         super().__init__()
         self.join = nn.ModuleList(
-            _double(lower + skip, width)
-            for lower, skip, width in zip((inside, *widths[:-1]), skips, widths, strict=True)
+            _double_conv(lower + skip, width)
+            for lower, skip, width in zip((in_channels, *widths[:-1]), skips, widths, strict=True)
         )
         self.head = nn.Conv2d(widths[-1], 1, 1)
 
@@ -80,7 +80,8 @@ class DoubleUNet(nn.Module):
         self.pyramid = Pyramid(8 * width, width)
         self.decoder = Decoder(width, coarse, fine)
         self.second_encoder = nn.ModuleList(
-            _double(inside, outside) for inside, outside in itertools.pairwise([3, *reversed(fine)])
+            _double_conv(in_channels, out_channels)
+            for in_channels, out_channels in itertools.pairwise([3, *reversed(fine)])
         )
         self.second_pyramid = Pyramid(fine[0], width)
         both = [first + second for first, second in zip(coarse, fine, strict=True)]
@@ -92,11 +93,11 @@ class DoubleUNet(nn.Module):
         Raises:
             ConfigError: The images have another shape.
         """
-        return padded(images, self._logits)
+        return run_padded(images, self._logits)
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Own names of a file: torchvision's VGG-19, or the whole network."""
-        return adopted(self, state, VGG)
+        return translate(self, state, VGG)
 
     def _logits(self, images: Images) -> list[Logits]:
         *finer, deepest = self.encoder(images)
@@ -111,10 +112,10 @@ class DoubleUNet(nn.Module):
         return [first, self.second_decoder(self.second_pyramid(x), skips)]
 
 
-def _double(inside: int, outside: int) -> nn.Sequential:
+def _double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
     """Convolution, normalisation and ReLU, twice, and squeeze-and-excitation."""
     return nn.Sequential(
-        conv_act(inside, outside, bias=False),
-        conv_act(outside, outside, bias=False),
-        SqueezeExcite(outside, bias=True),
+        conv_act(in_channels, out_channels, bias=False),
+        conv_act(out_channels, out_channels, bias=False),
+        SqueezeExcite(out_channels, bias=True),
     )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rma_mamba.models.vss import start_steps
+from rma_mamba.models.vss import init_step_sizes
 from rma_mamba.ops import selective_scan
 
 STATES: Final = 16
@@ -32,7 +32,7 @@ class Mamba(nn.Module):
         self.A_log = nn.Parameter(torch.arange(1, STATES + 1).log().repeat(inner, 1))
         self.D = nn.Parameter(torch.ones(inner))
         self.out_proj = nn.Linear(inner, width, bias=False)
-        start_steps(self.dt_proj.weight, self.dt_proj.bias)
+        init_step_sizes(self.dt_proj.weight, self.dt_proj.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """[sequence, position, channel] to the same shape."""

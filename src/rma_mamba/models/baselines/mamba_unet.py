@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from rma_mamba.models.baselines.one_map import OneMap
+from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.baselines.vss_v0 import (
     Depths,
     PatchExpand,
     VSSEncoder,
-    rising,
+    linear_drop_paths,
     vss_blocks,
 )
-from rma_mamba.models.vmamba import start_linear
-from rma_mamba.models.vmamba_v0_weights import adopted
+from rma_mamba.models.vmamba import init_linear
+from rma_mamba.models.vmamba_v0_weights import released_prefixes, translate
 from rma_mamba.shapes import Images, Logits
-
-# beginnings of names in the authors' files, and what they are here
-_RELEASED: Final = {
-    "mamba_unet.patch_embed.": "encoder.patch_embed.",
-    "mamba_unet.layers.": "encoder.layers.",
-    "mamba_unet.": "",
-}
 
 
 class MambaUNetConfig(BaseModel):
@@ -44,7 +36,7 @@ class MambaUNetConfig(BaseModel):
     """Stochastic depth at the encoder's deepest block; rises linearly to it. The decoder mirrors it."""
 
 
-class MambaUNet(OneMap):
+class MambaUNet(SingleOutput):
     """Images to one map of logits, at their size."""
 
     def __init__(self, config: MambaUNetConfig) -> None:
@@ -55,7 +47,7 @@ class MambaUNet(OneMap):
         self.norm = nn.LayerNorm(deepest)
         self.layers_up = nn.ModuleList([PatchExpand(deepest, deepest // 2)])
         self.concat_back_dim = nn.ModuleList([nn.Identity()])  # the first has no skip
-        *finer, _ = enumerate(rising(config.drop_path, depths))
+        *finer, _ = enumerate(linear_drop_paths(config.drop_path, depths))
         for level, drop_paths in reversed(finer):
             channels = width * 2**level
             parts: OrderedDict[str, nn.Module] = OrderedDict(
@@ -68,7 +60,7 @@ class MambaUNet(OneMap):
         self.norm_up = nn.LayerNorm(width)
         self.up = PatchExpand(width, width, scale=4)
         self.output = nn.Conv2d(width, 1, 1, bias=False)
-        self.apply(start_linear)
+        self.apply(init_linear)
 
     def _logits(self, images: Images) -> Logits:
         x, (*skips, _) = self.encoder(images)
@@ -80,5 +72,5 @@ class MambaUNet(OneMap):
         return out
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Own names of a VMamba v0 file, or of the authors'; see `rma_mamba.models.vmamba_v0_weights`."""
-        return adopted(self, state, _RELEASED)
+        """Rename the tensors of a VMamba v0 file or of the authors' (see `vmamba_v0_weights`)."""
+        return translate(self, state, released_prefixes("mamba_unet"))

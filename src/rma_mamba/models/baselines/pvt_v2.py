@@ -8,24 +8,24 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rma_mamba.models.baselines.blocks import start_tokens
+from rma_mamba.models.baselines.blocks import init_token_layer
 from rma_mamba.models.layers import DropPath
 from rma_mamba.shapes import Features, Images
 
 WIDTHS = (1, 2, 5, 8)  # channels of the four stages in multiples of the first's; as many heads
 _REDUCTIONS = (8, 4, 2, 1)  # of the map that keys and values are made from, per side
 _MLP_RATIOS = (8, 8, 4, 4)
-_LEVELS_READ = 3
+_LEVELS_USED = 3
 _EPSILON = 1e-6
 
 
 class PatchEmbed(nn.Module):
     """Overlapping patches as tokens, normalised."""
 
-    def __init__(self, inside: int, outside: int, kernel: int, stride: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(inside, outside, kernel, stride, padding=kernel // 2)
-        self.norm = nn.LayerNorm(outside)
+        self.proj = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2)
+        self.norm = nn.LayerNorm(out_channels)
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to [slice, height / stride, width / stride, channel]."""
@@ -145,11 +145,11 @@ class PVTv2(nn.Module):
             drop_paths = [drop_path * n / max(total - 1, 1) for n in range(first, first + depth)]
             self.stages.append(Stage(width, level, drop_paths))
             first += depth
-        self.apply(start_tokens)
+        self.apply(init_token_layer)
 
     def forward(self, images: Images) -> list[Features]:
         """Maps at 1/4, 1/8 and 1/16 of the images' size, of width times 1, 2 and 5 channels."""
         maps: list[Features] = []
-        for stage in self.stages[:_LEVELS_READ]:
+        for stage in self.stages[:_LEVELS_USED]:
             maps.append(stage(maps[-1] if maps else self.patch_embed(images)))
         return maps

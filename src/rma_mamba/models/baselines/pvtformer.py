@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsample
-from rma_mamba.models.baselines.one_map import OneMap
 from rma_mamba.models.baselines.pvt_v2 import WIDTHS, PVTv2
-from rma_mamba.models.encoder_weights import PVT, adopted
+from rma_mamba.models.baselines.single_output import SingleOutput
+from rma_mamba.models.encoder_weights import PVT, translate
 from rma_mamba.shapes import Images, Logits
 
 _FACTORS = (4, 8, 16)  # of the encoder's maps to full resolution, finest first
@@ -35,7 +35,7 @@ class PVTFormerConfig(BaseModel):
     """Stochastic depth at the encoder's last block; rises linearly to it. PVTv2's own segmentation has 0.1."""
 
 
-class PVTFormer(OneMap):
+class PVTFormer(SingleOutput):
     """Images to one map of logits, at their size."""
 
     unused_parameters: ClassVar[tuple[str, ...]] = ("encoder.stages.3.",)
@@ -55,7 +55,7 @@ class PVTFormer(OneMap):
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Own names of a file: PVTv2 by timm or by its authors, or the whole network."""
-        return adopted(self, state, PVT)
+        return translate(self, state, PVT)
 
     def _logits(self, images: Images) -> Logits:
         maps = [

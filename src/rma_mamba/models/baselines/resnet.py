@@ -10,25 +10,25 @@ from torch.nn import functional
 from rma_mamba.shapes import Features, Images
 
 EXPANSION = 4  # of a bottleneck's channels
-_LEVELS_READ = 3
+_LEVELS_USED = 3
 
 
 class Bottleneck(nn.Module):
     """1x1, 3x3 and 1x1 convolution beside a shortcut."""
 
-    def __init__(self, inside: int, width: int, stride: int) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int) -> None:
         super().__init__()
-        outside = EXPANSION * width
-        self.conv1 = nn.Conv2d(inside, width, 1, bias=False)
+        out_channels = EXPANSION * width
+        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, outside, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(outside)
+        self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels)
         self.downsample = nn.Sequential()
-        if stride != 1 or inside != outside:
-            self.downsample.append(nn.Conv2d(inside, outside, 1, stride, bias=False))
-            self.downsample.append(nn.BatchNorm2d(outside))
+        if stride != 1 or in_channels != out_channels:
+            self.downsample.append(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False))
+            self.downsample.append(nn.BatchNorm2d(out_channels))
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to height / stride and width / stride."""
@@ -53,26 +53,26 @@ class ResNet(nn.Module):
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        inside = width
+        in_channels = width
         for level, depth in enumerate(depths):
             layer = nn.Sequential()
             for block in range(depth):
                 stride = 2 if level > 0 and block == 0 else 1
-                layer.append(Bottleneck(inside, width * 2**level, stride))
-                inside = EXPANSION * width * 2**level
+                layer.append(Bottleneck(in_channels, width * 2**level, stride))
+                in_channels = EXPANSION * width * 2**level
             self.add_module(f"layer{level + 1}", layer)
-        self.apply(_start)
+        self.apply(_init_weights)
 
     def forward(self, images: Images) -> list[Features]:
         """Maps at 1/2, 1/4, 1/8 and 1/16 of the images' size, of width times 1, 4, 8 and 16 channels."""
         maps = [functional.relu(self.bn1(self.conv1(images)))]
         x = self.maxpool(maps[0])
-        for level in range(_LEVELS_READ):
+        for level in range(_LEVELS_USED):
             x = self.get_submodule(f"layer{level + 1}")(x)
             maps.append(x)
         return maps
 
 
-def _start(module: nn.Module) -> None:
+def _init_weights(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from rma_mamba.models.baselines.blocks import SqueezeExcite
-from rma_mamba.models.baselines.one_map import OneMap
+from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.layers import ConvNorm
 from rma_mamba.shapes import Features, Images, Logits
 
@@ -27,22 +27,24 @@ class ResUNetPlusPlusConfig(BaseModel):
     """Channels of the first level; each of the three others has twice as many as the one above."""
 
 
-def _before(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
+def _pre_activation_conv(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
     """Normalisation, ReLU and convolution."""
-    convolution = nn.Conv2d(inside, outside, 3, stride, padding=1)
-    return nn.Sequential(nn.BatchNorm2d(inside), nn.ReLU(), convolution)
+    convolution = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1)
+    return nn.Sequential(nn.BatchNorm2d(in_channels), nn.ReLU(), convolution)
 
 
 class Unit(nn.Module):
     """Two convolutions beside one of 1x1; normalised and activated before the convolutions (arXiv:1603.05027)."""
 
-    def __init__(self, inside: int, outside: int, first: nn.Module, stride: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, first: nn.Module, stride: int = 1
+    ) -> None:
         super().__init__()
-        self.outside = outside
+        self.out_channels = out_channels
         self.first = first
-        self.second = _before(outside, outside)
+        self.second = _pre_activation_conv(out_channels, out_channels)
         self.stride = stride
-        self.shortcut = ConvNorm(inside, outside, 1, bias=True)
+        self.shortcut = ConvNorm(in_channels, out_channels, 1, bias=True)
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to height / stride and width / stride."""
@@ -55,12 +57,13 @@ class Unit(nn.Module):
 class Pyramid(nn.Module):
     """Dilated convolutions, added and mixed."""
 
-    def __init__(self, inside: int, outside: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
-            ConvNorm(inside, outside, 3, dilation=dilation, bias=True) for dilation in _DILATIONS
+            ConvNorm(in_channels, out_channels, 3, dilation=dilation, bias=True)
+            for dilation in _DILATIONS
         )
-        self.mix = nn.Conv2d(outside, outside, 1)
+        self.mix = nn.Conv2d(out_channels, out_channels, 1)
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to the same height and width."""
@@ -73,9 +76,9 @@ class Attention(nn.Module):
 
     def __init__(self, skip: int, width: int) -> None:
         super().__init__()
-        self.gate = nn.Sequential(_before(skip, width), nn.MaxPool2d(2))
-        self.own = _before(width, width)
-        self.weigh = _before(width, width)
+        self.gate = nn.Sequential(_pre_activation_conv(skip, width), nn.MaxPool2d(2))
+        self.own = _pre_activation_conv(width, width)
+        self.weigh = _pre_activation_conv(width, width)
 
     def forward(self, skip: Features, x: Features) -> Features:
         """Both maps to one of the shape of x."""
@@ -83,7 +86,7 @@ class Attention(nn.Module):
         return out
 
 
-class ResUNetPlusPlus(OneMap):
+class ResUNetPlusPlus(SingleOutput):
     """Images to one map of logits, at their size."""
 
     def __init__(self, config: ResUNetPlusPlusConfig) -> None:
@@ -91,15 +94,19 @@ class ResUNetPlusPlus(OneMap):
         widths = [config.width * 2**level for level in range(_LEVELS)]
         pairs = list(itertools.pairwise(widths))
         image = nn.Conv2d(3, widths[0], 3, padding=1)
-        self.stem = _scaled(Unit(3, widths[0], image))
+        self.stem = _with_squeeze_excite(Unit(3, widths[0], image))
         self.down = nn.ModuleList(
-            _scaled(Unit(upper, lower, _before(upper, lower, stride=2), stride=2))
+            _with_squeeze_excite(
+                Unit(upper, lower, _pre_activation_conv(upper, lower, stride=2), stride=2)
+            )
             for upper, lower in pairs
         )
         self.bridge = Pyramid(widths[-1], 2 * widths[-1])
         self.attend = nn.ModuleList(Attention(upper, 2 * lower) for upper, lower in reversed(pairs))
         self.up = nn.ModuleList(
-            _scaled(Unit(2 * lower + upper, lower, _before(2 * lower + upper, lower)))
+            _with_squeeze_excite(
+                Unit(2 * lower + upper, lower, _pre_activation_conv(2 * lower + upper, lower))
+            )
             for upper, lower in reversed(pairs)
         )
         self.last = Pyramid(widths[1], widths[0])
@@ -118,6 +125,6 @@ class ResUNetPlusPlus(OneMap):
         return out
 
 
-def _scaled(unit: Unit) -> nn.Sequential:
+def _with_squeeze_excite(unit: Unit) -> nn.Sequential:
     """A residual unit, then squeeze-and-excitation."""
-    return nn.Sequential(unit, SqueezeExcite(unit.outside, bias=False))
+    return nn.Sequential(unit, SqueezeExcite(unit.out_channels, bias=False))

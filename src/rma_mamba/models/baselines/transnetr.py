@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsample
-from rma_mamba.models.baselines.one_map import OneMap
 from rma_mamba.models.baselines.resnet import EXPANSION, ResNet
+from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.baselines.token_attention import AttentionOver, TokenTransformer
-from rma_mamba.models.encoder_weights import RESNET, adopted
+from rma_mamba.models.encoder_weights import RESNET, translate
 from rma_mamba.models.layers import ConvNorm
 from rma_mamba.shapes import Features, Images, Logits
 
@@ -50,14 +50,14 @@ class TransNetRConfig(BaseModel):
 class ResidualTransformer(nn.Module):
     """Transformer layers between convolutions, beside a shortcut, and a residual block."""
 
-    def __init__(self, inside: int, outside: int, transformer: TokenTransformer) -> None:
+    def __init__(self, in_channels: int, out_channels: int, transformer: TokenTransformer) -> None:
         super().__init__()
-        self.first = conv_act(inside, outside, act=_leaky)
+        self.first = conv_act(in_channels, out_channels, act=_leaky)
         self.transformer = transformer
-        self.second = ConvNorm(outside, outside, 1, bias=True)
-        self.shortcut = ConvNorm(inside, outside, 1, bias=True)
+        self.second = ConvNorm(out_channels, out_channels, 1, bias=True)
+        self.shortcut = ConvNorm(in_channels, out_channels, 1, bias=True)
         self.act = _leaky()
-        self.refine = Residual(outside, outside, _leaky)
+        self.refine = Residual(out_channels, out_channels, _leaky)
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to the same height and width."""
@@ -66,7 +66,7 @@ class ResidualTransformer(nn.Module):
         return out
 
 
-class TransNetR(OneMap):
+class TransNetR(SingleOutput):
     """Images to one map of logits, at their size."""
 
     unused_parameters: ClassVar[tuple[str, ...]] = ("encoder.layer4.",)
@@ -95,7 +95,7 @@ class TransNetR(OneMap):
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Own names of a file: torchvision's ResNet-50, or the whole network."""
-        return adopted(self, state, RESNET)
+        return translate(self, state, RESNET)
 
     def _logits(self, images: Images) -> Logits:
         maps = zip(self.reduce, self.encoder(images), strict=True)

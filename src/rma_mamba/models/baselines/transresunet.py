@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsample
-from rma_mamba.models.baselines.one_map import OneMap
 from rma_mamba.models.baselines.resnet import EXPANSION, ResNet
+from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.baselines.token_attention import AttentionOver, TokenTransformer
-from rma_mamba.models.encoder_weights import RESNET, adopted
+from rma_mamba.models.encoder_weights import RESNET, translate
 from rma_mamba.shapes import Features, Images, Logits
 
 _HEADS = 8
@@ -46,12 +46,12 @@ class TransResUNetConfig(BaseModel):
 class Dilated(nn.Module):
     """Four convolutions of 3x3 with growing gaps, side by side, made one."""
 
-    def __init__(self, inside: int, outside: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
-            conv_act(inside, outside, dilation=dilation) for dilation in _DILATIONS
+            conv_act(in_channels, out_channels, dilation=dilation) for dilation in _DILATIONS
         )
-        self.join = conv_act(len(_DILATIONS) * outside, outside, 1)
+        self.join = conv_act(len(_DILATIONS) * out_channels, out_channels, 1)
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to the same height and width."""
@@ -59,7 +59,7 @@ class Dilated(nn.Module):
         return out
 
 
-class TransResUNet(OneMap):
+class TransResUNet(SingleOutput):
     """Images to one map of logits, at their size."""
 
     def __init__(self, config: TransResUNetConfig) -> None:
@@ -76,18 +76,20 @@ class TransResUNet(OneMap):
         )
         self.dilated = Dilated(deepest, width)
         self.join = nn.ModuleList()
-        inside = 2 * width
+        in_channels = 2 * width
         for level, skip in enumerate((deepest // 2, deepest // 4, stem, 3)):
-            outside = width // 2**level
+            out_channels = width // 2**level
             self.join.append(
-                nn.Sequential(Residual(inside + skip, outside), Residual(outside, outside))
+                nn.Sequential(
+                    Residual(in_channels + skip, out_channels), Residual(out_channels, out_channels)
+                )
             )
-            inside = outside
-        self.head = nn.Conv2d(inside, 1, 1)
+            in_channels = out_channels
+        self.head = nn.Conv2d(in_channels, 1, 1)
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Own names of a file: torchvision's ResNet-50, whose fourth layer is left out, or the whole network."""
-        return adopted(self, state, RESNET)
+        return translate(self, state, RESNET)
 
     def _logits(self, images: Images) -> Logits:
         maps: list[Features] = self.encoder(images)

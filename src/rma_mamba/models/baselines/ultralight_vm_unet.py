@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rma_mamba.models.baselines.mamba import Mamba
-from rma_mamba.models.baselines.one_map import OneMap
-from rma_mamba.models.vmamba import start_linear
-from rma_mamba.models.vmamba_v0_weights import adopted
-from rma_mamba.models.vss import start_steps
+from rma_mamba.models.baselines.single_output import SingleOutput
+from rma_mamba.models.vmamba import init_linear
+from rma_mamba.models.vmamba_v0_weights import translate
+from rma_mamba.models.vss import init_step_sizes
 from rma_mamba.shapes import Features, Logits
 
 _CHUNKS: Final = 4  # of the channels; also the groups of every normalisation
@@ -54,11 +54,11 @@ class UltraLightVMUNetConfig(BaseModel):
 class ParallelMamba(nn.Module):
     """A quarter of the channels at a time through ONE Mamba, with a scaled skip (PVM, section 3.2)."""
 
-    def __init__(self, inside: int, outside: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(inside)
-        self.mamba = Mamba(inside // _CHUNKS)
-        self.proj = nn.Linear(inside, outside)
+        self.norm = nn.LayerNorm(in_channels)
+        self.mamba = Mamba(in_channels // _CHUNKS)
+        self.proj = nn.Linear(in_channels, out_channels)
         self.skip_scale = nn.Parameter(torch.ones(1))
 
     def forward(self, x: Features) -> Features:
@@ -96,28 +96,34 @@ class Bridge(nn.Module):
         return torch.sigmoid(self.positions(both))
 
 
-def _stage(inside: int, outside: int, mamba: bool) -> nn.Module:
-    return ParallelMamba(inside, outside) if mamba else nn.Conv2d(inside, outside, 3, padding=1)
+def _stage(in_channels: int, out_channels: int, mamba: bool) -> nn.Module:
+    return (
+        ParallelMamba(in_channels, out_channels)
+        if mamba
+        else nn.Conv2d(in_channels, out_channels, 3, padding=1)
+    )
 
 
-class UltraLightVMUNet(OneMap):
+class UltraLightVMUNet(SingleOutput):
     """Images to one map of logits, at their size; the network itself works at half of it and coarser."""
 
     def __init__(self, config: UltraLightVMUNetConfig) -> None:
         super().__init__()
         widths = config.widths
-        inside = (3, *widths[:-1])
+        in_channels = (3, *widths[:-1])
         levels = list(range(len(widths)))
-        self.down = nn.ModuleList(_stage(inside[i], widths[i], mamba=i >= 3) for i in levels)
-        self.up = nn.ModuleList(_stage(widths[i], inside[i], mamba=i >= 3) for i in levels[:0:-1])
+        self.down = nn.ModuleList(_stage(in_channels[i], widths[i], mamba=i >= 3) for i in levels)
+        self.up = nn.ModuleList(
+            _stage(widths[i], in_channels[i], mamba=i >= 3) for i in levels[:0:-1]
+        )
         self.down_norms = nn.ModuleList(nn.GroupNorm(_CHUNKS, width) for width in widths[:-1])
         self.up_norms = nn.ModuleList(nn.GroupNorm(_CHUNKS, width) for width in widths[-2::-1])
         self.bridge = Bridge(widths[:-1])
         self.head = nn.Conv2d(widths[0], 1, 1)
-        self.apply(_start)
+        self.apply(_init_weights)
         if not config.zeroed_steps:
             for mamba in (each for each in self.modules() if isinstance(each, Mamba)):
-                start_steps(mamba.dt_proj.weight, mamba.dt_proj.bias)
+                init_step_sizes(mamba.dt_proj.weight, mamba.dt_proj.bias)
 
     def _logits(self, x: Features) -> Logits:
         *stages, deepest = self.down
@@ -129,20 +135,20 @@ class UltraLightVMUNet(OneMap):
         x = functional.gelu(deepest(x))
         for number, (stage, norm) in enumerate(zip(self.up, self.up_norms, strict=True)):
             x = norm(stage(x))
-            x = functional.gelu(_twice(x) if number else x) + skips.pop()
-        return _twice(self.head(x))
+            x = functional.gelu(_upsample_2x(x) if number else x) + skips.pop()
+        return _upsample_2x(self.head(x))
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Own names of the authors' files; there is no ImageNet file for this network."""
-        return adopted(self, state, _RELEASED)
+        return translate(self, state, _RELEASED)
 
 
-def _twice(x: Features) -> Features:
+def _upsample_2x(x: Features) -> Features:
     return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
 
 
-def _start(module: nn.Module) -> None:
-    start_linear(module)
+def _init_weights(module: nn.Module) -> None:
+    init_linear(module)
     if isinstance(module, nn.Conv1d | nn.Conv2d):
         outputs = math.prod(module.kernel_size) * module.out_channels
         if isinstance(module, nn.Conv2d) and module.bias is not None:

@@ -8,7 +8,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
-from rma_mamba.models.baselines.one_map import OneMap
+from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.shapes import Features, Logits
 
 _LEVELS = 5
@@ -23,27 +23,31 @@ class UNetConfig(BaseModel):
     """Channels of the first level; each of the four others has twice as many as the one above."""
 
 
-def _double(inside: int, outside: int) -> nn.Sequential:
+def _double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
     """Convolution, normalisation and ReLU, twice."""
     layers: list[nn.Module] = []
-    for channels in (inside, outside):
-        layers += [nn.Conv2d(channels, outside, 3, padding=1), nn.BatchNorm2d(outside), nn.ReLU()]
+    for channels in (in_channels, out_channels):
+        layers += [
+            nn.Conv2d(channels, out_channels, 3, padding=1),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(),
+        ]
     return nn.Sequential(*layers)
 
 
-class UNet(OneMap):
+class UNet(SingleOutput):
     """Images to one map of logits, at their size."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         widths = [config.width * 2**level for level in range(_LEVELS)]
         pairs = list(itertools.pairwise(widths))
-        self.first = _double(3, widths[0])
-        self.down = nn.ModuleList(_double(upper, lower) for upper, lower in pairs)
+        self.first = _double_conv(3, widths[0])
+        self.down = nn.ModuleList(_double_conv(upper, lower) for upper, lower in pairs)
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(lower, upper, 2, stride=2) for upper, lower in reversed(pairs)
         )
-        self.join = nn.ModuleList(_double(2 * upper, upper) for upper, _ in reversed(pairs))
+        self.join = nn.ModuleList(_double_conv(2 * upper, upper) for upper, _ in reversed(pairs))
         self.pool = nn.MaxPool2d(2)
         self.head = nn.Conv2d(widths[0], 1, 1)
 

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rma_mamba.models.baselines.blocks import Positive, start_tokens
-from rma_mamba.models.baselines.one_map import OneMap
+from rma_mamba.models.baselines.blocks import Positive, init_token_layer
+from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.layers import ConvNorm
 from rma_mamba.shapes import Features, Logits
 
@@ -50,13 +50,13 @@ class ShiftedBlock(nn.Module):
         self.fc1 = nn.Linear(width, width)
         self.dwconv = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.fc2 = nn.Linear(width, width)
-        self.apply(start_tokens)
+        self.apply(init_token_layer)
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to the same shape."""
-        tall = shifted(_each_place(self.norm, x), dim=2)
-        mixed = functional.gelu(self.dwconv(_each_place(self.fc1, tall)))
-        return x + _each_place(self.fc2, shifted(mixed, dim=3))
+        tall = shifted(_per_position(self.norm, x), dim=2)
+        mixed = functional.gelu(self.dwconv(_per_position(self.fc1, tall)))
+        return x + _per_position(self.fc2, shifted(mixed, dim=3))
 
 
 class TokenStage(nn.Module):
@@ -69,24 +69,24 @@ class TokenStage(nn.Module):
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to the same shape."""
-        return _each_place(self.norm, self.block(x))
+        return _per_position(self.norm, self.block(x))
 
 
 class PatchEmbed(nn.Module):
     """Overlapping patches of 3x3 at half the resolution, normalised."""
 
-    def __init__(self, inside: int, outside: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(inside, outside, 3, stride=2, padding=1)
-        self.norm = nn.LayerNorm(outside)
-        self.apply(start_tokens)
+        self.proj = nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1)
+        self.norm = nn.LayerNorm(out_channels)
+        self.apply(init_token_layer)
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to half the height and width."""
-        return _each_place(self.norm, self.proj(x))
+        return _per_position(self.norm, self.proj(x))
 
 
-class UNeXt(OneMap):
+class UNeXt(SingleOutput):
     """Images to one map of logits, at their size."""
 
     def __init__(self, config: UNeXtConfig) -> None:
@@ -95,11 +95,12 @@ class UNeXt(OneMap):
         pairs = list(itertools.pairwise(widths))
         tokens = widths[_CONVOLUTIONS:]
         self.convolutions = nn.ModuleList(
-            ConvNorm(inside, outside, 3, bias=True)
-            for inside, outside in itertools.pairwise((3, *widths[:_CONVOLUTIONS]))
+            ConvNorm(in_channels, out_channels, 3, bias=True)
+            for in_channels, out_channels in itertools.pairwise((3, *widths[:_CONVOLUTIONS]))
         )
         self.embed = nn.ModuleList(
-            PatchEmbed(inside, outside) for inside, outside in pairs[_CONVOLUTIONS - 1 :]
+            PatchEmbed(in_channels, out_channels)
+            for in_channels, out_channels in pairs[_CONVOLUTIONS - 1 :]
         )
         self.encode = nn.ModuleList(TokenStage(width) for width in tokens)
         self.up = nn.ModuleList(
@@ -122,17 +123,17 @@ class UNeXt(OneMap):
         x = skips.pop()
         stages = [*self.decode, *[nn.Identity()] * (len(self.up) - len(self.decode))]
         for up, stage in zip(self.up, stages, strict=True):
-            x = stage(_twice(up(x)) + skips.pop())
-        out: Logits = self.head(_twice(self.last(x)))
+            x = stage(_upsample_2x(up(x)) + skips.pop())
+        out: Logits = self.head(_upsample_2x(self.last(x)))
         return out
 
 
-def _each_place(layer: nn.Module, x: Features) -> Features:
+def _per_position(layer: nn.Module, x: Features) -> Features:
     """Run a layer on the channels of each place."""
     out: Tensor = layer(x.permute(0, 2, 3, 1))
     return out.permute(0, 3, 1, 2)
 
 
-def _twice(x: Features) -> Features:
+def _upsample_2x(x: Features) -> Features:
     x = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
     return functional.relu(x)

@@ -20,14 +20,14 @@ class VGG19(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        inside = 3
+        in_channels = 3
         for multiple, convolutions in _LEVELS:
             for _ in range(convolutions):
-                layers += [nn.Conv2d(inside, multiple * width, 3, padding=1), nn.ReLU()]
-                inside = multiple * width
+                layers += [nn.Conv2d(in_channels, multiple * width, 3, padding=1), nn.ReLU()]
+                in_channels = multiple * width
             layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers[:-1])
-        self.apply(_start)
+        self.apply(_init_weights)
 
     def forward(self, images: Images) -> list[Features]:
         """Maps at 1, 1/2, 1/4, 1/8 and 1/16 of the images' size, of width times 1, 2, 4, 8 and 8 channels."""
@@ -39,7 +39,7 @@ class VGG19(nn.Module):
         return [*maps, x]
 
 
-def _start(module: nn.Module) -> None:
+def _init_weights(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d) and module.bias is not None:
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         nn.init.zeros_(module.bias)

@@ -6,29 +6,21 @@ Its authors' code ends in a sigmoid; here it ends in logits.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from rma_mamba.models.baselines.one_map import OneMap
+from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.baselines.vss_v0 import (
     Depths,
     PatchExpand,
     VSSEncoder,
-    rising,
+    linear_drop_paths,
     vss_blocks,
 )
-from rma_mamba.models.vmamba import start_linear
-from rma_mamba.models.vmamba_v0_weights import adopted
+from rma_mamba.models.vmamba import init_linear
+from rma_mamba.models.vmamba_v0_weights import released_prefixes, translate
 from rma_mamba.shapes import Images, Logits
-
-# beginnings of names in the authors' files, and what they are here
-_RELEASED: Final = {
-    "vmunet.patch_embed.": "encoder.patch_embed.",
-    "vmunet.layers.": "encoder.layers.",
-    "vmunet.": "",
-}
 
 
 class VMUNetConfig(BaseModel):
@@ -49,14 +41,14 @@ class VMUNetConfig(BaseModel):
     """Stochastic depth at the deepest block of the encoder and of the decoder; falls linearly to 0 at the finest."""
 
 
-class VMUNet(OneMap):
+class VMUNet(SingleOutput):
     """Images to one map of logits, at their size."""
 
     def __init__(self, config: VMUNetConfig) -> None:
         super().__init__()
         width = config.width
         self.encoder = VSSEncoder(width, config.depths, config.drop_path)
-        finest_first = rising(config.drop_path, config.decoder_depths[::-1])
+        finest_first = linear_drop_paths(config.drop_path, config.decoder_depths[::-1])
         self.layers_up = nn.ModuleList()
         for level, drop_paths in reversed(list(enumerate(finest_first))):
             channels = width * 2**level
@@ -67,7 +59,7 @@ class VMUNet(OneMap):
             self.layers_up.append(nn.Sequential(parts))
         self.final_up = PatchExpand(width, width // 4, scale=4)
         self.final_conv = nn.Conv2d(width // 4, 1, 1)
-        self.apply(start_linear)
+        self.apply(init_linear)
 
     def _logits(self, images: Images) -> Logits:
         x, skips = self.encoder(images)
@@ -79,5 +71,5 @@ class VMUNet(OneMap):
         return out
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Own names of a VMamba v0 file, or of the authors'; see `rma_mamba.models.vmamba_v0_weights`."""
-        return adopted(self, state, _RELEASED)
+        """Rename the tensors of a VMamba v0 file or of the authors' (see `vmamba_v0_weights`)."""
+        return translate(self, state, released_prefixes("vmunet"))

@@ -15,11 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rma_mamba.models.baselines.one_map import OneMap
+from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.baselines.vss_v0 import Depths, VSSEncoder
 from rma_mamba.models.layers import ConvNorm
-from rma_mamba.models.vmamba import start_linear
-from rma_mamba.models.vmamba_v0_weights import adopted
+from rma_mamba.models.vmamba import init_linear
+from rma_mamba.models.vmamba_v0_weights import translate
 from rma_mamba.shapes import Features, Images, Logits
 
 _REDUCTION: Final = 16  # of channel attention
@@ -100,7 +100,7 @@ class Fusion(nn.Module):
     def forward(self, levels: list[Features], size: tuple[int, int]) -> Features:
         """Levels of any sizes to one map of height and width `size`."""
         first, *others = (
-            conv(_at(level, size)) for conv, level in zip(self.convs, levels, strict=True)
+            conv(_resample(level, size)) for conv, level in zip(self.convs, levels, strict=True)
         )
         out: Features = first
         for each in others:
@@ -108,7 +108,7 @@ class Fusion(nn.Module):
         return out
 
 
-def _at(x: Features, size: tuple[int, int]) -> Features:
+def _resample(x: Features, size: tuple[int, int]) -> Features:
     if x.shape[-2] > size[0]:
         return functional.adaptive_avg_pool2d(x, size)
     if x.shape[-2] < size[0]:
@@ -116,7 +116,7 @@ def _at(x: Features, size: tuple[int, int]) -> Features:
     return x
 
 
-class VMUNetV2(OneMap):
+class VMUNetV2(SingleOutput):
     """Images to one map of logits, at their size."""
 
     # 8,948,834 of the full-size network: beginnings of names
@@ -132,7 +132,7 @@ class VMUNetV2(OneMap):
         widths = [config.width * 2**level for level in range(_LEVELS)]
         narrow = config.decoder_width
         self.encoder = VSSEncoder(config.width, config.depths, config.drop_path)
-        self.encoder.apply(start_linear)
+        self.encoder.apply(init_linear)
         self.channels = nn.ModuleList(ChannelAttention(width) for width in widths)
         self.positions = nn.ModuleList(SpatialAttention() for _ in widths)
         self.reduce = nn.ModuleList(ConvNorm(width, narrow, 1) for width in widths)
@@ -154,8 +154,8 @@ class VMUNetV2(OneMap):
             x = deconv(x) + finer
             maps.append(x)
         *_, eighth, quarter = maps
-        coarser: Logits = self.last(_four_times(self.heads[2](eighth)))
-        return _four_times(self.heads[3](quarter)) + coarser
+        coarser: Logits = self.last(_upsample_4x(self.heads[2](eighth)))
+        return _upsample_4x(self.heads[3](quarter)) + coarser
 
     def _levels(self, images: Images) -> list[Features]:
         """Four maps of the decoder's width, finest first."""
@@ -167,9 +167,9 @@ class VMUNetV2(OneMap):
         ]
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Own names of a VMamba v0 file, or of the authors'; see `rma_mamba.models.vmamba_v0_weights`."""
-        return adopted(self, state, _RELEASED)
+        """Rename the tensors of a VMamba v0 file or of the authors' (see `vmamba_v0_weights`)."""
+        return translate(self, state, _RELEASED)
 
 
-def _four_times(x: Logits) -> Logits:
+def _upsample_4x(x: Logits) -> Logits:
     return functional.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)

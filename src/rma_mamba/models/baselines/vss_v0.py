@@ -98,11 +98,11 @@ class PatchMerging(nn.Module):
 class PatchExpand(nn.Module):
     """The inverse of merging: each position to scale x scale positions of `outside` channels."""
 
-    def __init__(self, inside: int, outside: int, scale: int = 2) -> None:
+    def __init__(self, in_channels: int, out_channels: int, scale: int = 2) -> None:
         super().__init__()
         self.scale = scale
-        self.expand = nn.Linear(inside, scale**2 * outside, bias=False)
-        self.norm = nn.LayerNorm(outside)
+        self.expand = nn.Linear(in_channels, scale**2 * out_channels, bias=False)
+        self.norm = nn.LayerNorm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """[slice, height, width, inside] to [slice, scale height, scale width, outside]."""
@@ -120,7 +120,7 @@ class VSSEncoder(nn.Module):
         super().__init__()
         self.patch_embed = PatchEmbed(width)
         self.layers = nn.ModuleList()
-        for level, drop_paths in enumerate(rising(drop_path, depths)):
+        for level, drop_paths in enumerate(linear_drop_paths(drop_path, depths)):
             channels = width * 2**level
             parts: OrderedDict[str, nn.Module] = OrderedDict(
                 blocks=vss_blocks(channels, drop_paths)
@@ -143,7 +143,7 @@ class VSSEncoder(nn.Module):
         return x, given
 
 
-def rising(drop_path: float, depths: Sequence[int]) -> list[list[float]]:
+def linear_drop_paths(drop_path: float, depths: Sequence[int]) -> list[list[float]]:
     """Stochastic depth of every block of every stage, rising linearly from 0 to `drop_path`."""
     every = torch.linspace(0, drop_path, sum(depths), device="cpu").tolist()
     ends = itertools.accumulate(depths)

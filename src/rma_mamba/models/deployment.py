@@ -1,4 +1,4 @@
-"""Networks made ready to compute, not to learn."""
+"""Networks prepared for inference."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from rma_mamba.models.layers import ConvNorm
 from rma_mamba.models.rma_mamba import RMAMamba
 from rma_mamba.models.vss import SS2D
 
-# What autocast would make half precision of, at every call: weights of matrix products.
-_PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
+# Layers whose weights autocast would convert to half precision at every call.
+_MATMUL_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 
 
 def for_inference(model: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
-    """A copy of a network that computes the same faster, and cannot be trained.
+    """A copy of a network with the same outputs that runs faster and can no longer be trained.
 
-    Batch normalisation is folded into the convolutions, and an RMA-Mamba gives its last three maps alone.
+    Batch normalisation is folded into the convolutions, and an RMA-Mamba returns only its three finest logit maps.
 
     Args:
         model: Any network of `create_model`.
-        dtype: Of the autocast that it will run under. Weights of matrix products are brought to it once,
-            instead of at each call; float32 runs without autocast.
+        dtype: Autocast dtype for inference. The weights of convolutions and linear layers are converted once instead
+            of at every call. With float32, run without autocast.
     """
     model = copy.deepcopy(model).eval().requires_grad_(False)
     for module in model.modules():
@@ -32,14 +32,14 @@ def for_inference(model: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Mo
     if isinstance(model, RMAMamba):
         model.maps_returned = 3
     if dtype != torch.float32:
-        _narrow(model, dtype)
+        _cast_weights(model, dtype)
     return model
 
 
-def _narrow(model: nn.Module, dtype: torch.dtype) -> None:
-    """Bring the weights of matrix products to a type of half precision."""
+def _cast_weights(model: nn.Module, dtype: torch.dtype) -> None:
+    """Convert the weights of convolutions and linear layers to half precision."""
     for module in model.modules():
-        if isinstance(module, _PRODUCTS):
+        if isinstance(module, _MATMUL_LAYERS):
             module.to(dtype)
         if isinstance(module, SS2D):
             module.x_proj_weight.data = module.x_proj_weight.data.to(dtype)

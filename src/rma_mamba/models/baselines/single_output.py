@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from rma_mamba.models.layers import padded
+from rma_mamba.models.layers import run_padded
 from rma_mamba.shapes import Images, Logits
 
 
-class OneMap(nn.Module):
+class SingleOutput(nn.Module):
     """Images to one map of logits, at their size; a network says how by `_logits`."""
 
     def forward(self, images: Images) -> list[Logits]:
@@ -17,7 +17,7 @@ class OneMap(nn.Module):
         Raises:
             ConfigError: The images have another shape.
         """
-        return padded(images, lambda whole: [self._logits(whole)])
+        return run_padded(images, lambda whole: [self._logits(whole)])
 
     def _logits(self, images: Images) -> Logits:
         """Logits at the size of images whose sides are multiples of 32."""
