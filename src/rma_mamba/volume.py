@@ -60,6 +60,11 @@ class Geometry:
 
     Raises:
         GridError: The affine is not 4x4, not finite or singular, or a dimension is not positive.
+
+    Example:
+        >>> grid = Geometry((512, 512, 40), np.diag([-0.8, -0.8, 5.0, 1.0]))
+        >>> grid.spacing_mm, grid.orientation
+        ((0.8, 0.8, 5.0), 'LPS')
     """
 
     shape: tuple[int, int, int]
@@ -172,6 +177,10 @@ class Volume:
         header: The header as read; the writer keeps the parts that a mask inherits.
         warnings: What the reader repaired or found doubtful, one sentence each, without patient data.
         source_images: The images behind it and the way back to them; None where there are none (NIfTI, arrays).
+
+    Example:
+        >>> values = np.zeros((512, 512, 40), np.int16)
+        >>> scan = Volume(values, Geometry(values.shape, np.diag([-0.8, -0.8, 5.0, 1.0])), "CT")
     """
 
     values: npt.NDArray[Any] = field(repr=False)
@@ -200,6 +209,11 @@ class Mask:
         geometry: The scan's grid, unchanged.
         header: The scan's header, for the writer.
         source_images: The scan's images, for writers that go back to them.
+
+    Example:
+        >>> mask = Mask(np.ones((10, 10, 10), np.uint8), Geometry((10, 10, 10), np.eye(4)))
+        >>> mask.volume_ml
+        1.0
     """
 
     labels: npt.NDArray[np.uint8] = field(repr=False)

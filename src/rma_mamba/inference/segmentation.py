@@ -16,7 +16,7 @@ from rma_mamba.volume import Mask, Modality
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """The liver found in a scan.
+    """The liver found in a scan, as `segment` and `Segmenter` return it.
 
     Args:
         mask: The liver on the scan's own grid.
@@ -26,6 +26,11 @@ class Segmentation:
         probabilities: float32 (i, j, k) on the scan's grid, before small components were removed; or None.
         quality: Traffic light with its flags.
         uncertainty: Agreement between TTA scales and between the network's maps, and the Dice estimated from it.
+
+    Example:
+        >>> result = rma_mamba.segment("scan.nii.gz")
+        >>> result.volume_ml, result.modality, result.quality.light
+        (1512.3, 'CT', 'green')
     """
 
     mask: Mask

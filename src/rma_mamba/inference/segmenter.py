@@ -46,6 +46,10 @@ class Segmenter:
         precision: Of matrix multiplications. bfloat16 is faster on hardware that supports it and changes about
             one liver voxel in a thousand.
         weights_sha256: SHA-256 of the weights' tensors if they come from a file.
+
+    Example:
+        >>> segmenter = Segmenter.load(fast=True)
+        >>> volumes_ml = [segmenter(path).volume_ml for path in ("one.nii.gz", "two.nii.gz")]
     """
 
     def __init__(

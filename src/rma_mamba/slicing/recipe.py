@@ -13,7 +13,12 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class SliceRecipe(BaseModel):
-    """How a scan becomes slices, and how logits become its mask."""
+    """How a scan becomes slices, and how logits become its mask.
+
+    Example:
+        >>> SliceRecipe(spacing_mm=2.0, neighbours=True).ct_window_hu
+        (-160.0, 240.0)
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
