@@ -21,7 +21,7 @@ from rma_mamba.volume import Geometry, Mask
 MASK = Mask(np.ones((3, 4, 5), np.uint8), Geometry((3, 4, 5), np.eye(4)))
 
 
-def test_a_complete_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+def test_a_complete_file_replaces_the_existing_one(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
     with atomic_write(path, "mask") as file:
@@ -38,7 +38,7 @@ def write_half(path: Path, failure: type[BaseException]) -> None:
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError, MemoryError])
-def test_after_any_failure_the_old_file_stands_and_nothing_is_left(
+def test_after_any_failure_the_existing_file_is_unchanged_and_nothing_is_left(
     tmp_path: Path, failure: type[BaseException]
 ) -> None:
     path = tmp_path / "file"
@@ -88,7 +88,7 @@ def test_a_folder_without_permission_is_a_scan_error(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
-def test_outputs_that_cannot_be_are_scan_errors(tmp_path: Path) -> None:
+def test_impossible_output_paths_are_scan_errors(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder.nii").mkdir()
     for path in ("file/mask.nii", "folder.nii", "x" * 300 + ".nii"):
@@ -113,7 +113,7 @@ def write_several(
             raise failure
 
 
-def test_several_files_take_their_places_together(tmp_path: Path) -> None:
+def test_several_files_replace_existing_ones_together(tmp_path: Path) -> None:
     folder = tmp_path / "case"
     folder.mkdir()
     (folder / "mask").write_text("old mask")
@@ -137,7 +137,7 @@ def test_after_a_failure_none_of_several_files_is_new(
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_a_failure_while_files_move_brings_the_old_ones_back(
+def test_a_failure_during_the_renames_restores_the_existing_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     (tmp_path / "a").write_text("old")
@@ -191,9 +191,7 @@ def killed(folder: Path, number: signal.Signals) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_process_that_is_told_to_end_leaves_nothing(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_a_terminated_process_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     assert len(killed(tmp_path, number)) == 2
     assert list(tmp_path.iterdir()) == []
 

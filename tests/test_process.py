@@ -1,4 +1,4 @@
-"""Settings of the process."""
+"""Process-wide settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have another C library")
-def test_a_tuned_process_does_not_ask_the_system_for_the_same_memory_again() -> None:
+def test_a_tuned_process_reuses_freed_memory() -> None:
     def pages(tune: str) -> int:
         program = PROGRAM.format(tune=tune)
         run = subprocess.run(

@@ -154,7 +154,7 @@ def test_more_members_than_a_study_has_are_refused(
         read_scan(study)
 
 
-def test_a_member_is_never_longer_than_the_archive_claims(study: Path, tmp_path: Path) -> None:
+def test_no_more_of_a_member_is_read_than_the_archive_declares(study: Path, tmp_path: Path) -> None:
     content = bytearray(bomb(study.read_bytes()))
     at = content.rfind(b"PK\x01\x02")  # the directory's record of the last member
     content[at + 24 : at + 28] = struct.pack("<I", 1000)
@@ -165,7 +165,7 @@ def test_a_member_is_never_longer_than_the_archive_claims(study: Path, tmp_path:
 
 @settings(max_examples=40, deadline=None)
 @given(position=st.integers(0, 10_000), junk=st.binary(min_size=1, max_size=6))
-def test_no_damaged_archive_ends_in_an_untyped_error(
+def test_a_corrupt_archive_never_raises_an_untyped_error(
     study: Path, tmp_path_factory: pytest.TempPathFactory, position: int, junk: bytes
 ) -> None:
     content = bytearray(study.read_bytes())

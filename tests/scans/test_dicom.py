@@ -1,4 +1,4 @@
-"""A folder of one DICOM series becomes one volume in HU, or one clear line says why it does not."""
+"""A folder of one DICOM series is read as one volume in HU, or refused with one clear line."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_oblique_series_keep_every_voxel(
     assert_every_voxel_in_its_place(volume, slices)
 
 
-def test_the_place_check_can_fail(tmp_path: Path) -> None:
+def test_the_position_check_can_fail(tmp_path: Path) -> None:
     slices = series()
     volume = read_scan(save(tmp_path, slices))
     slices[2].ImagePositionPatient[1] += 0.01
@@ -100,7 +100,7 @@ def test_the_place_check_can_fail(tmp_path: Path) -> None:
         assert_every_voxel_in_its_place(volume, slices)
 
 
-def test_the_mask_of_a_series_lies_on_its_grid(tmp_path: Path) -> None:
+def test_the_mask_of_a_series_is_on_its_grid(tmp_path: Path) -> None:
     volume = read_scan(save(tmp_path / "series", series(directions=CORONAL)))
     labels = (volume.values > -1000).astype(np.uint8)
     write_mask(Mask(labels, volume.geometry, volume.header), tmp_path / "mask.nii.gz")
@@ -110,7 +110,7 @@ def test_the_mask_of_a_series_lies_on_its_grid(tmp_path: Path) -> None:
     assert np.array_equal(np.asarray(mask.dataobj), labels)
 
 
-def test_each_slice_is_rescaled_by_its_own_numbers(tmp_path: Path) -> None:
+def test_each_slice_is_rescaled_with_its_own_slope_and_intercept(tmp_path: Path) -> None:
     slices = series()
     for k, data in enumerate(slices):
         data.RescaleSlope, data.RescaleIntercept = k + 1, -10 * k
@@ -132,7 +132,7 @@ def test_values_that_need_more_than_16_bits_are_kept(tmp_path: Path) -> None:
     assert (volume.values == 65535).all()
 
 
-def test_ct_for_an_inverted_screen_is_in_hu_all_the_same(tmp_path: Path) -> None:
+def test_monochrome1_ct_is_in_hu_regardless(tmp_path: Path) -> None:
     slices = series()
     for data in slices:
         data.PhotometricInterpretation = "MONOCHROME1"
@@ -142,7 +142,7 @@ def test_ct_for_an_inverted_screen_is_in_hu_all_the_same(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("signed", [False, True])
-def test_mr_for_an_inverted_screen_is_inverted_with_a_warning(tmp_path: Path, signed: bool) -> None:
+def test_monochrome1_mr_is_inverted_with_a_warning(tmp_path: Path, signed: bool) -> None:
     slices = series()
     top = -1 if signed else 4095
     for data, pixels in zip(slices, stored(), strict=True):
@@ -169,7 +169,7 @@ def test_ct_without_rescale_is_read_with_a_warning(tmp_path: Path) -> None:
     assert any("may not be HU" in line for line in volume.warnings)
 
 
-def test_modality_is_told_from_the_class_where_it_is_missing(tmp_path: Path) -> None:
+def test_a_missing_modality_is_derived_from_the_sop_class(tmp_path: Path) -> None:
     slices = edited(remove("Modality"))
     assert read_scan(save(tmp_path, slices)).modality == "CT"
     for data in slices:
@@ -182,7 +182,7 @@ def test_modality_is_told_from_the_class_where_it_is_missing(tmp_path: Path) -> 
     assert read_scan(folder).modality is None
 
 
-def test_a_single_slice_takes_its_thickness_as_step(tmp_path: Path) -> None:
+def test_the_spacing_of_a_single_slice_is_its_thickness(tmp_path: Path) -> None:
     assert read_scan(save(tmp_path, series(slices=1))).geometry.spacing_mm == (0.75, 1.5, 3)
     slices = edited(assign("SpacingBetweenSlices", 3.3), slices=1)
     assert read_scan(save(tmp_path, slices)).geometry.spacing_mm == (0.75, 1.5, 3.3)
@@ -198,7 +198,7 @@ def test_small_jitter_of_positions_is_accepted(tmp_path: Path, jitter_mm: float)
 # --- files ---------------------------------------------------------------------------------------
 
 
-def test_other_files_and_folders_are_passed_over(tmp_path: Path) -> None:
+def test_other_files_and_folders_are_ignored(tmp_path: Path) -> None:
     folder = save(tmp_path / "series", series())
     (folder / "notes.txt").write_text("10-20 mm\n" * 50)
     (folder / "empty.log").write_bytes(b"")
@@ -291,7 +291,7 @@ def test_a_deflated_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("kind", ["localizer", "screenshot", "segmentation", "report", "dose"])
-def test_what_lies_beside_a_series_is_passed_over_with_a_warning(tmp_path: Path, kind: str) -> None:
+def test_objects_that_are_not_slices_are_skipped_with_a_warning(tmp_path: Path, kind: str) -> None:
     folder = save(tmp_path, [*series(), beside(kind)])
     volume = read_scan(folder)
     assert volume.geometry.shape == (COLUMNS, ROWS, SLICES)
@@ -300,16 +300,14 @@ def test_what_lies_beside_a_series_is_passed_over_with_a_warning(tmp_path: Path,
     )
 
 
-def test_a_folder_with_nothing_but_such_files_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_any_slices_is_refused(tmp_path: Path) -> None:
     folder = save(tmp_path, [beside("segmentation"), beside("report"), beside("report")])
     with pytest.raises(ScanError, match="3 other DICOM files: 1 SEG, 2 SR"):
         read_scan(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"cut", bytes(200)])
-def test_a_slice_that_is_no_dicom_any_more_is_not_lost_unseen(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_a_slice_that_is_no_longer_dicom_gives_a_warning(tmp_path: Path, content: bytes) -> None:
     folder = save(tmp_path, series(), shuffled=False)
     last = sorted(folder.iterdir())[-1]
     last.write_bytes(content)
@@ -322,13 +320,13 @@ def test_a_slice_that_is_no_dicom_any_more_is_not_lost_unseen(
     assert "1 DICOM image is truncated or corrupt" in said
 
 
-def test_copies_with_one_uid_for_all_are_found(tmp_path: Path) -> None:
+def test_duplicates_are_found_even_if_all_slices_share_one_uid(tmp_path: Path) -> None:
     folder = save(tmp_path, edited(assign("SOPInstanceUID", "1.2.3")))
     shutil.copy(folder / "IM0002", folder / "IM0002 (copy)")
     assert read_scan(folder).geometry.shape == (COLUMNS, ROWS, SLICES)
 
 
-def test_exact_copies_are_passed_over_with_a_warning(tmp_path: Path) -> None:
+def test_duplicate_slices_are_skipped_with_a_warning(tmp_path: Path) -> None:
     folder = save(tmp_path, series())
     shutil.copy(folder / "IM0001", folder / "IM0001 (copy)")
     volume = read_scan(folder)
@@ -336,7 +334,7 @@ def test_exact_copies_are_passed_over_with_a_warning(tmp_path: Path) -> None:
     assert volume.warnings == ("1 duplicate slice was skipped.",)
 
 
-def test_a_dicomdir_is_no_slice(tmp_path: Path) -> None:
+def test_a_dicomdir_is_not_a_slice(tmp_path: Path) -> None:
     directory = Dataset()
     directory.file_meta = FileMetaDataset()
     directory.file_meta.MediaStorageSOPClassUID = uid.MediaStorageDirectoryStorage
@@ -351,7 +349,7 @@ def test_a_dicomdir_is_no_slice(tmp_path: Path) -> None:
     assert read_scan(save(tmp_path, series())).warnings == ()
 
 
-def test_pydicoms_remarks_do_not_reach_the_user(
+def test_messages_of_pydicom_do_not_reach_the_user(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     slices = series()
@@ -515,9 +513,7 @@ def test_an_empty_folder_and_one_without_dicom_are_refused(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("keep", [140, 200, 700])
-def test_a_file_cut_off_within_its_header_is_not_taken_for_the_end_of_the_series(
-    tmp_path: Path, keep: int
-) -> None:
+def test_a_truncated_last_slice_is_not_dropped_silently(tmp_path: Path, keep: int) -> None:
     folder = save(tmp_path, series(), shuffled=False)
     last = folder / f"IM{SLICES - 1:04}"
     last.write_bytes(last.read_bytes()[:keep])
@@ -527,7 +523,7 @@ def test_a_file_cut_off_within_its_header_is_not_taken_for_the_end_of_the_series
     assert "1 DICOM image is truncated or corrupt" in said
 
 
-def test_every_cut_of_a_slice_is_a_typed_error(tmp_path: Path) -> None:
+def test_a_slice_truncated_anywhere_is_a_typed_error(tmp_path: Path) -> None:
     folder = save(tmp_path, series(slices=2), shuffled=False)
     content = (folder / "IM0001").read_bytes()
     for keep in range(132, len(content), 3):
@@ -538,7 +534,7 @@ def test_every_cut_of_a_slice_is_a_typed_error(tmp_path: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(position=st.integers(132, 900), byte=st.integers(0, 255))
-def test_no_damaged_byte_ends_in_an_untyped_error(
+def test_a_corrupt_byte_never_raises_an_untyped_error(
     tmp_path_factory: pytest.TempPathFactory, position: int, byte: int
 ) -> None:
     folder = save(tmp_path_factory.mktemp("damaged"), series(slices=2), shuffled=False)

@@ -47,7 +47,9 @@ def test_contours_enclose_the_masks_area_in_any_orientation(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", ORIENTATIONS)
-def test_contours_lie_in_their_image_and_around_the_mask(tmp_path: Path, name: str) -> None:
+def test_contours_are_in_the_plane_of_their_image_and_around_the_mask(
+    tmp_path: Path, name: str
+) -> None:
     mask = series_mask(tmp_path / "in", ORIENTATIONS[name])
     write_mask(mask, tmp_path / "rt.dcm", "dicom_rtstruct")
     to_voxel = np.linalg.inv(np.diag([-1, -1, 1, 1]) @ mask.geometry.affine)
@@ -86,7 +88,7 @@ def test_an_empty_mask_is_a_structure_without_contours(tmp_path: Path) -> None:
     assert contours(tmp_path / "rt.dcm") == []
 
 
-def test_a_scan_that_is_no_dicom_is_an_error(tmp_path: Path) -> None:
+def test_a_scan_that_is_not_dicom_is_an_error(tmp_path: Path) -> None:
     mask = Mask(np.ones((3, 3, 3), np.uint8), Geometry((3, 3, 3), np.eye(4)))
     with pytest.raises(ConfigError, match="is not DICOM"):
         write_mask(mask, tmp_path / "rt.dcm", "dicom_rtstruct")

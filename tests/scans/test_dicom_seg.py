@@ -59,7 +59,7 @@ def test_it_belongs_to_its_patient_and_study_and_shows_a_liver(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("make", [series_mask, enhanced_mask])
-def test_each_frame_names_the_image_that_it_lies_on(tmp_path: Path, make) -> None:
+def test_each_frame_references_its_image(tmp_path: Path, make) -> None:
     mask = make(tmp_path / "in")
     write_mask(mask, tmp_path / "seg.dcm")
     data = pydicom.dcmread(tmp_path / "seg.dcm")
@@ -103,7 +103,7 @@ def test_a_mask_on_a_repaired_grid_goes_back_to_the_images(tmp_path: Path, edit)
     assert KDTree(found).query(voxels)[0].max() < 2.8  # mm: the next slice, where one is missing
 
 
-def test_a_scan_that_is_no_dicom_is_an_error_in_one_line(tmp_path: Path) -> None:
+def test_a_scan_that_is_not_dicom_is_an_error_in_one_line(tmp_path: Path) -> None:
     labels = blob((10, 10, 10))
     mask = Mask(labels, Geometry(labels.shape, np.eye(4)))
     with pytest.raises(ConfigError, match="is not DICOM") as caught:
@@ -124,7 +124,7 @@ ODD = {
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR")
-def test_odd_headers_are_mended_and_nothing_of_them_is_said(tmp_path: Path, caplog) -> None:
+def test_invalid_header_values_are_replaced_without_a_message(tmp_path: Path, caplog) -> None:
     caplog.set_level(logging.DEBUG)
     mask = series_mask(tmp_path / "in", **ODD)
     caplog.clear()  # of what was said when the series was made

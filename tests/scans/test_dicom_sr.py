@@ -72,7 +72,7 @@ def test_dcmqi_reads_the_measurements_back(tmp_path: Path) -> None:
     assert (first["quantity"]["CodeValue"], first["value"]) == ("118565006", "1234.568")
 
 
-def test_a_scan_that_is_no_dicom_is_an_error(tmp_path: Path) -> None:
+def test_a_scan_that_is_not_dicom_is_an_error(tmp_path: Path) -> None:
     mask = series_mask(tmp_path / "in")
     with pytest.raises(ConfigError, match="is not DICOM"):
         write_structured_report(Mask(mask.labels, mask.geometry), VALUES, tmp_path / "sr.dcm")

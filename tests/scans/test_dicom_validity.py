@@ -1,4 +1,4 @@
-"""What is written for archives, judged by an independent validator where it is installed."""
+"""DICOM objects are valid according to an independent validator, where it is installed."""
 
 from pathlib import Path
 

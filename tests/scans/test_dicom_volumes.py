@@ -1,4 +1,4 @@
-"""Several volumes in one series are told apart, and one is read; frames of enhanced objects are slices."""
+"""Volumes of one series are distinguished and read one by one; frames of enhanced objects are slices."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ KINDS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("elements", "words"), KINDS.values(), ids=KINDS.keys())
-def test_the_volumes_of_a_series_are_told_apart(
+def test_the_volumes_of_a_series_are_distinguished(
     tmp_path: Path, elements: dict[str, Any], words: str
 ) -> None:
     folder = save(tmp_path, phases(3, **elements))
@@ -97,7 +97,7 @@ def test_two_things_that_vary_make_a_volume_for_each_pair(tmp_path: Path) -> Non
     assert read_scan(folder, volume=4).values.min() == 3000 - 1024
 
 
-def test_a_slice_that_one_volume_lacks_is_filled_in_there_alone(tmp_path: Path) -> None:
+def test_a_slice_missing_from_one_volume_is_interpolated_there_only(tmp_path: Path) -> None:
     slices = phases(3, EchoTime=[1, 2, 3])
     del slices[SLICES + 2]
     folder = save(tmp_path, slices)
@@ -115,7 +115,7 @@ def test_a_series_that_was_sent_twice_is_read_once(tmp_path: Path) -> None:
     assert volume.warnings == ("6 duplicate slices were skipped.",)
 
 
-def test_of_a_slice_that_was_taken_twice_the_first_is_kept(tmp_path: Path) -> None:
+def test_the_first_of_two_slices_at_one_position_is_kept(tmp_path: Path) -> None:
     slices = series()
     again = series()[2]
     pixels_of([again], lambda values, k: values + 500)
@@ -158,7 +158,7 @@ def test_each_frame_is_rescaled_by_its_own_numbers(tmp_path: Path) -> None:
     assert np.array_equal(volume.values, expected.transpose(2, 1, 0))
 
 
-def test_the_echoes_of_an_enhanced_object_are_told_apart(tmp_path: Path) -> None:
+def test_the_echoes_of_an_enhanced_object_are_distinguished(tmp_path: Path) -> None:
     slices = phases(2, EchoTime=[2.3, 4.6], Modality=["MR", "MR"])
     folder = save(tmp_path, [enhanced(slices)])
     with pytest.raises(ScanError, match="2 volumes that differ in echo time"):
@@ -175,7 +175,7 @@ def test_an_enhanced_object_with_a_gap_is_repaired_as_slices_are(tmp_path: Path)
 
 
 @pytest.mark.parametrize("count", [0, 5, 7, 2**31 - 1])
-def test_an_enhanced_object_that_lies_about_its_frames_is_refused(
+def test_an_enhanced_object_with_a_wrong_number_of_frames_is_refused(
     tmp_path: Path, count: int
 ) -> None:
     data = enhanced(series())
@@ -184,12 +184,12 @@ def test_an_enhanced_object_that_lies_about_its_frames_is_refused(
         read_scan(save(tmp_path, [data]))
 
 
-def test_jitter_of_a_hundredth_is_no_second_volume(tmp_path: Path) -> None:
+def test_jitter_of_a_hundredth_is_not_a_second_volume(tmp_path: Path) -> None:
     folder = save(tmp_path, edited(shift(2, 2, 0.01)))
     assert (count_volumes(folder), read_scan(folder, strict=True).warnings) == (1, ())
 
 
-def test_a_damaged_functional_group_is_a_typed_error(tmp_path: Path) -> None:
+def test_a_corrupt_functional_group_is_a_typed_error(tmp_path: Path) -> None:
     data = enhanced(series())
     del data.PerFrameFunctionalGroupsSequence[2].PlanePositionSequence
     with pytest.raises(ScanError, match="1 of 6 slices have no valid ImagePosition"):

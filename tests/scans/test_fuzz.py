@@ -74,7 +74,7 @@ def assert_volume_or_one_line(path: Path) -> None:
 @pytest.mark.parametrize("kind", ["nii", "nii2", "gz", "slice", "enhanced", "zip"])
 @settings(max_examples=25, deadline=None)
 @given(changes=edits, cut=st.none() | st.integers(0, 4000))
-def test_damaged_bytes_are_a_volume_or_one_line(
+def test_corrupt_bytes_give_a_volume_or_one_line(
     seeds: dict[str, bytes],
     tmp_path_factory: pytest.TempPathFactory,
     kind: str,

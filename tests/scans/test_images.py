@@ -1,4 +1,4 @@
-"""Pictures become a stack of axial slices, with a word on everything that they do not say."""
+"""Image files are read as a stack of axial slices, with a warning about everything they do not define."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def grey(number: int = 0, dtype: type = np.uint8) -> Any:
 
 
 @pytest.mark.parametrize("end", [".png", ".tif", ".bmp"])
-def test_one_picture_is_one_axial_slice(tmp_path: Path, end: str) -> None:
+def test_one_image_is_one_axial_slice(tmp_path: Path, end: str) -> None:
     path = tmp_path / f"slice{end}"
     Image.fromarray(grey()).save(path)
     volume = read_scan(path, spacing_mm=(0.8, 0.7, 5))
@@ -44,7 +44,7 @@ def test_a_folder_is_stacked_by_the_numbers_in_its_names(tmp_path: Path) -> None
     assert not any("spacing" in line for line in volume.warnings)
 
 
-def test_without_a_spacing_a_millimetre_is_taken_and_said(tmp_path: Path) -> None:
+def test_without_a_spacing_one_millimetre_is_assumed_with_a_warning(tmp_path: Path) -> None:
     Image.fromarray(grey()).save(tmp_path / "a.png")
     volume = read_scan(tmp_path / "a.png")
     assert volume.geometry.spacing_mm == (1, 1, 1)
@@ -57,7 +57,7 @@ def test_pages_of_a_tiff_are_slices(tmp_path: Path) -> None:
     assert read_scan(tmp_path / "a.tif").values[0, 0].tolist() == [0, 1, 2, 3]
 
 
-def test_16_bit_grey_is_kept(tmp_path: Path) -> None:
+def test_16_bit_grey_levels_are_kept(tmp_path: Path) -> None:
     Image.fromarray(grey(60_000, np.uint16)).save(tmp_path / "a.png")
     assert np.array_equal(read_scan(tmp_path / "a.png").values[:, :, 0], grey(60_000, np.uint16).T)
 
@@ -74,7 +74,7 @@ def test_grey_in_three_channels_is_grey_and_colour_is_refused(tmp_path: Path) ->
         read_scan(tmp_path / "colour.png")
 
 
-def test_pictures_of_two_sizes_are_refused(tmp_path: Path) -> None:
+def test_images_of_two_sizes_are_refused(tmp_path: Path) -> None:
     Image.fromarray(grey()).save(tmp_path / "1.png")
     Image.fromarray(grey().T.copy()).save(tmp_path / "2.png")
     with pytest.raises(ScanError, match="2 sizes"):
@@ -82,7 +82,7 @@ def test_pictures_of_two_sizes_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [4, 10, 40, 50])
-def test_a_cut_picture_is_a_typed_error(tmp_path: Path, keep: int) -> None:
+def test_a_truncated_image_is_a_typed_error(tmp_path: Path, keep: int) -> None:
     Image.fromarray(grey()).save(tmp_path / "Doe.png")
     content = (tmp_path / "Doe.png").read_bytes()
     (tmp_path / "Doe.png").write_bytes(content[:keep])
@@ -91,20 +91,20 @@ def test_a_cut_picture_is_a_typed_error(tmp_path: Path, keep: int) -> None:
     assert "Doe" not in str(caught.value)
 
 
-def test_a_picture_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_refused_before_decoding(tmp_path: Path) -> None:
     Image.new("1", (2**13 + 1, 2**13)).save(tmp_path / "a.png")
     with pytest.raises(ScanError, match="declares 8193 x 8192"):
         read_scan(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("spacing", [(), (0.0,), (1, 2), (1, 1, -1), (float("nan"),), (1e9,)])
-def test_a_spacing_that_is_none_is_a_wrong_setting(tmp_path: Path, spacing: Any) -> None:
+def test_an_invalid_spacing_is_a_config_error(tmp_path: Path, spacing: Any) -> None:
     Image.fromarray(grey()).save(tmp_path / "a.png")
     with pytest.raises(ConfigError, match="one positive number"):
         read_scan(tmp_path / "a.png", spacing_mm=spacing)
 
 
-def test_a_spacing_for_a_scan_that_has_its_own_is_refused(tmp_path: Path) -> None:
+def test_a_spacing_for_a_scan_with_its_own_spacing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.nii").write_bytes(bytes(400))
     with pytest.raises(ConfigError, match="defines its own"):
         read_scan(tmp_path / "a.nii", spacing_mm=(1.0,))

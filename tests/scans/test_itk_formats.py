@@ -48,7 +48,7 @@ def test_a_file_is_the_same_volume_as_the_image_in_memory(
     assert read_geometry(path).matches(volume.geometry)
 
 
-def test_the_content_decides_and_not_the_name(tmp_path: Path) -> None:
+def test_the_format_is_detected_from_the_content_not_from_the_name(tmp_path: Path) -> None:
     path = written(tmp_path / "scan.nrrd").rename(tmp_path / "scan.nii.gz")
     assert read_scan(path).geometry.shape == SHAPE
 
@@ -146,7 +146,9 @@ def test_a_bad_file_gets_one_line_that_says_what_to_do(
 
 
 @pytest.mark.parametrize("axes", ["99999999", "11", "-1", "x", "9" * 5000, "3\nNDims = 99999999"])
-def test_an_absurd_number_of_axes_does_not_end_the_process(tmp_path: Path, axes: str) -> None:
+def test_an_implausible_number_of_axes_does_not_crash_the_process(
+    tmp_path: Path, axes: str
+) -> None:
     path = written(tmp_path / "scan.mha")
     path.write_bytes(path.read_bytes().replace(b"NDims = 3", b"NDims = " + axes.encode()))
     with pytest.raises(ScanError, match="truncated or corrupt"):
@@ -154,7 +156,7 @@ def test_an_absurd_number_of_axes_does_not_end_the_process(tmp_path: Path, axes:
 
 
 @pytest.mark.parametrize("end", [".nrrd", ".mha", ".mhd"])
-def test_packed_voxels_that_are_damaged_are_refused(tmp_path: Path, end: str) -> None:
+def test_corrupt_compressed_voxels_are_refused(tmp_path: Path, end: str) -> None:
     values = np.random.default_rng(0).integers(0, 1000, (30, 20, 10)).astype(np.int16)
     path = written(tmp_path / f"scan{end}", image_of(values), packed=True)
     packed = path.with_suffix(".zraw") if end == ".mhd" else path
@@ -166,7 +168,7 @@ def test_packed_voxels_that_are_damaged_are_refused(tmp_path: Path, end: str) ->
         read_scan(path)
 
 
-def test_voxels_that_are_only_said_to_be_packed_are_refused(tmp_path: Path) -> None:
+def test_uncompressed_voxels_declared_as_compressed_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "scan.mha")
     content = path.read_bytes()
     path.write_bytes(content.replace(b"CompressedData = False", b"CompressedData = True"))
@@ -186,7 +188,7 @@ def test_colour_is_refused(tmp_path: Path) -> None:
     position=st.integers(0, 500),
     junk=st.binary(min_size=1, max_size=4),
 )
-def test_no_damaged_header_ends_in_an_untyped_error(
+def test_a_corrupt_header_never_raises_an_untyped_error(
     tmp_path_factory: pytest.TempPathFactory, end: str, position: int, junk: bytes
 ) -> None:
     path = written(tmp_path_factory.mktemp("damaged") / f"a{end}")

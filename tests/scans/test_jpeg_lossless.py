@@ -1,4 +1,4 @@
-"""JPEG Lossless, the usual compression of hospital archives, gives every value back; damaged streams are errors."""
+"""JPEG Lossless, the usual compression in a PACS, is decoded exactly; corrupt streams are errors."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ DAMAGED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("stream", DAMAGED.values(), ids=DAMAGED.keys())
-def test_a_damaged_stream_is_a_typed_error(tmp_path: Path, stream: bytes, capfd: Any) -> None:
+def test_a_corrupt_stream_is_a_typed_error(tmp_path: Path, stream: bytes, capfd: Any) -> None:
     values = np.zeros((2, ROWS, COLUMNS), int)
     slices = [compressed(data) for data in slices_of(values, 16, 12, 0)]
     slices[1].PixelData = encapsulate([stream or b"\0\0"])
@@ -135,7 +135,7 @@ def test_padding_remarks_and_restarts_are_no_damage() -> None:
     keep=st.integers(0, len(STREAM)),
     ends=st.booleans(),
 )
-def test_no_damage_ends_the_process(
+def test_corrupt_streams_never_crash_the_process(
     tmp_path_factory: pytest.TempPathFactory,
     changes: list[tuple[int, int]],
     keep: int,
@@ -152,7 +152,7 @@ def test_no_damage_ends_the_process(
         assert read_scan(folder).geometry.shape == (COLUMNS, ROWS, 1)
 
 
-def test_copies_are_found_among_compressed_slices(tmp_path: Path) -> None:
+def test_duplicates_are_found_among_compressed_slices(tmp_path: Path) -> None:
     slices = [compressed(data) for data in series()]
     again = compressed(series()[3], predictor=5)  # the same pixels, another encoding
     again.SOPInstanceUID, again.InstanceNumber = f"{again.SOPInstanceUID}.9", 99

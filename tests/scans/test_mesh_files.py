@@ -20,7 +20,7 @@ def liver() -> Mask:
 
 
 @pytest.mark.parametrize("name", ["liver.stl", "liver.obj", "LIVER.STL"])
-def test_a_mesh_is_closed_and_holds_the_masks_volume_in_its_place(liver, tmp_path, name) -> None:
+def test_a_mesh_is_closed_with_the_volume_and_position_of_the_mask(liver, tmp_path, name) -> None:
     write_mask(liver, tmp_path / name)
     mesh = trimesh.load_mesh(tmp_path / name)
     mesh.merge_vertices()
@@ -39,7 +39,7 @@ def test_corners_that_single_precision_makes_one_leave_an_stl_closed(liver, tmp_
     assert trimesh.load_mesh(tmp_path / "a.stl").is_watertight
 
 
-def test_axes_and_unit_stand_in_the_file(liver: Mask, tmp_path: Path) -> None:
+def test_axes_and_unit_are_stated_in_the_file(liver: Mask, tmp_path: Path) -> None:
     for name in ("a.stl", "a.obj"):
         write_mask(liver, tmp_path / name)
         start = (tmp_path / name).read_bytes()[:80]
@@ -56,6 +56,6 @@ def test_an_empty_mask_gives_a_mesh_without_faces(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [None, "stl", "obj", "nifti", "dicom_seg"])
-def test_an_ending_of_another_kind_is_refused(liver: Mask, tmp_path, kind) -> None:
+def test_the_suffix_of_another_format_is_refused(liver: Mask, tmp_path, kind) -> None:
     with pytest.raises(ConfigError, match="expected"):
         write_mask(liver, tmp_path / "liver.txt", kind)

@@ -39,7 +39,7 @@ def test_a_dicom_series_and_its_nifti_mask_are_one_grid_with_rows_the_other_way(
 
 
 @pytest.mark.parametrize("folder", ["ct_btcv", "mr_t2_chaos"])
-def test_whole_volumes_run_to_left_front_and_head(folder: str) -> None:
+def test_whole_volumes_run_to_left_anterior_and_superior(folder: str) -> None:
     for path in first_files(folder):
         volume = read_scan(path)
         assert volume.geometry.orientation == "LAS"

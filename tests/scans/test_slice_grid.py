@@ -1,9 +1,8 @@
-"""However slices come, each lies where it was taken: on the scan's grid, and the mask back on the slices."""
+"""Irregular slices are resampled to the right position, and the mask is mapped back onto the slices."""
 
 from __future__ import annotations
 
 import copy
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ from dicom_series import (
 )
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import read_scan
-from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Volume
 
 
@@ -76,7 +74,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("settings_", CASES.values(), ids=CASES.keys())
-def test_every_stack_is_one_ball_in_one_place_and_its_mask_too(
+def test_every_stack_is_the_same_ball_at_the_same_position_and_so_is_its_mask(
     tmp_path: Path, settings_: dict[str, Any]
 ) -> None:
     slices = scan(**settings_)
@@ -197,21 +195,3 @@ def test_a_source_slice_opens_its_file(tmp_path: Path) -> None:
     for k, each in enumerate(volume.source_images.slices):
         with each.open() as stream:
             assert dcmread(stream).SOPInstanceUID == f"{SERIES}.{k}" == each.instance_uid
-
-
-@given(
-    shape=st.tuples(*[st.integers(1, 6)] * 2),
-    heights=st.lists(st.floats(0, 3), min_size=1, max_size=4),
-    seed=st.integers(0, 99),
-)
-def test_a_full_or_empty_mask_stays_full_or_empty_on_slices(
-    shape: tuple[int, int], heights: list[float], seed: int
-) -> None:
-    offsets = np.zeros((len(heights), 3))
-    offsets[:, 2] = sorted(heights)
-    source = SourceImages((), shape, offsets)
-    source = SourceImages(tuple(itertools.repeat(None, len(heights))), shape, offsets)  # type: ignore[arg-type]
-    for value in (0, 1):
-        found = source.on_slices(np.full((*shape, 4), value, np.uint8))
-        assert (found == value).all()
-        assert found.shape == (*shape, len(heights))

@@ -1,4 +1,4 @@
-"""A few damaged files are passed over, with their number; strict reading refuses them, and so are many."""
+"""A few corrupt files are skipped with a warning; many, or any in strict reading, are refused."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ PIXELS: dict[str, tuple[Edit, str, int]] = {
 
 
 @pytest.mark.parametrize(("edit", "words", "lost"), PIXELS.values(), ids=PIXELS.keys())
-def test_a_slice_whose_pixels_are_damaged_is_as_one_that_is_missing(
+def test_a_slice_with_corrupt_pixels_is_treated_as_missing(
     tmp_path: Path, edit: Edit, words: str, lost: int
 ) -> None:
     folder = save(tmp_path / "series", edited(edit))
@@ -87,7 +87,7 @@ def test_a_slice_whose_pixels_are_damaged_is_as_one_that_is_missing(
 
 @pytest.mark.parametrize("keep", [140, 300, 500])
 @pytest.mark.parametrize("form", ["folder", "zip"])
-def test_a_file_cut_off_in_its_header_is_counted_and_its_slice_filled_in(
+def test_files_truncated_in_the_header_are_counted_and_their_slices_interpolated(
     tmp_path: Path, keep: int, form: str
 ) -> None:
     folder = save(tmp_path / "series", series(), shuffled=False)
@@ -107,7 +107,7 @@ def test_a_file_cut_off_in_its_header_is_counted_and_its_slice_filled_in(
     assert (listed.images, count_volumes(scan)) == (4, 1)
 
 
-def test_wherever_a_file_is_cut_off_the_others_are_read(tmp_path: Path) -> None:
+def test_the_other_slices_are_read_wherever_a_file_is_truncated(tmp_path: Path) -> None:
     folder = save(tmp_path, series(), shuffled=False)
     content = (folder / "IM0003").read_bytes()
     for keep in range(132, len(content), 5):
@@ -127,7 +127,9 @@ def test_both_kinds_of_damage_are_counted_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [3, 5, 6])
-def test_more_than_half_as_many_as_are_sound_are_refused(tmp_path: Path, count: int) -> None:
+def test_more_corrupt_files_than_half_of_the_intact_ones_are_refused(
+    tmp_path: Path, count: int
+) -> None:
     headers = save(tmp_path / "headers", series(), shuffled=False)
     for name in sorted(headers.iterdir())[:count]:
         name.write_bytes(name.read_bytes()[:300])
@@ -158,7 +160,7 @@ def test_damage_in_a_series_that_is_not_read_does_not_matter(tmp_path: Path) -> 
     assert volume.warnings == ()
 
 
-def test_of_several_volumes_the_damaged_one_is_repaired(tmp_path: Path) -> None:
+def test_only_the_volume_with_a_corrupt_file_is_repaired(tmp_path: Path) -> None:
     slices: list[Any] = [*series(), *series()]
     for number, data in enumerate(slices):
         data.EchoTime = 1 + number // SLICES
@@ -170,7 +172,7 @@ def test_of_several_volumes_the_damaged_one_is_repaired(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("syntax", [None, uid.RLELossless])
-def test_a_damaged_multi_frame_object_is_refused(tmp_path: Path, syntax: str | None) -> None:
+def test_a_corrupt_multi_frame_object_is_refused(tmp_path: Path, syntax: str | None) -> None:
     data = enhanced(series())
     if syntax:
         data.compress(syntax, generate_instance_uid=False)
@@ -181,7 +183,7 @@ def test_a_damaged_multi_frame_object_is_refused(tmp_path: Path, syntax: str | N
         read_scan(path)
 
 
-def test_a_damaged_frame_of_an_object_is_as_a_missing_slice(tmp_path: Path) -> None:
+def test_a_corrupt_frame_is_treated_as_a_missing_slice(tmp_path: Path) -> None:
     data = enhanced(series())
     data.compress(uid.RLELossless, generate_instance_uid=False)
     frames = list(generate_frames(data.PixelData, number_of_frames=SLICES))

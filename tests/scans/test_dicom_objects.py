@@ -1,4 +1,4 @@
-"""However a series came, the objects made from it name its images, and show the liver where it lies in mm."""
+"""DICOM objects of any kind of series reference its images and show the liver at its position in mm."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_a_seg_shows_the_ball_on_the_images_that_it_names(tmp_path: Path, name: 
     assert_ball_on_its_images(tmp_path / "seg.dcm", written, tolerance_of(name))
 
 
-def test_the_comparison_sees_a_mask_that_lies_elsewhere(tmp_path: Path) -> None:
+def test_the_comparison_fails_for_a_shifted_mask(tmp_path: Path) -> None:
     written = whole()
     mask = mask_of(save(tmp_path / "in", written))
     moved = Mask(np.roll(mask.labels, 1, axis=2), mask.geometry, None, mask.source_images)
@@ -254,7 +254,7 @@ def test_of_several_echoes_in_one_object_the_one_that_was_read_is_named(
 
 
 @pytest.mark.parametrize("name", ["mirrored", "missing and coronal", "multi-frame, mirrored, RLE"])
-def test_dcmqi_finds_the_ball_in_its_place(tmp_path: Path, name: str) -> None:
+def test_dcmqi_finds_the_ball_at_its_position(tmp_path: Path, name: str) -> None:
     write_mask(mask_of(save(tmp_path / "in", SERIES_OF[name]())), tmp_path / "seg.dcm")
     found = points_by_dcmqi(tmp_path / "seg.dcm")
     assert furthest_mm(found, points_by_attributes(tmp_path / "seg.dcm")) < 1e-4

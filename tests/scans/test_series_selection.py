@@ -1,4 +1,4 @@
-"""Of many series the scan is found by stated rules, and a person can name another one."""
+"""The series to segment is selected by documented rules, and the user can select another one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def study() -> list[Dataset]:
     return [*short, *coronal, *thick, *best, *derived, *other, *report]
 
 
-def test_the_best_axial_original_is_chosen_and_said(tmp_path: Path) -> None:
+def test_the_best_original_axial_series_is_selected_with_a_warning(tmp_path: Path) -> None:
     volume = read_scan(save(tmp_path, study()))
     assert volume.geometry.shape[2] == 14
     (ignored, said) = volume.warnings
@@ -49,7 +49,7 @@ def test_the_best_axial_original_is_chosen_and_said(tmp_path: Path) -> None:
     assert "axial, original, 14 slices" in said
 
 
-def test_the_list_says_what_each_series_is_and_why_it_lost(tmp_path: Path) -> None:
+def test_the_list_describes_each_series_and_why_it_was_not_selected(tmp_path: Path) -> None:
     found = list_series(save(tmp_path, study()))
     assert [one.number for one in found] == [*range(1, 8)]
     reasons = {one.number: one.reason for one in found}
@@ -78,21 +78,21 @@ def test_a_series_is_read_by_number_and_by_uid(tmp_path: Path, wanted: Any) -> N
 
 
 @pytest.mark.parametrize("wanted", [0, 8, -1, "1.2.3", "", "liver of Doe"])
-def test_a_series_that_is_not_there_is_a_wrong_setting(tmp_path: Path, wanted: Any) -> None:
+def test_a_series_that_does_not_exist_is_a_config_error(tmp_path: Path, wanted: Any) -> None:
     with pytest.raises(ConfigError, match="expected a number from 1 to 7") as caught:
         read_scan(save(tmp_path, study()), series=wanted)
     assert "Doe" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("wanted", "words"), [(6, "is not supported"), (7, "no slices")])
-def test_a_series_that_is_no_scan_is_refused_even_if_named(
+def test_a_series_without_a_scan_is_refused_even_if_requested(
     tmp_path: Path, wanted: int, words: str
 ) -> None:
     with pytest.raises(ScanError, match=words):
         read_scan(save(tmp_path, study()), series=wanted)
 
 
-def test_series_in_folders_below_are_found(tmp_path: Path) -> None:
+def test_series_in_subfolders_are_found(tmp_path: Path) -> None:
     save(tmp_path / "a", as_series(series(**LONG), 1))
     save(tmp_path / "b", as_series(series(), 2))
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
@@ -101,7 +101,7 @@ def test_series_in_folders_below_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "PatientID"])
-def test_scans_of_two_studies_or_patients_are_never_chosen_between(
+def test_there_is_no_automatic_selection_between_studies_or_patients(
     tmp_path: Path, keyword: str
 ) -> None:
     one, two = as_series(series(**LONG), 1), as_series(series(), 2, **{keyword: "1.2.3"})
@@ -115,13 +115,13 @@ def test_scans_of_two_studies_or_patients_are_never_chosen_between(
     assert read_scan(folder, series=numbers[14]).geometry.shape[2] == 14
 
 
-def test_another_study_without_a_scan_is_no_obstacle(tmp_path: Path) -> None:
+def test_another_study_without_a_scan_is_ignored(tmp_path: Path) -> None:
     report = beside("report")
     report.StudyInstanceUID = "1.2.3"
     assert read_scan(save(tmp_path, [*series(), report])).geometry.shape[2] == SLICES
 
 
-def test_derived_or_coronal_slices_are_read_where_there_is_nothing_else(tmp_path: Path) -> None:
+def test_derived_or_coronal_slices_are_read_if_there_is_nothing_else(tmp_path: Path) -> None:
     slices = series(directions=CORONAL)
     for data in slices:
         data.ImageType = ["DERIVED", "PRIMARY"]
@@ -153,20 +153,20 @@ def test_a_zip_archive_is_read_as_its_folder(tmp_path: Path) -> None:
     ]
 
 
-def test_one_file_is_a_scan_of_one_slice_and_says_so(tmp_path: Path) -> None:
+def test_one_file_is_a_scan_of_one_slice_with_a_warning(tmp_path: Path) -> None:
     folder = save(tmp_path, series())
     volume = read_scan(folder / "IM0003")
     assert volume.geometry.shape[2] == 1
     assert any("single slice" in line for line in volume.warnings)
 
 
-def test_a_series_is_a_thing_of_dicom(tmp_path: Path) -> None:
+def test_a_series_cannot_be_selected_in_other_formats(tmp_path: Path) -> None:
     (tmp_path / "scan.nii").write_bytes(b"\x5c\x01\0\0" + bytes(400))
     with pytest.raises(ConfigError, match="is not DICOM"):
         read_scan(tmp_path / "scan.nii", series=1)
 
 
-def test_slices_that_do_not_know_their_place_lose_to_those_that_do(tmp_path: Path) -> None:
+def test_slices_with_positions_are_preferred_to_slices_without(tmp_path: Path) -> None:
     lost = as_series(edited(remove("ImagePositionPatient"), **LONG), 1)
     folder = save(tmp_path, [*lost, *as_series(series(), 2)])
     assert read_scan(folder).geometry.shape[2] == SLICES
