@@ -1,5 +1,7 @@
 """Batches do not depend on the workers, and settings that give no usable batch are rejected."""
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,19 @@ def test_a_batch_too_small_for_batch_normalisation_is_rejected(recipe: Path) -> 
     data(recipe, "data.slices_per_epoch=1", "data.crop=64")
     with pytest.raises(ConfigError, match="a single slice of 32 x 32 pixels"):
         data(recipe, "training.batch_size=1", "data.crop=64", "data.canvases=[32, 64]")
+
+
+def test_every_folder_is_listed_once(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: Counter[Path] = Counter()
+
+    def counted(folder: Path, listing=Path.iterdir) -> Iterator[Path]:
+        listed[folder] += 1
+        return listing(folder)
+
+    monkeypatch.setattr(Path, "iterdir", counted)
+    data(recipe)
+    assert len(listed) == 4  # images and labels of two sources
+    assert set(listed.values()) == {1}
 
 
 def test_a_split_without_validation_patients_is_rejected(recipe: Path) -> None:
