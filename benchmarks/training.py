@@ -1,4 +1,4 @@
-"""What a training waits for: making a slice beside learning from it."""
+"""What limits a training run: preparing a slice, next to the training step."""
 
 from __future__ import annotations
 

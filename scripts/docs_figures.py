@@ -78,7 +78,7 @@ def path(out: Path, ct: Volume, result: Segmentation, segmenter: rma_mamba.Segme
     figure, row = plt.subplots(1, 4, figsize=(9.6, 2.5), dpi=110)
     show_slice(row[0], ct.values[:, :, k], "scan (HU)", is_ct=True)
     row[1].imshow(seen[k, seen.shape[1] // 2], cmap="gray", vmin=0, vmax=1)
-    row[1].set_title("slice, scaled to 0–1")
+    row[1].set_title("slice, scaled to 0–1", fontsize=10, color=INK)
     show_slice(
         row[2], result.probabilities[:, :, k], "probability of liver", cmap="magma", limits=(0, 1)
     )
@@ -155,11 +155,10 @@ def measurements(out: Path) -> None:
         & np.roll(liver, 1, 1)
         & np.roll(liver, -1, 1)
     )
-    row[1].imshow(
-        np.ma.masked_equal((liver & ~inner).T, 0),
-        cmap=mpl.colors.ListedColormap(["#f2c14e"]),
-        interpolation="none",
-    )
+    limits = row[1].axis()
+    border = np.ma.masked_equal((liver & ~inner).T, 0)
+    row[1].imshow(border, cmap=mpl.colors.ListedColormap(["#f2c14e"]), interpolation="none")
+    row[1].axis(limits)
     coronal = int(labels.sum(axis=(0, 2)).argmax())
     cut = slice(0, int(np.flatnonzero(labels.any(axis=(0, 1)))[-1]) - 3)
     show_slice(

@@ -4,8 +4,8 @@
     python scripts/fit_dice_prediction.py fit cases.jsonl                   # writes the package's numbers
 
 FOLDER holds the public data of the model card. Patients of the validation split are fitted to; those of the test split
-are never looked at before the numbers are written. Each volume is also scored when it is made worse (noise, an
-inverted contrast, a mirrored header): so few patients fail by themselves.
+are never inspected before the numbers are written. Each volume is also scored when it is degraded (noise, an
+inverted contrast, a mirrored header), because so few original patients fail.
 """
 
 from __future__ import annotations

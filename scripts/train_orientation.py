@@ -274,7 +274,7 @@ def _mirrored(volume: Volume, form: tuple[FlippedAxis, ...]) -> Volume:
 
 
 def volumes(root: str, split: Split) -> Iterator[tuple[str, Volume, Any]]:
-    """The whole volumes of a split, and their labels; 8-bit grey values are shown as MR is."""
+    """The whole volumes of a split, and their labels; 8-bit grey levels are scaled like MR."""
     files = SourceFiles(data_of(root))
     for source in (each for each in files.config.sources if each.kind == "volumes" or each.ordered):
         for patient, images in files.images(source, split).items():

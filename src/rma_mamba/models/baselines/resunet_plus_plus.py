@@ -72,7 +72,7 @@ class Pyramid(nn.Module):
 
 
 class Attention(nn.Module):
-    """Weigh a coarse map by itself and by the encoder's map of twice its size."""
+    """Weigh a coarse map by its own values and by the encoder's map of twice its size."""
 
     def __init__(self, skip: int, width: int) -> None:
         super().__init__()

@@ -79,7 +79,7 @@ def _on_team(team: Any, work: _Work, todo: Iterator[int], threads: int) -> None:
 
 
 class _Pool:
-    """A thread pool that is made anew in a forked child and grows when torch is given more threads."""
+    """A thread pool that is created again in a forked child and grows when torch is given more threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
