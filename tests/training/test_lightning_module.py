@@ -84,7 +84,7 @@ def test_encoder_settings_are_rejected_for_a_network_without_encoder() -> None:
     unet = create_model("unet", width=4)
     check_encoder(unet, TrainingConfig())
     for config in (TrainingConfig(encoder_lr_factor=0.5), TrainingConfig(freeze_encoder_epochs=1)):
-        with pytest.raises(ConfigError, match="no part named encoder"):
+        with pytest.raises(ConfigError, match="no submodule named encoder"):
             check_encoder(unet, config)
 
 
