@@ -1,4 +1,4 @@
-"""Timing that can be compared: everything of a table is timed in turn, in one process, on one machine."""
+"""Comparable timings: everything in a table is timed in alternation, in one process, on one machine."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of several runs of one thing."""
+    """Seconds of several runs of the same function."""
 
     seconds: tuple[float, ...]
 
     @property
     def best(self) -> float:
-        """Of the fastest run: what the machine can do when nothing else disturbs it."""
+        """Fastest run: what the machine achieves without interference."""
         return min(self.seconds)
 
     @property
     def median(self) -> float:
-        """Of the run in the middle."""
+        """Median run."""
         return median(self.seconds)
 
 
-def in_turn(
+def interleaved(
     works: Mapping[str, Work], *, rounds: int = 7, device: str = "cpu"
 ) -> dict[str, Timing]:
-    """Time several things in turn, after one run of each that does not count.
+    """Time several functions in alternation, after one warm-up run of each.
 
-    Whatever disturbs the machine disturbs all of them, and ratios of one call mean something.
+    Interference from other processes affects all of them alike, so that ratios within one call are meaningful.
     """
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for counted in (False, *[True] * rounds):
@@ -59,7 +59,7 @@ def _wait(device: str) -> None:
 
 @dataclass(frozen=True)
 class Report:
-    """What a part of the benchmark found.
+    """Result of one part of the benchmark.
 
     Args:
         text: Tables in Markdown.
@@ -71,17 +71,17 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What the machine can do at best, measured."""
+class PeakRates:
+    """Measured peak rates of the machine."""
 
-    float32_flops: float  # per second, matrix product
+    float32_flops: float  # per second, matrix multiplication
     bfloat16_flops: float
-    copied_bytes: float  # read and written, per second
+    copied_bytes: float  # read plus written, per second
 
 
 @cache
-def limits(device: str = "cpu") -> Limits:
-    """Rates of large matrix products and of a large copy, measured once a run: all its ratios are to the same."""
+def peak_rates(device: str = "cpu") -> PeakRates:
+    """Rates of large matrix multiplications and a large copy, measured once per run of the benchmark."""
     side = 2048 if device == "cpu" else 8192
     a, b = torch.randn(2, side, side, device=device)
     a16, b16 = a.bfloat16(), b.bfloat16()
@@ -92,16 +92,16 @@ def limits(device: str = "cpu") -> Limits:
         "bfloat16": lambda: a16 @ b16,
         "copy": lambda: target.copy_(source),
     }
-    times = in_turn(works, device=device)
+    times = interleaved(works, device=device)
     flops = 2 * side**3
     moved = 2 * source.numel() * source.element_size()
-    return Limits(
+    return PeakRates(
         flops / times["float32"].best, flops / times["bfloat16"].best, moved / times["copy"].best
     )
 
 
 def machine(device: str = "cpu") -> str:
-    """The machine in words, without a name of it."""
+    """Description of the hardware, without the host name."""
     if device.startswith("cuda"):
         return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
     model = platform.machine()
@@ -110,12 +110,12 @@ def machine(device: str = "cpu") -> str:
         lines = info.read_text().splitlines()
         model = next((line.split(":")[1].strip() for line in lines if "model name" in line), model)
     return (
-        f"{model}, {torch.get_num_threads()} threads of {os.cpu_count()}, torch {torch.__version__}"
+        f"{model}, {torch.get_num_threads()} threads on {os.cpu_count()} CPUs, torch {torch.__version__}"
     )
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; numbers are given three digits."""
+    """A Markdown table; floats are printed with three significant digits."""
     lines = ["| " + " | ".join(heading) + " |", "|" + " --- |" * len(heading)]
     lines += ["| " + " | ".join(_cell(each) for each in row) + " |" for row in rows]
     return "\n".join(lines)
@@ -126,5 +126,5 @@ def _cell(value: object) -> str:
 
 
 def milliseconds(timing: Timing) -> str:
-    """Best, and median in brackets."""
+    """Best time, with the median in parentheses."""
     return f"{1e3 * timing.best:.2f} ({1e3 * timing.median:.2f})"

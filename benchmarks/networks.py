@@ -1,4 +1,4 @@
-"""Whole networks at 256 x 256: forwards, and a training step, beside a plain U-Net and a scan that is a loop."""
+"""Whole networks at 256 x 256: forward pass and training step, compared with U-Net and with a scan in a Python loop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import torch
-from measure import Report, Timing, in_turn, limits, milliseconds, table
+from measure import Report, Timing, interleaved, peak_rates, milliseconds, table
 from peers import loop
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -20,7 +20,7 @@ SIDE = 256
 
 
 def forward(model: nn.Module, images: torch.Tensor, dtype: torch.dtype) -> None:
-    """As a segmentation runs it."""
+    """Forward pass as in `segment`."""
     half = dtype != torch.float32
     with torch.inference_mode(), torch.autocast(images.device.type, dtype, enabled=half):
         model(images)
@@ -29,7 +29,7 @@ def forward(model: nn.Module, images: torch.Tensor, dtype: torch.dtype) -> None:
 def step(
     model: nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor, dtype: torch.dtype
 ) -> None:
-    """Forward, loss, backward, optimiser."""
+    """Forward pass, loss, backward pass and optimiser step."""
     label = torch.zeros_like(images[:, :1])
     optimizer.zero_grad()
     with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
@@ -39,7 +39,7 @@ def step(
 
 
 def gigaflop(model: nn.Module, images: torch.Tensor) -> float:
-    """Of matrix products and convolutions in one forward pass."""
+    """GFLOP of matrix multiplications and convolutions in one forward pass."""
     counter = FlopCounterMode(display=False)
     with counter, torch.inference_mode():
         model(images)
@@ -47,19 +47,19 @@ def gigaflop(model: nn.Module, images: torch.Tensor) -> float:
 
 
 @contextmanager
-def looping() -> Iterator[None]:
-    """Networks scan with the loop of `peers`."""
-    kept = vss.cross_selective_scan
+def with_loop() -> Iterator[None]:
+    """Let networks scan with the loop of `peers`."""
+    original = vss.cross_selective_scan
     vss.cross_selective_scan = loop
     try:
         yield
     finally:
-        vss.cross_selective_scan = kept
+        vss.cross_selective_scan = original
 
 
 def run(device: str = "cpu", batches: tuple[int, ...] = (1, 2)) -> Report:
-    """Tables of forward passes and of training steps, and how they stand to the targets."""
-    rate = limits(device)
+    """Tables of forward passes, training steps and targets."""
+    rate = peak_rates(device)
     parts, times = [], {}
     for batch in batches:
         found = _forwards(device, batch)
@@ -91,12 +91,12 @@ def _forwards(device: str, batch: int) -> dict[tuple[str, torch.dtype], Timing]:
         for dtype in (torch.float32, torch.bfloat16):
             model = for_inference(trained, dtype).to(device)
             works[name, dtype] = partial(forward, model, images, dtype)
-    times = in_turn(works, device=device)  # type: ignore[type-var]
+    times = interleaved(works, device=device)  # type: ignore[type-var]
     if batch == 1:
-        with looping():
+        with with_loop():
             model = for_inference(create_model("rma-mamba-t")).to(device)
             work = {"loop": partial(forward, model, images, torch.float32)}
-            times["rma-mamba-t, scan as a loop", torch.float32] = in_turn(
+            times["rma-mamba-t, scan in a loop", torch.float32] = interleaved(
                 work, rounds=2, device=device
             )["loop"]  # type: ignore[index]
     return times  # type: ignore[return-value]
@@ -114,7 +114,7 @@ def _table(device: str, batch: int, times: dict[tuple[str, torch.dtype], Timing]
             name, str(dtype).removeprefix("torch."), milliseconds(timing), f"{flops:.1f}",
             f"{timing.best / floor:.2f}", f"{timing.best / unet:.2f}",
         ])  # fmt: skip
-    heading = ["network", "precision", "forward, ms", "GFLOP", "x matmul floor", "x U-Net, float32"]
+    heading = ["network", "precision", "forward, ms", "GFLOP", "x matmul bound", "x U-Net, float32"]
     return table(heading, rows)
 
 
@@ -126,20 +126,20 @@ def _steps(device: str, batch: int) -> dict[tuple[str, torch.dtype], Timing]:
         optimizer = torch.optim.Adam(model.parameters(), 1e-4)
         for dtype in (torch.float32, torch.bfloat16):
             works[name, dtype] = partial(step, model, optimizer, images, dtype)
-    return in_turn(works, rounds=5, device=device)  # type: ignore[type-var,return-value]
+    return interleaved(works, rounds=5, device=device)  # type: ignore[type-var,return-value]
 
 
 def _targets(times, training, rate) -> str:  # type: ignore[no-untyped-def]
     one, half = torch.float32, torch.bfloat16
     t, t16 = times[1, "rma-mamba-t", one].best, times[1, "rma-mamba-t", half].best
-    looped = times[1, "rma-mamba-t, scan as a loop", one].best
+    looped = times[1, "rma-mamba-t, scan in a loop", one].best
     images = torch.rand(1, 3, SIDE, SIDE)
     floor = gigaflop(for_inference(create_model("rma-mamba-t")), images) * 1e9 / rate.bfloat16_flops
     batch = max(key[0] for key in times)
     rows = [
         ["T forward float32 / U-Net float32", t / times[1, "unet", one].best, "at most 0.45"],
         ["T with a loop / T, float32", looped / t, "at least 5"],
-        ["T forward bfloat16 / matmul floor", t16 / floor, "at most 3"],
+        ["T forward bfloat16 / matmul bound", t16 / floor, "at most 3"],
         [
             "S forward bfloat16 / T forward bfloat16",
             times[1, "rma-mamba-s", half].best / t16,

@@ -1,11 +1,11 @@
-"""The scan alone: every backend, forwards and backwards, at the sizes of RMA-Mamba-T's four stages."""
+"""The scan alone: forward and backward pass of every backend, at the sizes of the four stages of RMA-Mamba-T."""
 
 from __future__ import annotations
 
 from functools import partial
 
 import torch
-from measure import Report, Work, in_turn, limits, milliseconds, table
+from measure import Report, Work, interleaved, peak_rates, milliseconds, table
 from peers import Scan, installed, loop
 from torch import Tensor
 
@@ -16,14 +16,14 @@ STAGES = ((64, 192, 6), (32, 384, 12), (16, 768, 24), (8, 1536, 48))  # side, ch
 SLOW = (
     "reference",
     "sequential PyTorch loop",
-)  # minutes at full size: timed on one image, few rounds
+)  # take minutes at full size: timed on one image, in few rounds
 TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 2e-2}
 
 
 def inputs(
     batch: int, side: int, channels: int, rank: int, device: str, dtype: torch.dtype
 ) -> list[Tensor]:
-    """u, gates, weight, A, D, bias of one call."""
+    """u, gates, delta_weight, A, D and delta_bias of one call."""
     random = torch.Generator().manual_seed(0)
 
     def normal(*shape: int) -> Tensor:
@@ -40,7 +40,7 @@ def inputs(
 
 
 def scans(device: str) -> dict[str, Scan]:
-    """Everything that can be timed here, by name."""
+    """Every implementation available on this machine, by name."""
     ready = available_backends()
     names = [
         each.name for each in BACKENDS if not ready[each.name] and each.device in ("any", device)
@@ -50,29 +50,29 @@ def scans(device: str) -> dict[str, Scan]:
     return found | (installed() if device == "cuda" else {})
 
 
-def judge(name: str, scan: Scan, device: str, dtype: torch.dtype) -> None:
-    """Refuse to time what does not compute the equation, forwards and backwards."""
-    given = inputs(2, 9, 64, 3, device, dtype)
+def check_against_reference(name: str, scan: Scan, device: str, dtype: torch.dtype) -> None:
+    """Stop unless outputs and gradients equal those of the reference."""
+    tensors = inputs(2, 9, 64, 3, device, dtype)
     results = []
     for compute in (partial(cross_selective_scan, backend="reference"), scan):
-        leaves = [each.clone().requires_grad_() for each in given]
+        leaves = [each.clone().requires_grad_() for each in tensors]
         y = compute(*leaves)
         weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).to(y)
         results.append([y.detach(), *torch.autograd.grad((y * weights).sum(), leaves)])
     for expected, got in zip(*results, strict=True):
         apart = float((got.float() - expected.float()).abs().max() / expected.float().abs().max())
         if not apart <= TOLERANCE[dtype]:
-            raise SystemExit(f"{name} differs from the reference by {apart:.2g}: it is not timed")
+            raise SystemExit(f"{name} differs from the reference by {apart:.2g}; expected at most {TOLERANCE[dtype]:g}. Fix it before timing it.")
 
 
 def both(scan: Scan, leaves: list[Tensor]) -> None:
-    """Forwards and backwards."""
+    """Forward and backward pass."""
     torch.autograd.grad(scan(*leaves).sum(), leaves)
 
 
 def run(device: str = "cpu", batches: tuple[int, ...] = (1, 16)) -> Report:
     """Tables for float32 and bfloat16."""
-    copied = limits(device).copied_bytes
+    copied = peak_rates(device).copied_bytes
     parts = []
     for dtype in (torch.float32, torch.bfloat16):
         rows = []
@@ -81,7 +81,7 @@ def run(device: str = "cpu", batches: tuple[int, ...] = (1, 16)) -> Report:
                 rows += _rows(device, dtype, copied, batch, side, channels, rank)
         heading = [
             "batch, map, channels", "backend", "forward, ms", "forward + backward, ms",
-            "x reference", "x loop", "share of copy bandwidth",
+            "x reference", "x loop", "fraction of copy bandwidth",
         ]  # fmt: skip
         parts.append(f"### {str(dtype).removeprefix('torch.')}\n\n{table(heading, rows)}")
     if device == "cpu":
@@ -90,36 +90,36 @@ def run(device: str = "cpu", batches: tuple[int, ...] = (1, 16)) -> Report:
 
 
 def _targets() -> str:
-    """The first stage alone, one image, float32, by the CPU's own backend."""
-    given = inputs(1, *STAGES[0], "cpu", torch.float32)
-    leaves = [each.clone().requires_grad_() for each in given]
+    """The first stage alone: one image, float32, CPU backend."""
+    tensors = inputs(1, *STAGES[0], "cpu", torch.float32)
+    leaves = [each.clone().requires_grad_() for each in tensors]
     y = cross_selective_scan(*leaves, backend="numba")
     works = {
-        "forward": partial(cross_selective_scan, *given, backend="numba"),
+        "forward": partial(cross_selective_scan, *tensors, backend="numba"),
         "backward": partial(
             torch.autograd.grad, y, leaves, grad_outputs=torch.ones_like(y), retain_graph=True
         ),
     }
-    times = in_turn(works, rounds=50)
+    times = interleaved(works, rounds=50)
     forward, backward = times["forward"].best, times["backward"].best
     rows = [
-        ["scan of the first stage, forward", f"{1e3 * forward:.2f} ms", "at most 3 ms"],
-        ["its backward / its forward", f"{backward / forward:.2f}", "at most 3"],
+        ["scan of the first stage, forward pass", f"{1e3 * forward:.2f} ms", "at most 3 ms"],
+        ["backward pass / forward pass", f"{backward / forward:.2f}", "at most 3"],
     ]
-    return table(["what", "measured", "target"], rows)
+    return table(["measurement", "value", "target"], rows)
 
 
 def _rows(
     device: str, dtype: torch.dtype, copied: float, batch: int, side: int, channels: int, rank: int
 ) -> list[list[object]]:
-    given = inputs(batch, side, channels, rank, device, dtype)
-    leaves = [each.clone().requires_grad_() for each in given]
+    tensors = inputs(batch, side, channels, rank, device, dtype)
+    leaves = [each.clone().requires_grad_() for each in tensors]
     fast: dict[str, tuple[Work, Work]] = {}
     slow: dict[str, tuple[Work, Work]] = {}
     for name, scan in scans(device).items():
-        judge(name, scan, device, dtype)
+        check_against_reference(name, scan, device, dtype)
         (slow if name in SLOW else fast)[name] = (
-            partial(scan, *given),
+            partial(scan, *tensors),
             partial(both, scan, leaves),
         )
     if batch > 1:
@@ -128,10 +128,10 @@ def _rows(
     for works, rounds in ((fast, 15), (slow, 1)):
         for index in range(2):
             chosen = {name: pair[index] for name, pair in works.items()}
-            for name, timing in in_turn(chosen, rounds=rounds, device=device).items():
+            for name, timing in interleaved(chosen, rounds=rounds, device=device).items():
                 times[name, index] = timing
-    # what has to be read and written at least: forwards u, gates, y; backwards these and their gradients
-    least = sum(each.numel() * each.element_size() for each in (given[0], given[0], given[1]))
+    # Minimum traffic: u, gates and y in the forward pass; the same and their gradients in the backward pass.
+    least = sum(each.numel() * each.element_size() for each in (tensors[0], tensors[0], tensors[1]))
     rows: list[list[object]] = []
     for name in (*fast, *slow):
         forward, whole = times[name, 0], times[name, 1]

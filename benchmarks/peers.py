@@ -1,4 +1,4 @@
-"""Other implementations, timed where they are installed: none of them is needed, none of their code is here."""
+"""Other implementations, timed if they are installed. None is required, and none of their code is included."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Scan = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 def in_scan_order(u: Tensor) -> Tensor:
-    """(batch, height, width, channel) to (batch, 4, channel, length): a copy for each direction."""
+    """(batch, height, width, channel) to (batch, 4, channel, length): one copy per direction."""
     rows, columns = u.flatten(1, 2), u.transpose(1, 2).flatten(1, 2)
     return torch.stack([rows, columns, rows.flip(1), columns.flip(1)], 1).mT
 
 
 def from_scan_order(y: Tensor, height: int, width: int) -> Tensor:
-    """(batch, 4, channel, length) to (batch, height, width, channel), the four directions added."""
+    """(batch, 4, channel, length) to (batch, height, width, channel), the sum of the four directions."""
     rows = (y[:, 0] + y[:, 2].flip(-1)).mT.unflatten(1, (height, width))
     columns = (y[:, 1] + y[:, 3].flip(-1)).mT.unflatten(1, (width, height))
     return rows + columns.transpose(1, 2)
@@ -28,11 +28,11 @@ def from_scan_order(y: Tensor, height: int, width: int) -> Tensor:
 def _sequences(
     u: Tensor, gates: Tensor, weight: Tensor, A: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """u, delta, B, C in scan order, as scans over sequences want them."""
+    """u, delta, B and C in scan order, for scans of sequences."""
     rank, states = weight.shape[2], A.shape[2]
     low, B, C = torch.split(gates, [rank, states, states], -1)
     maps = [in_scan_order(each.flatten(3)) for each in (low, B, C)]
-    own = []  # of every direction its own gates: direction k of the walk of direction k
+    own = []  # the gates of direction k, in the scan order of direction k
     for each, size in zip(maps, (rank, states, states), strict=True):
         own.append(torch.stack([each[:, k, k * size : (k + 1) * size] for k in range(4)], 1))
     delta = torch.einsum("bkrl,kcr->bkcl", own[0], weight.to(own[0].dtype))
@@ -40,7 +40,7 @@ def _sequences(
 
 
 def loop(u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor) -> Tensor:
-    """A loop over the steps of four sequences: all that runs on a CPU elsewhere."""
+    """A loop over the steps of four sequences: the usual fallback on a CPU."""
     x, delta, B, C = _sequences(u, gates, weight, A)
     delta = functional.softplus(delta + bias[:, :, None])
     gain = torch.exp(delta[..., None] * A[:, :, None])
@@ -54,7 +54,7 @@ def loop(u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: T
 
 
 def _extension(forward: Callable[..., Tensor]) -> Scan:
-    """A scan over sequences of 4 x channels in four groups, as a scan of maps."""
+    """Use a scan of sequences with 4 x channels in four groups as a scan of feature maps."""
 
     def scan(
         u: Tensor, gates: Tensor, weight: Tensor, A: Tensor, D: Tensor, bias: Tensor
@@ -70,7 +70,7 @@ def _extension(forward: Callable[..., Tensor]) -> Scan:
 
 
 def installed() -> dict[str, Scan]:
-    """mamba-ssm's and VMamba's CUDA extensions, as far as they are here."""
+    """The CUDA extensions of mamba-ssm and VMamba that are installed."""
     found: dict[str, Scan] = {}
     try:
         interface = importlib.import_module("mamba_ssm.ops.selective_scan_interface")
@@ -90,7 +90,7 @@ def installed() -> dict[str, Scan]:
 
 
 class _Oflex(torch.autograd.Function):
-    """VMamba's extension has a forward and a backward function, and no autograd of its own."""
+    """Autograd for VMamba's extension, which only has a forward and a backward function."""
 
     @staticmethod
     def forward(ctx, extension, u, delta, A, B, C, D, bias):  # type: ignore[no-untyped-def]

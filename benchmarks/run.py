@@ -1,12 +1,12 @@
-"""How fast everything is here.
+"""Measure the speed of operators, networks, training and segmentation on this machine.
 
-    python benchmarks/run.py                          # all of it, ten minutes on two cores
-    python benchmarks/run.py operators networks       # some of: operators networks training volumes
+    python benchmarks/run.py                          # everything: ten minutes on two cores
+    python benchmarks/run.py operators networks       # selected parts
     python benchmarks/run.py operators networks --device cuda
     python benchmarks/run.py --write docs/explanation/performance.md    # and docs/images/performance.png
 
-A machine that does something else meanwhile spoils absolute times; ratios inside one table are of runs in turn.
-Backends and peers are timed where they are installed, and only if they compute the equation.
+Other load on the machine distorts absolute times; ratios within a table are more robust, because its runs alternate.
+Backends and other implementations are timed if they are installed and agree with the reference.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from measure import limits, machine
+from measure import peak_rates, machine
 from plot import draw
 
 from rma_mamba.process import tune_process
@@ -27,38 +27,38 @@ START, END = "<!-- measured -->", "<!-- end -->"
 PARTS = {
     "operators": "The scan",
     "networks": "Networks at 256 x 256",
-    "training": "Training: loading beside learning",
+    "training": "Training: data loading and training step",
     "volumes": "Scans",
 }
 
 
 def main() -> None:
-    """Run the parts, print them, and write them if asked to."""
+    """Run the selected parts, print the results, and write them with --write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="part", help="some of: " + ", ".join(PARTS))
+    parser.add_argument("parts", nargs="*", metavar="part", help="any of " + ", ".join(PARTS) + " (default: all)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--write", type=Path, help="replace the measured part of a Markdown file")
+    parser.add_argument("--write", type=Path, help="Markdown file in which to replace the measured part")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(
-            f"there is no part {', '.join(sorted(unknown))}; expected some of {', '.join(PARTS)}"
+            f"unknown part {', '.join(sorted(unknown))}; expected any of {', '.join(PARTS)}"
         )
     if options.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit(
-            "there is no GPU here; expected one for --device cuda. Leave the option out."
+            "no GPU was found; expected one for --device cuda. Omit the option to measure the CPU."
         )
     if options.write:
-        _parts_around_the_marks(options.write)  # told before ten minutes of work, not after
+        _split_at_markers(options.write)  # fail before ten minutes of work, not after
     tune_process()
-    rate = limits(options.device)
+    rate = peak_rates(options.device)
     command = "python benchmarks/run.py " + " ".join(options.parts or PARTS)
     text = [
-        f"Measured on {date.today()} on {machine(options.device)}, by `{command}`"
+        f"Measured on {date.today()} on {machine(options.device)} with `{command}`"
         + (f" --device {options.device}" if options.device != "cpu" else "")
-        + f". Matrix products: {rate.float32_flops / 1e9:.0f} GFLOP/s in float32, "
-        f"{rate.bfloat16_flops / 1e9:.0f} in bfloat16; copies: {rate.copied_bytes / 1e9:.0f} GB/s.",
+        + f". Matrix multiplication: {rate.float32_flops / 1e9:.0f} GFLOP/s in float32, "
+        f"{rate.bfloat16_flops / 1e9:.0f} in bfloat16; copy: {rate.copied_bytes / 1e9:.0f} GB/s.",
     ]
     bars = {}
     for part in options.parts or PARTS:
@@ -80,16 +80,16 @@ def _images_folder(page: Path) -> Path:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put the text between the two marks of a file."""
-    before, after = _parts_around_the_marks(path)
+    """Replace the text between the two markers of a file."""
+    before, after = _split_at_markers(path)
     path.write_text(f"{before}{START}\n{text}\n{END}{after}")
 
 
-def _parts_around_the_marks(path: Path) -> tuple[str, str]:
+def _split_at_markers(path: Path) -> tuple[str, str]:
     found = path.read_text() if path.exists() else ""
     if not found.count(START) == found.count(END) == 1:
         raise SystemExit(
-            f"{path} is no file with the marks {START} and {END}; expected one. Add them."
+            f"{path} does not contain the markers {START} and {END}; expected each once. Add them."
         )
     before, rest = found.split(START)
     return before, rest.split(END)[1]

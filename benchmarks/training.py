@@ -1,11 +1,11 @@
-"""What limits a training run: preparing a slice, next to the training step."""
+"""Time to load and augment slices, compared with the training step."""
 
 from __future__ import annotations
 
 from functools import partial
 
 import torch
-from measure import Report, in_turn, milliseconds, table
+from measure import Report, interleaved, milliseconds, table
 from networks import step
 
 from rma_mamba.datasets.augmentation.transforms import training_transform
@@ -16,7 +16,7 @@ from rma_mamba.training import load_recipe
 
 
 def run(device: str = "cpu") -> Report:
-    """The embedded network's recipe on synthetic abdomens: milliseconds for each slice."""
+    """Milliseconds per slice with the recipe of the embedded network, on synthetic abdomens."""
     recipe = load_recipe("default", ["data.phantoms.count=2"])
     data, batch = recipe.data, recipe.training.batch_size
     dataset = SliceDataset(
@@ -25,21 +25,21 @@ def run(device: str = "cpu") -> Report:
         transform=training_transform(data.augment, data.crop),
         single_slice=data.augment.single_slice,
     )
-    bare = SliceDataset(dataset.cases, neighbours=data.recipe.neighbours, transform=dict)
+    plain = SliceDataset(dataset.cases, neighbours=data.recipe.neighbours, transform=dict)
     model = create_model(recipe.model.name, **recipe.model.settings).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4)
     side = max(data.canvases, default=data.crop)
     images = torch.rand(batch, 3, side, side, device=device)
     works = {
-        "reading a slice": lambda: [bare[number] for number in range(batch)],
-        "reading and changing it": lambda: [dataset[number] for number in range(batch)],
-        f"the step, bfloat16, {side} x {side}": partial(
+        "read a slice": lambda: [plain[number] for number in range(batch)],
+        "read and augment it": lambda: [dataset[number] for number in range(batch)],
+        f"training step, bfloat16, {side} x {side}": partial(
             step, model, optimizer, images, torch.bfloat16
         ),
     }
-    times = in_turn(works, device=device)
+    times = interleaved(works, device=device)
     rows = [
         [name, milliseconds(timing), f"{1e3 * timing.best / batch:.2f}"]
         for name, timing in times.items()
     ]
-    return Report(table([f"{batch} slices", "ms", "ms a slice"], rows))
+    return Report(table([f"{batch} slices", "ms", "ms per slice"], rows))

@@ -1,4 +1,4 @@
-"""Whole scans: the network alone, the command with its start-up, and the most memory that it takes."""
+"""Whole scans: time of the network alone and of the command, and peak memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from measure import Report, in_turn, table
+from measure import Report, interleaved, table
 
 from rma_mamba.datasets.phantom import make_phantom
 from rma_mamba.inference import Segmenter
@@ -37,11 +37,11 @@ def network_alone(fast: bool) -> tuple[str, float]:
         for part in parts:
             segmenter.tta_logits(part)
 
-    return name, in_turn({name: work}, rounds=5)[name].best
+    return name, interleaved({name: work}, rounds=5)[name].best
 
 
 def run(device: str = "cpu") -> Report:
-    """Seconds, on synthetic scans."""
+    """Table of seconds and peak memory on synthetic scans."""
     rows: list[list[object]] = []
     alone = {}
     for fast in (True, False):
@@ -59,21 +59,21 @@ def run(device: str = "cpu") -> Report:
         }
         targets = ("15 s", "", "0.5 s", "0.5 s")
         calls = {name: partial(_call, command) for name, command in works.items()}
-        times = in_turn(calls, rounds=3)
+        times = interleaved(calls, rounds=3)
         for (name, timing), target in zip(times.items(), targets, strict=True):
             rows.append([name, f"{timing.best:.2f} s", target])
         whole = times["rma-mamba segment, 256 x 256 x 36"].best
-        rows.append(["the same outside the network", f"{whole - alone[False]:.2f} s", "3 s"])
+        rows.append(["segment, time outside the network", f"{whole - alone[False]:.2f} s", "3 s"])
         rows.append(
             [
-                "most memory of rma-mamba segment, 256 x 256 x 36",
+                "peak memory of rma-mamba segment, 256 x 256 x 36",
                 f"{_peak(segment)} MiB",
                 "2048 MiB",
             ]
         )
         _write_long(scan)
-        rows.append(["most memory, CT of 512 x 512 x 600", f"{_peak(segment)} MiB", "3072 MiB"])
-    return Report(table(["what", "measured", "target: at most"], rows))
+        rows.append(["peak memory, CT of 512 x 512 x 600", f"{_peak(segment)} MiB", "3072 MiB"])
+    return Report(table(["measurement", "value", "target: at most"], rows))
 
 
 def _call(command: list[str]) -> None:
@@ -81,7 +81,7 @@ def _call(command: list[str]) -> None:
 
 
 def _peak(command: list[str]) -> int:
-    """MiB that one call takes at most, in a process of its own so that no other call counts."""
+    """Peak memory of one call in MiB, measured in a separate process so that other calls do not count."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_peak_of_child, (command,))
 
@@ -92,7 +92,7 @@ def _peak_of_child(command: list[str]) -> int:
 
 
 def _write_long(path: Path) -> None:
-    """A synthetic CT of 600 slices, from one of 60."""
+    """Write a synthetic CT of 600 slices, repeated from 60."""
     spacing = (0.75, 0.75, 4.0)
     short = make_phantom(1, contrast="ct", shape=(512, 512, 60), spacing_mm=spacing).volume
     values = np.repeat(np.asarray(short.values, np.int16), 10, axis=2)
