@@ -109,9 +109,7 @@ def machine(device: str = "cpu") -> str:
     if info.exists():
         lines = info.read_text().splitlines()
         model = next((line.split(":")[1].strip() for line in lines if "model name" in line), model)
-    return (
-        f"{model}, {torch.get_num_threads()} threads on {os.cpu_count()} CPUs, torch {torch.__version__}"
-    )
+    return f"{model}, {torch.get_num_threads()} threads on {os.cpu_count()} CPUs, torch {torch.__version__}"
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

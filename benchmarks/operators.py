@@ -62,7 +62,9 @@ def check_against_reference(name: str, scan: Scan, device: str, dtype: torch.dty
     for expected, got in zip(*results, strict=True):
         apart = float((got.float() - expected.float()).abs().max() / expected.float().abs().max())
         if not apart <= TOLERANCE[dtype]:
-            raise SystemExit(f"{name} differs from the reference by {apart:.2g}; expected at most {TOLERANCE[dtype]:g}. Fix it before timing it.")
+            raise SystemExit(
+                f"{name} differs from the reference by {apart:.2g}; expected at most {TOLERANCE[dtype]:g}. Fix it before timing it."
+            )
 
 
 def both(scan: Scan, leaves: list[Tensor]) -> None:

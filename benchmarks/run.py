@@ -37,9 +37,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="part", help="any of " + ", ".join(PARTS) + " (default: all)")
+    parser.add_argument(
+        "parts", nargs="*", metavar="part", help="any of " + ", ".join(PARTS) + " (default: all)"
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--write", type=Path, help="Markdown file in which to replace the measured part")
+    parser.add_argument(
+        "--write", type=Path, help="Markdown file in which to replace the measured part"
+    )
+    parser.add_argument(
+        "--plot", type=Path, help="PNG file for a chart of the times of the networks"
+    )
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(
@@ -69,14 +76,8 @@ def main() -> None:
     print("\n\n".join(text))
     if options.write:
         _replace(options.write, "\n\n".join(text))
-        if bars:
-            draw(bars, _images_folder(options.write) / f"{options.write.stem}.png")
-
-
-def _images_folder(page: Path) -> Path:
-    """The nearest folder `images` at or above the page; beside the page where there is none."""
-    found = [each / "images" for each in page.resolve().parents if (each / "images").is_dir()]
-    return found[0] if found else page.parent / "images"
+    if options.plot and bars:
+        draw(bars, options.plot)
 
 
 def _replace(path: Path, text: str) -> None:
