@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import torch
-from measure import Report, Timing, interleaved, peak_rates, milliseconds, table
+from measure import Report, Timing, interleaved, milliseconds, peak_rates, table
 from peers import loop
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from measure import Report, Work, interleaved, peak_rates, milliseconds, table
+from measure import Report, Work, interleaved, milliseconds, peak_rates, table
 from peers import Scan, installed, loop
 from torch import Tensor
 
@@ -63,7 +63,8 @@ def check_against_reference(name: str, scan: Scan, device: str, dtype: torch.dty
         apart = float((got.float() - expected.float()).abs().max() / expected.float().abs().max())
         if not apart <= TOLERANCE[dtype]:
             raise SystemExit(
-                f"{name} differs from the reference by {apart:.2g}; expected at most {TOLERANCE[dtype]:g}. Fix it before timing it."
+                f"{name} differs from the reference by {apart:.2g}; expected at most {TOLERANCE[dtype]:g}. "
+                "Fix it before timing it."
             )
 
 

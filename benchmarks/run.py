@@ -3,7 +3,7 @@
     python benchmarks/run.py                          # everything: ten minutes on two cores
     python benchmarks/run.py operators networks       # selected parts
     python benchmarks/run.py operators networks --device cuda
-    python benchmarks/run.py --write docs/explanation/performance.md    # and docs/images/performance.png
+    python benchmarks/run.py --write docs/explanation/performance.md --plot docs/images/performance.png
 
 Other load on the machine distorts absolute times; ratios within a table are more robust, because its runs alternate.
 Backends and other implementations are timed if they are installed and agree with the reference.
@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 
 import torch
-from measure import peak_rates, machine
+from measure import machine, peak_rates
 from plot import draw
 
 from rma_mamba.process import tune_process
