@@ -27,7 +27,7 @@ START, END = "<!-- measured -->", "<!-- end -->"
 PARTS = {
     "operators": "The scan",
     "networks": "Networks at 256 x 256",
-    "training": "Training: data loading and training step",
+    "training": "Training: data loading and the training step",
     "volumes": "Scans",
 }
 

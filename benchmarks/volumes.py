@@ -63,7 +63,9 @@ def run(device: str = "cpu") -> Report:
         for (name, timing), target in zip(times.items(), targets, strict=True):
             rows.append([name, f"{timing.best:.2f} s", target])
         whole = times["rma-mamba segment, 256 x 256 x 36"].best
-        rows.append(["rma-mamba segment outside the network", f"{whole - alone[False]:.2f} s", "3 s"])
+        rows.append(
+            ["rma-mamba segment outside the network", f"{whole - alone[False]:.2f} s", "3 s"]
+        )
         rows.append(
             [
                 "peak memory of rma-mamba segment, 256 x 256 x 36",

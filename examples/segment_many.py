@@ -1,4 +1,4 @@
-"""Segment every NIfTI scan of a folder with one network in memory, and write a table of volumes.
+"""Segment all NIfTI scans of a folder with one loaded network and write a table of volumes.
 
 python examples/segment_many.py SCANS MASKS
 """
@@ -11,7 +11,7 @@ import rma_mamba
 
 
 def main(scans: Path, masks: Path) -> None:
-    """Write one mask a scan, and volumes.csv, into the folder `masks`."""
+    """Write a mask for each scan, and volumes.csv, to the folder `masks`."""
     segmenter = rma_mamba.Segmenter.load()
     masks.mkdir(parents=True, exist_ok=True)
     with (masks / "volumes.csv").open("w", newline="") as file:

@@ -1,17 +1,17 @@
-"""Fit how well agreement predicts Dice on validation patients, and judge it on test patients.
+"""Fit the estimated Dice on validation patients and evaluate it on test patients.
 
     python scripts/fit_dice_prediction.py collect FOLDER cases.jsonl [SOURCE ...]
-    python scripts/fit_dice_prediction.py fit cases.jsonl                   # writes the package's numbers
+    python scripts/fit_dice_prediction.py fit cases.jsonl
 
-FOLDER holds the public data of the model card. Patients of the validation split are fitted to; those of the test split
-are never inspected before the numbers are written. Each volume is also scored when it is degraded (noise, an
-inverted contrast, a mirrored header), because so few original patients fail.
+FOLDER contains the public data listed in the model card. The fit uses the validation split; the test split is only
+evaluated after the coefficients have been written. Because few unmodified scans fail, each volume is also segmented
+with added noise, inverted contrast and a mirrored image.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -34,12 +34,12 @@ from rma_mamba.volume import Geometry, Volume
 SPLITS: tuple[Split, ...] = ("val", "test")
 NAMES = ("expected", "tta", "maps", "kept")
 
-MOST_SLICES = 6  # of one patient, where a source is single slices
+MAX_SLICES = 6  # per patient, for sources of single slices
 COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.5)
 
 
-def collect(root: str, out: Path, *sources: str) -> None:
-    """Segment all patients of both splits, or those of some sources; one line for each scan."""
+def collect(root: Path, out: Path, sources: list[str]) -> None:
+    """Segment the patients of both splits and write one JSON line per scan."""
     data = load_recipe("default", [f"data.root={root}"]).data
     files = SourceFiles(data)
     segmenter = Segmenter.load(device="cpu")
@@ -49,7 +49,7 @@ def collect(root: str, out: Path, *sources: str) -> None:
                 for patient, images in files.images(source, split).items():
                     facts = {"source": source.name, "split": split, "patient": patient}
                     whole = source.kind == "volumes"
-                    for path in images[:: -(-len(images) // MOST_SLICES)]:
+                    for path in images[:: -(-len(images) // MAX_SLICES)]:
                         read = read_volume if whole else read_slice
                         volume, labels = read(files, source, path)
                         for line in _lines(segmenter, volume, labels, whole):
@@ -62,9 +62,9 @@ def _lines(
 ) -> Iterator[dict[str, Any]]:
     if not whole and not labels.any():
         return
-    for name, worse, truth in _worsened(volume, labels, whole):
+    for name, degraded, truth in _degraded(volume, labels, whole):
         started = time.monotonic()
-        found = segmenter(worse, modality="MR" if not whole else None)
+        found = segmenter(degraded, modality="MR" if not whole else None)
         yield {
             "as": name,
             "dice": dice(truth, found.mask.labels),
@@ -75,15 +75,15 @@ def _lines(
         }
 
 
-def _worsened(volume: Volume, labels: Any, whole: bool) -> Iterator[tuple[str, Volume, Any]]:
-    """The scan, and what may become of scans; thin slices are thinned out first: it is quicker."""
+def _degraded(volume: Volume, labels: Any, whole: bool) -> Iterator[tuple[str, Volume, Any]]:
+    """The scan and degraded versions of it; thin slices are subsampled first to save time."""
     yield "as it is", volume, labels
     if not whole:
         return
     geometry = volume.geometry
     axis = geometry.canonical.permutation[0]
     if geometry.spacing_mm[axis] < 6:
-        volume, labels = _thinned(volume, labels, axis, 2)
+        volume, labels = _subsampled(volume, labels, axis, 2)
     values = volume.values.astype(np.float32)
     low, high = np.percentile(values, (1, 99))
     spread, random = high - low, np.random.default_rng(0)
@@ -94,7 +94,7 @@ def _worsened(volume: Volume, labels: Any, whole: bool) -> Iterator[tuple[str, V
     yield "mirrored", replace(volume, values=np.flip(values, flipped)), np.flip(labels, flipped)
 
 
-def _thinned(volume: Volume, labels: Any, axis: int, step: int) -> tuple[Volume, Any]:
+def _subsampled(volume: Volume, labels: Any, axis: int, step: int) -> tuple[Volume, Any]:
     chosen = tuple(slice(None, None, step if each == axis else 1) for each in range(3))
     affine = volume.geometry.affine.copy()
     affine[:3, axis] *= step
@@ -103,7 +103,7 @@ def _thinned(volume: Volume, labels: Any, axis: int, step: int) -> tuple[Volume,
 
 
 def fit(collected: Path) -> None:
-    """Fit to the validation split, write the numbers, and print how they do on the test split."""
+    """Fit on the validation split, write the coefficients of the package, and print results on both splits."""
     scored = [json.loads(line) for line in collected.read_text().splitlines()]
     val = [line for line in scored if line["split"] == "val"]
     content = {
@@ -112,13 +112,13 @@ def fit(collected: Path) -> None:
         "line": _line(val),
     }
     path = Path(predicting.__file__).with_name(predicting._CALIBRATION)
-    replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), "numbers")
+    replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), "calibration")
     predicting.calibration.cache_clear()
     print(content["line"])
     whole = {line["source"] for line in scored if line["as"] != "as it is"}
     for split in SPLITS:
         _print_prediction([line for line in scored if line["split"] == split], whole)
-    _print_worsened([line for line in scored if line["source"] in whole])
+    _print_degraded([line for line in scored if line["source"] in whole])
 
 
 def _provenance(val: list[dict[str, Any]]) -> dict[str, Any]:
@@ -128,20 +128,20 @@ def _provenance(val: list[dict[str, Any]]) -> dict[str, Any]:
         counts[key] = counts.get(key, 0) + 1
     return {
         "made_by": "scripts/fit_dice_prediction.py",
-        "fitted_to": "validation patients of the embedded network, each source weighed alike",
+        "fitted_to": "validation patients of the embedded network, with equal weight for each source",
         "cases": counts,
     }
 
 
 def _line(cases: list[dict[str, Any]]) -> dict[str, Any]:
-    """A logistic line by weighted non-negative least squares on the logit of Dice."""
+    """A logistic model, fitted by weighted non-negative least squares to the logit of Dice."""
     groups = [(case["source"], case["as"]) for case in cases]
     weight = np.sqrt([1 / groups.count(group) for group in groups])
     rows = np.array(
         [[predicting.logit(case["agreements"][name]) for name in NAMES] for case in cases]
     )
     aim = np.array([predicting.logit(min(max(case["dice"], 0.02), 0.98)) for case in cases])
-    # the intercept may have either sign, the slopes may not
+    # The intercept may have either sign; the slopes are non-negative.
     design = np.column_stack([np.ones(len(rows)), -np.ones(len(rows)), rows])
     solution, _ = optimize.nnls(design * weight[:, None], aim * weight)
     slopes = {name: round(float(value), 4) for name, value in zip(NAMES, solution[2:], strict=True)}
@@ -154,8 +154,8 @@ def _line(cases: list[dict[str, Any]]) -> dict[str, Any]:
 def _print_prediction(cases: list[dict[str, Any]], whole: set[str]) -> None:
     volumes = [case for case in cases if case["source"] in whole]
     groups = {
-        "volumes as they are": [case for case in volumes if case["as"] == "as it is"],
-        "volumes, worsened ones too": volumes,
+        "volumes, unmodified": [case for case in volumes if case["as"] == "as it is"],
+        "volumes, degraded ones included": volumes,
         "single slices": [case for case in cases if case["source"] not in whole],
     }
     risks = " | ".join(f"risk at {coverage:.0%}" for coverage in COVERAGES)
@@ -163,17 +163,17 @@ def _print_prediction(cases: list[dict[str, Any]], whole: set[str]) -> None:
     print("|" + "---|" * (4 + len(COVERAGES)))
     for group, members in groups.items():
         got = np.array([case["dice"] for case in members])
-        told = np.array([predicting.estimate_dice(case["agreements"]) for case in members])
-        order = np.argsort(-told)
+        estimated = np.array([predicting.estimate_dice(case["agreements"]) for case in members])
+        order = np.argsort(-estimated)
         kept = [order[: max(1, round(coverage * len(got)))] for coverage in COVERAGES]
         risks = " | ".join(f"{1 - got[each].mean():.3f}" for each in kept)
-        rank = stats.spearmanr(told, got).statistic
-        error = np.abs(told - got).mean()
+        rank = stats.spearmanr(estimated, got).statistic
+        error = np.abs(estimated - got).mean()
         print(f"| {group} | {len(got)} | {error:.3f} | {rank:.2f} | {risks} |")
 
 
-def _print_worsened(scored: list[dict[str, Any]]) -> None:
-    print("\n| made worse by | cases | Dice | predicted | told below 0.85 | other flags |")
+def _print_degraded(scored: list[dict[str, Any]]) -> None:
+    print("\n| degradation | cases | Dice | estimated Dice | estimated below 0.85 | other flags |")
     print("|" + "---|" * 6)
     for name in dict.fromkeys(case["as"] for case in scored):
         cases = [case for case in scored if case["as"] == name]
@@ -182,17 +182,32 @@ def _print_worsened(scored: list[dict[str, Any]]) -> None:
             flags[code] = flags.get(code, 0) + 1
         listed = ", ".join(f"{code} {count}" for code, count in flags.items()) or "none"
         got = [case["dice"] for case in cases]
-        told = [predicting.estimate_dice(case["agreements"]) for case in cases]
-        low = sum(dice < 0.85 for dice in told)
+        estimated = [predicting.estimate_dice(case["agreements"]) for case in cases]
+        low = sum(dice < 0.85 for dice in estimated)
         print(
             f"| {name} | {len(cases)} | {min(got):.2f} to {max(got):.2f} | "
-            f"{min(told):.2f} to {max(told):.2f} | {low} | {listed} |"
+            f"{min(estimated):.2f} to {max(estimated):.2f} | {low} | {listed} |"
         )
 
 
+def main() -> None:
+    """Parse the command line and run a command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    segment = commands.add_parser("collect", help="segment the patients and write their scores")
+    segment.add_argument("folder", type=Path, help="folder of the public data")
+    segment.add_argument("cases", type=Path, help="JSON Lines file to write")
+    segment.add_argument("sources", nargs="*", help="sources of the recipe (default: all)")
+    fitting = commands.add_parser("fit", help="fit and write the coefficients of the package")
+    fitting.add_argument("cases", type=Path, help="JSON Lines file written by collect")
+    options = parser.parse_args()
+    if options.command == "collect":
+        collect(options.folder, options.cases, options.sources)
+    else:
+        fit(options.cases)
+
+
 if __name__ == "__main__":
-    command, *arguments = sys.argv[1:]
-    {
-        "collect": lambda: collect(arguments[0], Path(arguments[1]), *arguments[2:]),
-        "fit": lambda: fit(Path(arguments[0])),
-    }[command]()
+    main()

@@ -1,17 +1,18 @@
-"""Train the network that tells which way round a body lies, and judge it.
+"""Train and evaluate the network that detects flipped axes of a scan.
 
-    python scripts/train_orientation.py render FOLDER thumbnails.safetensors   # some 3 minutes on two cores
-    python scripts/train_orientation.py train thumbnails.safetensors           # some 6 on one; writes the weights
-    python scripts/train_orientation.py judge FOLDER val                       # or test
+    python scripts/train_orientation.py render FOLDER thumbnails.safetensors   # about 3 minutes on two cores
+    python scripts/train_orientation.py train thumbnails.safetensors           # about 6 minutes on one core
+    python scripts/train_orientation.py evaluate FOLDER val                    # or test
 
-FOLDER holds the public data of the model card. Only training patients are rendered; slices that their publisher
-mirrored at random are left out. Thumbnails go through the random changes of the segmentation's training first.
+FOLDER contains the public data listed in the model card. Only training patients are rendered, without the slices that
+their publisher mirrored at random. Slices are augmented as in the training of the segmentation network before they are
+reduced to thumbnails. `train` writes the weights that are bundled with the package.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,21 +45,26 @@ from rma_mamba.training import load_recipe
 from rma_mamba.volume import Geometry, Volume
 
 SEED = 42
-PAIRS = 14_000  # two slices of one patient
-MIXED = {"tissue_contrast": 0.35, "inversion": 0.15, "single_slice": 1.0, "scale": (0.8, 1.25)}
-JITTER = 0.07  # of the box's sides
+PAIRS = 14_000  # of two slices of the same patient
+AUGMENTATION = {
+    "tissue_contrast": 0.35,
+    "inversion": 0.15,
+    "single_slice": 1.0,
+    "scale": (0.8, 1.25),
+}
+JITTER = 0.07  # of the height and width of the box
 EPOCHS, BATCH, RATE = 24, 256, 4e-3
 PARTS = (
     ("whole", 0, 1),
-    ("half below", 0, 1 / 2),
-    ("half in the middle", 1 / 4, 3 / 4),
-    ("half above", 1 / 2, 1),
-    ("third below", 0, 1 / 3),
-    ("third in the middle", 1 / 3, 2 / 3),
-    ("third above", 2 / 3, 1),
+    ("half, lower", 0, 1 / 2),
+    ("half, middle", 1 / 4, 3 / 4),
+    ("half, upper", 1 / 2, 1),
+    ("third, lower", 0, 1 / 3),
+    ("third, middle", 1 / 3, 2 / 3),
+    ("third, upper", 2 / 3, 1),
 )
-DISTANCES = (1, 0.25, 1 / 3, 0.5, 2, 3, 4)
-FORMS: tuple[tuple[FlippedAxis, ...], ...] = (
+SPACING_FACTORS = (1, 0.25, 1 / 3, 0.5, 2, 3, 4)
+FLIPS: tuple[tuple[FlippedAxis, ...], ...] = (
     (),
     ("left/right",),
     ("anterior/posterior",),
@@ -66,23 +72,25 @@ FORMS: tuple[tuple[FlippedAxis, ...], ...] = (
     ("superior/inferior",),
     ("left/right", "superior/inferior"),
 )
-SURELY_LIVER = 40  # pixels of 4 mm; from one pixel to here it is neither with nor without liver
+CLEAR_LIVER = (
+    40  # pixels of 4 mm; slices with fewer, but not none, do not count for the liver output
+)
 
 
-def data_of(root: str) -> DataConfig:
-    """The recipe's data in coarse pixels, in the orientation that its patients have."""
+def training_data(root: str) -> DataConfig:
+    """The data of the default recipe at coarse resolution, without randomly mirrored slices."""
     data = load_recipe("default", [f"data.root={root}"]).data
     return data.model_copy(
         update={
             "sources": tuple(each for each in data.sources if not each.mirrored_at_random),
             "recipe": COARSE,
-            "augment": data.augment.model_copy(update=MIXED),
+            "augment": data.augment.model_copy(update=AUGMENTATION),
         }
     )
 
 
 class Thumbnails(Dataset[dict[str, Any]]):
-    """Thumbnails in pairs of one patient, each changed at random; the same whatever makes them."""
+    """Augmented thumbnails in pairs from the same patient; deterministic for any number of workers."""
 
     def __init__(self, data: DataConfig) -> None:
         cases = read_cases(data, "train")
@@ -111,11 +119,13 @@ class Thumbnails(Dataset[dict[str, Any]]):
         sample = self.slices[Draw(place, (SEED, item))]
         grey = sample["image"][1].numpy()
         box = body_box(grey)
-        picture = torch.zeros(SIDE, SIDE)
+        thumbnail = torch.zeros(SIDE, SIDE)
         if box is not None:
-            picture = crop(grey, _jittered(box, grey.shape, np.random.default_rng((SEED, item, 1))))
+            thumbnail = crop(
+                grey, _jittered(box, grey.shape, np.random.default_rng((SEED, item, 1)))
+            )
         height = math.nan if case.gap_mm is None else number * case.gap_mm / 100
-        return {"picture": picture, "height": height, "liver": sample["label"].sum().item()}
+        return {"thumbnail": thumbnail, "height": height, "liver": sample["label"].sum().item()}
 
 
 def _jittered(box: Box, shape: tuple[int, ...], random: np.random.Generator) -> Box:
@@ -127,15 +137,15 @@ def _jittered(box: Box, shape: tuple[int, ...], random: np.random.Generator) -> 
 
 
 def render(root: str, out: str) -> None:
-    """Make all thumbnails of the training."""
-    loader = DataLoader(Thumbnails(data_of(root)), batch_size=256, num_workers=2)
+    """Write all thumbnails for training."""
+    loader = DataLoader(Thumbnails(training_data(root)), batch_size=256, num_workers=2)
     parts = list(loader)
     arrays = {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
     save_file({name: values.astype(np.float32) for name, values in arrays.items()}, out)
 
 
 def train(rendered: str) -> None:
-    """Train, and write the package's weights."""
+    """Train the network and write the weights that are bundled with the package."""
     torch.manual_seed(SEED)
     torch.use_deterministic_algorithms(True)
     known = {name: torch.from_numpy(values) for name, values in load_file(rendered).items()}
@@ -177,61 +187,63 @@ def _batches(steps: int) -> Iterator[torch.Tensor]:
 
 
 def _loss(network: OrientationNetwork, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Each picture is mirrored at random, and has to tell."""
-    right, front = torch.randint(0, 2, (2, len(batch["picture"]))).bool()
-    pictures = torch.where(right[:, None, None], batch["picture"], batch["picture"].flip(-1))
-    pictures = torch.where(front[:, None, None], pictures, pictures.flip(-2))
-    pictures = pictures + 0.1 * torch.rand(len(pictures), 1, 1) * torch.randn_like(pictures)
-    says = network(pictures)
-    sides = functional.binary_cross_entropy_with_logits(
-        says[:, :2], torch.stack([right, front], dim=1).float()
+    """Loss of detecting random flips, of relative height, and of visible liver."""
+    right, front = torch.randint(0, 2, (2, len(batch["thumbnail"]))).bool()
+    thumbnails = torch.where(right[:, None, None], batch["thumbnail"], batch["thumbnail"].flip(-1))
+    thumbnails = torch.where(front[:, None, None], thumbnails, thumbnails.flip(-2))
+    thumbnails = thumbnails + 0.1 * torch.rand(len(thumbnails), 1, 1) * torch.randn_like(thumbnails)
+    outputs = network(thumbnails)
+    flips = functional.binary_cross_entropy_with_logits(
+        outputs[:, :2], torch.stack([right, front], dim=1).float()
     )
-    rise = says[0::2, 2] - says[1::2, 2]
+    rise = outputs[0::2, 2] - outputs[1::2, 2]
     known = batch["height"][0::2] - batch["height"][1::2]
-    there = known.isfinite()
-    height = functional.smooth_l1_loss(rise[there], known[there])
-    sure = (batch["liver"] == 0) | (batch["liver"] >= SURELY_LIVER)
+    finite = known.isfinite()
+    height = functional.smooth_l1_loss(rise[finite], known[finite])
+    clear = (batch["liver"] == 0) | (batch["liver"] >= CLEAR_LIVER)
     liver = functional.binary_cross_entropy_with_logits(
-        says[sure, 3], (batch["liver"][sure] > 0).float()
+        outputs[clear, 3], (batch["liver"][clear] > 0).float()
     )
-    return 2 * sides + height + 0.5 * liver
+    return 2 * flips + height + 0.5 * liver
 
 
-def judge(root: str, split: Split) -> None:
-    """What is said of each volume of a split: whole and in parts, as it is and with sides exchanged."""
-    told: dict[str, Counter[str]] = {}
-    rises: Counter[str] = Counter()
+def evaluate(root: str, split: Split) -> None:
+    """Print the detections for each volume of a split: whole and in parts, unmodified and with flipped axes."""
+    groups: dict[str, Counter[str]] = {}
+    spacings: Counter[str] = Counter()
     livers: Counter[str] = Counter()
     for name, volume, labels in volumes(root, split):
         for part, scan, inside in _parts(volume, labels):
             seen = estimate_pose(SliceStack(scan, COARSE))
             liver = f"{inside:.0%} of slices with liver"
-            print(f"{name}, {part}: {_numbers(seen)}; {liver}", flush=True)
+            print(f"{name}, {part}: {_format_pose(seen)}; {liver}", flush=True)
             share = "none" if not inside else "up to 10%" if inside <= 0.1 else "over 10%"
             livers[f"slices with liver: {share}"] += 1
             livers[f"slices with liver: {share}; flagged"] += check_anatomy(
                 SliceStack(scan, COARSE)
             ).no_liver_visible
-            for factor in DISTANCES if part == "whole" and "T1" not in name else ():
-                rises[f"distance times {factor:g}"] += _is_told(scan, factor)
-            counts = told.setdefault(f"{name.rpartition(' ')[0]}, {part.split()[0]}", Counter())
+            for factor in SPACING_FACTORS if part == "whole" and "T1" not in name else ():
+                spacings[f"spacing times {factor:g}"] += _flags_spacing(scan, factor)
+            counts = groups.setdefault(
+                f"{name.rpartition(' ')[0]}, {part.split(',')[0]}", Counter()
+            )
             counts["scans"] += 1
-            for form in FORMS:
+            for form in FLIPS:
                 found = flipped_axes(estimate_pose(SliceStack(_mirrored(scan, form), COARSE)))
-                counts[", ".join(form) or "as it is"] += set(found) == set(form)
-                counts["flagged: " + (", ".join(form) or "as it is")] += bool(found)
-    print(f"\n{dict(rises)}\n{dict(livers)}")
-    heads = [", ".join(form) or "as it is" for form in FORMS]
+                counts[", ".join(form) or "unmodified"] += set(found) == set(form)
+                counts["flagged: " + (", ".join(form) or "unmodified")] += bool(found)
+    print(f"\n{dict(spacings)}\n{dict(livers)}")
+    heads = [", ".join(form) or "unmodified" for form in FLIPS]
     print(f"\n| {split} | scans | {' | '.join(heads)} |")
-    print("|" + "---|" * (2 + len(FORMS)))
-    for group, counts in told.items():
+    print("|" + "---|" * (2 + len(FLIPS)))
+    for group, counts in groups.items():
         found = [f"{counts[head]} ({counts[f'flagged: {head}']})" for head in heads]
         print(f"| {group} | {counts['scans']} | {' | '.join(found)} |")
-    print("\nRightly named (flagged at all).")
+    print("\nCorrectly identified (flagged with any axis).")
 
 
-def _is_told(volume: Volume, factor: float) -> bool:
-    """Whether a wrong distance of slices is flagged."""
+def _flags_spacing(volume: Volume, factor: float) -> bool:
+    """Whether a wrong slice spacing is flagged."""
     axis = volume.geometry.canonical.permutation[0]
     affine = volume.geometry.affine.copy()
     affine[:3, axis] *= factor
@@ -241,12 +253,12 @@ def _is_told(volume: Volume, factor: float) -> bool:
     return ratio is not None and not low <= ratio <= high
 
 
-def _numbers(seen: Pose) -> str:
+def _format_pose(seen: Pose) -> str:
     return ", ".join(f"{name} {value:.2f}" for name, value in vars(seen).items())
 
 
 def _parts(volume: Volume, labels: Any) -> Iterator[tuple[str, Volume, float]]:
-    """The scan; its lower, middle and upper half and third; with the share of slices with liver."""
+    """The scan and its lower, middle and upper half and third, each with the fraction of slices that contain liver."""
     axis = volume.geometry.canonical.permutation[0]
     size = volume.geometry.shape[axis]
     backwards = volume.geometry.canonical.flips[0]
@@ -274,8 +286,8 @@ def _mirrored(volume: Volume, form: tuple[FlippedAxis, ...]) -> Volume:
 
 
 def volumes(root: str, split: Split) -> Iterator[tuple[str, Volume, Any]]:
-    """The whole volumes of a split, and their labels; 8-bit grey levels are scaled like MR."""
-    files = SourceFiles(data_of(root))
+    """The volumes of a split with their labels; stacks of 8-bit images are treated as MR."""
+    files = SourceFiles(training_data(root))
     for source in (each for each in files.config.sources if each.kind == "volumes" or each.ordered):
         for patient, images in files.images(source, split).items():
             if source.ordered:
@@ -290,6 +302,28 @@ def volumes(root: str, split: Split) -> Iterator[tuple[str, Volume, Any]]:
             yield f"{source.name} {patient}", replace(volume, modality="MR"), labels
 
 
+def main() -> None:
+    """Parse the command line and run a command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    rendering = commands.add_parser("render", help="write the thumbnails for training")
+    rendering.add_argument("folder", help="folder of the public data")
+    rendering.add_argument("thumbnails", help="safetensors file to write")
+    training = commands.add_parser("train", help="train and write the weights of the package")
+    training.add_argument("thumbnails", help="safetensors file written by render")
+    evaluation = commands.add_parser("evaluate", help="print the detections on a split")
+    evaluation.add_argument("folder", help="folder of the public data")
+    evaluation.add_argument("split", choices=("val", "test"), help="split of the recipe")
+    options = parser.parse_args()
+    if options.command == "render":
+        render(options.folder, options.thumbnails)
+    elif options.command == "train":
+        train(options.thumbnails)
+    else:
+        evaluate(options.folder, options.split)
+
+
 if __name__ == "__main__":
-    command, *arguments = sys.argv[1:]
-    {"render": render, "train": train, "judge": judge}[command](*arguments)
+    main()
