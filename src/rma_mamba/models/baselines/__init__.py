@@ -1,1 +1,1 @@
-"""Networks that RMA-Mamba is compared with; one file each, logits out, finest last."""
+"""Networks that RMA-Mamba is compared with, one per file. All return logits, finest last."""

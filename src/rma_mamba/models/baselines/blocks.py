@@ -1,4 +1,4 @@
-"""Blocks that several of the networks here share."""
+"""Blocks shared by several baselines."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def conv_act(
     dilation: int = 1,
     bias: bool = True,
 ) -> nn.Sequential:
-    """Convolution, batch normalisation and activation, at the same height and width."""
+    """Convolution, batch normalisation and activation, with height and width preserved."""
     return nn.Sequential(
         ConvNorm(in_channels, out_channels, kernel, dilation=dilation, bias=bias), act()
     )
 
 
 class Residual(nn.Module):
-    """Two convolutions of 3x3 beside one of 1x1, each with bias and batch normalisation; added, then activated."""
+    """Two 3x3 convolutions with a 1x1 shortcut, all with bias and batch normalisation; activation after the sum."""
 
     def __init__(self, in_channels: int, out_channels: int, act: Activation = nn.ReLU) -> None:
         super().__init__()
@@ -43,13 +43,13 @@ class Residual(nn.Module):
         self.act = act()
 
     def forward(self, x: Features) -> Features:
-        """[slice, channel, height, width] to the same height and width."""
+        """[slice, channel, height, width], with height and width preserved."""
         out: Features = self.act(self.second(self.first(x)) + self.shortcut(x))
         return out
 
 
 class SqueezeExcite(nn.Module):
-    """Scale each channel by what the means of all channels say (arXiv:1709.01507)."""
+    """Squeeze-and-excitation (arXiv:1709.01507): scale channels by a function of the channel means."""
 
     def __init__(self, channels: int, *, bias: bool, ratio: int = 8) -> None:
         super().__init__()
@@ -57,18 +57,18 @@ class SqueezeExcite(nn.Module):
         self.excite = nn.Linear(channels // ratio, channels, bias=bias)
 
     def forward(self, x: Features) -> Features:
-        """Features to features of the same shape."""
+        """Feature map to a feature map of the same shape."""
         scale: Tensor = self.excite(functional.relu(self.squeeze(x.mean((2, 3))))).sigmoid()
         return x * scale[:, :, None, None]
 
 
 def upsample(x: Features, factor: int = 2) -> Features:
-    """Bilinear interpolation to a multiple of height and width, corners aligned."""
+    """Bilinear upsampling by a factor, with aligned corners."""
     return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=True)
 
 
 def init_token_layer(module: nn.Module) -> None:
-    """Random values for layers on tokens, as PVTv2 and UNeXt start them; for `nn.Module.apply`."""
+    """Initialise a layer on tokens as PVTv2 and UNeXt do; for `nn.Module.apply`."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
     elif isinstance(module, nn.Conv2d):

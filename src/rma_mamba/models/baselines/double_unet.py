@@ -1,4 +1,4 @@
-"""Double-UNet (arXiv:2006.04868): a U-Net on a VGG-19 marks the image, and a second one looks at what was marked."""
+"""Double-UNet (arXiv:2006.04868): a U-Net on VGG-19 weights the image, and a second U-Net segments the result."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _DILATIONS = (6, 12, 18)
 
 
 class DoubleUNetConfig(BaseModel):
-    """Everything that decides the shape of the network."""
+    """Settings of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=64, ge=16, multiple_of=16)
-    """Channels of the first encoder's first level and of the pyramid pooling; all others follow."""
+    """Channels of the first level of the first encoder and of the pyramid pooling; all others are derived from it."""
 
 
 class Pyramid(nn.Module):
@@ -41,8 +41,8 @@ class Pyramid(nn.Module):
         self.join = conv_act((2 + len(_DILATIONS)) * out_channels, out_channels, 1, bias=False)
 
     def forward(self, x: Features) -> Features:
-        """[slice, channel, height, width] to the same height and width."""
-        # normalised after it is spread: the mean is the same, and one slice alone can be trained on
+        """[slice, channel, height, width], with height and width preserved."""
+        # Expand before normalising: the statistics are the same, and a batch of one slice can be trained on.
         pooled = self.pooled(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[-2:])
         maps = [functional.relu(self.pooled_bn(pooled)), *(branch(x) for branch in self.branches)]
         out: Features = self.join(torch.cat(maps, dim=1))
@@ -50,7 +50,7 @@ class Pyramid(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Four levels, each twice as fine, joined with the encoders' maps, and a map of logits."""
+    """Four levels, each upsampled by two and concatenated with the skip connections, and a logit head."""
 
     def __init__(self, in_channels: int, skips: Sequence[int], widths: Sequence[int]) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Decoder(nn.Module):
         self.head = nn.Conv2d(widths[-1], 1, 1)
 
     def forward(self, x: Features, skips: Sequence[Sequence[Features]]) -> Logits:
-        """Maps of each level, coarsest first, and what lies below them, to logits at the finest level's size."""
+        """The bottleneck x and the skip connections of each level, coarsest first, to logits at the finest level."""
         for join, level in zip(self.join, skips, strict=True):
             x = join(torch.cat([upsample(x), *level], dim=1))
         out: Logits = self.head(x)
@@ -69,13 +69,18 @@ class Decoder(nn.Module):
 
 
 class DoubleUNet(nn.Module):
-    """Images to two maps of logits at their size: what is marked first, then the prediction."""
+    """Maps images to two logit maps of the same size: the weighting of the image, then the prediction."""
 
     def __init__(self, config: DoubleUNetConfig) -> None:
         super().__init__()
         width = config.width
-        coarse = [8 * width, 4 * width, 2 * width, width]  # skips of the first encoder
-        fine = [4 * width, 2 * width, width, width // 2]  # of the second, and both decoders' widths
+        coarse = [8 * width, 4 * width, 2 * width, width]  # skip connections of the first encoder
+        fine = [
+            4 * width,
+            2 * width,
+            width,
+            width // 2,
+        ]  # skip connections of the second encoder, and widths of both decoders
         self.encoder = VGG19(width)
         self.pyramid = Pyramid(8 * width, width)
         self.decoder = Decoder(width, coarse, fine)
@@ -88,15 +93,15 @@ class DoubleUNet(nn.Module):
         self.second_decoder = Decoder(width, both, fine)
 
     def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] of any size from 32 to two maps [slice, 1, height, width].
+        """Images [slice, 3, height, width], height and width at least 32, to two logit maps [slice, 1, height, width].
 
         Raises:
-            ConfigError: The images have another shape.
+            ConfigError: The images have a different shape.
         """
         return run_padded(images, self._logits)
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Own names of a file: torchvision's VGG-19, or the whole network."""
+        """Rename the tensors of torchvision's VGG-19, or of the whole network."""
         return translate(self, state, VGG)
 
     def _logits(self, images: Images) -> list[Logits]:
@@ -113,7 +118,7 @@ class DoubleUNet(nn.Module):
 
 
 def _double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Convolution, normalisation and ReLU, twice, and squeeze-and-excitation."""
+    """Two convolutions with normalisation and ReLU, followed by squeeze-and-excitation."""
     return nn.Sequential(
         conv_act(in_channels, out_channels, bias=False),
         conv_act(out_channels, out_channels, bias=False),

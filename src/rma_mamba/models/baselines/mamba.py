@@ -1,6 +1,6 @@
 """Mamba (arXiv:2312.00752, figure 3): a gated selective scan over a sequence.
 
-Parameters are named as in its authors' code.
+Parameters are named as in the authors' code.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TAPS: Final = 4  # of the causal convolution
 
 
 class Mamba(nn.Module):
-    """Twice the width inside, 16 states, step sizes of rank width / 16."""
+    """Mamba block: twice the channels inside, 16 states, step sizes of rank width / 16."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Mamba-UNet (arXiv:2402.05079): a U-Net whose blocks are VMamba's, of v0, and whose skips are joined."""
+"""Mamba-UNet (arXiv:2402.05079): a U-Net of VMamba v0 blocks with concatenated skip connections."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from rma_mamba.shapes import Images, Logits
 
 
 class MambaUNetConfig(BaseModel):
-    """Everything that decides the shape of the network."""
+    """Settings of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=96, ge=2, multiple_of=2)
-    """Channels at a quarter of the input's resolution; each coarser map has twice as many."""
+    """Channels at a quarter of the input resolution; doubled at each coarser level."""
 
     depths: Depths = (2, 2, 2, 2)
-    """VSS blocks of the encoder's four stages, finest first; the decoder's three stages mirror the first three."""
+    """VSS blocks in the four encoder stages, finest first; the three decoder stages mirror the first three."""
 
     drop_path: float = Field(default=0.2, ge=0, lt=1)
-    """Stochastic depth at the encoder's deepest block; rises linearly to it. The decoder mirrors it."""
+    """Stochastic depth rate of the last encoder block; increases linearly from 0. The decoder mirrors it."""
 
 
 class MambaUNet(SingleOutput):
-    """Images to one map of logits, at their size."""
+    """Maps images to one logit map of the same size."""
 
     def __init__(self, config: MambaUNetConfig) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class MambaUNet(SingleOutput):
         self.encoder = VSSEncoder(width, depths, config.drop_path)
         self.norm = nn.LayerNorm(deepest)
         self.layers_up = nn.ModuleList([PatchExpand(deepest, deepest // 2)])
-        self.concat_back_dim = nn.ModuleList([nn.Identity()])  # the first has no skip
+        self.concat_back_dim = nn.ModuleList([nn.Identity()])  # the first has no skip connection
         *finer, _ = enumerate(linear_drop_paths(config.drop_path, depths))
         for level, drop_paths in reversed(finer):
             channels = width * 2**level

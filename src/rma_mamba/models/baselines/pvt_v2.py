@@ -1,4 +1,4 @@
-"""Pyramid Vision Transformer v2 (arXiv:2106.13797), its parameters named as in timm."""
+"""Pyramid Vision Transformer v2 (arXiv:2106.13797), with parameters named as in timm."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from rma_mamba.models.baselines.blocks import init_token_layer
 from rma_mamba.models.layers import DropPath
 from rma_mamba.shapes import Features, Images
 
-WIDTHS = (1, 2, 5, 8)  # channels of the four stages in multiples of the first's; as many heads
-_REDUCTIONS = (8, 4, 2, 1)  # of the map that keys and values are made from, per side
+WIDTHS = (
+    1,
+    2,
+    5,
+    8,
+)  # channels of the stages, as multiples of the first; also the numbers of heads
+_REDUCTIONS = (8, 4, 2, 1)  # downsampling factor of keys and values
 _MLP_RATIOS = (8, 8, 4, 4)
 _LEVELS_USED = 3
 _EPSILON = 1e-6
 
 
 class PatchEmbed(nn.Module):
-    """Overlapping patches as tokens, normalised."""
+    """Overlapping patches as normalised tokens."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -34,7 +39,7 @@ class PatchEmbed(nn.Module):
 
 
 class ReducedAttention(nn.Module):
-    """Each place attends to a map of fewer places."""
+    """Spatial-reduction attention: each position attends to a downsampled feature map."""
 
     def __init__(self, width: int, heads: int, reduction: int) -> None:
         super().__init__()
@@ -60,11 +65,11 @@ class ReducedAttention(nn.Module):
         return out
 
     def _heads(self, x: Tensor) -> Tensor:
-        """[slice, height, width, channel] to [slice, head, place, channel]."""
-        slices, *places, channels = x.shape
-        return x.reshape(slices, math.prod(places), self.heads, channels // self.heads).transpose(
-            1, 2
-        )
+        """[slice, height, width, channel] to [slice, head, position, channel]."""
+        slices, *positions, channels = x.shape
+        return x.reshape(
+            slices, math.prod(positions), self.heads, channels // self.heads
+        ).transpose(1, 2)
 
 
 class Mlp(nn.Module):
@@ -84,7 +89,7 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and MLP, each normalised before and added."""
+    """Pre-norm attention and MLP with residual connections."""
 
     def __init__(
         self, width: int, heads: int, reduction: int, mlp_ratio: int, drop_path: float
@@ -104,7 +109,7 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """Blocks on a map, which all but the first stage make coarser before."""
+    """Transformer blocks at one resolution; all stages but the first downsample their input."""
 
     def __init__(self, width: int, level: int, drop_paths: Sequence[float]) -> None:
         super().__init__()
@@ -121,19 +126,19 @@ class Stage(nn.Module):
         self.norm = nn.LayerNorm(channels, eps=_EPSILON)
 
     def forward(self, x: Tensor) -> Features:
-        """Tokens [slice, height, width, channel], or the map of the stage before, to a map."""
+        """Tokens [slice, height, width, channel] (first stage) or the previous feature map to a feature map."""
         tokens = x if self.downsample is None else self.downsample(x)
         out: Features = self.norm(self.blocks(tokens)).permute(0, 3, 1, 2)
         return out
 
 
 class PVTv2(nn.Module):
-    """The three finest maps of a PVTv2. The fourth stage is built and never run: no network here reads it.
+    """The three finest feature maps of PVTv2. The fourth stage is built but never run, since no network uses it.
 
     Args:
-        width: Channels of the first stage, and of a head; 64 in PVTv2-b3.
-        depths: Blocks of the four stages; (3, 4, 18, 3) in PVTv2-b3.
-        drop_path: Stochastic depth at the last block; rises linearly to it.
+        width: Channels of the first stage and of each head; 64 in PVTv2-b3.
+        depths: Blocks in the four stages; (3, 4, 18, 3) in PVTv2-b3.
+        drop_path: Stochastic depth rate of the last block; increases linearly from 0.
     """
 
     def __init__(self, width: int, depths: Sequence[int], drop_path: float) -> None:
@@ -148,7 +153,7 @@ class PVTv2(nn.Module):
         self.apply(init_token_layer)
 
     def forward(self, images: Images) -> list[Features]:
-        """Maps at 1/4, 1/8 and 1/16 of the images' size, of width times 1, 2 and 5 channels."""
+        """Feature maps at 1/4, 1/8 and 1/16, with 1, 2 and 5 times the width in channels."""
         maps: list[Features] = []
         for stage in self.stages[:_LEVELS_USED]:
             maps.append(stage(maps[-1] if maps else self.patch_embed(images)))

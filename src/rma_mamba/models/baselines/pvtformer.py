@@ -1,4 +1,4 @@
-"""PVTFormer (arXiv:2401.09630): a pyramid vision transformer and a decoder that joins all scales at full resolution."""
+"""PVTFormer (arXiv:2401.09630): a pyramid vision transformer and a decoder that fuses all scales at full resolution."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.encoder_weights import PVT, translate
 from rma_mamba.shapes import Images, Logits
 
-_FACTORS = (4, 8, 16)  # of the encoder's maps to full resolution, finest first
+_FACTORS = (4, 8, 16)  # upsampling of the encoder feature maps to full resolution, finest first
 
 
 class PVTFormerConfig(BaseModel):
-    """Everything that decides the shape of the network."""
+    """Settings of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -26,17 +26,17 @@ class PVTFormerConfig(BaseModel):
     """Channels of the decoder."""
 
     encoder_width: int = Field(default=64, ge=1)
-    """Channels of the encoder's first stage, and of each attention head."""
+    """Channels of the first encoder stage and of each attention head."""
 
     encoder_depths: tuple[Positive, Positive, Positive, Positive] = (3, 4, 18, 3)
-    """Blocks of the encoder's four stages; the fourth is built as in the authors' code, and never run."""
+    """Blocks in the four encoder stages; the fourth is built as in the authors' code but never run."""
 
     drop_path: float = Field(default=0.1, ge=0, lt=1)
-    """Stochastic depth at the encoder's last block; rises linearly to it. PVTv2's own segmentation has 0.1."""
+    """Stochastic depth rate of the last encoder block; increases linearly from 0. PVTv2 uses 0.1 for segmentation."""
 
 
 class PVTFormer(SingleOutput):
-    """Images to one map of logits, at their size."""
+    """Maps images to one logit map of the same size."""
 
     unused_parameters: ClassVar[tuple[str, ...]] = ("encoder.stages.3.",)
 
@@ -54,7 +54,7 @@ class PVTFormer(SingleOutput):
         self.head = nn.Conv2d(width, 1, 1)
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Own names of a file: PVTv2 by timm or by its authors, or the whole network."""
+        """Rename the tensors of PVTv2 (timm or original), or of the whole network."""
         return translate(self, state, PVT)
 
     def _logits(self, images: Images) -> Logits:

@@ -1,4 +1,4 @@
-"""ResNet-50 (arXiv:1512.03385, stride in the 3x3 convolution), its parameters named as in torchvision."""
+"""ResNet-50 (arXiv:1512.03385, stride in the 3x3 convolution), with parameters named as in torchvision."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch.nn import functional
 
 from rma_mamba.shapes import Features, Images
 
-EXPANSION = 4  # of a bottleneck's channels
+EXPANSION = 4  # of channels in a bottleneck
 _LEVELS_USED = 3
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolution beside a shortcut."""
+    """1x1, 3x3 and 1x1 convolutions with a shortcut."""
 
     def __init__(self, in_channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -39,13 +39,13 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """The four finest maps of a ResNet with bottlenecks.
+    """The four finest feature maps of a ResNet with bottlenecks.
 
     Args:
-        width: Channels of the first convolution; 64 in ResNet-50, and no less than 4: the gradient of a 1x1 convolution
-            with stride for 8 channels or fewer breaks oneDNN's memory (torch 2.13).
-        depths: Bottlenecks of layer1, layer2, ...; (3, 4, 6, 3) in ResNet-50. A fourth layer is built and never
-            run: the networks here read no further than the third.
+        width: Channels of the first convolution; 64 in ResNet-50, and at least 4: the gradient of a strided 1x1
+            convolution of 8 channels or fewer corrupts memory in oneDNN (torch 2.13).
+        depths: Bottlenecks of layer1, layer2, ...; (3, 4, 6, 3) in ResNet-50. A fourth layer is built but never
+            run, since the networks use only the first three.
     """
 
     def __init__(self, width: int, depths: Sequence[int]) -> None:
@@ -64,7 +64,7 @@ class ResNet(nn.Module):
         self.apply(_init_weights)
 
     def forward(self, images: Images) -> list[Features]:
-        """Maps at 1/2, 1/4, 1/8 and 1/16 of the images' size, of width times 1, 4, 8 and 16 channels."""
+        """Feature maps at 1/2, 1/4, 1/8 and 1/16, with 1, 4, 8 and 16 times the width in channels."""
         maps = [functional.relu(self.bn1(self.conv1(images)))]
         x = self.maxpool(maps[0])
         for level in range(_LEVELS_USED):

@@ -19,12 +19,12 @@ _LEVELS = 4
 
 
 class ResUNetPlusPlusConfig(BaseModel):
-    """Everything that decides the shape of the network."""
+    """Settings of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=16, ge=8, multiple_of=8)
-    """Channels of the first level; each of the three others has twice as many as the one above."""
+    """Channels of the first level; doubled at each of the three following ones."""
 
 
 def _pre_activation_conv(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
@@ -34,7 +34,7 @@ def _pre_activation_conv(in_channels: int, out_channels: int, stride: int = 1) -
 
 
 class Unit(nn.Module):
-    """Two convolutions beside one of 1x1; normalised and activated before the convolutions (arXiv:1603.05027)."""
+    """Pre-activation residual unit (arXiv:1603.05027): two convolutions with a 1x1 shortcut."""
 
     def __init__(
         self, in_channels: int, out_channels: int, first: nn.Module, stride: int = 1
@@ -48,14 +48,14 @@ class Unit(nn.Module):
 
     def forward(self, x: Features) -> Features:
         """[slice, channel, height, width] to height / stride and width / stride."""
-        # not a 1x1 convolution with stride: its gradient for 8 channels breaks oneDNN's memory (torch 2.13)
-        thinned = x[..., :: self.stride, :: self.stride]
-        out: Features = self.second(self.first(x)) + self.shortcut(thinned)
+        # Not a strided 1x1 convolution: its gradient for 8 channels corrupts memory in oneDNN (torch 2.13).
+        subsampled = x[..., :: self.stride, :: self.stride]
+        out: Features = self.second(self.first(x)) + self.shortcut(subsampled)
         return out
 
 
 class Pyramid(nn.Module):
-    """Dilated convolutions, added and mixed."""
+    """Sum of dilated convolutions, followed by a 1x1 convolution."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -66,13 +66,13 @@ class Pyramid(nn.Module):
         self.mix = nn.Conv2d(out_channels, out_channels, 1)
 
     def forward(self, x: Features) -> Features:
-        """[slice, channel, height, width] to the same height and width."""
+        """[slice, channel, height, width], with height and width preserved."""
         out: Features = self.mix(torch.stack([branch(x) for branch in self.branches]).sum(0))
         return out
 
 
 class Attention(nn.Module):
-    """Weigh a coarse map by its own values and by the encoder's map of twice its size."""
+    """Weight a coarse feature map using itself and the encoder feature map at twice its size."""
 
     def __init__(self, skip: int, width: int) -> None:
         super().__init__()
@@ -81,13 +81,13 @@ class Attention(nn.Module):
         self.weigh = _pre_activation_conv(width, width)
 
     def forward(self, skip: Features, x: Features) -> Features:
-        """Both maps to one of the shape of x."""
+        """Both feature maps to one of the shape of x."""
         out: Features = x * self.weigh(self.gate(skip) + self.own(x))
         return out
 
 
 class ResUNetPlusPlus(SingleOutput):
-    """Images to one map of logits, at their size."""
+    """Maps images to one logit map of the same size."""
 
     def __init__(self, config: ResUNetPlusPlusConfig) -> None:
         super().__init__()
@@ -126,5 +126,5 @@ class ResUNetPlusPlus(SingleOutput):
 
 
 def _with_squeeze_excite(unit: Unit) -> nn.Sequential:
-    """A residual unit, then squeeze-and-excitation."""
+    """A residual unit, followed by squeeze-and-excitation."""
     return nn.Sequential(unit, SqueezeExcite(unit.out_channels, bias=False))

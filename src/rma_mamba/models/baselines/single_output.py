@@ -1,4 +1,4 @@
-"""What most of the networks compared have in common: images of any size in, one map of logits out."""
+"""Base class of the baselines that return a single logit map."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from rma_mamba.shapes import Images, Logits
 
 
 class SingleOutput(nn.Module):
-    """Images to one map of logits, at their size; a network says how by `_logits`."""
+    """Maps images to one logit map of the same size; subclasses implement `_logits`."""
 
     def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width] of any size from 32 to one map [slice, 1, height, width].
+        """Images [slice, 3, height, width], height and width at least 32, to one logit map [slice, 1, height, width].
 
         Raises:
-            ConfigError: The images have another shape.
+            ConfigError: The images have a different shape.
         """
-        return run_padded(images, lambda whole: [self._logits(whole)])
+        return run_padded(images, lambda padded: [self._logits(padded)])
 
     def _logits(self, images: Images) -> Logits:
-        """Logits at the size of images whose sides are multiples of 32."""
+        """Logits of images whose height and width are multiples of 32."""
         raise NotImplementedError

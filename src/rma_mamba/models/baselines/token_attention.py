@@ -1,4 +1,4 @@
-"""Transformer layers on a feature map, for TransNetR and TransResUNet."""
+"""Transformer layers on feature maps, for TransNetR and TransResUNet."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ AttentionOver: TypeAlias = Literal["tokens", "batch"]
 
 
 class TokenTransformer(nn.Module):
-    """Two transformer layers (arXiv:1706.03762; normalised after the sum, ReLU, dropout 0.1) on patches of a map.
+    """Two transformer layers (arXiv:1706.03762; post-norm, ReLU, dropout 0.1) on patches of a feature map.
 
-    Over tokens: a token is a patch of `patch` x `patch` places with all its channels, and attends to the tokens of
-    its own slice; any size works.
+    Over tokens: a token is a patch of `patch` x `patch` positions with all its channels and attends to the tokens of
+    the same slice. Any image size works.
 
-    Over the batch: as the networks were released. Their layer takes [slice, row, value] for [token, batch, value], so
-    that each row attends to the same row of the other slices: a slice's mask depends on its neighbours in the batch,
-    and a slice alone attends to itself only. A row is `channels * patch**2` values of the map in the order of
-    storage; for a 256x256 image and the released widths this is the released network, whose parameters it has.
+    Over the batch, as in the released networks: their layer interprets [slice, row, value] as [token, batch, value], so
+    that each row attends to the same row of the other slices. The mask of a slice then depends on the other slices of
+    the batch, and a single slice attends only to itself. A row is `channels * patch**2` values of the feature map in
+    memory order. For 256x256 images and the released widths this is exactly the released network.
 
     Args:
-        channels: Of the map.
-        patch: Side of a token's patch, in places of the map; divides height and width.
-        heads: Of the attention; divides `channels * patch**2`.
-        hidden: Width between the two layers of the feed-forward part.
-        over: What attends to what.
+        channels: Channels of the feature map.
+        patch: Side of a patch in positions; divides height and width.
+        heads: Attention heads; their number divides `channels * patch**2`.
+        hidden: Width of the feed-forward part.
+        over: Attend over "tokens" or over the "batch".
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class TokenTransformer(nn.Module):
         )
 
     def forward(self, x: Features) -> Features:
-        """Features to features of the same shape."""
+        """Feature map to a feature map of the same shape."""
         return self._over_batch(x) if self.over == "batch" else self._over_tokens(x)
 
     def _over_tokens(self, x: Features) -> Features:

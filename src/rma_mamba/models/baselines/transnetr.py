@@ -1,8 +1,8 @@
-"""TransNetR (arXiv:2303.07428): a ResNet-50, and a decoder whose residual blocks hold transformer layers.
+"""TransNetR (arXiv:2303.07428): a ResNet-50, and a decoder of residual blocks with transformer layers.
 
-The authors' code runs attention over the batch, and only on images of 256x256; see `TokenTransformer`. Here a token is
-one place of the map at 1/8 of the resolution, and a patch of 2x2 places at 1/4: as many tokens, of the same width, as
-the authors' code has rows.
+The authors' code computes attention over the batch and only supports 256x256 images; see `TokenTransformer`. Here a
+token is one position at 1/8 of the resolution and a patch of 2x2 positions at 1/4: the same number of tokens, of the
+same width, as the authors' code has rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _leaky = partial(nn.LeakyReLU, 0.1)
 
 
 class TransNetRConfig(BaseModel):
-    """Everything that decides the shape of the network."""
+    """Settings of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -38,17 +38,18 @@ class TransNetRConfig(BaseModel):
     """Width of the feed-forward part of the transformer layers."""
 
     encoder_width: int = Field(default=64, ge=4)
-    """Channels of the encoder's first convolution."""
+    """Channels of the first convolution of the encoder."""
 
     encoder_depths: tuple[Positive, Positive, Positive, Positive] = (3, 4, 6, 3)
-    """Bottlenecks of the encoder's four layers; the fourth is built as in the authors' code, and never run."""
+    """Bottlenecks in the four encoder layers; the fourth is built as in the authors' code but never run."""
 
     attention_over: AttentionOver = "tokens"
-    """tokens: of one slice; batch: as released, a mask depends on the other slices of its batch."""
+    """Attend over the "tokens" of a slice or, as in the released network, over the "batch": masks then depend on the
+    other slices of the batch."""
 
 
 class ResidualTransformer(nn.Module):
-    """Transformer layers between convolutions, beside a shortcut, and a residual block."""
+    """Transformer layers between convolutions with a shortcut, followed by a residual block."""
 
     def __init__(self, in_channels: int, out_channels: int, transformer: TokenTransformer) -> None:
         super().__init__()
@@ -60,14 +61,14 @@ class ResidualTransformer(nn.Module):
         self.refine = Residual(out_channels, out_channels, _leaky)
 
     def forward(self, x: Features) -> Features:
-        """[slice, channel, height, width] to the same height and width."""
+        """[slice, channel, height, width], with height and width preserved."""
         mixed = self.second(self.transformer(self.first(x)))
         out: Features = self.refine(self.act(mixed + self.shortcut(x)))
         return out
 
 
 class TransNetR(SingleOutput):
-    """Images to one map of logits, at their size."""
+    """Maps images to one logit map of the same size."""
 
     unused_parameters: ClassVar[tuple[str, ...]] = ("encoder.layer4.",)
 
@@ -94,7 +95,7 @@ class TransNetR(SingleOutput):
         self.head = nn.Conv2d(width, 1, 1)
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Own names of a file: torchvision's ResNet-50, or the whole network."""
+        """Rename the tensors of torchvision's ResNet-50, or of the whole network."""
         return translate(self, state, RESNET)
 
     def _logits(self, images: Images) -> Logits:

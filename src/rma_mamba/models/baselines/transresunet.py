@@ -1,8 +1,8 @@
 """TransResU-Net (arXiv:2206.08985): a ResNet-50, a bridge of attention and dilated convolutions, a residual decoder.
 
-The authors' code runs attention over the batch, and its transformer is as wide as the bridge has places, so that it
-takes images of 256x256 only; see `TokenTransformer`. Here a token is a place of the bridge, as wide as its channels:
-256 like the places, so that the parameters are the same, and any size works.
+The authors' code computes attention over the batch, and its transformer is as wide as the bridge has positions, so that
+it only supports 256x256 images; see `TokenTransformer`. Here a token is one position of the bridge, as wide as its 256
+channels. The released network has 256 positions, so that the parameters are the same, but here any size works.
 """
 
 from __future__ import annotations
@@ -23,28 +23,29 @@ _DILATIONS = (1, 3, 6, 9)
 
 
 class TransResUNetConfig(BaseModel):
-    """Everything that decides the shape of the network."""
+    """Settings of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=256, ge=8, multiple_of=8)
-    """Channels of each half of the bridge and of the decoder's first block; each further block has half."""
+    """Channels of each half of the bridge and of the first decoder block; halved at each following block."""
 
     hidden: int = Field(default=2048, ge=1)
     """Width of the feed-forward part of the transformer layers."""
 
     encoder_width: int = Field(default=64, ge=4)
-    """Channels of the encoder's first convolution."""
+    """Channels of the first convolution of the encoder."""
 
     encoder_depths: tuple[Positive, Positive, Positive] = (3, 4, 6)
-    """Bottlenecks of the encoder's three layers."""
+    """Bottlenecks in the three encoder layers."""
 
     attention_over: AttentionOver = "tokens"
-    """tokens: of one slice; batch: as released, a mask depends on the other slices of its batch."""
+    """Attend over the "tokens" of a slice or, as in the released network, over the "batch": masks then depend on the
+    other slices of the batch."""
 
 
 class Dilated(nn.Module):
-    """Four convolutions of 3x3 with growing gaps, side by side, made one."""
+    """Four parallel 3x3 convolutions of increasing dilation, concatenated and fused."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -54,13 +55,13 @@ class Dilated(nn.Module):
         self.join = conv_act(len(_DILATIONS) * out_channels, out_channels, 1)
 
     def forward(self, x: Features) -> Features:
-        """[slice, channel, height, width] to the same height and width."""
+        """[slice, channel, height, width], with height and width preserved."""
         out: Features = self.join(torch.cat([branch(x) for branch in self.branches], dim=1))
         return out
 
 
 class TransResUNet(SingleOutput):
-    """Images to one map of logits, at their size."""
+    """Maps images to one logit map of the same size."""
 
     def __init__(self, config: TransResUNetConfig) -> None:
         super().__init__()
@@ -88,7 +89,7 @@ class TransResUNet(SingleOutput):
         self.head = nn.Conv2d(in_channels, 1, 1)
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Own names of a file: torchvision's ResNet-50, whose fourth layer is left out, or the whole network."""
+        """Rename the tensors of torchvision's ResNet-50 (without its fourth layer), or of the whole network."""
         return translate(self, state, RESNET)
 
     def _logits(self, images: Images) -> Logits:

@@ -1,8 +1,9 @@
-"""UltraLight VM-UNet (arXiv:2403.20035): a tiny U-Net whose deeper stages are Mambas over parts of the channels.
+"""UltraLight VM-UNet (arXiv:2403.20035): a tiny U-Net whose deeper stages apply Mamba to groups of channels.
 
-Its authors' code ends in a sigmoid; here it ends in logits. It reads a map as one sequence, row by row, and has two
-quirks that are kept: one norm serves before and after the Mamba, and all Linear layers, those inside Mamba too, start
-small and without bias, which undoes Mamba's own start of the step sizes (`zeroed_steps`).
+The authors' code ends in a sigmoid; this network returns logits. A feature map is scanned as one sequence, row by row.
+Two quirks of the authors' code are reproduced: the same norm is used before and after Mamba, and all Linear layers,
+including those inside Mamba, are initialised with small weights and zero bias, which overrides Mamba's initialisation
+of the step sizes (`zeroed_steps`).
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from rma_mamba.models.vmamba_v0_weights import translate
 from rma_mamba.models.vss import init_step_sizes
 from rma_mamba.shapes import Features, Logits
 
-_CHUNKS: Final = 4  # of the channels; also the groups of every normalisation
+_CHUNKS: Final = 4  # of channels; also the groups of every group normalisation
 Width = Annotated[int, Field(ge=4, multiple_of=_CHUNKS)]
 
-# beginnings of names in the authors' files, and what they are here
+# Prefixes of parameters in the authors' files and their names here.
 _RELEASED: Final = {
     **{f"encoder{number + 1}.0.": f"down.{number}." for number in range(6)},
     **{f"decoder{number + 1}.0.": f"up.{number}." for number in range(5)},
@@ -39,20 +40,20 @@ _RELEASED: Final = {
 
 
 class UltraLightVMUNetConfig(BaseModel):
-    """Everything that decides the shape of the network."""
+    """Settings of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     widths: tuple[Width, Width, Width, Width, Width, Width] = (8, 16, 24, 32, 48, 64)
-    """Channels of the six stages, finest first: three of convolutions, three of Mambas."""
+    """Channels of the six stages, finest first: three with convolutions, three with Mamba."""
 
     zeroed_steps: bool = True
-    """Whether Mamba's step sizes start at softplus(0) = 0.69 everywhere, as in the authors' code, which sets all biases
-    of Linear layers to 0; else where Mamba has them, between 0.001 and 0.1."""
+    """Initialise all step sizes of Mamba to softplus(0) = 0.69, as in the authors' code, which sets the biases of all
+    Linear layers to 0. Otherwise they start between 0.001 and 0.1, as in Mamba."""
 
 
 class ParallelMamba(nn.Module):
-    """A quarter of the channels at a time through ONE Mamba, with a scaled skip (PVM, section 3.2)."""
+    """Apply one shared Mamba to each quarter of the channels, with a scaled skip connection (PVM, section 3.2)."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -64,7 +65,7 @@ class ParallelMamba(nn.Module):
     def forward(self, x: Features) -> Features:
         """[slice, inside, height, width] to [slice, outside, height, width]."""
         sequence = self.norm(x.flatten(2).mT)
-        # the Mamba is shared, so that the parts are but more sequences to it
+        # The Mamba is shared, so the parts can be stacked along the batch.
         parts = torch.cat(sequence.chunk(_CHUNKS, dim=-1))
         parts = self.mamba(parts) + self.skip_scale * parts
         out = self.proj(self.norm(torch.cat(parts.chunk(_CHUNKS), dim=-1)))
@@ -73,7 +74,7 @@ class ParallelMamba(nn.Module):
 
 
 class Bridge(nn.Module):
-    """Attention over positions, then over the channels of all skips together (SAB and CAB, section 3.4)."""
+    """Spatial attention, then channel attention across all skip connections (SAB and CAB, section 3.4)."""
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
@@ -82,7 +83,7 @@ class Bridge(nn.Module):
         self.channels = nn.ModuleList(nn.Linear(sum(widths), width) for width in widths)
 
     def forward(self, skips: list[Features]) -> list[Features]:
-        """Skips to skips of the same shapes."""
+        """Skip connections to skip connections of the same shapes."""
         seen = [each * self._positions(each) for each in skips]
         both = [each + skip for each, skip in zip(seen, skips, strict=True)]
         means = torch.cat([each.mean((2, 3)) for each in both], dim=1)
@@ -105,7 +106,7 @@ def _stage(in_channels: int, out_channels: int, mamba: bool) -> nn.Module:
 
 
 class UltraLightVMUNet(SingleOutput):
-    """Images to one map of logits, at their size; the network itself works at half of it and coarser."""
+    """Maps images to one logit map of the same size; computes at half resolution and coarser."""
 
     def __init__(self, config: UltraLightVMUNetConfig) -> None:
         super().__init__()
@@ -139,7 +140,7 @@ class UltraLightVMUNet(SingleOutput):
         return _upsample_2x(self.head(x))
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Own names of the authors' files; there is no ImageNet file for this network."""
+        """Rename the tensors of the authors' files; there is no ImageNet file for this network."""
         return translate(self, state, _RELEASED)
 
 

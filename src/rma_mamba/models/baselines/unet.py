@@ -1,4 +1,4 @@
-"""U-Net (arXiv:1505.04597), padded and with batch normalisation, as liver segmentation papers use it."""
+"""U-Net (arXiv:1505.04597), with padding and batch normalisation, as liver segmentation papers use it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _LEVELS = 5
 
 
 class UNetConfig(BaseModel):
-    """Everything that decides the shape of the network."""
+    """Settings of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=64, ge=1)
-    """Channels of the first level; each of the four others has twice as many as the one above."""
+    """Channels of the first level; doubled at each of the four following ones."""
 
 
 def _double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Convolution, normalisation and ReLU, twice."""
+    """Two convolutions with normalisation and ReLU."""
     layers: list[nn.Module] = []
     for channels in (in_channels, out_channels):
         layers += [
@@ -36,7 +36,7 @@ def _double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 class UNet(SingleOutput):
-    """Images to one map of logits, at their size."""
+    """Maps images to one logit map of the same size."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()

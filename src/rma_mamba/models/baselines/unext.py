@@ -1,4 +1,4 @@
-"""UNeXt (arXiv:2203.04967): convolutions where maps are large, shifted MLPs on tokens where they are small.
+"""UNeXt (arXiv:2203.04967): convolutions at high resolution, shifted MLPs on tokens at low resolution.
 
 The first convolution takes 3 channels, as in the authors' code.
 """
@@ -17,21 +17,21 @@ from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.layers import ConvNorm
 from rma_mamba.shapes import Features, Logits
 
-_REACH = 2  # channels are shifted in chunks, by -2, -1, 0, 1 and 2 places
+_REACH = 2  # chunks of channels are shifted by -2, -1, 0, 1 and 2 positions
 _CONVOLUTIONS = 3  # levels without tokens
 
 
 class UNeXtConfig(BaseModel):
-    """Everything that decides the shape of the network."""
+    """Settings of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     widths: tuple[Positive, Positive, Positive, Positive, Positive] = (16, 32, 128, 160, 256)
-    """Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's resolution; the last two are tokens."""
+    """Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input resolution; the last two levels use tokens."""
 
 
 def shifted(x: Features, dim: int) -> Features:
-    """Move five chunks of channels along an axis by -2, -1, 0, 1 and 2 places; zeros come in at the border."""
+    """Shift five chunks of channels along an axis by -2, -1, 0, 1 and 2 positions, with zero padding."""
     beside = (0, 0, _REACH, _REACH) if dim == 2 else (_REACH, _REACH)
     chunks = functional.pad(x, beside).chunk(2 * _REACH + 1, dim=1)
     moved = [
@@ -42,7 +42,7 @@ def shifted(x: Features, dim: int) -> Features:
 
 
 class ShiftedBlock(nn.Module):
-    """A residual MLP whose two linear layers see channels shifted along height, then along width."""
+    """A residual MLP; channels are shifted along height before its first layer and along width before its second."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class ShiftedBlock(nn.Module):
 
 
 class TokenStage(nn.Module):
-    """A shifted block, then normalised."""
+    """A shifted block, followed by a norm."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class TokenStage(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """Overlapping patches of 3x3 at half the resolution, normalised."""
+    """Overlapping 3x3 patches at half the resolution, normalised."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class PatchEmbed(nn.Module):
 
 
 class UNeXt(SingleOutput):
-    """Images to one map of logits, at their size."""
+    """Maps images to one logit map of the same size."""
 
     def __init__(self, config: UNeXtConfig) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class UNeXt(SingleOutput):
 
 
 def _per_position(layer: nn.Module, x: Features) -> Features:
-    """Run a layer on the channels of each place."""
+    """Apply a layer to the channels of each position."""
     out: Tensor = layer(x.permute(0, 2, 3, 1))
     return out.permute(0, 3, 1, 2)
 

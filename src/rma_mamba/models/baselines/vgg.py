@@ -1,4 +1,4 @@
-"""VGG-19 without batch normalisation (arXiv:1409.1556), its parameters named as in torchvision."""
+"""VGG-19 without batch normalisation (arXiv:1409.1556), with parameters named as in torchvision."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from torch import nn
 
 from rma_mamba.shapes import Features, Images
 
-# channels in multiples of the first level's, and convolutions
+# channels as multiples of the first level, and number of convolutions
 _LEVELS = ((1, 2), (2, 2), (4, 4), (8, 4), (8, 4))
 
 
 class VGG19(nn.Module):
-    """The maps of a VGG-19 before each pooling.
+    """The feature maps of VGG-19 before each pooling layer.
 
     Args:
         width: Channels of the first level; 64 in VGG-19.
@@ -30,7 +30,7 @@ class VGG19(nn.Module):
         self.apply(_init_weights)
 
     def forward(self, images: Images) -> list[Features]:
-        """Maps at 1, 1/2, 1/4, 1/8 and 1/16 of the images' size, of width times 1, 2, 4, 8 and 8 channels."""
+        """Feature maps at 1, 1/2, 1/4, 1/8 and 1/16, with 1, 2, 4, 8 and 8 times the width in channels."""
         maps, x = [], images
         for layer in self.features:
             if isinstance(layer, nn.MaxPool2d):

@@ -1,6 +1,6 @@
-"""VM-UNet (arXiv:2402.02491): a U-Net whose blocks are VMamba's, of v0, and whose skips are added.
+"""VM-UNet (arXiv:2402.02491): a U-Net of VMamba v0 blocks with additive skip connections.
 
-Its authors' code ends in a sigmoid; here it ends in logits.
+The authors' code ends in a sigmoid; this network returns logits.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from rma_mamba.shapes import Images, Logits
 
 
 class VMUNetConfig(BaseModel):
-    """Everything that decides the shape of the network."""
+    """Settings of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=96, ge=4, multiple_of=4)
-    """Channels at a quarter of the input's resolution; each coarser map has twice as many."""
+    """Channels at a quarter of the input resolution; doubled at each coarser level."""
 
     depths: Depths = (2, 2, 2, 2)
-    """VSS blocks of the encoder's four stages, finest first."""
+    """VSS blocks in the four encoder stages, finest first."""
 
     decoder_depths: Depths = (2, 2, 2, 1)
-    """VSS blocks of the decoder's four stages, coarsest first."""
+    """VSS blocks in the four decoder stages, coarsest first."""
 
     drop_path: float = Field(default=0.3, ge=0, lt=1)
-    """Stochastic depth at the deepest block of the encoder and of the decoder; falls linearly to 0 at the finest."""
+    """Stochastic depth rate of the deepest blocks of encoder and decoder; decreases linearly to 0 at the finest."""
 
 
 class VMUNet(SingleOutput):
-    """Images to one map of logits, at their size."""
+    """Maps images to one logit map of the same size."""
 
     def __init__(self, config: VMUNetConfig) -> None:
         super().__init__()

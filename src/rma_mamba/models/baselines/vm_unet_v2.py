@@ -1,9 +1,9 @@
-"""VM-UNetV2 (arXiv:2403.09157): VMamba's encoder of v0, and a decoder in which every level sees all four.
+"""VM-UNetV2 (arXiv:2403.09157): a VMamba v0 encoder, and a decoder in which every level receives all four.
 
-Its authors' code takes the four maps BEFORE the blocks of their stages. The deepest blocks are therefore run for
-nothing, two of four heads and one deconvolution are not run at all, and none of these is ever trained. This is
-reproduced, so that size, cost and results are those of the released network; `unused_parameters` names them.
-The code ends in a sigmoid; here it ends in logits.
+The authors' code takes the four feature maps BEFORE the blocks of their stages. The output of the deepest blocks is
+therefore unused, two of four heads and one deconvolution are never run, and none of these is ever trained. This is
+reproduced, so that size, cost and results are those of the released network; `unused_parameters` lists them.
+The authors' code ends in a sigmoid; this network returns logits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rma_mamba.shapes import Features, Images, Logits
 _REDUCTION: Final = 16  # of channel attention
 _LEVELS: Final = 4
 
-# beginnings of names in the authors' files, and what they are here
+# Prefixes of parameters in the authors' files and their names here.
 _RELEASED: Final = {
     "vmunet.": "encoder.",
     "seg_outs.": "heads.",
@@ -45,25 +45,25 @@ _RELEASED: Final = {
 
 
 class VMUNetV2Config(BaseModel):
-    """Everything that decides the shape of the network."""
+    """Settings of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=96, ge=16, multiple_of=16)
-    """Channels at a quarter of the input's resolution; each coarser map has twice as many."""
+    """Channels at a quarter of the input resolution; doubled at each coarser level."""
 
     depths: Depths = (2, 2, 9, 2)
-    """VSS blocks of the encoder's four stages, finest first."""
+    """VSS blocks in the four encoder stages, finest first."""
 
     decoder_width: int = Field(default=48, ge=1)
-    """Channels of every map in the decoder."""
+    """Channels of every feature map in the decoder."""
 
     drop_path: float = Field(default=0.2, ge=0, lt=1)
-    """Stochastic depth at the encoder's deepest block; rises linearly to it."""
+    """Stochastic depth rate of the last block of the encoder; increases linearly from 0."""
 
 
 class ChannelAttention(nn.Module):
-    """Channels weighted by what their mean and their maximum say (CBAM, arXiv:1807.06521)."""
+    """Channel attention from the mean and the maximum over positions (CBAM, arXiv:1807.06521)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -71,34 +71,34 @@ class ChannelAttention(nn.Module):
         self.fc2 = nn.Conv2d(width // _REDUCTION, width, 1, bias=False)
 
     def forward(self, x: Features) -> Features:
-        """Features to features of the same shape."""
+        """Feature map to a feature map of the same shape."""
         pooled = (x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True))
         mean, maximum = (self.fc2(functional.relu(self.fc1(each))) for each in pooled)
         return x * torch.sigmoid(mean + maximum)
 
 
 class SpatialAttention(nn.Module):
-    """Positions weighted by the mean and the maximum of their channels (CBAM)."""
+    """Spatial attention from the mean and the maximum over channels (CBAM)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(2, 1, 7, padding=3, bias=False)
 
     def forward(self, x: Features) -> Features:
-        """Features to features of the same shape."""
+        """Feature map to a feature map of the same shape."""
         both = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], dim=1)
         return x * torch.sigmoid(self.conv1(both))
 
 
 class Fusion(nn.Module):
-    """The product of all levels at the size of one, each after a convolution (SDI, arXiv:2311.17791)."""
+    """Product of all levels, each resampled and convolved (SDI, arXiv:2311.17791)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.convs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(_LEVELS))
 
     def forward(self, levels: list[Features], size: tuple[int, int]) -> Features:
-        """Levels of any sizes to one map of height and width `size`."""
+        """Levels of any size to one feature map of size (height, width)."""
         first, *others = (
             conv(_resample(level, size)) for conv, level in zip(self.convs, levels, strict=True)
         )
@@ -117,9 +117,9 @@ def _resample(x: Features, size: tuple[int, int]) -> Features:
 
 
 class VMUNetV2(SingleOutput):
-    """Images to one map of logits, at their size."""
+    """Maps images to one logit map of the same size."""
 
-    # 8,948,834 of the full-size network: beginnings of names
+    # Prefixes of 8,948,834 parameters of the full-size network.
     unused_parameters: ClassVar[tuple[str, ...]] = (
         "encoder.layers.3.",
         "heads.0.",
@@ -158,9 +158,9 @@ class VMUNetV2(SingleOutput):
         return _upsample_4x(self.heads[3](quarter)) + coarser
 
     def _levels(self, images: Images) -> list[Features]:
-        """Four maps of the decoder's width, finest first."""
-        _, given = self.encoder(images)
-        parts = zip(given, self.channels, self.positions, self.reduce, strict=True)
+        """Four feature maps of the decoder width, finest first."""
+        _, inputs = self.encoder(images)
+        parts = zip(inputs, self.channels, self.positions, self.reduce, strict=True)
         return [
             reduce(positions(channels(x.permute(0, 3, 1, 2))))
             for x, channels, positions, reduce in parts

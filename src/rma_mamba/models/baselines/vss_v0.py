@@ -1,8 +1,8 @@
-"""VMamba as it was first published (arXiv:2401.10166v1, "v0"): the parts that networks for segmentation took from it.
+"""VMamba as first published (arXiv:2401.10166v1, "v0"): the parts used by segmentation networks.
 
-Maps are [slice, height, width, channel]. What differs from `rma_mamba.models.vss`: 16 states, a gate beside the scan,
-a bias in the depthwise convolution, no MLP after the scan, patches of 4x4 pixels and of 2x2 positions instead of
-overlapping convolutions. Parameters are named as in VMamba's v0 files.
+Feature maps are [slice, height, width, channel]. Differences from `rma_mamba.models.vss`: 16 states, a gate parallel to
+the scan, a bias in the depthwise convolution, no MLP after the scan, and patches of 4x4 pixels and 2x2 positions
+instead of overlapping convolutions. Parameters are named as in VMamba v0 files.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Depths = tuple[Positive, Positive, Positive, Positive]
 
 
 class GatedSS2D(SS2D):
-    """Selective scan of a map in four directions, and a gate that it passes through (v0, figure 3)."""
+    """Gated selective scan of a feature map in four directions (v0, figure 3)."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width, STATES)
@@ -44,7 +44,7 @@ class GatedSS2D(SS2D):
 
 
 class VSSBlock(nn.Module):
-    """x + SS2D(norm(x)) with stochastic depth, and no MLP."""
+    """x + SS2D(norm(x)) with stochastic depth and without an MLP."""
 
     def __init__(self, width: int, drop_path: float) -> None:
         super().__init__()
@@ -59,12 +59,12 @@ class VSSBlock(nn.Module):
 
 
 def vss_blocks(width: int, drop_paths: Sequence[float]) -> nn.Sequential:
-    """One block for each probability of stochastic depth."""
+    """One VSS block per stochastic depth rate."""
     return nn.Sequential(*(VSSBlock(width, probability) for probability in drop_paths))
 
 
 class PatchEmbed(nn.Module):
-    """Patches of 4x4 pixels, each projected to a vector."""
+    """Linear embedding of 4x4 pixel patches."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class PatchEmbed(nn.Module):
 
 
 class PatchMerging(nn.Module):
-    """2x2 positions to one with twice the channels; both sides are even."""
+    """Merge 2x2 positions into one with twice the channels; height and width are even."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class PatchMerging(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[slice, height, width, channel] to [slice, height / 2, width / 2, 2 channel]."""
-        # the four of a patch are joined column by column, as trained weights expect
+        # Concatenate the positions of a patch column by column, as trained weights expect.
         batch, height, width, channels = x.shape
         patches = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
         patches = patches.permute(0, 1, 3, 4, 2, 5).flatten(3)
@@ -96,7 +96,7 @@ class PatchMerging(nn.Module):
 
 
 class PatchExpand(nn.Module):
-    """The inverse of merging: each position to scale x scale positions of `outside` channels."""
+    """The inverse of merging: expand each position to scale x scale positions."""
 
     def __init__(self, in_channels: int, out_channels: int, scale: int = 2) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class PatchExpand(nn.Module):
         self.norm = nn.LayerNorm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[slice, height, width, inside] to [slice, scale height, scale width, outside]."""
+        """[slice, height, width, in_channels] to [slice, scale * height, scale * width, out_channels]."""
         batch, height, width, _ = x.shape
         patches = self.expand(x).reshape(batch, height, width, self.scale, self.scale, -1)
         patches = patches.permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(1, 2)
@@ -130,21 +130,21 @@ class VSSEncoder(nn.Module):
             self.layers.append(nn.Sequential(parts))
 
     def forward(self, images: Images) -> tuple[Tensor, list[Tensor]]:
-        """Images to the deepest map, and to what each of the four stages was given, finest first.
+        """Images to the deepest feature map and the inputs of the four stages, finest first.
 
-        What a stage was given is what these networks have as skips: at 1/4, 1/8, 1/16 and 1/32, width, 2 width,
-        4 width and 8 width channels, each BEFORE the blocks of its resolution.
+        The inputs of the stages are the skip connections of these networks: at 1/4, 1/8, 1/16 and 1/32, with 1, 2, 4
+        and 8 times the width in channels, each taken BEFORE the blocks of its resolution.
         """
         x = self.patch_embed(images)
-        given = []
+        inputs = []
         for stage in self.layers:
-            given.append(x)
+            inputs.append(x)
             x = stage(x)
-        return x, given
+        return x, inputs
 
 
 def linear_drop_paths(drop_path: float, depths: Sequence[int]) -> list[list[float]]:
-    """Stochastic depth of every block of every stage, rising linearly from 0 to `drop_path`."""
-    every = torch.linspace(0, drop_path, sum(depths), device="cpu").tolist()
+    """Stochastic depth rates of the blocks of each stage, increasing linearly from 0 to `drop_path`."""
+    rates = torch.linspace(0, drop_path, sum(depths), device="cpu").tolist()
     ends = itertools.accumulate(depths)
-    return [every[end - depth : end] for end, depth in zip(ends, depths, strict=True)]
+    return [rates[end - depth : end] for end, depth in zip(ends, depths, strict=True)]

@@ -1,8 +1,8 @@
-"""Tasks on the threads that torch computes with.
+"""Run tasks on the threads of torch.
 
-Torch's threads wait for their next piece of work by spinning. A pool of other threads beside them would
-share the cores with that: measured, half of the time of a scan on two cores. So tasks run on torch's own team where its
-OpenMP library can be asked for it, and on a thread pool elsewhere.
+Idle threads of torch spin while they wait for work, and a separate thread pool competes with them for the cores: on two
+cores, a scan took twice as long. Tasks therefore run on torch's own OpenMP team if its library is accessible, and on a
+thread pool otherwise.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ _LOADED_BY = os.getpid()
 
 
 def run_tasks(task: Callable[[int], None], tasks: int) -> None:
-    """Run task(0) ... task(tasks - 1) on as many threads as torch computes with; each should release the GIL.
+    """Run task(0) ... task(tasks - 1) on as many threads as torch uses. Tasks should release the GIL.
 
     Raises:
-        Exception: What a task raised; the others may have run or not.
+        Exception: The first exception of a task; the remaining tasks may not have run.
     """
     threads = min(torch.get_num_threads(), tasks)
-    todo = iter(range(tasks))  # next() is atomic: a thread takes a task when it is done with one
+    queue = iter(range(tasks))  # next() is atomic: a thread takes the next task when it is free
 
     def work() -> None:
-        for number in todo:
+        for number in queue:
             task(number)
 
     if threads <= 1:
         work()
     elif (team := _torch_team()) is not None:
-        _on_team(team, work, todo, threads)
+        _on_team(team, work, queue, threads)
     else:
         _pool.run(work, threads)
 
 
 def _torch_team() -> Any:
-    """The entry to torch's OpenMP team, or None: not there, or in a forked child, whose team stayed behind."""
+    """The OpenMP entry point of torch; None if there is none, or in a forked child, which has no team."""
     return _openmp() if os.getpid() == _LOADED_BY else None
 
 
@@ -62,15 +62,15 @@ def _openmp() -> Any:
     return None
 
 
-def _on_team(team: Any, work: _Work, todo: Iterator[int], threads: int) -> None:
+def _on_team(team: Any, work: _Work, queue: Iterator[int], threads: int) -> None:
     failures: list[BaseException] = []
 
-    def guarded(_: Any) -> None:  # an exception cannot pass through OpenMP
+    def guarded(_: Any) -> None:  # exceptions cannot propagate through OpenMP
         try:
             work()
         except BaseException as error:
             failures.append(error)
-            for _ in todo:  # nothing is left for the others
+            for _ in queue:  # leave nothing for the other threads
                 pass
 
     team(_CALLBACK(guarded), None, threads, 0)
@@ -79,7 +79,7 @@ def _on_team(team: Any, work: _Work, todo: Iterator[int], threads: int) -> None:
 
 
 class _Pool:
-    """A thread pool that is created again in a forked child and grows when torch is given more threads."""
+    """A thread pool that is recreated in a forked child and when torch uses more threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -87,13 +87,13 @@ class _Pool:
         self._executor: ThreadPoolExecutor | None = None
 
     def run(self, work: _Work, threads: int) -> None:
-        """Run the same work on so many threads at a time, the caller's among them."""
-        others = [self._get(threads - 1).submit(work) for _ in range(threads - 1)]
+        """Run the work on `threads` threads at once, including the calling one."""
+        futures = [self._executor_for(threads - 1).submit(work) for _ in range(threads - 1)]
         work()
-        for other in others:
-            other.result()
+        for future in futures:
+            future.result()
 
-    def _get(self, threads: int) -> ThreadPoolExecutor:
+    def _executor_for(self, threads: int) -> ThreadPoolExecutor:
         with self._lock:
             if self._executor is None or self._owner != os.getpid() or self._threads < threads:
                 self._executor = ThreadPoolExecutor(threads, thread_name_prefix="rma-mamba-scan")
