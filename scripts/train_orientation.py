@@ -30,7 +30,7 @@ from rma_mamba.datasets.augmentation.transforms import training_transform
 from rma_mamba.datasets.cases import read_cases
 from rma_mamba.datasets.config import DataConfig
 from rma_mamba.datasets.labelled_images import read_slice, read_volume
-from rma_mamba.datasets.slices import Draw, SliceDataset
+from rma_mamba.datasets.slices import SliceDataset, SliceDraw
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import Split
 from rma_mamba.files import replace_file
@@ -116,7 +116,7 @@ class Thumbnails(Dataset[dict[str, Any]]):
         places = self.places[random.choice(len(self.places), p=self.chances)]
         place = int(random.choice(places, 2)[which])
         case, number = self.slices.index[place]
-        sample = self.slices[Draw(place, (SEED, item))]
+        sample = self.slices[SliceDraw(place, (SEED, item))]
         grey = sample["image"][1].numpy()
         box = body_box(grey)
         thumbnail = torch.zeros(SIDE, SIDE)

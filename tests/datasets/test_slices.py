@@ -10,7 +10,7 @@ import torch
 from rma_mamba.datasets.augmentation.config import AugmentConfig
 from rma_mamba.datasets.augmentation.transforms import training_transform
 from rma_mamba.datasets.cases import Case
-from rma_mamba.datasets.slices import Draw, Sample, SliceDataset, thinned
+from rma_mamba.datasets.slices import Sample, SliceDataset, SliceDraw, evenly_spaced
 
 
 def case(source: str = "a", slices: int = 4, *, ordered: bool = True, weight: float = 1.0) -> Case:
@@ -39,7 +39,7 @@ def test_channels_are_neighbours_only_where_slices_are_ordered() -> None:
 
 def test_neighbours_are_replaced_at_random() -> None:
     dataset = SliceDataset([case()], neighbours=True, transform=same, single_slice=0.5)
-    seen = {tuple(grey(dataset[Draw(1, (seed,))])) for seed in range(30)}
+    seen = {tuple(grey(dataset[SliceDraw(1, (seed,))])) for seed in range(30)}
     assert seen == {(0, 1, 2), (1, 1, 1)}
 
 
@@ -48,7 +48,7 @@ def test_neighbours_of_thin_slices_are_drawn_up_to_a_distance() -> None:
 
     def seen(of: Case) -> set[tuple[int, ...]]:
         dataset = SliceDataset([of], neighbours=True, transform=same, reach_mm=9)
-        return {tuple(grey(dataset[Draw(4, (seed,))])) for seed in range(40)}
+        return {tuple(grey(dataset[SliceDraw(4, (seed,))])) for seed in range(40)}
 
     assert seen(thin) == {(3, 4, 5), (2, 4, 6), (1, 4, 7)}
     assert seen(thick) == {(3, 4, 5)}
@@ -72,19 +72,19 @@ def test_an_epoch_is_drawn_evenly_over_sources_then_patients() -> None:
 
 def test_thinning_keeps_evenly_spaced_samples() -> None:
     dataset = SliceDataset([case(slices=9)], neighbours=False, transform=same)
-    assert [grey(each)[0] for each in thinned(dataset, 3)] == [0, 4, 8]
-    assert thinned(dataset, 20) is dataset
+    assert [grey(each)[0] for each in evenly_spaced(dataset, 3)] == [0, 4, 8]
+    assert evenly_spaced(dataset, 20) is dataset
 
 
 def test_the_changes_of_a_slice_depend_on_its_draw_alone() -> None:
     transform = training_transform(AugmentConfig(noise=1, gamma=1), 32)
     dataset = SliceDataset([case(slices=9)], neighbours=True, transform=transform, single_slice=0.5)
-    alone = dataset[Draw(3, (1, 2, 3))]
+    alone = dataset[SliceDraw(3, (1, 2, 3))]
     for number in range(5):
-        dataset[Draw(number, (number,))]
-    again = dataset[Draw(3, (1, 2, 3))]
+        dataset[SliceDraw(number, (number,))]
+    again = dataset[SliceDraw(3, (1, 2, 3))]
     assert all(torch.equal(again[key], alone[key]) for key in alone)
-    other = dataset[Draw(3, (1, 2, 4))]
+    other = dataset[SliceDraw(3, (1, 2, 4))]
     assert not torch.equal(other["image"], alone["image"])
     assert other["draw"] != alone["draw"]
 

@@ -19,7 +19,7 @@ from rma_mamba.datasets.cases import Case
 Sample = dict[str, Tensor]
 
 
-class Draw(NamedTuple):
+class SliceDraw(NamedTuple):
     """Request for a slice with a given random state.
 
     Args:
@@ -32,7 +32,7 @@ class Draw(NamedTuple):
 
 
 class SliceDataset(Dataset[Sample]):
-    """All slices of the cases in order; an integer index is short for `Draw(index)`.
+    """All slices of the cases in order; an integer index is short for `SliceDraw(index)`.
 
     Args:
         cases: The cases.
@@ -61,8 +61,8 @@ class SliceDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, item: int | Draw) -> Sample:
-        draw = item if isinstance(item, Draw) else Draw(int(item))
+    def __getitem__(self, item: int | SliceDraw) -> Sample:
+        draw = item if isinstance(item, SliceDraw) else SliceDraw(int(item))
         random = np.random.default_rng(draw.entropy)
         case, number = self.index[draw.place]
         channels = np.full(3, number)
@@ -99,7 +99,7 @@ class SliceDataset(Dataset[Sample]):
         return [case.weight / patients[case.source] / len(case.images) for case, _ in self.index]
 
 
-def thinned(dataset: SliceDataset, count: int | None) -> Dataset[Sample]:
+def evenly_spaced(dataset: SliceDataset, count: int | None) -> Dataset[Sample]:
     """At most `count` samples, evenly spaced."""
     if count is None or len(dataset) <= count:
         return dataset

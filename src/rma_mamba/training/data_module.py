@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from rma_mamba.datasets.augmentation.batch_crop import RandomBatchCrop
 from rma_mamba.datasets.augmentation.transforms import training_transform, validation_transform
 from rma_mamba.datasets.cases import Case, phantom_cases, read_cases
-from rma_mamba.datasets.slices import Sample, SliceDataset, thinned
+from rma_mamba.datasets.slices import Sample, SliceDataset, evenly_spaced
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import Split
 from rma_mamba.errors import ConfigError
@@ -62,7 +62,7 @@ class SliceDataModule(lightning.LightningDataModule):
             neighbours=data.recipe.neighbours,
             transform=validation_transform(max(widest, data.recipe.size)),
         )
-        self.val = thinned(all_slices, data.validation_slices)
+        self.val = evenly_spaced(all_slices, data.validation_slices)
         self._check_batch()
 
     def _check_batch(self) -> None:

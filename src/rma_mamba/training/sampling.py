@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from rma_mamba.datasets.slices import Draw
+from rma_mamba.datasets.slices import SliceDraw
 
 
 def derived_seed(*entropy: int) -> int:
@@ -18,7 +18,7 @@ def derived_seed(*entropy: int) -> int:
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)
 
 
-class EpochSampler(Sampler[Draw]):
+class EpochSampler(Sampler[SliceDraw]):
     """The slices of each epoch, drawn from (seed, epoch) only and distributed over the devices in turn.
 
     An epoch consists of complete steps. An epoch of less than one step contains all its slices; a few are
@@ -57,10 +57,10 @@ class EpochSampler(Sampler[Draw]):
     def __len__(self) -> int:
         return self.count // self.devices
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[SliceDraw]:
         order = np.resize(self._order().numpy(), self.count)
         for place in range(self.rank, self.count, self.devices):
-            yield Draw(int(order[place]), (self.seed, self.epoch, place))
+            yield SliceDraw(int(order[place]), (self.seed, self.epoch, place))
 
     def _order(self) -> Tensor:
         random = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch))
