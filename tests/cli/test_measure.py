@@ -42,7 +42,7 @@ def test_a_mask_of_any_tool_is_measured_with_its_scan(command, scan, mask, tmp_p
     assert "mask" not in (tmp_path / "a.csv").read_text()
 
 
-def test_all_labels_count_unless_some_are_named(command, mask) -> None:
+def test_all_labels_are_liver_unless_some_are_selected(command, mask) -> None:
     assert table(command("measure", mask).out)["volume_ml"] == pytest.approx(BOX_ML + 0.02)
     done = command("measure", mask, "--label", "7")
     assert table(done.out)["volume_ml"] == 0
@@ -82,14 +82,13 @@ def test_both_grids_are_described_in_one_order(command, scan, mask, tmp_path) ->
     other = tmp_path / "other.nii.gz"
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj), aside), other)
     said = command("measure", mask, "--scan", other).err
-    ours, theirs = (
-        part.partition(" around ") for part in said.split("(", 1)[1].split(" is not the scan's (")
-    )
+    described = said.split("(", 1)[1].split(") differs from that of the scan (")
+    ours, theirs = (part.partition(" around ") for part in described)
     assert ours[0] == theirs[0]
     assert ours[2] != theirs[2]
 
 
-def test_what_is_doubtful_about_the_mask_is_said(command, scan, mask) -> None:
+def test_warnings_about_the_mask_are_printed(command, scan, mask) -> None:
     image = nib.load(mask)
     image.header.set_xyzt_units("meter")
     path = scan.parent / "metres.nii.gz"

@@ -1,4 +1,4 @@
-"""A folder of scans: one that fails does not stop the rest, and what is finished is not done again."""
+"""A folder of scans: a case that fails does not stop the others, and complete cases are skipped on request."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def names(folder: Path) -> list[str]:
 
 @pytest.fixture
 def cohort(scan: Path, tmp_path: Path) -> Path:
-    """Three scans and a damaged one."""
+    """Three scans and a corrupt one."""
     folder = tmp_path / "cohort"
     folder.mkdir()
     for number, name in enumerate(("a.nii.gz", "b.nii", "deep/c.nii.gz")):
@@ -74,8 +74,8 @@ def test_resume_does_only_what_is_not_finished(command, segmenter, cohort, tmp_p
 
     assert again() == 3
     assert again("--resume") == 0
-    assert again() == 3  # without it everything is done anew
-    assert again("--resume", "-p") == 3  # a file is missing that is wanted now
+    assert again() == 3  # without it, every case is segmented again
+    assert again("--resume", "-p") == 3  # a file that is requested now is missing
     assert again("--resume", "--fast") == 3  # other settings
     assert again("--resume", "--fast") == 0
     (out / "a" / "liver.nii.gz").write_bytes(b"changed")
@@ -179,7 +179,7 @@ def test_parts_of_one_scan_are_refused(command, segmenter, scan, tmp_path) -> No
     assert (done.code, "the input is one scan" in done.err) == (2, True)
 
 
-def test_results_inside_the_input_are_no_input(command, segmenter, cohort) -> None:
+def test_results_inside_the_input_folder_are_not_scans(command, segmenter, cohort) -> None:
     (cohort / "Doe.nii.gz").unlink()
     out = cohort / "results"
     assert command("segment", "-i", cohort, "-o", out).code == 0
@@ -248,7 +248,9 @@ def test_the_size_of_one_patient_is_not_that_of_a_cohort(command, cohort, tmp_pa
     assert (done.code, "expected one patient's scan" in done.err) == (2, True)
 
 
-def test_a_cohort_gets_every_kind_that_a_scan_gets(command, segmenter, cohort, tmp_path) -> None:
+def test_a_cohort_gets_every_output_type_that_a_scan_gets(
+    command, segmenter, cohort, tmp_path
+) -> None:
     out = tmp_path / "out"
     assert command("segment", "-i", cohort, "-o", out, "-ot", "nifti,stl,csv").code == 3
     assert {"a/liver.nii.gz", "a/liver.stl", "a/measurements.csv", "a/run.json"} <= set(names(out))

@@ -61,7 +61,7 @@ def hostile(kind: str, scan: Path, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["truncated", "text", "empty folder", "missing"])
-def test_what_is_no_scan_gives_one_line_a_code_and_no_file(
+def test_an_input_that_is_not_a_scan_gives_one_line_and_no_file(
     kind: str, scan: Path, tmp_path: Path
 ) -> None:
     done = run("segment", "-i", hostile(kind, scan, tmp_path), "-o", tmp_path / "out" / "m.nii.gz")

@@ -10,7 +10,10 @@ from clinical_series import clinical_series
 from dicom_series import save
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.pipeline import case_result, output_types
-from rma_mamba.pipeline.output_types import parse_output_types
+from rma_mamba.pipeline.case import segment_case
+from rma_mamba.pipeline.case_result import CaseResult
+from rma_mamba.pipeline.output_types import OutputType, parse_output_types
+from rma_mamba.pipeline.request import SegmentRequest
 
 EVERY = "nifti,dicom_seg,dicom_rtstruct,stl,obj,dicom_sr,json,csv"
 
@@ -32,7 +35,7 @@ def dicom(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("option", ["-ot", "--output-type", "--output_type"])
-def test_a_folder_gets_every_kind_under_its_own_name(
+def test_a_folder_gets_every_output_type_under_its_own_name(
     command, segmenter, dicom, tmp_path, option: str
 ) -> None:
     done = command("segment", "-i", dicom, "-o", tmp_path / "out", option, EVERY)
@@ -79,14 +82,18 @@ def test_a_file_name_says_what_is_written(command, segmenter, dicom, tmp_path, n
         assert nib.load(out).shape == (24, 30, 12)
 
 
-def test_other_kinds_go_beside_the_file_that_was_named(command, segmenter, dicom, tmp_path) -> None:
+def test_other_output_types_go_beside_the_file_that_was_named(
+    command, segmenter, dicom, tmp_path
+) -> None:
     out = tmp_path / "out" / "a.dcm"
     assert command("segment", "-i", dicom, "-o", out, "-ot", "dicom_rtstruct,stl,csv").code == 0
     assert names(out.parent) == ["a.dcm", "a.stl", "a_measurements.csv"]
     assert pydicom.dcmread(out).Modality == "RTSTRUCT"
 
 
-def test_wrong_kinds_are_refused_before_any_work(command, segmenter, dicom, tmp_path) -> None:
+def test_wrong_output_types_are_refused_before_any_work(
+    command, segmenter, dicom, tmp_path
+) -> None:
     for out, listed, said in (
         ("out", "nifti,dicom-seg", "no output type 'dicom-seg'"),
         ("a.stl", "nifti", "not that of an output of type nifti"),
@@ -101,7 +108,7 @@ def test_wrong_kinds_are_refused_before_any_work(command, segmenter, dicom, tmp_
 
 
 @pytest.mark.parametrize("kind", ["dicom_seg", "dicom_rtstruct", "dicom_sr"])
-def test_dicom_of_a_scan_that_is_none_is_refused_before_the_network(
+def test_dicom_outputs_of_other_scans_are_refused_before_the_network_is_loaded(
     command, segmenter, scan, tmp_path, kind: str
 ) -> None:
     done = command("segment", "-i", scan, "-o", tmp_path / "out", "-ot", f"nifti,{kind}")
@@ -158,7 +165,7 @@ def test_the_patients_size_gives_standard_volumes(command, segmenter, dicom, tmp
 @pytest.mark.parametrize(
     "size", [("--height-cm", "175"), ("--height-cm", "1.75", "--weight-kg", "8")]
 )
-def test_half_a_size_or_that_of_nobody_is_refused_before_any_work(
+def test_half_a_size_or_an_impossible_one_is_refused_before_any_work(
     command, segmenter, dicom, tmp_path, size
 ) -> None:
     done = command("segment", "-i", dicom, "-o", tmp_path / "out", *size)
@@ -172,3 +179,23 @@ def test_output_types_are_parsed_with_the_first_one_first() -> None:
     assert parse_output_types(" STL , nifti,stl") == ("stl", "nifti")
     with pytest.raises(ConfigError, match="expected nifti, dicom_seg"):
         parse_output_types("nii")
+
+
+def test_a_new_output_type_is_one_entry(segmenter, scan, tmp_path, monkeypatch) -> None:
+    def write(result: CaseResult, path: Path) -> None:
+        path.write_text(f"{result.quantities.volume_ml:.1f}")
+
+    new = OutputType("volume_txt", "volume.txt", "_volume.txt", write)
+    monkeypatch.setitem(output_types.OUTPUT_TYPES, new.name, new)
+    request = SegmentRequest(outputs=("nifti", "volume_txt"))
+    in_folder = segment_case(scan, tmp_path / "out", request)
+    beside = segment_case(scan, tmp_path / "a.nii.gz", request)
+    assert in_folder.files["volume_txt"] == tmp_path / "out" / "case_7" / "volume.txt"
+    assert beside.files["volume_txt"] == tmp_path / "a_volume.txt"
+    assert beside.files["volume_txt"].read_text() == f"{beside.volume_ml:.1f}"
+    assert "volume.txt" in (tmp_path / "out" / "case_7" / "run.json").read_text()
+
+
+def test_options_select_their_output_types() -> None:
+    assert output_types.types_of_options({"--preview": True, "--report": False}) == ("preview",)
+    assert output_types.types_of_options({"--report": True}) == ("report_html", "report_pdf")

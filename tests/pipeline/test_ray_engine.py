@@ -25,7 +25,7 @@ def test_without_ray_the_extra_is_named(command, segmenter, scan, monkeypatch, t
 
 
 def workers() -> list[int]:
-    """Processes in which a worker lives, by the name that Ray gives them."""
+    """Ids of the worker processes, found by the name that Ray gives them."""
     found = []
     for folder in Path("/proc").iterdir():
         try:

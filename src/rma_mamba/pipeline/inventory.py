@@ -1,4 +1,4 @@
-"""What is installed, found without importing any of it: torch alone would take seconds."""
+"""What is installed and can run, found without importing it: torch alone would take seconds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LIBRARIES = (
 
 
 def take_inventory() -> dict[str, dict[str, str]]:
-    """Headings, each with names and what there is to say about them."""
+    """By heading: names, and a description of each."""
     return {
         "versions": _versions(),
         "models": _models(),
@@ -50,19 +50,19 @@ def _versions() -> dict[str, str]:
 
 
 def _models() -> dict[str, str]:
-    registry = _alone("models/registry.py")
+    registry = _load_standalone("models/registry.py")
     counts: dict[str, int] = getattr(registry, "PARAMETERS", {})
     return {name: f"{count:,} parameters" for name, count in counts.items()}
 
 
 def _backends() -> dict[str, str]:
-    backends = _alone("ops/backends.py")
+    backends = _load_standalone("ops/backends.py")
     found: dict[str, str] = backends.available_backends() if backends else {}
     return {name: f"cannot run: {lack}" if lack else "ready" for name, lack in found.items()}
 
 
 def _devices() -> dict[str, str]:
-    affinity = getattr(os, "sched_getaffinity", None)  # of Linux only
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     cores = len(affinity(0)) if affinity else os.cpu_count()
     found = {"cpu": f"{cores} cores"}
     gpus = sum(path.name[6:].isdigit() for path in Path("/dev").glob("nvidia*"))
@@ -77,7 +77,7 @@ def _weights() -> dict[str, str]:
     if not folder.is_dir():
         return {}
     found = {}
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".safetensors"):
             content = file.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
@@ -85,8 +85,8 @@ def _weights() -> dict[str, str]:
     return found
 
 
-def _alone(path: str) -> ModuleType | None:
-    """A module of this package without the package around it, which would import torch."""
+def _load_standalone(path: str) -> ModuleType | None:
+    """Load one module of this package without its parent package, which would import torch."""
     file = Path(str(files("rma_mamba") / path))
     if not file.is_file():
         return None
