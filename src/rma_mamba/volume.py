@@ -171,12 +171,12 @@ class Volume:
     """A scan: intensities with a geometry.
 
     Args:
-        values: Intensities (i, j, k); HU for CT. Any real type.
+        values: Intensities (i, j, k) of any real type, as stored in the file; `slicing.calibrated` decides their unit.
         geometry: The grid.
         modality: "CT" or "MR" if the header says so, else None.
         header: The header as read; the writer keeps the parts that a mask inherits.
         warnings: What the reader repaired or found doubtful, one sentence each, without patient data.
-        source_images: The images behind it and the way back to them; None where there are none (NIfTI, arrays).
+        source_images: The DICOM images it was read from; None for other formats and arrays.
 
     Example:
         >>> values = np.zeros((512, 512, 40), np.int16)
@@ -208,7 +208,7 @@ class Mask:
         labels: uint8 (i, j, k), 1 where the liver is, else 0.
         geometry: The scan's grid, unchanged.
         header: The scan's header, for the writer.
-        source_images: The scan's images, for writers that go back to them.
+        source_images: The DICOM images of the scan, for writers that refer to them.
 
     Example:
         >>> mask = Mask(np.ones((10, 10, 10), np.uint8), Geometry((10, 10, 10), np.eye(4)))
