@@ -1,4 +1,4 @@
-"""The cache gives what making anew gives, makes once, and is never stale or half-written."""
+"""The cache returns what would be computed, computes it once, and is never stale or incomplete."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ def entries(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_arrays_are_made_once_and_then_mapped(tmp_path: Path) -> None:
+def test_arrays_are_computed_once_and_then_memory_mapped(tmp_path: Path) -> None:
     made = []
 
     def make() -> Arrays:
@@ -40,14 +40,14 @@ def test_arrays_are_made_once_and_then_mapped(tmp_path: Path) -> None:
     assert made == [1, 1, 1]
 
 
-def test_other_code_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_code_does_not_share_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for code in ("one", "two"):
         monkeypatch.setattr(module, "_code", lambda code=code: code)
         cached(str(tmp_path), {}, lambda: {"images": np.ones(3)})
     assert len(entries(tmp_path)) == 2
 
 
-def test_what_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_leaves_no_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def make() -> Arrays:
         raise ZeroDivisionError
 
@@ -64,7 +64,7 @@ def _half_written(path: Path, array: np.ndarray) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_another_process_may_be_faster(tmp_path: Path) -> None:
+def test_another_process_may_store_the_entry_first(tmp_path: Path) -> None:
     def make() -> Arrays:
         cached(str(tmp_path), {}, lambda: {"images": np.ones(3)})
         return {"images": np.ones(3)}
@@ -73,14 +73,14 @@ def test_another_process_may_be_faster(tmp_path: Path) -> None:
     assert len(entries(tmp_path)) == 1
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"cannot be used .*Choose another") as caught:
         cached(str(tmp_path / "file" / "cache"), {}, lambda: {"images": np.ones(3)})
     assert "\n" not in str(caught.value)
 
 
-def test_cases_from_the_cache_are_those_that_are_read(config: DataConfig, tmp_path: Path) -> None:
+def test_cached_cases_equal_those_read_from_files(config: DataConfig, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     with_cache = config.model_copy(
         update={"cache": str(folder), "phantoms": PhantomConfig(count=1)}
@@ -101,7 +101,7 @@ def test_cases_from_the_cache_are_those_that_are_read(config: DataConfig, tmp_pa
     assert len(entries(folder)) == len(plain)
 
 
-def test_a_changed_file_is_read_anew(config: DataConfig, folder: Path, tmp_path: Path) -> None:
+def test_a_changed_file_is_read_again(config: DataConfig, folder: Path, tmp_path: Path) -> None:
     config = config.model_copy(update={"cache": str(tmp_path / "cache")})
     before = len(read_cases(config, "train")) and len(entries(tmp_path / "cache"))
     path = next((folder / "slices" / "masks").glob("p003_z1*"))
@@ -110,3 +110,19 @@ def test_a_changed_file_is_read_anew(config: DataConfig, folder: Path, tmp_path:
     assert fingerprint([path]) != old
     read_cases(config, "train")
     assert len(entries(tmp_path / "cache")) == before + 1
+
+
+def test_the_code_of_labels_and_subpackages_is_part_of_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("labels.py", "volume.py", "datasets/phantom/canvas.py", "scans/a.py", "other.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    monkeypatch.setattr(module, "files", lambda _: tmp_path)
+    digests = [module._code.__wrapped__()]
+    for name in ("labels.py", "datasets/phantom/canvas.py", "scans/a.py"):
+        (tmp_path / name).write_text("2")
+        digests.append(module._code.__wrapped__())
+    assert len(set(digests)) == 4
+    (tmp_path / "other.py").write_text("2")
+    assert module._code.__wrapped__() == digests[-1]

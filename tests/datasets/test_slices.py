@@ -1,4 +1,4 @@
-"""Slices as samples: neighbours, mirroring, and an even draw over sources."""
+"""Slices as samples: adjacent slices, reproducible augmentation, and sampling weights."""
 
 from dataclasses import replace
 from functools import partial
@@ -28,7 +28,7 @@ def grey(sample: Sample) -> list[int]:
     return [round(value * 255) for value in sample["image"][:, 0, 0].tolist()]
 
 
-def test_channels_are_neighbours_only_where_slices_are_ordered() -> None:
+def test_channels_are_adjacent_slices_only_if_slices_are_ordered() -> None:
     dataset = SliceDataset([case()], neighbours=True, transform=same)
     assert [grey(dataset[i]) for i in range(4)] == [[0, 0, 1], [0, 1, 2], [1, 2, 3], [2, 3, 3]]
     loose = SliceDataset([case(ordered=False)], neighbours=True, transform=same)
@@ -37,13 +37,13 @@ def test_channels_are_neighbours_only_where_slices_are_ordered() -> None:
     assert grey(alone[2]) == [2, 2, 2]
 
 
-def test_neighbours_are_replaced_at_random() -> None:
+def test_adjacent_slices_are_replaced_at_random() -> None:
     dataset = SliceDataset([case()], neighbours=True, transform=same, single_slice=0.5)
     seen = {tuple(grey(dataset[SliceDraw(1, (seed,))])) for seed in range(30)}
     assert seen == {(0, 1, 2), (1, 1, 1)}
 
 
-def test_neighbours_of_thin_slices_are_drawn_up_to_a_distance() -> None:
+def test_adjacent_slices_of_thin_slices_are_drawn_up_to_a_distance() -> None:
     thin, thick = replace(case(slices=9), gap_mm=3.0), replace(case(slices=9), gap_mm=7.0)
 
     def seen(of: Case) -> set[tuple[int, ...]]:
@@ -55,14 +55,14 @@ def test_neighbours_of_thin_slices_are_drawn_up_to_a_distance() -> None:
     assert seen(case(slices=9)) == {(3, 4, 5)}
 
 
-def test_tissues_are_those_of_the_case_or_its_liver() -> None:
+def test_tissues_default_to_the_liver() -> None:
     known = replace(case(), tissues=np.full((4, 8, 8), 9, np.uint8))
     make = partial(SliceDataset, neighbours=True, transform=same)
     assert make([known])[1]["tissues"].unique().tolist() == [9]
     assert torch.equal(make([case()])[1]["tissues"], make([case()])[1]["label"].byte())
 
 
-def test_an_epoch_is_drawn_evenly_over_sources_then_patients() -> None:
+def test_sampling_is_by_source_weight_then_even_over_patients() -> None:
     cases = [case("a", 100), case("a", 2), case("b", 10, weight=3.0)]
     weights = np.array(SliceDataset(cases, neighbours=False, transform=same).weights())
     assert weights[:100].sum() == pytest.approx(0.5)
@@ -76,7 +76,7 @@ def test_thinning_keeps_evenly_spaced_samples() -> None:
     assert evenly_spaced(dataset, 20) is dataset
 
 
-def test_the_changes_of_a_slice_depend_on_its_draw_alone() -> None:
+def test_augmentation_depends_on_the_draw_alone() -> None:
     transform = training_transform(AugmentConfig(noise=1, gamma=1), 32)
     dataset = SliceDataset([case(slices=9)], neighbours=True, transform=transform, single_slice=0.5)
     alone = dataset[SliceDraw(3, (1, 2, 3))]
@@ -89,6 +89,6 @@ def test_the_changes_of_a_slice_depend_on_its_draw_alone() -> None:
     assert other["draw"] != alone["draw"]
 
 
-def test_a_slice_is_named_by_source_patient_and_number() -> None:
+def test_a_slice_is_described_by_source_patient_and_number() -> None:
     dataset = SliceDataset([case("MR T2"), case("CT")], neighbours=False, transform=same)
     assert dataset.describe(int(dataset[5]["index"])) == "CT patient 1 slice 1"

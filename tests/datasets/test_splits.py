@@ -1,4 +1,4 @@
-"""Folds: every patient validates once, the test never, and one seed always deals in one way."""
+"""Splits: every patient is in one validation fold, test patients in none, and the seed determines the folds."""
 
 import itertools
 from pathlib import Path
@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from folders import folder_config
 from rma_mamba.datasets.config import DataConfig
 from rma_mamba.datasets.source_files import SourceFiles
-from rma_mamba.datasets.splits import SplitConfig, fold, split_of
+from rma_mamba.datasets.splits import SplitConfig, fold, patient_id, split_of
 from rma_mamba.errors import ConfigError
 
 PATIENTS = st.sets(st.integers(1, 999).map(str), min_size=7, max_size=40)
 
 
 @given(patients=PATIENTS, folds=st.integers(2, 7), seed=st.integers(0, 9))
-def test_every_patient_validates_in_one_fold_and_folds_are_even(patients, folds, seed) -> None:
+def test_every_patient_is_in_one_fold_and_folds_are_of_equal_size(patients, folds, seed) -> None:
     dealt = [fold(patients, folds, number, seed) for number in range(folds)]
     assert sorted(itertools.chain(*dealt)) == sorted(patients)
     assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
@@ -27,21 +27,21 @@ def test_every_patient_validates_in_one_fold_and_folds_are_even(patients, folds,
 
 
 @given(patients=PATIENTS, number=st.integers(0, 2))
-def test_the_test_is_the_same_in_every_fold(patients, number) -> None:
+def test_the_test_split_is_the_same_in_every_fold(patients, number) -> None:
     tested = sorted(patients)[:3]
     split = SplitConfig(test=tuple(tested), folds=3, fold=number)
-    sides = {patient: split_of(split, patient, patients) for patient in patients}
-    assert sorted(each for each in patients if sides[each] == "test") == tested
-    valid = {each for each in patients if sides[each] == "val"}
-    assert valid == fold(patients - set(tested), 3, number)
+    splits = {patient: split_of(split, patient, patients) for patient in patients}
+    assert sorted(each for each in patients if splits[each] == "test") == tested
+    val = {each for each in patients if splits[each] == "val"}
+    assert val == fold(patients - set(tested), 3, number)
 
 
-def test_another_seed_deals_in_another_way() -> None:
+def test_another_seed_gives_other_folds() -> None:
     patients = [str(number) for number in range(30)]
     assert fold(patients, 3, 0, 0) != fold(patients, 3, 0, 1)
 
 
-def test_published_folds_are_taken_as_they_are() -> None:
+def test_published_folds_are_used_unchanged() -> None:
     split = {"published": [["01", "2"], ["3"]], "test": ["9"]}
     for number, valid in ((0, "12"), (1, "3")):
         config = SplitConfig.model_validate({**split, "fold": number})
@@ -60,7 +60,7 @@ def test_published_folds_are_taken_as_they_are() -> None:
         ({"published": [["1"], ["2"]], "test": ["02"]}, "data leakage"),
     ],
 )
-def test_a_split_that_contradicts_itself_is_refused(split, message) -> None:
+def test_a_contradictory_split_is_rejected(split, message) -> None:
     with pytest.raises(pydantic.ValidationError, match=message):
         SplitConfig.model_validate(split)
 
@@ -69,9 +69,9 @@ def with_splits(config: DataConfig, **splits: object) -> DataConfig:
     return DataConfig.model_validate({**config.model_dump(), "splits": splits})
 
 
-def test_a_cohort_is_dealt_out_over_all_its_sources(config: DataConfig, folder: Path) -> None:
-    twin = config.sources[1].model_copy(update={"name": "twin", "files": "p0*"})
-    sources = [each.model_dump() for each in (*config.sources, twin)]
+def test_folds_are_dealt_over_all_sources_of_a_dataset(config: DataConfig, folder: Path) -> None:
+    second = config.sources[1].model_copy(update={"name": "second", "files": "p0*"})
+    sources = [each.model_dump() for each in (*config.sources, second)]
     config = DataConfig.model_validate({**config.model_dump(), "sources": sources})
     seen: list[str] = []
     for number in range(2):
@@ -85,11 +85,25 @@ def test_a_cohort_is_dealt_out_over_all_its_sources(config: DataConfig, folder: 
     assert sorted(seen) == ["10", "3", "4"]
 
 
-def test_more_folds_than_patients_are_refused(config: DataConfig) -> None:
+def test_more_folds_than_patients_are_rejected(config: DataConfig) -> None:
     with pytest.raises(ConfigError, match="3 folds but only 2 patients"):
         SourceFiles(with_splits(config, a={"folds": 3})).images(config.sources[0], "val")
 
 
-def test_a_split_without_folds_is_as_before(folder: Path) -> None:
+def test_without_folds_all_unnamed_patients_are_trained_on(folder: Path) -> None:
     config = folder_config(folder)
     assert set(SourceFiles(config).images(config.sources[1], "train")) == {"3", "10"}
+
+
+def test_the_old_key_valid_is_accepted_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match="'valid' is deprecated .* use 'val'"):
+        old = SplitConfig.model_validate({"valid": ["1"], "test": ["2"]})
+    assert old == SplitConfig(val=("1",), test=("2",))
+    assert [old.named_split(patient) for patient in "123"] == ["val", "test", "train"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("007", "7"), ("7", "7"), ("000", "0"), ("p07", "p07")]
+)
+def test_leading_zeros_of_a_patient_id_are_ignored(name: str, expected: str) -> None:
+    assert patient_id(name) == expected

@@ -1,4 +1,4 @@
-"""Small datasets in exactly the form in which they are published, with scans made from seeds."""
+"""Small synthetic datasets in the layouts of published ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AFFINE = np.diag([-2.0, -2.0, 6.0, 1.0])  # LPS
 
 
 def scan(seed: int, shape: tuple[int, int, int] = SHAPE) -> tuple[np.ndarray, np.ndarray]:
-    """An abdomen [i, j, k] as int16, and 1 where its liver is: an ellipsoid of another size and place by seed."""
+    """An abdomen [i, j, k] as int16, and 1 where its liver is: an ellipsoid that depends on the seed."""
     random = np.random.default_rng(seed)
     grid = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1)
     middle = np.array(shape) * (0.4, 0.5, 0.5) + random.uniform(-1.5, 1.5, 3)
@@ -28,43 +28,43 @@ def scan(seed: int, shape: tuple[int, int, int] = SHAPE) -> tuple[np.ndarray, np
 
 
 def save(path: Path, values: np.ndarray, affine: np.ndarray = AFFINE) -> Path:
-    """A NIfTI file."""
+    """Write a NIfTI file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(nib.Nifti1Image(values, affine), path)
     return path
 
 
 def save_pair(image: Path, label: Path, seed: int, factor: int = 1) -> None:
-    """A scan and its label, times a factor."""
+    """Write a scan, and its label multiplied by a factor."""
     values, liver = scan(seed)
     save(image, values)
     save(label, liver * np.uint8(factor))
 
 
-def save_picture(path: Path, plane: np.ndarray) -> None:
-    """A PNG or JPG file from an array [column, row]."""
+def save_image(path: Path, plane: np.ndarray) -> None:
+    """Write a PNG or JPEG file from an array [column, row]."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.ascontiguousarray(plane.T)).save(path)
 
 
 def write_cirrmri(root: Path) -> Path:
-    """T1 doubled as by unzipping, T2, pictures of T2, healthy subjects and metadata; eight patients."""
-    sides = {"train": ("0001", "0002", "0003", "0004", "0005", "0006"), "valid": ("0007",)}
-    sides["test"] = ("0008",)
-    for side, patients in sides.items():
+    """Eight patients: T1 in a doubled folder, T2, PNG slices of T2, healthy subjects and metadata."""
+    splits = {"train": ("0001", "0002", "0003", "0004", "0005", "0006"), "valid": ("0007",)}
+    splits["test"] = ("0008",)
+    for split, patients in splits.items():
         for patient in patients:
             for n, folder in enumerate(("Cirrhosis_T1_3D/Cirrhosis_T1_3D", "Cirrhosis_T2_3D")):
                 names = [
-                    root / folder / f"{side}_{kind}" / f"{patient}.nii.gz"
+                    root / folder / f"{split}_{kind}" / f"{patient}.nii.gz"
                     for kind in ("images", "masks")
                 ]
                 save_pair(names[0], names[1], 100 * n + int(patient))
         patient = patients[0]
         values, liver = scan(100 + int(patient))
         for k in range(SHAPE[2]):
-            folder = root / "Cirrhosis_T2_2D" / side / patient
-            save_picture(folder / "images" / f"{k}.png", (values[:, :, k] // 4).astype(np.uint8))
-            save_picture(folder / "masks" / f"{k}.png", liver[:, :, k] * np.uint8(255))
+            folder = root / "Cirrhosis_T2_2D" / split / patient
+            save_image(folder / "images" / f"{k}.png", (values[:, :, k] // 4).astype(np.uint8))
+            save_image(folder / "masks" / f"{k}.png", liver[:, :, k] * np.uint8(255))
     for n in (1, 2):
         folder = root / "Healthy_subjects" / f"T{n}_W_Healthy"
         save_pair(
@@ -80,7 +80,7 @@ def write_cirrmri(root: Path) -> Path:
 
 
 def write_lits(root: Path) -> Path:
-    """LiTS in its two batches: a test, a valid and a train case, with a tumour."""
+    """LiTS in its two batches: a test, a validation and a training case, with tumours."""
     for folder, number in (
         ("Training Batch 1", 0),
         ("Training Batch 1", 30),
@@ -94,7 +94,7 @@ def write_lits(root: Path) -> Path:
 
 
 def write_msd(root: Path) -> Path:
-    """MSD Task03 as its archive unpacks, with the hidden twins that macOS left in it."""
+    """MSD Task03 as unpacked from its archive, with the hidden files that macOS left in it."""
     for number in (3, 31, 99):
         folder = root / "Task03_Liver"
         name = f"liver_{number}.nii.gz"
@@ -105,7 +105,7 @@ def write_msd(root: Path) -> Path:
 
 
 def write_chaos(root: Path) -> Path:
-    """Two MR patients and two CT patients as DICOM series and PNG masks, the first of each upside down."""
+    """Two MR and two CT patients as DICOM series with PNG masks; the first of each runs from superior to inferior."""
     for number in (1, 2):
         for seed, (place, series) in enumerate(
             (("T1DUAL", "InPhase"), ("T1DUAL", "OutPhase"), ("T2SPIR", ""))
@@ -130,11 +130,11 @@ def _masks(folder: Path, name: str, labels: np.ndarray, upward: bool) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     order = labels if upward else labels[:, :, ::-1]
     for k in range(order.shape[2]):
-        save_picture(folder / f"{name}_{k:03}.png", order[:, :, k])
+        save_image(folder / f"{name}_{k:03}.png", order[:, :, k])
 
 
 def write_series(folder: Path, values: np.ndarray, modality: str, *, upward: bool) -> None:
-    """A DICOM series whose names run from foot to head, or from head to foot."""
+    """Write a DICOM series whose file names run from inferior to superior (upward), or the reverse."""
     folder.mkdir(parents=True, exist_ok=True)
     series = uid.generate_uid(entropy_srcs=[str(folder)])[:50].rstrip(".")
     order = range(values.shape[2]) if upward else range(values.shape[2])[::-1]
@@ -159,7 +159,7 @@ def write_series(folder: Path, values: np.ndarray, modality: str, *, upward: boo
 
 
 def write_nnunet(root: Path) -> Path:
-    """Six cases of three patients with two folds, and a labelled test case."""
+    """Six cases of three patients in two folds, and a labelled test case."""
     folder = root / "nnUNet_raw" / "Dataset021_Liver"
     cases = [f"p{patient}_{visit}" for patient in "ABC" for visit in (1, 2)]
     for seed, case in enumerate(cases):
@@ -182,7 +182,7 @@ def write_nnunet(root: Path) -> Path:
 
 
 def write_folders(root: Path, count: int = 6) -> Path:
-    """Volumes of some patients in plain folders."""
+    """Volumes in plain folders, one per patient."""
     for n in range(count):
         save_pair(root / "images" / f"case_{n}.nii.gz", root / "labels" / f"case_{n}.nii.gz", n)
     return root

@@ -7,11 +7,11 @@ from layouts import write_cirrmri, write_folders
 
 @pytest.fixture
 def cirrmri(tmp_path: Path) -> Path:
-    """A sound dataset with a published split."""
+    """An intact dataset with a published split."""
     return write_cirrmri(tmp_path)
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Path:
-    """A sound dataset in plain folders."""
+    """An intact dataset in plain folders."""
     return write_folders(tmp_path, 6)

@@ -1,27 +1,52 @@
-"""However a file stores its axes, a case comes upright."""
+"""Images and labels of a case are read in LPS order."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from orders import ORDERS, Order, reordered
-from rma_mamba.datasets.layouts.lps import to_lps
-from rma_mamba.volume import Geometry, Volume
-
-_TURNED = np.array([[0.9, 0.1, 0, 5], [-0.1, 1.9, 0.2, -7], [0, -0.1, 3, 11], [0, 0, 0, 1]])
+from indexed_cases import case_named
+from layouts import SHAPE, scan, write_chaos, write_cirrmri, write_folders
+from rma_mamba.datasets.layouts import open_dataset
+from rma_mamba.datasets.layouts.case_reader import read_geometries, read_images
+from rma_mamba.errors import ScanError
 
 
-@given(order=st.sampled_from(ORDERS))
-@pytest.mark.parametrize("affine", [np.diag([1.0, 2, 3, 1]), _TURNED], ids=["straight", "oblique"])
-def test_all_orders_of_axes_become_one_volume(order: Order, affine: np.ndarray) -> None:
-    values = np.arange(3 * 4 * 5).reshape(3, 4, 5)
-    volume = Volume(values, Geometry(values.shape, affine))
-    expected, found = to_lps(volume), to_lps(reordered(volume, order))
-    assert expected.geometry.orientation == "LPS"
-    assert np.array_equal(found.values, expected.values)
-    assert found.geometry.matches(expected.geometry, 1e-9)
-    # each voxel stays where it was in the patient
-    place = volume.geometry.affine @ (2, 1, 3, 1)
-    i, j, k = np.rint(np.linalg.solve(found.geometry.affine, place)[:3]).astype(int)
-    assert found.values[i, j, k] == values[2, 1, 3]
+def test_a_volume_keeps_its_intensities_and_label(tmp_path: Path) -> None:
+    (read,) = read_images(open_dataset("folders", write_folders(tmp_path, 1)).cases[0])
+    values, liver = scan(0)
+    assert read.orientation == "LPS"
+    assert read.label is not None
+    assert np.array_equal(read.image.values, values)
+    assert np.array_equal(read.label.values, liver)
+
+
+def test_the_grid_is_read_from_the_header_alone(tmp_path: Path) -> None:
+    dataset = open_dataset("cirrmri600", write_cirrmri(tmp_path))
+    volume, slices = (case_named(dataset, name) for name in ("T2/train/0001", "T2 2D/train/0001"))
+    (grid,) = read_geometries(volume)
+    (read,) = read_images(volume)
+    assert grid.matches(read.image.geometry)
+    assert grid.shape == SHAPE
+    assert read_geometries(slices) == ()
+
+
+def test_slices_are_read_one_by_one_and_may_lack_a_mask(tmp_path: Path) -> None:
+    root = write_cirrmri(tmp_path)
+    (root / "Cirrhosis_T2_2D/train/0001/masks/3.png").unlink()
+    read = list(read_images(case_named(open_dataset("cirrmri600", root), "T2 2D/train/0001")))
+    assert [each.label is None for each in read] == [number == 3 for number in range(SHAPE[2])]
+    assert {each.image.geometry.shape for each in read} == {(*SHAPE[:2], 1)}
+
+
+def test_the_modality_of_the_dataset_overrides_the_header(tmp_path: Path) -> None:
+    for case in open_dataset("chaos", write_chaos(tmp_path)).cases:
+        (read,) = read_images(case)
+        assert read.image.modality == case.modality
+
+
+def test_a_corrupt_volume_is_an_error(tmp_path: Path) -> None:
+    case = open_dataset("folders", write_folders(tmp_path, 1)).cases[0]
+    case.images[0].write_bytes(b"not a scan")
+    with pytest.raises(ScanError):
+        list(read_images(case))

@@ -1,4 +1,4 @@
-"""Shifted labels: cases whose label does not lie where the image has its edges, unlike those of other cases."""
+"""Shifted labels: cases whose label is displaced from the edges of the image, unlike those of other cases."""
 
 from __future__ import annotations
 

@@ -20,20 +20,27 @@ _INVERTED_TEXTURE = (
 )
 
 
-class RandTissueContrast(Randomizable, MapTransform):  # type: ignore[misc]
+class _RandContrast(Randomizable, MapTransform):  # type: ignore[misc]
+    """Base of the random contrasts, applied with a probability."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__(IMAGE_AND_LABEL)
+        self.probability = probability
+
+    def _is_skipped(self) -> bool:
+        return bool(self.R.random() >= self.probability)
+
+
+class RandTissueContrast(_RandContrast):
     """Give every labelled organ a random brightness and texture, and everything else a random intensity curve.
 
     This applies the idea of SynthSeg (arXiv:2107.09559) to real anatomy: the result differs from a CT as much as an MR
     does, while organ borders and vessels stay in place.
     """
 
-    def __init__(self, probability: float) -> None:
-        super().__init__(IMAGE_AND_LABEL)
-        self.probability = probability
-
     def __call__(self, data: Sample) -> Sample:
         """Transform a sample with "image" in [0, 1] and "tissues"."""
-        if self.R.random() >= self.probability:
+        if self._is_skipped():
             return data
         image, organs = data["image"], data["tissues"].long()
         level = (image * 255).round().long().clamp(0, 255)
@@ -54,36 +61,28 @@ class RandTissueContrast(Randomizable, MapTransform):  # type: ignore[misc]
         return torch.from_numpy(np.interp(np.arange(256) / 255, _KNOTS, heights)).float()
 
 
-class RandLiverContrast(Randomizable, MapTransform):  # type: ignore[misc]
+class RandLiverContrast(_RandContrast):
     """Make the liver darker or brighter, as iron does in MR, fat in CT and contrast agent in both.
 
     Its intensities are scaled by a factor between 0.3 and 1.8, with a smooth transition at the border.
     """
 
-    def __init__(self, probability: float) -> None:
-        super().__init__(IMAGE_AND_LABEL)
-        self.probability = probability
-
     def __call__(self, data: Sample) -> Sample:
         """Transform a sample with "image" in [0, 1] and "label"."""
-        if self.R.random() >= self.probability:
+        if self._is_skipped():
             return data
         factor = math.exp(self.R.uniform(math.log(0.3), math.log(1.8)))
         soft = blurred(data["label"], 2)
         return {**data, "image": data["image"] * (1 + (factor - 1) * soft)}
 
 
-class RandLesions(Randomizable, MapTransform):  # type: ignore[misc]
+class RandLesions(_RandContrast):
     """Add darker or brighter blobs inside the liver, which imitate tumours, cysts and nodules."""
-
-    def __init__(self, probability: float) -> None:
-        super().__init__(IMAGE_AND_LABEL)
-        self.probability = probability
 
     def __call__(self, data: Sample) -> Sample:
         """Transform a sample with "image" in [0, 1] and "label"."""
         inside = data["label"][MIDDLE].nonzero()
-        if self.R.random() >= self.probability or len(inside) == 0:
+        if self._is_skipped() or len(inside) == 0:
             return data
         height, width = data["label"].shape[-2:]
         rows, columns = torch.arange(height)[:, None], torch.arange(width)
@@ -97,16 +96,12 @@ class RandLesions(Randomizable, MapTransform):  # type: ignore[misc]
         return {**data, "image": data["image"] + blurred(shift, 1) * data["label"]}
 
 
-class RandInversion(Randomizable, MapTransform):  # type: ignore[misc]
+class RandInversion(_RandContrast):
     """Invert the contrast except where the image is black."""
-
-    def __init__(self, probability: float) -> None:
-        super().__init__(("image",))
-        self.probability = probability
 
     def __call__(self, data: Sample) -> Sample:
         """Transform a sample with "image" in [0, 1]."""
-        if self.R.random() >= self.probability:
+        if self._is_skipped():
             return data
         image = data["image"].clamp(0, 1)
         return {**data, "image": (1 - image) * (image / 0.1).clamp(max=1)}

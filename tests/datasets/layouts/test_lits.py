@@ -1,0 +1,36 @@
+"""LiTS and MSD Task03."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexed_cases import liver
+from layouts import (
+    scan,
+    write_lits,
+    write_msd,
+)
+from rma_mamba.datasets.layouts import (
+    LayoutOptions,
+    open_dataset,
+)
+
+WRITERS = {"lits": write_lits, "msd-liver": write_msd}
+
+
+@pytest.mark.parametrize(("name", "numbers"), [("lits", "0 30 130"), ("msd-liver", "3 31 99")])
+def test_the_split_is_by_case_number(tmp_path: Path, name: str, numbers: str) -> None:
+    dataset = open_dataset(name, WRITERS[name](tmp_path))
+    assert [each.name for each in dataset.cases] == numbers.split()
+    assert [each.split for each in dataset.cases] == ["test", "val", "train"]
+
+
+def test_the_liver_includes_the_tumour_unless_excluded(tmp_path: Path) -> None:
+    root = write_lits(tmp_path)
+    whole = liver(open_dataset("lits", root).cases[0])
+    without = liver(open_dataset("lits", root, LayoutOptions(liver=(1,))).cases[0])
+    assert np.array_equal(whole, scan(0)[1])
+    assert whole.sum() - without.sum() == 9

@@ -1,0 +1,47 @@
+"""Plain folders of images and labels."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from layouts import (
+    write_chaos,
+    write_folders,
+)
+from rma_mamba.datasets.layouts import (
+    LayoutOptions,
+    open_dataset,
+)
+from rma_mamba.datasets.layouts.case_reader import read_images
+from rma_mamba.errors import ConfigError
+
+
+def test_series_and_slices_are_listed_beside_volumes(tmp_path: Path) -> None:
+    chaos = write_chaos(tmp_path / "chaos") / "Train_Sets/CT/1"
+    root = write_folders(tmp_path / "mine", 1)
+    shutil.copytree(chaos / "DICOM_anon", root / "images" / "series_7")
+    for k, path in enumerate(sorted((chaos / "Ground").iterdir())):
+        for kind in ("images", "labels"):
+            shutil.copy(path, root / kind / f"p03_z{k}.png")
+    dataset = open_dataset("folders", root)
+    assert [each.name for each in dataset.cases] == ["case_0", "series_7", "slices/p03"]
+    assert dataset.cases[1].labels == ()
+    assert [path.stem for path in dataset.cases[2].images][-1] == "p03_z9"
+    renamed = open_dataset("folders", root, LayoutOptions(patient=r"\D*(\d+).*"))
+    assert [each.patient for each in renamed.cases] == ["0", "7", "3"]
+    mask = Image.open(root / "labels" / "p03_z5.png")
+    expected = np.asarray(mask).T
+    (root / "labels" / "p03_z5.png").unlink()
+    mask.save(root / "labels" / "p03_z5.jpg", quality=60)
+    parts = list(read_images(open_dataset("folders", root).cases[2]))
+    assert parts[5].label is not None
+    assert set(np.unique(parts[5].label.values)) == {0, 255}  # without the ringing of JPG
+    assert (parts[5].label.values[:, :, 0] != expected).mean() < 0.02
+    for wrong in ("(", "case", "x(.*)"):
+        with pytest.raises(ConfigError, match="--patient"):
+            open_dataset("folders", root, LayoutOptions(patient=wrong))

@@ -1,0 +1,64 @@
+"""Data settings: contradictions are rejected, old keys are accepted with a warning."""
+
+from typing import Any
+
+import pydantic
+import pytest
+
+from rma_mamba.datasets.config import DataConfig, SourceConfig
+from rma_mamba.datasets.settings import Settings
+
+SOURCE = {"name": "a", "kind": "volumes", "images": "i", "labels": "l"}
+
+
+def test_old_keys_of_a_source_are_accepted_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match="is deprecated") as caught:
+        old = SourceConfig.model_validate({**SOURCE, "cohort": "chaos", "side": "valid"})
+    assert old == SourceConfig.model_validate({**SOURCE, "dataset": "chaos", "split": "val"})
+    said = [str(warning.message) for warning in caught]
+    for name, new in (("'cohort'", "'dataset'"), ("'side'", "'split'"), ("'valid'", "'val'")):
+        assert any(name in text and f"use {new}" in text for text in said), said
+
+
+def test_a_key_and_its_old_name_together_are_rejected() -> None:
+    with pytest.raises(pydantic.ValidationError, match="both 'dataset' and its old name 'cohort'"):
+        SourceConfig.model_validate({**SOURCE, "dataset": "a", "cohort": "a"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sources": [{**SOURCE, "dataset": "a"}] * 2}, "two sources have the same name"),
+        ({"canvases": [64, 128], "crop": 96}, "expected at most 96"),
+        ({"splits": {"b": {}}}, r"splits of unknown datasets \['b'\]"),
+        ({"sources": [{**SOURCE, "dataset": "a", "split": "all"}]}, "'train', 'val' or 'test'"),
+        ({"sources": []}, "at least 1 item"),
+        ({"crops": 32}, "Extra inputs"),
+    ],
+)
+def test_contradictory_settings_are_rejected(changes: dict[str, Any], message: str) -> None:
+    valid = {"sources": [{**SOURCE, "dataset": "a"}]}
+    assert DataConfig.model_validate(valid).splits == {}
+    with pytest.raises(pydantic.ValidationError, match=message):
+        DataConfig.model_validate({**valid, **changes})
+
+
+def test_tables_summarise_a_source_by_its_group_or_name() -> None:
+    alone = SourceConfig.model_validate({**SOURCE, "dataset": "x"})
+    assert alone.group_name == "a"
+    assert alone.model_copy(update={"group": "CT"}).group_name == "CT"
+
+
+def models() -> list[type[Settings]]:
+    found, waiting = [], [Settings]
+    while waiting:
+        waiting += (below := waiting.pop().__subclasses__())
+        found += [each for each in below if each.__module__.startswith("rma_mamba.datasets")]
+    return found
+
+
+@pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)
+def test_every_setting_is_described_in_sentences(model: type[Settings]) -> None:
+    for name, field in model.model_fields.items():
+        assert field.description, name
+        assert field.description[-1] == ".", name
