@@ -1,4 +1,4 @@
-"""Which backend runs, and what is said when one cannot."""
+"""How a backend is chosen, and the error when it cannot run."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rma_mamba.ops.backends import (
 )
 
 
-def test_an_argument_goes_before_the_environment_and_that_before_the_device(
+def test_the_argument_takes_precedence_over_the_environment_and_that_over_the_device(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
@@ -30,7 +30,7 @@ def test_an_argument_goes_before_the_environment_and_that_before_the_device(
 @pytest.mark.parametrize(
     ("device", "dtype"), [("cuda", "float64"), ("cpu", "float64"), ("mps", "bfloat16")]
 )
-def test_where_nothing_faster_runs_the_reference_does(
+def test_the_reference_runs_where_no_faster_backend_does(
     monkeypatch: pytest.MonkeyPatch, device: str, dtype: str
 ) -> None:
     monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
@@ -50,12 +50,14 @@ def test_a_backend_that_cannot_run_is_one_line_with_all_backends(
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_package_is_said() -> None:
+def test_a_missing_package_is_named() -> None:
     lacking = Backend("quick", "quick", "cpu", ("numpy", "no_such_package"), ("float32",))
     assert lacking.missing() == ("package no_such_package is not installed",)
 
 
-def test_a_gpu_is_told_by_its_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_gpu_is_detected_by_its_device_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
     monkeypatch.setattr(backends, "_DEVICES", tmp_path)
     monkeypatch.setattr(backends.sys, "platform", "linux")

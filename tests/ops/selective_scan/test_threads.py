@@ -1,4 +1,4 @@
-"""Tasks on torch's own threads, and on a pool where these are not to be had."""
+"""Tasks run on the threads of torch, or on a pool where these are not accessible."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def two_threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if request.param == "pool":
         monkeypatch.setattr(threads, "_torch_team", lambda: None)
     elif threads._torch_team() is None:
-        pytest.skip("this torch has no OpenMP library beside it")
+        pytest.skip("this build of torch has no OpenMP library")
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -34,13 +34,13 @@ def test_each_task_is_run_once(tasks: int) -> None:
     assert sorted(done) == list(range(tasks))
 
 
-def test_two_tasks_run_side_by_side() -> None:
+def test_two_tasks_run_in_parallel() -> None:
     both = threading.Barrier(2)
     run_tasks(lambda _: both.wait(timeout=60) and None, 2)
 
 
 @pytest.mark.parametrize("failing", [0, 1])
-def test_what_a_task_raises_reaches_the_caller(failing: int) -> None:
+def test_the_exception_of_a_task_reaches_the_caller(failing: int) -> None:
     def task(number: int) -> None:
         time.sleep(0.02)  # so that both threads have one
         if number == failing:

@@ -1,4 +1,4 @@
-"""The GPU kernels compute the equation: interpreted on a CPU, compiled for a card, and on a GPU if there is one."""
+"""The GPU kernels agree with the reference: interpreted on a CPU, compiled for a GPU, and on a GPU if there is one."""
 
 import importlib
 import os
@@ -59,13 +59,15 @@ def test_the_comparison_can_fail(triton_gpu: ModuleType, monkeypatch: pytest.Mon
         (Size(1, 5, 2, 4, 1, 3), 1),
     ],
 )
-def test_the_kernels_compute_the_cross_scan(triton_gpu: ModuleType, size: Size, rank: int) -> None:
+def test_the_kernels_agree_with_the_reference_on_cross_scans(
+    triton_gpu: ModuleType, size: Size, rank: int
+) -> None:
     compare(triton_gpu, CrossScanArgs(*cross_inputs(size, rank)))
 
 
 @pytest.mark.parametrize("directions", [1, 2, 4])
 @pytest.mark.parametrize("softplus", [True, False])
-def test_the_kernels_compute_the_scan(
+def test_the_kernels_agree_with_the_reference(
     triton_gpu: ModuleType, directions: int, softplus: bool
 ) -> None:
     inputs = scan_inputs(Size(1, 3, 5, 5, 1, directions))
@@ -75,7 +77,7 @@ def test_the_kernels_compute_the_scan(
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_comes_in_and_goes_out_without_nan(
+def test_half_precision_inputs_give_half_precision_outputs_without_nan(
     triton_gpu: ModuleType, dtype: torch.dtype
 ) -> None:
     inputs = cross_inputs(Size(1, 3, 4, 5, 1, 4), 2)
@@ -84,7 +86,7 @@ def test_half_precision_comes_in_and_goes_out_without_nan(
     compare(triton_gpu, CrossScanArgs(*mixed), torch.bfloat16)
 
 
-def test_steps_from_the_smallest_to_large_ones(triton_gpu: ModuleType) -> None:
+def test_tiny_and_large_step_sizes(triton_gpu: ModuleType) -> None:
     for shift in (-17.0, 4.0):
         inputs = scan_inputs(Size(1, 2, 5, 3, 1, 4))
         inputs[1] += shift
@@ -127,8 +129,8 @@ for element, rank, columns in (("bf16", 6, True), ("fp32", 0, False)):
 """
 
 
-def test_the_kernels_compile_for_a_card_that_is_not_here(tmp_path: Path) -> None:
-    """The interpreter takes what the compiler refuses; the compiler needs no GPU."""
+def test_the_kernels_compile_for_a_gpu_that_is_not_present(tmp_path: Path) -> None:
+    """The interpreter accepts code that the compiler rejects; compiling needs no GPU."""
     environment = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "TRITON_DEFAULT_FP_FUSION": "1"}
     environment.pop("TRITON_INTERPRET", None)
     script = tmp_path / "build.py"  # Triton reads the source of what it compiles
@@ -140,9 +142,9 @@ def test_the_kernels_compile_for_a_card_that_is_not_here(tmp_path: Path) -> None
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is present")
 def test_on_a_gpu() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    script = Path(__file__).parents[1] / "support" / "gpu_scan.py"
+    script = Path(__file__).parents[2] / "support" / "gpu_scan.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
