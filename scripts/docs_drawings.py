@@ -41,6 +41,7 @@ WHAT = {
     "files": "atomic writes",
     "labels": "which values are liver",
     "conventions": "shared constants",
+    "environment": "users, folders",
     "errors": "error types",
     "shapes": "names of axes",
     "process": "memory",
@@ -115,7 +116,7 @@ def network(folder: Path) -> None:
         arrow(axes, (x + 0.75, 1.55), (x + 0.75, 0.75))
         if at < 3:
             arrow(axes, (x + 2.0, 0.6), (x + 1.5, 1.75))
-    axes.text(3.62, 1.28, "1 - probability", fontsize=8.5, color=MUTED, ha="left")
+    axes.text(2.6, 0.98, "1 - probability", fontsize=8.5, color=MUTED, ha="left")
     axes.text(0.1, 2.0, "decoder,\ncoarse to fine", fontsize=9, color=MUTED, va="center")
     axes.text(0.1, 0.45, "the finest map\nis the prediction", fontsize=9, color=MUTED, va="center")
     axes.set(xlim=(0, 9.6), ylim=(0, 4.1))
@@ -232,7 +233,7 @@ def box(
         title,
         ha="center",
         va="center",
-        fontsize=9.8,
+        fontsize=9.8 if len(title) < 12 or size[0] > 1.3 else 8.6,
         color=INK,
         weight="bold",
     )
