@@ -16,12 +16,13 @@ EXAMPLES = ROOT / "docs" / "reference" / "api_examples.py"
 # The package itself, and the modules whose `__all__` the how-to guides use.
 MODULES = (
     "rma_mamba",
+    "rma_mamba.pipeline",
     "rma_mamba.scans",
     "rma_mamba.reporting",
     "rma_mamba.metrics",
     "rma_mamba.evaluation",
 )
-_SECTION = re.compile(r"^(Args|Returns|Raises|Yields|Attributes):$", re.M)
+_SECTION = re.compile(r"^(Args|Returns|Raises|Yields|Attributes|Examples?):$", re.M)
 
 
 def page() -> str:
@@ -71,7 +72,8 @@ def _entry(module: str, name: str, value: object) -> str:
     ]
     if inspect.isclass(value):
         parts += _members(value)
-    if example := examples().get(name):
+    example = None if "**Example**" in parts[2] else examples().get(name)
+    if example:
         parts.append(f"**Example**\n\n```python\n{example}\n```")
     return "\n\n".join(part for part in parts if part)
 
@@ -131,30 +133,37 @@ def markdown(docstring: str) -> str:
     pieces = _SECTION.split(inspect.cleandoc(docstring))
     parts = [_prose(pieces[0])]
     for title, body in zip(pieces[1::2], pieces[2::2], strict=True):
-        block, _, rest = _split_block(body)
-        parts.append(
-            _table(title, block) if ":" in block else f"**{title}:** {' '.join(block.split())}"
-        )
+        block, rest = _split_block(body)
+        parts.append(_section(title, block))
         parts.append(_prose(rest))
     return "\n\n".join(part for part in parts if part)
 
 
-def _split_block(body: str) -> tuple[str, str, str]:
+def _section(title: str, block: str) -> str:
+    if title.startswith("Example"):
+        return f"**Example**\n\n```pycon\n{inspect.cleandoc(block)}\n```"
+    return _table(title, block) if ":" in block else f"**{title}:** {' '.join(block.split())}"
+
+
+def _split_block(body: str) -> tuple[str, str]:
     """The indented lines after a heading, and what follows them."""
     lines = body.strip("\n").splitlines()
     end = next(
         (at for at, line in enumerate(lines) if line and not line.startswith(" ")), len(lines)
     )
-    return "\n".join(lines[:end]), "", "\n".join(lines[end:])
+    return "\n".join(lines[:end]), "\n".join(lines[end:])
 
 
 def _prose(text: str) -> str:
-    """Paragraphs; blocks that are indented by four columns become code."""
+    """Paragraphs; sessions of the interpreter, and blocks that are indented by four columns, become code."""
     paragraphs = [each for each in re.split(r"\n\s*\n", text.strip("\n")) if each.strip()]
-    return "\n\n".join(
-        f"```text\n{inspect.cleandoc(each)}\n```" if each.startswith("    ") else each
-        for each in paragraphs
-    )
+    return "\n\n".join(_paragraph(each) for each in paragraphs)
+
+
+def _paragraph(text: str) -> str:
+    if inspect.cleandoc(text).startswith(">>>"):
+        return f"```pycon\n{inspect.cleandoc(text)}\n```"
+    return f"```text\n{inspect.cleandoc(text)}\n```" if text.startswith("    ") else text
 
 
 def _table(title: str, block: str) -> str:
