@@ -54,7 +54,7 @@ def test_maps_are_logits_not_probabilities(network: nn.Module) -> None:
             assert each.min() < 0 or each.max() > 1
 
 
-def test_slices_of_a_batch_do_not_see_each_other(network: nn.Module) -> None:
+def test_slices_of_a_batch_are_independent(network: nn.Module) -> None:
     # in double precision: sums of a batch and of one slice are made in another order
     exact = copy.deepcopy(network).double().eval()
     images = torch.rand(3, 3, 64, 64, dtype=torch.float64)
@@ -84,7 +84,7 @@ def test_folding_for_inference_changes_nothing(network: nn.Module) -> None:
     assert (half - expected).abs().mean() < 0.1 * (1 + expected.abs().mean())
 
 
-def test_the_weights_of_a_network_go_into_its_twin(network: nn.Module, tmp_path: Path) -> None:
+def test_the_weights_of_a_network_load_into_a_copy(network: nn.Module, tmp_path: Path) -> None:
     state = {name: tensor + 1 for name, tensor in network.state_dict().items()}
     torch.save(state, tmp_path / "weights.pth")
     twin = copy.deepcopy(network)
@@ -93,6 +93,6 @@ def test_the_weights_of_a_network_go_into_its_twin(network: nn.Module, tmp_path:
         assert torch.equal(tensor, state[name]), name
 
 
-def test_images_of_another_shape_are_refused(network: nn.Module) -> None:
+def test_images_of_a_different_shape_are_refused(network: nn.Module) -> None:
     with pytest.raises(ConfigError, match="expected \\[slice, 3, height, width\\]"):
         network(torch.rand(1, 1, 64, 64))

@@ -63,9 +63,7 @@ def clone(model: nn.Module) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("name", list(SMALL))
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_an_imagenet_file_goes_into_the_encoder_alone(
-    tmp_path: Path, name: str, prefix: str
-) -> None:
+def test_an_imagenet_file_changes_the_encoder_only(tmp_path: Path, name: str, prefix: str) -> None:
     model, state = network(name), imagenet_state(name)
     before = clone(model)
     torch.save({f"{prefix}{n}": tensor for n, tensor in state.items()}, tmp_path / "imagenet.pth")
@@ -78,7 +76,7 @@ def _first(model: nn.Module) -> str:
     return "encoder." + next(iter(model.encoder.state_dict()))  # type: ignore[union-attr]
 
 
-def test_safetensors_serve_as_well(tmp_path: Path) -> None:
+def test_safetensors_files_are_supported(tmp_path: Path) -> None:
     model, state = network("transnetr"), imagenet_state("transnetr")
     before = clone(model)
     save_file(state, tmp_path / "imagenet.safetensors")
@@ -86,7 +84,7 @@ def test_safetensors_serve_as_well(tmp_path: Path) -> None:
     check_only_the_encoder_changed(model, before, state)
 
 
-def test_a_pvt_file_of_its_authors_loads_like_timms(tmp_path: Path) -> None:
+def test_a_pvt_file_of_the_authors_loads_like_one_of_timm(tmp_path: Path) -> None:
     model, state = network("pvtformer"), imagenet_state("pvtformer")
     before = clone(model)
     released = {official(name): tensor for name, tensor in state.items()}
@@ -99,7 +97,7 @@ def test_a_pvt_file_of_its_authors_loads_like_timms(tmp_path: Path) -> None:
     check_only_the_encoder_changed(model, before, state)
 
 
-def test_a_resnet_of_four_layers_serves_an_encoder_of_three(tmp_path: Path) -> None:
+def test_a_resnet_of_four_layers_loads_into_an_encoder_of_three(tmp_path: Path) -> None:
     state, model = imagenet_state("transnetr"), network("transresunet")
     before = clone(model)
     assert any(name.startswith("layer4.") for name in state)
@@ -108,7 +106,7 @@ def test_a_resnet_of_four_layers_serves_an_encoder_of_three(tmp_path: Path) -> N
     check_only_the_encoder_changed(model, before, state)
 
 
-def test_a_file_from_before_batches_were_counted_loads(tmp_path: Path) -> None:
+def test_an_old_file_without_batch_counters_loads(tmp_path: Path) -> None:
     model, state = network("transnetr"), imagenet_state("transnetr")
     state = {n: x for n, x in state.items() if not n.endswith("num_batches_tracked")}
     before = clone(model)
@@ -134,7 +132,7 @@ def refuse(model: nn.Module, path: Path, message: str) -> None:
         ("double-unet", "features.34.weight"),
     ],
 )
-def test_a_file_that_lacks_a_parameter_is_refused(tmp_path: Path, name: str, lost: str) -> None:
+def test_a_file_with_a_missing_parameter_is_refused(tmp_path: Path, name: str, lost: str) -> None:
     state = imagenet_state(name)
     del state[lost]
     torch.save(state, tmp_path / "part.pth")
@@ -151,6 +149,18 @@ def test_a_deeper_or_wider_encoder_is_refused(tmp_path: Path) -> None:
     refuse(network("double-unet"), tmp_path / "wide.pth", r"wrong shape: encoder\.features\.0")
 
 
-def test_an_encoder_of_another_kind_is_refused(tmp_path: Path) -> None:
+def test_a_different_encoder_is_refused(tmp_path: Path) -> None:
     torch.save(imagenet_state("double-unet"), tmp_path / "vgg19.pth")
     refuse(network("transnetr"), tmp_path / "vgg19.pth", r"unexpected: .*features\.0\.weight")
+
+
+def test_the_comparison_can_fail() -> None:
+    model, state = network("double-unet"), imagenet_state("double-unet")
+    before = clone(model)
+    check_only_the_encoder_changed(model, before, {})
+    with pytest.raises(AssertionError, match=r"encoder\.features"):
+        check_only_the_encoder_changed(model, before, state)
+    with torch.no_grad():
+        model.decoder.head.bias.add_(1)  # type: ignore[union-attr]
+    with pytest.raises(AssertionError, match=r"decoder\.head\.bias"):
+        check_only_the_encoder_changed(model, before, {})

@@ -14,7 +14,7 @@ def count(model: nn.Module) -> int:
 
 
 @pytest.mark.parametrize("name", list_models())
-def test_a_name_makes_the_network_of_the_stated_size(name: str) -> None:
+def test_each_name_creates_a_network_of_the_stated_size(name: str) -> None:
     with torch.device("meta"):
         assert count(create_model(name)) == PARAMETERS[name]
 

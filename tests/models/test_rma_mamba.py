@@ -1,6 +1,5 @@
 """The network computes what the released one computes, for images of any size."""
 
-import copy
 import hashlib
 import json
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch import nn
 
 from deterministic import filled, image
 from rma_mamba.errors import ConfigError
-from rma_mamba.models import create_model, for_inference
+from rma_mamba.models import create_model
 from rma_mamba.models.rma_mamba import RMAMambaConfig
 from rma_mamba.training.losses import segmentation_loss
 
@@ -30,7 +29,7 @@ def tiny() -> nn.Module:
 
 
 @torch.inference_mode()
-def test_the_released_network_and_this_one_compute_the_same() -> None:
+def test_outputs_are_those_of_the_released_network() -> None:
     golden = np.load(GOLDEN)
     model = filled(create_model("rma-mamba-t"))
     maps = model.maps(image(7))
@@ -47,7 +46,7 @@ def test_the_released_network_and_this_one_compute_the_same() -> None:
 
 
 @torch.inference_mode()
-def test_the_loss_is_the_papers() -> None:
+def test_the_loss_is_that_of_the_paper() -> None:
     maps = filled(create_model("rma-mamba-t"))(image(7))
     label = (image(8, (1, 1, 256, 256)) > 0.5).float()
     assert float(segmentation_loss(maps, label)) == pytest.approx(
@@ -101,7 +100,7 @@ def test_maps_go_from_coarse_to_fine(half_width: int, steps: tuple[int, ...]) ->
     ],
 )
 @torch.no_grad()
-def test_convolutions_join_trained_weights_without_a_change(
+def test_adding_convolutions_to_trained_weights_changes_nothing_at_first(
     changes: dict[str, Any], places: list[str]
 ) -> None:
     small = {"width": 8, "depths": (1, 1, 1, 1), "decoder_width": 8, "half_width": 6}
@@ -131,7 +130,9 @@ def test_three_values_of_older_weights_files_mean_no_convolutions_at_the_coarses
 
 
 @pytest.mark.parametrize("half_width", [0, 6])
-def test_the_way_down_joins_trained_weights_without_a_change(half_width: int) -> None:
+def test_adding_the_top_down_path_to_trained_weights_changes_nothing_at_first(
+    half_width: int,
+) -> None:
     small = {"width": 8, "depths": (1, 1, 1, 1), "decoder_width": 8, "half_width": half_width}
     plain = create_model("rma-mamba-n", **small, top_down=False).eval()
     joined = create_model("rma-mamba-n", **small, top_down=True).eval()
@@ -154,44 +155,15 @@ def test_the_way_down_joins_trained_weights_without_a_change(half_width: int) ->
     assert changed == [False, *[True] * (len(changed) - 1)]
 
 
-def test_for_inference_the_last_three_maps_are_the_same_and_alone(tiny: nn.Module) -> None:
-    model = copy.deepcopy(tiny)
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):  # as if trained
-            module.running_mean.uniform_(-1, 1)
-            module.running_var.uniform_(0.3, 3)
-            nn.init.uniform_(module.weight, -2, 2)
-            nn.init.uniform_(module.bias, -1, 1)
-    images = torch.rand(2, 3, 40, 64)
-    fast = for_inference(model.train())
-    maps, expected = fast(images), model.eval()(images)[-3:]
-    assert len(maps) == 3
-    for got, wanted in zip(maps, expected, strict=True):
-        torch.testing.assert_close(got, wanted.detach(), atol=1e-4, rtol=1e-4)
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in fast.modules())
-    assert not any(each.requires_grad for each in fast.parameters())
-    assert len(model(images)) == 5  # the network itself is as it was
-
-
 @torch.inference_mode()
-def test_weights_of_half_precision_compute_what_autocast_makes_of_others(tiny: nn.Module) -> None:
-    images = torch.rand(2, 3, 40, 64)
-    with torch.autocast("cpu", torch.bfloat16):
-        expected = for_inference(tiny)(images)[-1]
-        got = for_inference(tiny, torch.bfloat16)(images)[-1]
-    assert torch.equal(got, expected)
-    assert not torch.equal(got.float(), for_inference(tiny)(images)[-1])
-
-
-@torch.inference_mode()
-def test_padding_is_the_images_own_edge(tiny: nn.Module) -> None:
+def test_images_are_padded_by_replication(tiny: nn.Module) -> None:
     images = torch.rand(1, 3, 40, 50)
     by_hand = nn.functional.pad(images, (0, 14, 0, 24), mode="replicate")
     torch.testing.assert_close(tiny(images)[-1], tiny(by_hand)[-1][..., :40, :50])
 
 
 @torch.inference_mode()
-def test_slices_of_a_batch_do_not_see_each_other(tiny: nn.Module) -> None:
+def test_slices_of_a_batch_are_independent(tiny: nn.Module) -> None:
     images = torch.rand(3, 3, 64, 64)
     together, alone = tiny(images)[-1], torch.cat([tiny(each[None])[-1] for each in images])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
@@ -205,7 +177,7 @@ def test_every_parameter_is_trained(tiny: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 31, 64), (1, 1, 64, 64), (3, 64, 64)])
-def test_images_of_another_shape_are_refused(tiny: nn.Module, shape: tuple[int, ...]) -> None:
+def test_images_of_a_different_shape_are_refused(tiny: nn.Module, shape: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match="expected \\[slice, 3, height, width\\]"):
         tiny(torch.rand(shape))
 

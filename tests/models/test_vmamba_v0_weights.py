@@ -65,7 +65,7 @@ def imagenet(depths: tuple[int, int, int, int], width: int = WIDTH) -> dict[str,
 
 @pytest.mark.parametrize("depths", [(1, 1, 2, 1), (2, 2, 9, 2)])
 @pytest.mark.parametrize("name", WITH_ENCODER)
-def test_an_imagenet_file_goes_into_the_encoder_as_deep_as_that_is(
+def test_an_imagenet_file_loads_into_encoders_of_any_smaller_depth(
     tmp_path: Path, name: str, depths: tuple[int, int, int, int]
 ) -> None:
     model, state = network(name), imagenet(depths)
@@ -78,7 +78,7 @@ def test_an_imagenet_file_goes_into_the_encoder_as_deep_as_that_is(
 
 
 @pytest.mark.parametrize("name", WITH_ENCODER)
-def test_the_decoders_blocks_start_from_the_mirrored_stage_and_all_else_keeps_its_values(
+def test_decoder_blocks_are_initialised_from_the_mirrored_stage_and_the_rest_keeps_its_values(
     tmp_path: Path, name: str
 ) -> None:
     model, state = network(name), imagenet((2, 2, 9, 2))
@@ -112,7 +112,7 @@ def test_the_decoders_blocks_start_from_the_mirrored_stage_and_all_else_keeps_it
     ],
 )
 @pytest.mark.parametrize("name", WITH_ENCODER)
-def test_a_file_that_does_not_fit_is_refused_and_changes_nothing(
+def test_a_file_that_does_not_match_is_refused_and_changes_nothing(
     tmp_path: Path, name: str, state: dict[str, Tensor], message: str
 ) -> None:
     model = network(name)
@@ -124,7 +124,7 @@ def test_a_file_that_does_not_fit_is_refused_and_changes_nothing(
     assert all(torch.equal(tensor, before[each]) for each, tensor in model.state_dict().items())
 
 
-def test_an_imagenet_file_does_not_fit_a_network_without_an_encoder(tmp_path: Path) -> None:
+def test_an_imagenet_file_does_not_match_a_network_without_an_encoder(tmp_path: Path) -> None:
     torch.save({"model": imagenet((1, 1, 1, 1))}, tmp_path / "vmamba.pth")
     with pytest.raises(WeightsError, match="does not match"):
         load_weights(network("ultralight-vm-unet"), tmp_path / "vmamba.pth")
@@ -132,7 +132,7 @@ def test_an_imagenet_file_does_not_fit_a_network_without_an_encoder(tmp_path: Pa
 
 @pytest.mark.parametrize("wrapper", ["", "module."])
 @pytest.mark.parametrize("name", sorted(TINY))
-def test_the_authors_files_go_into_the_whole_network(
+def test_files_of_the_authors_load_into_the_whole_network(
     tmp_path: Path, name: str, wrapper: str
 ) -> None:
     source, target = network(name), network(name)
@@ -149,7 +149,7 @@ def test_the_authors_files_go_into_the_whole_network(
 
 
 @pytest.mark.parametrize("name", sorted(TINY))
-def test_our_own_files_come_back_as_they_were_written(tmp_path: Path, name: str) -> None:
+def test_files_of_this_package_load_as_they_were_written(tmp_path: Path, name: str) -> None:
     source, target = network(name), network(name)
     written = encode_checkpoint(source.state_dict(), model=name, settings=TINY[name], recipe={})
     (tmp_path / "own.safetensors").write_bytes(written)

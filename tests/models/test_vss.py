@@ -9,7 +9,9 @@ from tiny import SETTINGS
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_gradients_are_the_same_bits(dtype: torch.dtype) -> None:
+def test_gradient_checkpointing_gives_bit_identical_gradients_with_less_memory(
+    dtype: torch.dtype,
+) -> None:
     images = torch.rand(2, 3, 64, 64)
     only_blocks = {"local_blocks": (0, 0, 0), "decoder_local": 0}
     settings = {**SETTINGS, **only_blocks, "drop_path": 0.4, "decoder_drop_path": 0.4}

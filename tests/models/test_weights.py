@@ -81,7 +81,7 @@ def test_an_imagenet_checkpoint_goes_into_the_encoder(
         assert torch.equal(tensor, expected.get(name, before[name])), name
 
 
-def test_the_configuration_beside_imagenet_weights_is_passed_over(
+def test_the_configuration_in_an_imagenet_file_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = ModuleType("yacs.config")
@@ -106,7 +106,7 @@ def test_a_training_checkpoint_loads_as_it_is(tmp_path: Path, prefix: str) -> No
     assert same(source.state_dict(), target.state_dict())
 
 
-def test_our_own_file_tells_how_to_build_its_network(tmp_path: Path) -> None:
+def test_a_file_of_this_package_describes_its_network(tmp_path: Path) -> None:
     model = network()
     recipe = {"size": 192, "spacing_mm": 2.0}
     path = tmp_path / "own.safetensors"
@@ -120,7 +120,7 @@ def test_our_own_file_tells_how_to_build_its_network(tmp_path: Path) -> None:
     assert same(twin.state_dict(), model.state_dict())
 
 
-def test_half_precision_halves_the_file_and_loads_into_single(tmp_path: Path) -> None:
+def test_a_half_precision_file_is_half_as_large_and_loads_as_float32(tmp_path: Path) -> None:
     model = network()
     state = model.state_dict()
     content = encode_checkpoint(state, model="m", settings={}, recipe={}, dtype=torch.float16)
@@ -151,7 +151,7 @@ def test_missing_unexpected_and_misshapen_names_are_listed(tmp_path: Path) -> No
     )
 
 
-def test_parts_that_shall_start_anew_keep_their_values(tmp_path: Path) -> None:
+def test_parts_to_train_from_scratch_keep_their_values(tmp_path: Path) -> None:
     source = create_model("rma-mamba-n", **TINY, half_width=0)
     torch.save(source.state_dict(), tmp_path / "without.pth")
     model = network()
@@ -175,18 +175,18 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["broken.pth", "broken.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"not weights at all", bytes(200)])
-def test_a_damaged_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+def test_a_corrupt_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     refuse(network(), tmp_path / name, "corrupt or not a weights file")
 
 
-def test_a_truncated_file_of_ours_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_file_of_this_package_is_refused(tmp_path: Path) -> None:
     content = encode_checkpoint(network().state_dict(), model="m", settings={}, recipe={})
     (tmp_path / "cut.safetensors").write_bytes(content[:-100])
     refuse(network(), tmp_path / "cut.safetensors", "corrupt")
 
 
-def test_a_changed_number_is_found_by_the_digest(tmp_path: Path) -> None:
+def test_a_changed_bit_is_detected_by_the_digest(tmp_path: Path) -> None:
     content = encode_checkpoint(network().state_dict(), model="m", settings={}, recipe={})
     (tmp_path / "own.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(WeightsError, match="corrupt"):
@@ -208,7 +208,7 @@ def test_a_pickle_with_code_is_never_run(
     assert capsys.readouterr().out == ""
 
 
-def test_foreign_safetensors_are_loaded_but_not_described(tmp_path: Path) -> None:
+def test_foreign_safetensors_load_but_have_no_metadata(tmp_path: Path) -> None:
     model, path = network(), tmp_path / "foreign.safetensors"
     save_file({name: tensor + 1 for name, tensor in model.state_dict().items()}, path)
     with pytest.raises(WeightsError, match="without the metadata of this package"):
@@ -217,7 +217,7 @@ def test_foreign_safetensors_are_loaded_but_not_described(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("described", ["[1]", "null", "3", "[" * 100_000])
-def test_a_description_that_is_none_is_refused(tmp_path: Path, described: str) -> None:
+def test_invalid_metadata_is_refused(tmp_path: Path, described: str) -> None:
     path = tmp_path / "w.safetensors"
     state = {"x": torch.zeros(2)}
     content = encode_checkpoint(state, model="unet", settings={}, recipe={})
@@ -231,7 +231,7 @@ def test_a_description_that_is_none_is_refused(tmp_path: Path, described: str) -
 
 @given(zipped=st.booleans(), changes=st.lists(st.tuples(st.integers(0, 399), st.integers(0, 255))))
 @settings(max_examples=100, deadline=None)
-def test_a_damaged_pickle_ends_in_no_untyped_error(
+def test_a_corrupt_pickle_raises_a_typed_error_or_loads(
     tmp_path_factory: pytest.TempPathFactory, zipped: bool, changes: list[tuple[int, int]]
 ) -> None:
     path = tmp_path_factory.mktemp("pickle") / "w.pth"

@@ -33,7 +33,7 @@ def _nothing_is_computed() -> object:
 
 
 @pytest.mark.parametrize("name", list(MEASURED_GMACS))
-def test_a_network_costs_what_the_released_one_costs(name: str) -> None:
+def test_a_network_has_the_cost_of_the_released_one(name: str) -> None:
     settings = {"attention_over": "batch"} if name in GMACS_OVER_TOKENS else {}
     cost = gmacs(create_model(name, **settings), torch.rand(1, 3, 256, 256))
     assert cost == pytest.approx(MEASURED_GMACS[name], rel=1e-3)
@@ -45,7 +45,7 @@ def test_attention_over_tokens_has_the_stated_cost(name: str) -> None:
     assert cost == pytest.approx(GMACS_OVER_TOKENS[name], rel=1e-3)
 
 
-def test_pvtformer_costs_what_the_released_one_costs_but_for_the_stage_that_nothing_reads() -> None:
+def test_pvtformer_has_the_cost_of_the_released_one_without_the_unused_stage() -> None:
     network = create_model("pvtformer")
     assert isinstance(network, PVTFormer)
     cost = gmacs(network, torch.rand(1, 3, 256, 256))

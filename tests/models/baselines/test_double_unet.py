@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from rma_mamba.models.baselines.double_unet import DoubleUNet, DoubleUNetConfig
 
 
-def test_the_second_network_looks_at_what_the_first_marked() -> None:
+def test_the_second_network_receives_the_image_weighted_by_the_first() -> None:
     torch.manual_seed(0)
     network = DoubleUNet(DoubleUNetConfig(width=16)).eval()
     seen: list[Tensor] = []
@@ -24,14 +24,14 @@ def test_the_second_network_looks_at_what_the_first_marked() -> None:
     assert not torch.allclose(second, blind)
 
 
-def test_one_slice_alone_can_be_trained_on() -> None:
+def test_a_batch_of_one_slice_can_be_trained_on() -> None:
     network = DoubleUNet(DoubleUNetConfig(width=16)).train()
     maps = network(torch.rand(1, 3, 32, 32))
     assert [tuple(each.shape) for each in maps] == [(1, 1, 32, 32)] * 2
     assert all(torch.isfinite(each).all() for each in maps)
 
 
-def test_pooling_is_normalised_as_if_it_were_not_spread() -> None:
+def test_expanding_before_normalising_does_not_change_the_pooling() -> None:
     torch.manual_seed(0)
     pyramid = DoubleUNet(DoubleUNetConfig(width=16)).pyramid.train()
     pooled = torch.randn(5, 16, 1, 1)

@@ -44,7 +44,7 @@ def test_the_sequence_is_scanned_as_in_the_paper(batch: int, length: int, channe
 
 
 @torch.no_grad()
-def test_a_position_sees_none_that_follow() -> None:
+def test_the_scan_is_causal() -> None:
     module, x = Mamba(8), torch.randn(1, 12, 8)
     changed = x.clone()
     changed[:, 7:] += 1
@@ -52,7 +52,7 @@ def test_a_position_sees_none_that_follow() -> None:
     assert not torch.allclose(module(changed)[:, 7], module(x)[:, 7])
 
 
-def test_step_sizes_start_between_a_thousandth_and_a_tenth() -> None:
+def test_step_sizes_are_initialised_between_a_thousandth_and_a_tenth() -> None:
     steps = functional.softplus(Mamba(64).dt_proj.bias)
     assert 0.9e-3 < steps.min() < steps.max() < 0.101
     assert Mamba(64).dt_proj.weight.abs().max() <= 1 / math.sqrt(4)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rma_mamba.models.baselines.pvt_v2 import PVTv2, ReducedAttention
 
 
-def test_names_and_shapes_are_timms() -> None:
+def test_names_and_shapes_are_those_of_timm() -> None:
     with torch.device("meta"):
         network = PVTv2(64, (3, 4, 18, 3), 0.1)
     state = network.state_dict()
@@ -43,6 +43,6 @@ def test_attention_is_softmax_of_scaled_products(heads: int, reduction: int, hei
     torch.testing.assert_close(attention(x), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_maps_are_of_a_quarter_an_eighth_and_a_sixteenth() -> None:
+def test_maps_have_a_quarter_an_eighth_and_a_sixteenth_of_the_resolution() -> None:
     maps = PVTv2(4, (1, 1, 1, 1), 0.0)(torch.rand(1, 3, 64, 32))
     assert [tuple(each.shape) for each in maps] == [(1, 4, 16, 8), (1, 8, 8, 4), (1, 20, 4, 2)]

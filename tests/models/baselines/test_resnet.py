@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from rma_mamba.models.baselines.resnet import ResNet
 
 
-def test_maps_are_those_of_another_implementation_with_the_same_names() -> None:
+def test_maps_are_those_of_an_independent_implementation() -> None:
     torch.manual_seed(0)
     other = MonaiResNet(
         ResNetBottleneck,
@@ -38,7 +38,7 @@ def test_maps_are_those_of_another_implementation_with_the_same_names() -> None:
         torch.testing.assert_close(got, wanted)
 
 
-def test_names_and_shapes_are_torchvisions() -> None:
+def test_names_and_shapes_are_those_of_torchvision() -> None:
     with torch.device("meta"):
         state = ResNet(64, (3, 4, 6, 3)).state_dict()
     assert len(state) == 318

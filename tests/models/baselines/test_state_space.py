@@ -30,7 +30,7 @@ def step_sizes_flop(u: Any, gates: Any, weight: Any, *rest: Any, **more: Any) ->
 
 
 @pytest.mark.parametrize("name", sorted(GMACS))
-def test_an_image_costs_what_it_costs_the_released_network(name: str) -> None:
+def test_the_cost_per_image_is_that_of_the_released_network(name: str) -> None:
     with torch.device("meta"):
         network, image = create_model(name).eval(), torch.rand(1, 3, 256, 256)
     scan = torch.ops.rma_mamba.cross_scan
@@ -92,14 +92,14 @@ def unused(network: nn.Module) -> list[Tensor]:
     return [parameter for name, parameter in named if is_unused(network, name)]
 
 
-def test_vm_unet_v2_has_as_many_parameters_for_nothing_as_the_released_network() -> None:
+def test_vm_unet_v2_has_as_many_unused_parameters_as_the_released_network() -> None:
     with torch.device("meta"):
         network = create_model("vm-unet-v2")
     assert sum(each.numel() for each in unused(network)) == 8_948_834
 
 
 @torch.no_grad()
-def test_what_vm_unet_v2_never_trains_has_no_part_in_its_masks() -> None:
+def test_unused_parameters_of_vm_unet_v2_do_not_affect_its_masks() -> None:
     network = create_model("vm-unet-v2", **TINY["vm-unet-v2"]).eval()
     images = torch.rand(1, 3, 64, 64)
     before = network(images)[-1]
@@ -111,7 +111,7 @@ def test_what_vm_unet_v2_never_trains_has_no_part_in_its_masks() -> None:
 
 
 @torch.no_grad()
-def test_one_mamba_serves_all_quarters_of_the_channels() -> None:
+def test_one_mamba_is_shared_by_all_quarters_of_the_channels() -> None:
     torch.manual_seed(0)
     layer = ParallelMamba(16, 16)
     nn.init.eye_(layer.proj.weight)
@@ -123,7 +123,7 @@ def test_one_mamba_serves_all_quarters_of_the_channels() -> None:
 
 
 @torch.no_grad()
-def test_the_skip_of_a_parallel_mamba_has_a_scale() -> None:
+def test_the_skip_connection_of_a_parallel_mamba_is_scaled() -> None:
     layer = ParallelMamba(8, 8)
     nn.init.zeros_(layer.mamba.out_proj.weight)
     nn.init.eye_(layer.proj.weight)
@@ -136,7 +136,7 @@ def test_the_skip_of_a_parallel_mamba_has_a_scale() -> None:
 
 
 @pytest.mark.parametrize("zeroed", [True, False])
-def test_step_sizes_of_ultralight_start_as_its_authors_or_as_mamba_has_them(zeroed: bool) -> None:
+def test_step_sizes_are_initialised_as_by_the_authors_or_as_in_mamba(zeroed: bool) -> None:
     network = create_model("ultralight-vm-unet", zeroed_steps=zeroed)
     mambas = [each for each in network.modules() if isinstance(each, Mamba)]
     steps = functional.softplus(torch.cat([each.dt_proj.bias for each in mambas]))

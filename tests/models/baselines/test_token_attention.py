@@ -28,19 +28,19 @@ def seen_by_first_place(made: TokenTransformer, slices: int) -> Tensor:
 
 
 @pytest.mark.parametrize("patch", [1, 2])
-def test_a_token_sees_all_of_its_own_slice_and_nothing_of_the_others(patch: int) -> None:
+def test_a_token_attends_to_its_own_slice_only(patch: int) -> None:
     seen = seen_by_first_place(transformer("tokens", patch=patch), slices=2)
     assert seen[0].all()
     assert not seen[1].any()
 
 
-def test_tokens_that_change_places_take_their_results_with_them() -> None:
+def test_attention_over_tokens_is_permutation_equivariant() -> None:
     made, x = transformer("tokens"), torch.randn(2, 4, 4, 8)
     with torch.inference_mode():
         torch.testing.assert_close(made(x.roll(3, -1)), made(x).roll(3, -1), atol=1e-5, rtol=1e-5)
 
 
-def test_a_patch_of_four_places_is_one_token() -> None:
+def test_a_patch_of_four_positions_is_one_token() -> None:
     made, x = transformer("tokens", patch=2), torch.randn(1, 4, 4, 4)
     with torch.inference_mode():
         out = made(x)
@@ -49,7 +49,7 @@ def test_a_patch_of_four_places_is_one_token() -> None:
     torch.testing.assert_close(out, expected.reshape(1, 4, 4, 4), atol=1e-5, rtol=1e-5)
 
 
-def test_over_the_batch_it_is_the_released_layer_on_batch_rows_and_places() -> None:
+def test_over_the_batch_it_is_the_released_layer() -> None:
     made, x = (
         transformer("batch", channels=4),
         torch.randn(3, 4, 2, 2),
@@ -86,7 +86,7 @@ def test_as_released_a_mask_depends_on_the_other_slices_of_the_batch(name: str) 
 
 
 @pytest.mark.parametrize("name", list(SMALL))
-def test_weights_serve_both_kinds_of_attention(name: str) -> None:
+def test_weights_fit_both_types_of_attention(name: str) -> None:
     networks = [
         create_model(name, **SMALL[name], attention_over=over) for over in ("tokens", "batch")
     ]

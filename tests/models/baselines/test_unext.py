@@ -28,7 +28,7 @@ def moved(x: Tensor, dim: int) -> Tensor:
     width=st.integers(1, 5),
     dim=st.sampled_from([2, 3]),
 )
-def test_chunks_move_by_two_places_at_most_and_zeros_come_in(
+def test_chunks_shift_by_at_most_two_positions_with_zero_padding(
     channels: int, height: int, width: int, dim: int
 ) -> None:
     x = torch.rand(2, channels, height, width) + 1
@@ -41,7 +41,7 @@ def test_the_comparison_can_fail() -> None:
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(3, 0), (0, 3)])
-def test_a_block_sees_three_places_away(rows: int, columns: int) -> None:
+def test_a_block_has_a_reach_of_three_positions(rows: int, columns: int) -> None:
     torch.manual_seed(0)
     block, x = ShiftedBlock(10), torch.randn(1, 10, 9, 9, requires_grad=True)
     block(x)[0, :, 4, 4].square().sum().backward()

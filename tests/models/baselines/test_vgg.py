@@ -5,7 +5,7 @@ import torch
 from rma_mamba.models.baselines.vgg import VGG19
 
 
-def test_names_and_shapes_are_torchvisions() -> None:
+def test_names_and_shapes_are_those_of_torchvision() -> None:
     with torch.device("meta"):
         state = VGG19(64).state_dict()
     assert len(state) == 32
@@ -16,7 +16,9 @@ def test_names_and_shapes_are_torchvisions() -> None:
     assert sum(each.numel() for each in state.values()) == 20_024_384
 
 
-def test_the_last_map_is_that_of_all_layers_and_each_is_half_as_large_as_the_one_before() -> None:
+def test_each_map_is_half_as_large_as_the_previous_and_the_last_is_the_output_of_all_layers() -> (
+    None
+):
     network, images = VGG19(2), torch.rand(1, 3, 64, 32)
     with torch.inference_mode():
         maps = network(images)

@@ -94,7 +94,7 @@ def test_a_block_without_its_scan_changes_nothing() -> None:
     assert not any("mlp" in name for name, _ in block.named_parameters())
 
 
-def test_merging_joins_the_positions_of_a_patch_column_by_column() -> None:
+def test_merging_concatenates_the_positions_of_a_patch_column_by_column() -> None:
     merging = PatchMerging(1).eval()
     seen = []
     merging.norm.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
@@ -102,7 +102,7 @@ def test_merging_joins_the_positions_of_a_patch_column_by_column() -> None:
     assert seen[0].tolist() == [[[[0, 4, 1, 5], [2, 6, 3, 7]]]]
 
 
-def test_expanding_lays_out_a_vector_row_by_row() -> None:
+def test_expanding_arranges_a_vector_row_by_row() -> None:
     expand = PatchExpand(4, 1)
     expand.norm = torch.nn.Identity()
     torch.nn.init.eye_(expand.expand.weight)
@@ -110,7 +110,7 @@ def test_expanding_lays_out_a_vector_row_by_row() -> None:
     assert expand(x)[..., 0].tolist() == [[[0, 1, 4, 5], [2, 3, 6, 7]]]
 
 
-def test_the_encoder_gives_what_each_stage_was_given_and_the_deepest_map() -> None:
+def test_the_encoder_returns_the_inputs_of_its_stages_and_the_deepest_map() -> None:
     encoder = VSSEncoder(8, (1, 1, 1, 1), 0.0)
     deepest, given_ = encoder(torch.rand(1, 3, 64, 96))
     assert [tuple(each.shape) for each in given_] == [
@@ -119,7 +119,7 @@ def test_the_encoder_gives_what_each_stage_was_given_and_the_deepest_map() -> No
     assert torch.equal(deepest, encoder.layers[3](given_[3]))
 
 
-def test_stochastic_depth_rises_from_block_to_block() -> None:
+def test_stochastic_depth_increases_from_block_to_block() -> None:
     assert linear_drop_paths(0.3, (1, 2, 1)) == [
         [0.0],
         [pytest.approx(0.1), pytest.approx(0.2)],
