@@ -100,10 +100,10 @@ class Thumbnails(Dataset[dict[str, Any]]):
             transform=training_transform(data.augment, COARSE.size),
             single_slice=1.0,
         )
-        places: dict[int, list[int]] = {}
-        for place, (case, _) in enumerate(self.slices.index):
-            places.setdefault(id(case), []).append(place)
-        self.places = [places[id(case)] for case in cases]
+        positions: dict[int, list[int]] = {}
+        for position, (case, _) in enumerate(self.slices.index):
+            positions.setdefault(id(case), []).append(position)
+        self.positions = [positions[id(case)] for case in cases]
         weights = np.array([len(case.images) ** 0.5 * case.weight for case in cases])
         self.chances = weights / weights.sum()
 
@@ -113,10 +113,10 @@ class Thumbnails(Dataset[dict[str, Any]]):
     def __getitem__(self, item: int) -> dict[str, Any]:
         pair, which = divmod(item, 2)
         random = np.random.default_rng((SEED, pair))
-        places = self.places[random.choice(len(self.places), p=self.chances)]
-        place = int(random.choice(places, 2)[which])
-        case, number = self.slices.index[place]
-        sample = self.slices[SliceDraw(place, (SEED, item))]
+        positions = self.positions[random.choice(len(self.positions), p=self.chances)]
+        position = int(random.choice(positions, 2)[which])
+        case, number = self.slices.index[position]
+        sample = self.slices[SliceDraw(position, (SEED, item))]
         grey = sample["image"][1].numpy()
         box = body_box(grey)
         thumbnail = torch.zeros(SIDE, SIDE)
@@ -275,13 +275,13 @@ def _parts(volume: Volume, labels: Any) -> Iterator[tuple[str, Volume, float]]:
 
 def _mirrored(volume: Volume, form: tuple[FlippedAxis, ...]) -> Volume:
     permutation = volume.geometry.canonical.permutation
-    places: dict[FlippedAxis, int] = {
+    axes: dict[FlippedAxis, int] = {
         "superior/inferior": 0,
         "anterior/posterior": 1,
         "left/right": 2,
     }
     return replace(
-        volume, values=np.flip(volume.values, [permutation[places[each]] for each in form])
+        volume, values=np.flip(volume.values, [permutation[axes[each]] for each in form])
     )
 
 

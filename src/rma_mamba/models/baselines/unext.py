@@ -32,11 +32,11 @@ class UNeXtConfig(BaseModel):
 
 def shifted(x: Features, dim: int) -> Features:
     """Shift five chunks of channels along an axis by -2, -1, 0, 1 and 2 positions, with zero padding."""
-    beside = (0, 0, _REACH, _REACH) if dim == 2 else (_REACH, _REACH)
-    chunks = functional.pad(x, beside).chunk(2 * _REACH + 1, dim=1)
+    padding = (0, 0, _REACH, _REACH) if dim == 2 else (_REACH, _REACH)
+    chunks = functional.pad(x, padding).chunk(2 * _REACH + 1, dim=1)
     moved = [
-        chunk.narrow(dim, _REACH - places, x.shape[dim])
-        for places, chunk in zip(range(-_REACH, _REACH + 1), chunks, strict=False)
+        chunk.narrow(dim, _REACH - shift, x.shape[dim])
+        for shift, chunk in zip(range(-_REACH, _REACH + 1), chunks, strict=False)
     ]
     return torch.cat(moved, dim=1)
 
