@@ -27,7 +27,7 @@ from dicom_series import (
     SERIES,
     SLICES,
     Edit,
-    assert_every_voxel_in_its_place,
+    assert_every_voxel_at_its_position,
     assign,
     beside,
     compress_unknown,
@@ -70,7 +70,7 @@ def test_axial_coronal_and_sagittal_series_keep_every_voxel(
 ) -> None:
     slices = series(directions=directions)
     volume = read_scan(save(tmp_path, slices))
-    assert_every_voxel_in_its_place(volume, slices)
+    assert_every_voxel_at_its_position(volume, slices)
     # R, L and so on, by the right-hand rule: the third axis is the cross product of the others
     third = np.cross(directions[:3], directions[3:]) * [-1, -1, 1]
     assert volume.geometry.orientation[:2] == letters[:2]
@@ -89,7 +89,7 @@ def test_oblique_series_keep_every_voxel(
     turn = nib.eulerangles.euler2mat(*angles)
     slices = series(directions=(*turn[:, 0], *turn[:, 1]), spacing=spacing, step_mm=step_mm)
     volume = read_scan(save(tmp_path_factory.mktemp("oblique"), slices))
-    assert_every_voxel_in_its_place(volume, slices)
+    assert_every_voxel_at_its_position(volume, slices)
 
 
 def test_the_position_check_can_fail(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_the_position_check_can_fail(tmp_path: Path) -> None:
     volume = read_scan(save(tmp_path, slices))
     slices[2].ImagePositionPatient[1] += 0.01
     with pytest.raises(AssertionError):
-        assert_every_voxel_in_its_place(volume, slices)
+        assert_every_voxel_at_its_position(volume, slices)
 
 
 def test_the_mask_of_a_series_is_on_its_grid(tmp_path: Path) -> None:
@@ -379,7 +379,7 @@ BAD: dict[str, tuple[Edit, type[RmaMambaError], str]] = {
     "no series": (
         remove("SeriesInstanceUID", slice(1)),
         ScanError,
-        "1 slices have no SeriesInstanceUID",
+        "missing in 1 of 6 slices",
     ),
     "two modalities": (assign("Modality", "PT", slice(1)), ScanError, "1 PT"),
     "PET": (assign("Modality", "PT"), ScanError, "modality of the series is not supported"),

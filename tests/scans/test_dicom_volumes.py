@@ -13,7 +13,7 @@ from dicom_series import (
     CORONAL,
     SERIES,
     SLICES,
-    assert_every_voxel_in_its_place,
+    assert_every_voxel_at_its_position,
     assign,
     double,
     drop,
@@ -142,7 +142,7 @@ def test_an_enhanced_object_is_read_as_its_slices(
     folder = save(tmp_path, [data])
     for path in (folder, folder / "IM0000"):
         volume = read_scan(path)
-        assert_every_voxel_in_its_place(volume, slices)
+        assert_every_voxel_at_its_position(volume, slices)
         assert (volume.modality, volume.warnings) == ("CT", ())
         assert volume.source_images is not None
         assert [each.frame for each in volume.source_images.slices] == [2, 4, 6, 1, 5, 3]
@@ -192,7 +192,9 @@ def test_jitter_of_a_hundredth_is_not_a_second_volume(tmp_path: Path) -> None:
 def test_a_corrupt_functional_group_is_a_typed_error(tmp_path: Path) -> None:
     data = enhanced(series())
     del data.PerFrameFunctionalGroupsSequence[2].PlanePositionSequence
-    with pytest.raises(ScanError, match="1 of 6 slices have no valid ImagePosition"):
+    with pytest.raises(
+        ScanError, match="ImagePositionPatient is missing or invalid in 1 of 6 slices"
+    ):
         read_scan(save(tmp_path, [data]))
     assign("Rows", 0)([data])
     with pytest.raises(ScanError, match="expected"):

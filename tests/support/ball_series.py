@@ -28,7 +28,7 @@ def ball(position: Any, directions: Any, spacing: tuple[float, float], number: i
 
 
 def hu_at(points_lps: Any) -> Any:
-    """HU [...] at places [..., (x, y, z)]: halfway from fat to liver at the ball's radius."""
+    """HU [...] at positions [..., (x, y, z)]: midway between fat and liver at the radius of the ball."""
     distance = np.linalg.norm(points_lps - CENTRE_MM, axis=-1)
     share = np.clip((RADIUS_MM - distance) / EDGE_MM + 0.5, 0, 1)
     return np.round(FAT_HU + (LIVER_HU - FAT_HU) * share).astype(int)
@@ -42,7 +42,7 @@ def scan(
     slide_mm: float = 0.0,
     jitter_mm: Any = (),
 ) -> list[Dataset]:
-    """Slices through the ball; `slide_mm` is how far each lies aside of the one before."""
+    """Slices through the ball; `slide_mm` is the in-plane shift from each slice to the next."""
     spacing = (1.5, 1.25)
     along_row, along_column = np.array(directions, float).reshape(2, 3)
     normal = np.cross(along_row, along_column)

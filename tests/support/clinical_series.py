@@ -35,7 +35,7 @@ PATIENT = {
 
 
 def turned(x: float, y: float, z: float) -> tuple[float, ...]:
-    """Row and column direction of an axial slice after turns about the three axes, in degrees."""
+    """Row and column direction of an axial slice rotated about the three axes, in degrees."""
     directions = np.eye(3)
     for axis, angle in enumerate((x, y, z)):
         one, other = [each for each in range(3) if each != axis]
@@ -61,7 +61,7 @@ ORIENTATIONS = {
 def clinical_series(
     directions: Any = AXIAL, *, slices: int = SLICES, **elements: Any
 ) -> list[Dataset]:
-    """CT slices in the order of their positions, 1.3 mm apart in a column, 0.9 in a row, 2.7 from slice to slice."""
+    """CT slices sorted by position: row spacing 1.3 mm, column spacing 0.9 mm, slice spacing 2.7 mm."""
     normal = np.cross(directions[:3], directions[3:])
     random = np.random.default_rng(0)
     found = []
@@ -78,7 +78,7 @@ def clinical_series(
 
 
 def blob(shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
-    """An egg with a hole through it and a speck beside it: uint8 [i, j, k]."""
+    """An ellipsoid with a hole, and a separate voxel: uint8 [i, j, k]."""
     i, j, k = np.meshgrid(*(np.linspace(-1, 1, size) for size in shape), indexing="ij")
     inside = (i / 0.8) ** 2 + ((j - 0.1) / 0.7) ** 2 + (k / 0.75) ** 2 < 1
     inside &= ~((np.abs(i + 0.1) < 0.2) & (np.abs(j) < 0.15))
@@ -87,14 +87,14 @@ def blob(shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
 
 
 def series_mask(folder: Path, directions: Any = AXIAL, labels: Any = None, **elements: Any) -> Mask:
-    """The mask of a series that is written to a folder."""
+    """A mask of a series written to a folder."""
     volume = read_scan(save(folder, clinical_series(directions, **elements)))
     marked = blob(volume.geometry.shape) if labels is None else labels
     return Mask(marked, volume.geometry, volume.header, volume.source_images)
 
 
 def enhanced_mask(folder: Path, **elements: Any) -> Mask:
-    """The mask of a series in one multi-frame object."""
+    """A mask of a series stored as one multi-frame object."""
     data = enhanced(clinical_series())
     for keyword, value in {**PATIENT, **elements}.items():
         setattr(data, keyword, value)

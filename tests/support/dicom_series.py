@@ -1,4 +1,4 @@
-"""DICOM series for tests: made here, with a patient's name that must never be seen again."""
+"""Synthetic DICOM series, with a patient name that must not appear in any output."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def ct_slice(pixels: Any, position: Any, directions: Any, spacing: Any, number: 
 
 
 def save(folder: Path, slices: list[Dataset], *, shuffled: bool = True) -> Path:
-    """One file a slice; their names do not follow their positions."""
+    """Write one file per slice, with names that are not in the order of positions."""
     folder.mkdir(exist_ok=True)
     order = np.random.default_rng(0).permutation(len(slices)) if shuffled else range(len(slices))
     with warnings.catch_warnings():
@@ -107,15 +107,15 @@ def remove(keyword: str, which: slice = slice(None)) -> Edit:
 
 
 def lps_of(data: Dataset, row: int, column: int) -> Any:
-    """Where a pixel lies, by the formula of DICOM PS3.3 C.7.6.2.1.1."""
+    """Position of a pixel in LPS+ mm, by the formula of DICOM PS3.3 C.7.6.2.1.1."""
     along_row, along_column = np.array(data.ImageOrientationPatient, float).reshape(2, 3)
     between_rows, between_columns = map(float, data.PixelSpacing)
     start = np.array(data.ImagePositionPatient, float)
     return start + along_row * between_columns * column + along_column * between_rows * row
 
 
-def assert_every_voxel_in_its_place(volume: Any, slices: list[Dataset]) -> None:
-    """Each pixel of each slice is found in the volume at its own position, with its own HU."""
+def assert_every_voxel_at_its_position(volume: Any, slices: list[Dataset]) -> None:
+    """Check that each pixel of each slice is in the volume at its position, with its HU."""
     to_voxel = np.linalg.inv(volume.geometry.affine)
     assert volume.values.size == len(slices) * ROWS * COLUMNS
     for data in slices:
@@ -129,7 +129,7 @@ def assert_every_voxel_in_its_place(volume: Any, slices: list[Dataset]) -> None:
 
 
 def beside(kind: str) -> Dataset:
-    """A DICOM object of another kind, as it lies beside a series."""
+    """A DICOM object that is not a slice, as found next to a series."""
     data = series(slices=1)[0]
     data.SeriesInstanceUID, data.SOPInstanceUID = f"{SERIES}.9", f"{SERIES}.9.1"
     if kind == "localizer":
@@ -166,7 +166,7 @@ def drop(*indices: int) -> Edit:
 
 
 def tilt(slices: list[Dataset]) -> None:
-    """What a gantry tilted by 15 degrees leaves: axial directions, positions that slide."""
+    """Gantry tilt of 15 degrees: axial orientation, positions with an in-plane shift."""
     for k, data in enumerate(slices):
         data.ImagePositionPatient[1] += k * 2.5 * np.tan(np.radians(15))
 
@@ -202,21 +202,21 @@ def resize(slices: list[Dataset]) -> None:
 
 
 def double(slices: list[Dataset]) -> None:
-    """Two echoes of each slice under one series."""
+    """Two echoes of each slice in one series."""
     for k, data in enumerate(series()):
         data.SOPInstanceUID = f"{SERIES}.{100 + k}"
         slices.append(data)
 
 
 def pixels_of(slices: list[Dataset], change: Callable[[Any, int], Any]) -> None:
-    """Replace the stored values of each slice by what `change` makes of them and the slice's number."""
+    """Replace the stored values of each slice by `change(values, slice number)`."""
     for k, data in enumerate(slices):
         values = np.frombuffer(data.PixelData, "<u2").reshape(data.Rows, data.Columns)
         data.PixelData = change(values, k).astype("<u2").tobytes()
 
 
 def as_series(slices: list[Dataset], number: int, **elements: Any) -> list[Dataset]:
-    """The same slices as a series of their own."""
+    """The same slices as another series."""
     for k, data in enumerate(slices):
         data.SeriesInstanceUID = f"{SERIES}.{number}"
         data.SOPInstanceUID = f"{SERIES}.{number}.{k}"
@@ -267,7 +267,7 @@ def _groups(slice_: Dataset) -> Dataset:
 
 
 def zipped(folder: Path, path: Path) -> Path:
-    """A zip archive of a folder's files."""
+    """A zip archive of the files in a folder."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(folder.rglob("*")):
             archive.write(file, file.relative_to(folder))

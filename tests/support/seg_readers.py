@@ -27,7 +27,7 @@ def true_points(mask: Mask) -> Points:
 
 
 def points_by_attributes(path: Path) -> Points:
-    """Read by the raw attributes alone: bits, and position, orientation and spacing of each frame."""
+    """Read from the raw attributes: bits, and position, orientation and spacing of each frame."""
     data = pydicom.dcmread(path)
     bits = np.unpackbits(np.frombuffer(data.PixelData, np.uint8), bitorder="little")
     count = data.NumberOfFrames * data.Rows * data.Columns
@@ -52,7 +52,7 @@ def points_by_highdicom(path: Path) -> Points:
 
 
 def points_by_dcmqi(path: Path) -> Points:
-    """Read by dcmqi, which is written in C++ on DCMTK."""
+    """Read with dcmqi, an independent implementation in C++."""
     if shutil.which("segimage2itkimage") is None:
         pytest.skip("dcmqi is not installed (pip install dcmqi)")
     out = path.parent / "dcmqi"

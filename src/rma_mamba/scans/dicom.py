@@ -212,7 +212,7 @@ def _check_slices(slices: Sequence[DicomImage]) -> None:
         missing = sum(image.numbers(keyword, count) is None for image in slices)
         if missing:
             raise ScanError(
-                f"{missing} of {len(slices)} slices have no valid {keyword}; expected it in each slice. "
+                f"{keyword} is missing or invalid in {missing} of {len(slices)} slices; expected it in each slice. "
                 "Export the series again from the source system."
             )
     dicom_pixels.check_transfer_syntaxes(slices)

@@ -119,11 +119,12 @@ def _candidates(series: Sequence[Series]) -> list[Series]:
             f"there are no slices of a scan ({len(images)} other DICOM files: {modality_counts(images)}); "
             "expected a CT or MR series. Pass the folder of the scan."
         )
+    images = [image for one in with_slices for image in one.slices]
     without_series = sum(len(one.slices) for one in with_slices if not one.uid)
     if without_series and len(with_slices) > 1:
         raise ScanError(
-            f"{without_series} slices have no SeriesInstanceUID, but others in the same folder do; expected one "
-            "in each slice. Put the slices of each scan into a separate folder."
+            f"SeriesInstanceUID is missing in {without_series} of {len(images)} slices; expected it in each slice. "
+            "Put the slices of each scan into a separate folder."
         )
     return [one for one in with_slices if one.is_candidate] or with_slices[:1]
 
