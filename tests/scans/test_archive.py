@@ -120,7 +120,7 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "ratio bomb": (bomb, "declares 0.1 GB in"),
     "cut in half": (lambda content: content[: len(content) // 2], "truncated or corrupt"),
     "cut at its end": (lambda content: content[:-5], "truncated or corrupt"),
-    "a damaged member": (
+    "a corrupt member": (
         lambda content: content[:200] + bytes(40) + content[240:],
         "truncated or corrupt",
     ),
@@ -171,7 +171,7 @@ def test_a_corrupt_archive_never_raises_an_untyped_error(
     content = bytearray(study.read_bytes())
     position %= len(content)
     content[position : position + len(junk)] = junk
-    path = tmp_path_factory.mktemp("damaged") / "a.zip"
+    path = tmp_path_factory.mktemp("corrupt") / "a.zip"
     path.write_bytes(content)
     with contextlib.suppress(RmaMambaError):
         read_scan(path)

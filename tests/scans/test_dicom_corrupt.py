@@ -50,7 +50,7 @@ def break_jpeg(slices: list[Dataset]) -> None:
     slices[2].PixelData = slices[2].PixelData.replace(b"\xff\xc4", b"\xff\xc5", 1)
 
 
-# What is damaged, the word that a strict reader is told, and the slice that is lost.
+# How the file is corrupted, a word of the error in strict reading, and the slice that is lost.
 PIXELS: dict[str, tuple[Edit, str, int]] = {
     "short": (shorten, "truncated", 2),
     "missing": (remove("PixelData", slice(3, 4)), "1 DICOM file is truncated or corrupt", 3),
@@ -97,9 +97,9 @@ def test_files_truncated_in_the_header_are_counted_and_their_slices_interpolated
     with pytest.raises(ScanError, match="2 DICOM files are truncated or corrupt"):
         read_scan(scan, strict=True)
     volume = read_scan(scan)
-    damaged, filled = volume.warnings
-    assert damaged.startswith("2 DICOM images are truncated or corrupt: they were skipped")
-    assert filled.startswith("About 2 slices of the series seem to be missing")
+    corrupt, missing = volume.warnings
+    assert corrupt.startswith("2 DICOM images are truncated or corrupt: they were skipped")
+    assert missing.startswith("About 2 slices of the series seem to be missing")
     kept = [0, 2, 3, 5]
     assert np.array_equal(volume.values[:, :, kept], EXPECTED[:, :, kept])
     assert np.array_equal(read_geometry(scan).affine, volume.geometry.affine)

@@ -50,7 +50,7 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     }
 
 
-def damaged(content: bytes, changes: list[Edit]) -> bytes:
+def corrupted(content: bytes, changes: list[Edit]) -> bytes:
     stream = io.BytesIO(content)
     for position, gone, new in changes:
         whole = stream.getvalue()
@@ -81,8 +81,8 @@ def test_corrupt_bytes_give_a_volume_or_one_line(
     changes: list[Edit],
     cut: int | None,
 ) -> None:
-    path = tmp_path_factory.getbasetemp() / f"damaged.{kind}"
-    path.write_bytes(damaged(seeds[kind], changes)[:cut])
+    path = tmp_path_factory.getbasetemp() / f"corrupt.{kind}"
+    path.write_bytes(corrupted(seeds[kind], changes)[:cut])
     assert_volume_or_one_line(path)
 
 

@@ -90,7 +90,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     ),
     "a list of data files": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"LIST"), "another folder"),
     "data that are gone": (".mhd", META % (b"5 4 3", b"MET_UCHAR", b"Doe.raw"), "is missing"),
-    "data cut off": (".mha", META % (b"5 4 3", b"MET_UCHAR", b"LOCAL") + bytes(9), "truncated"),
+    "truncated data": (".mha", META % (b"5 4 3", b"MET_UCHAR", b"LOCAL") + bytes(9), "truncated"),
     "terabytes": (".mha", META % (b"9999 9999 9999", b"MET_SHORT", b"LOCAL"), "declares"),
     "more than it holds": (
         ".mha",
@@ -118,7 +118,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
         NRRD % (b"short", b"5 4 3", b"data file: s%d.raw 1 9\n"),
         "another folder",
     ),
-    "nrrd cut off": (".nrrd", NRRD % (b"short", b"5 4 3", b"") + bytes(9), "truncated"),
+    "truncated NRRD": (".nrrd", NRRD % (b"short", b"5 4 3", b"") + bytes(9), "truncated"),
     "nrrd terabytes": (".nrrd", NRRD % (b"short", b"9999 9999 9999", b"") + bytes(9), "expected"),
     "nrrd of blocks": (".nrrd", NRRD % (b"block", b"5 4 3", b"") + bytes(99), "corrupt"),
     "nrrd and no more": (".nrrd", b"NRRD0004\n", "corrupt"),
@@ -191,7 +191,7 @@ def test_colour_is_refused(tmp_path: Path) -> None:
 def test_a_corrupt_header_never_raises_an_untyped_error(
     tmp_path_factory: pytest.TempPathFactory, end: str, position: int, junk: bytes
 ) -> None:
-    path = written(tmp_path_factory.mktemp("damaged") / f"a{end}")
+    path = written(tmp_path_factory.mktemp("corrupt") / f"a{end}")
     content = bytearray(path.read_bytes())
     content[position : position + len(junk)] = junk
     path.write_bytes(content)

@@ -92,7 +92,7 @@ TABLE = STREAM[STREAM.index(b"\xff\xc4") : STREAM.index(b"\xff\xda")]
 FRAME = STREAM[STREAM.index(b"\xff\xc3") : STREAM.index(b"\xff\xc4")]
 DAMAGED: dict[str, bytes] = {
     "nothing": b"",
-    "cut off": STREAM[: len(STREAM) // 2],
+    "truncated": STREAM[: len(STREAM) // 2],
     "without its end": STREAM[:-2],
     "no table": STREAM.replace(TABLE, b"", 1),
     "no frame": STREAM.replace(FRAME, b"", 1),
@@ -144,9 +144,9 @@ def test_corrupt_streams_never_crash_the_process(
     stream = bytearray(STREAM)
     for place, value in changes:
         stream[place] = value
-    damaged = bytes(stream[:keep]) + (b"\xff\xd9" if ends else b"")
+    corrupt = bytes(stream[:keep]) + (b"\xff\xd9" if ends else b"")
     (data,) = slices_of(np.zeros((1, ROWS, COLUMNS), int), 16, 12, 0)
-    compressed(data).PixelData = encapsulate([damaged + b"\0" * (len(damaged) % 2) or b"\0\0"])
+    compressed(data).PixelData = encapsulate([corrupt + b"\0" * (len(corrupt) % 2) or b"\0\0"])
     folder = save(tmp_path_factory.mktemp("x"), [data])
     with suppress(ScanError):
         assert read_scan(folder).geometry.shape == (COLUMNS, ROWS, 1)

@@ -59,7 +59,7 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], type[RmaMambaError], str]] = {
     "long text": (lambda: "täxt\n".encode() * 500, ScanError, "text file"),
     "noise": (lambda: bytes(range(256)) * 4, ScanError, "unknown format"),
     "dicom file": (lambda: bytes(128) + b"DICM" + bytes(400), ScanError, "truncated or corrupt"),
-    "picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(400), ScanError, "an image file is truncated"),
+    "PNG": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(400), ScanError, "an image file is truncated"),
     "zip": (lambda: b"PK\x03\x04" + bytes(400), ScanError, "zip archive"),
     "truncated header": (lambda: patched()[:200], ScanError, "truncated after 200 bytes"),
     "truncated header 2": (

@@ -168,6 +168,6 @@ def modality_counts(images: Sequence[DicomImage]) -> str:
     """Number of images per modality, in words; a Modality that is not a code of letters is not quoted."""
     names = [image.modality for image in images]
     valid = Counter(
-        name if name.isalpha() and len(name) <= 16 else "unknown modality" for name in names
+        name if name.isalpha() and len(name) <= 16 else "of unknown modality" for name in names
     )
     return ", ".join(f"{count} {name}" for name, count in sorted(valid.items()))
