@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 REFERENCE = runpy.run_path(str(ROOT / "scripts" / "docs_reference.py"))
+DRAWINGS = runpy.run_path(str(ROOT / "scripts" / "docs_drawings.py"))
 API = runpy.run_path(str(ROOT / "scripts" / "docs_api.py"))
 
 
@@ -99,3 +101,31 @@ def test_every_public_name_has_an_example_in_the_reference() -> None:
     import rma_mamba
 
     assert set(API["public_names"](rma_mamba)) <= set(API["examples"]())
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/explanation/architecture.md"])
+def test_every_file_that_a_page_names_exists(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[\w.-]+/)+[\w-]+\.(?:py|toml|md))`", text))
+    assert len(named) > 5
+    for name in named:
+        assert (ROOT / name).exists() or (ROOT / "src" / "rma_mamba" / name).exists(), name
+
+
+def test_the_layers_in_contributing_are_those_of_the_contract() -> None:
+    drawn = (
+        (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("```text\n")[1].split("```")[0]
+    )
+    rows = [set(re.findall(r"\w+", line)) for line in drawn.splitlines()]
+    assert rows == [set(row) for row in DRAWINGS["layers"]()]
+
+
+def test_the_templates_for_issues_are_valid_and_warn_against_patient_data() -> None:
+    folder = ROOT / ".github" / "ISSUE_TEMPLATE"
+    for path in folder.glob("*.yml"):
+        assert yaml.safe_load(path.read_text(encoding="utf-8")), path.name
+    for name in ("bug_report.yml", "feature_request.yml"):
+        assert "patient data" in (folder / name).read_text(encoding="utf-8")
+    text = (folder / "bug_report.yml").read_text(encoding="utf-8")
+    assert "rma-mamba info --json" in text
+    assert "rma-mamba series FOLDER --json" in text
