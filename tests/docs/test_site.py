@@ -5,6 +5,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,3 +130,13 @@ def test_the_templates_for_issues_are_valid_and_warn_against_patient_data() -> N
     text = (folder / "bug_report.yml").read_text(encoding="utf-8")
     assert "rma-mamba info --json" in text
     assert "rma-mamba series FOLDER --json" in text
+
+
+def test_the_data_tables_that_a_page_shows_are_valid() -> None:
+    from rma_mamba.datasets.config import DataConfig
+
+    text = (ROOT / "docs" / "reference" / "training-data.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    data = DataConfig.model_validate(tomllib.loads(block)["data"])
+    assert data.sources[0].dataset == "mine"
+    assert data.splits["mine"].val == ("003", "007")
