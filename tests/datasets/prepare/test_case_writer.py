@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +18,8 @@ from layouts import (
     write_lits,
 )
 from prepared import prepared, table
-from rma_mamba.datasets.prepare import PreparationOptions
+from rma_mamba.datasets.prepare import MANIFEST, PreparationOptions
 from rma_mamba.errors import ConfigError, ScanError
-from rma_mamba.files import atomic_write
 from rma_mamba.scans import read_scan
 
 
@@ -70,12 +71,17 @@ def test_png_files_show_the_window_in_the_manifest(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_no_incomplete_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, what: str):
-        if path.suffix == ".nii":
-            raise ScanError(f"the {what} cannot be written (No space left on device)")
-        return atomic_write(path, what)
+    root, out, fsync = write_folders(tmp_path / "in", 2), tmp_path / "out", os.fsync
 
-    monkeypatch.setattr("rma_mamba.scans.nifti.atomic_write", full)
+    def full(descriptor: int) -> None:
+        if os.fstat(descriptor).st_size > 10_000:  # images and labels, not the manifest
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ScanError, match="No space left"):
-        prepared("folders", write_folders(tmp_path / "in", 2), tmp_path / "out")
-    assert not list((tmp_path / "out").rglob("*.nii"))
+        prepared("folders", root, out)
+    assert [path.name for path in out.rglob("*") if path.is_file()] == [MANIFEST]
+    monkeypatch.undo()
+    assert prepared("folders", root, out).complete
+    assert len(list(out.rglob("*.nii"))) == 4
