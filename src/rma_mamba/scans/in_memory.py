@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
 import zlib
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
@@ -41,7 +41,7 @@ def from_image(image: Any) -> Volume:
         ) from error
     volume = from_array(raw, image.affine)
     header = image.header
-    if not _is_nifti(header):
+    if not isinstance(header, nib.Nifti1Header):
         return volume
     grid = GridHeader.of(header, volume.geometry.shape)
     geometry, warnings = grid_geometry(grid)
@@ -73,9 +73,3 @@ def from_array(raw: npt.NDArray[Any], affine: Any) -> Volume:
     raw = raw.copy() if raw.dtype.kind == "f" or not raw.dtype.isnative else raw
     values, repairs = compact_values(raw, 1, 0)
     return Volume(values, geometry, warnings=(*repairs, *plausibility_warnings(values, geometry)))
-
-
-def _is_nifti(header: Any) -> bool:
-    # A nibabel image exists only if nibabel has been imported; importing it here would load pydicom and Pillow.
-    nibabel = sys.modules.get("nibabel")
-    return nibabel is not None and isinstance(header, nibabel.Nifti1Header)

@@ -1,5 +1,6 @@
 """Headers of NIfTI-1, NIfTI-2 and Analyze 7.5 files: parsing, and checks of every field that is used.
 
+nibabel provides the header layout; its own checks are not relied upon.
 Source: the NIfTI-1 and NIfTI-2 standards (nifti1.h, nifti2.h); the Analyze 7.5 file format (dbh.h).
 """
 
@@ -7,30 +8,24 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
+import nibabel as nib
 import numpy as np
 
 from rma_mamba.errors import ScanError
 from rma_mamba.scans.checks import check_size
 from rma_mamba.scans.formats import has_dicom_prefix
-from rma_mamba.scans.nifti_layout import (
-    FILE_PAIR,
-    HEADER_LAYOUTS,
-    MAGIC_OFFSET,
-    SINGLE_FILE,
-    parsed,
-)
 from rma_mamba.scans.stream import open_stream
 
-_BYTE_ORDERS: tuple[tuple[Literal["<", ">"], Literal["little", "big"]], ...]
-_BYTE_ORDERS = (("<", "little"), (">", "big"))
-_MAGIC = (*SINGLE_FILE.values(), *FILE_PAIR.values())
+# sizeof_hdr, the first field, determines version and byte order; the offset of the magic string depends on it.
+HEADER_CLASSES: dict[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
+_MAGIC_OFFSET = {348: 344, 540: 4}
+_SINGLE_FILE, _FILE_PAIR = (b"n+1\0", b"n+2\0"), (b"ni1\0", b"ni2\0")
 
 # Data types by NIfTI code; complex, colour, 1-bit and 128-bit voxels are not supported.
 _DTYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1"}
 _DTYPES |= {512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
-DTYPE_CODES = {dtype: code for code, dtype in _DTYPES.items()}
 _UNSUPPORTED = {1: "1-bit", 32: "complex64", 128: "RGB colour", 1536: "float128"}
 _UNSUPPORTED |= {1792: "complex128", 2048: "complex256", 2304: "RGBA colour"}
 
@@ -66,14 +61,14 @@ def header_and_image_files(path: Path) -> tuple[Path, Path]:
 
 
 def read_header(path: Path) -> Any:
-    """The header of a file or file pair; errors as for `parse_header`."""
+    """The nibabel header of a file or file pair; errors as for `parse_header`."""
     header_path, image_path = header_and_image_files(path)
     with open_stream(header_path) as stream:
         return parse_header(stream, is_pair=image_path != header_path)
 
 
 def parse_header(stream: BinaryIO, *, is_pair: bool = False) -> Any:
-    """The fields of a header; only its size and magic string are checked.
+    """A nibabel header in the byte order of the file; only its size and magic string are checked.
 
     Args:
         stream: Starts with the header.
@@ -83,9 +78,9 @@ def parse_header(stream: BinaryIO, *, is_pair: bool = False) -> Any:
         ScanError: The file is not NIfTI, or its header is truncated.
     """
     block = stream.read(348)
-    for byte_order, order in _BYTE_ORDERS:
-        size = int.from_bytes(block[:4], order)
-        if size not in HEADER_LAYOUTS:
+    for endianness, order in (("<", "little"), (">", "big")):
+        size = int.from_bytes(block[:4], order)  # type: ignore[arg-type]
+        if size not in HEADER_CLASSES:
             continue
         block += stream.read(size - len(block))
         if len(block) < size:
@@ -93,10 +88,10 @@ def parse_header(stream: BinaryIO, *, is_pair: bool = False) -> Any:
                 f"the NIfTI header is truncated after {len(block)} bytes; expected {size}. "
                 "Copy or download the scan again."
             )
-        if block[MAGIC_OFFSET[size] :][:4] in _MAGIC:
-            return parsed(block, byte_order)
+        if block[_MAGIC_OFFSET[size] :][:4] in _SINGLE_FILE + _FILE_PAIR:
+            return HEADER_CLASSES[size](block, endianness=endianness, check=False)
         if is_pair and size == 348 and not block[344:348].strip(b"\0"):
-            return parsed(_from_analyze(block), byte_order)
+            return HEADER_CLASSES[size](_from_analyze(block), endianness=endianness, check=False)
     description, advice = _describe(block)
     raise ScanError(f"the file is {description}; expected a NIfTI scan or a DICOM folder. {advice}")
 
@@ -140,14 +135,15 @@ def data_type(header: Any) -> np.dtype[Any]:
             f"the voxels have the data type {_UNSUPPORTED.get(code, f'code {code}')}; expected real numbers of "
             "8 to 64 bits. Convert the scan to int16 or float32."
         )
-    return np.dtype(_DTYPES[code]).newbyteorder(header.dtype["datatype"].byteorder)
+    dtype: np.dtype[Any] = np.dtype(header.endianness + _DTYPES[code])
+    return dtype
 
 
 def image_offset(header: Any, header_end: int) -> int:
     """Byte at which the image starts in its file.
 
     Args:
-        header: The header.
+        header: The nibabel header.
         header_end: Size of the header in the same file; 0 for a separate image file.
 
     Raises:
@@ -197,7 +193,7 @@ def _from_analyze(block: bytes) -> bytes:
     kept = bytearray(348)
     for start, end in ((0, 4), (40, 56), (70, 74), (76, 112)):
         kept[start:end] = block[start:end]
-    kept[344:348] = FILE_PAIR[348]
+    kept[344:348] = _FILE_PAIR[0]
     return bytes(kept)
 
 

@@ -19,8 +19,7 @@ from rma_mamba.scans.nifti_grid import (
     grid_from_geometry,
     grid_geometry,
 )
-from rma_mamba.scans.nifti_header import DTYPE_CODES
-from rma_mamba.scans.nifti_layout import new_header
+from rma_mamba.scans.nifti_header import HEADER_CLASSES
 from rma_mamba.volume import Mask, Volume
 
 _INTENT_LABEL = 1002
@@ -61,10 +60,9 @@ def write_scan(volume: Volume, path: Path) -> None:
 def _write(
     values: npt.NDArray[Any], grid: GridHeader, path: Path, *, intent: int, what: str
 ) -> None:
-    header = new_header(grid.sizeof_hdr)
-    header["dim"] = [3, *grid.shape, 1, 1, 1, 1]
-    header["datatype"] = DTYPE_CODES[f"{values.dtype.kind}{values.dtype.itemsize}"]
-    header["bitpix"] = 8 * values.dtype.itemsize
+    header = HEADER_CLASSES[grid.sizeof_hdr](endianness="<")
+    header.set_data_shape(grid.shape)
+    header.set_data_dtype(values.dtype)
     for name, value in grid.fields.items():
         header[name] = value
     header["intent_code"] = intent
@@ -77,5 +75,5 @@ def _write(
             # No file name and no time stamp in the gzip header, so that equal voxels give equal bytes.
             compressed = files.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
             file = cast("BinaryIO", compressed)
-        file.write(header.tobytes() + bytes(4))  # four zero bytes: no header extensions
+        file.write(header.binaryblock + bytes(4))  # four zero bytes: no header extensions
         file.write(values.T.data)
