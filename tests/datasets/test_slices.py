@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from rma_mamba.datasets.augmentation.config import AugmentConfig
+from rma_mamba.datasets.augment_config import AugmentConfig
 from rma_mamba.datasets.augmentation.transforms import training_transform
 from rma_mamba.datasets.cases import Case
 from rma_mamba.datasets.slices import Sample, SliceDataset, SliceDraw, evenly_spaced

@@ -2,7 +2,7 @@
 
 import torch
 
-from rma_mamba.datasets.augmentation.config import AugmentConfig
+from rma_mamba.datasets.augment_config import AugmentConfig
 from rma_mamba.datasets.augmentation.transforms import training_transform
 from rma_mamba.datasets.slices import Sample
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from rma_mamba.datasets.augmentation.config import AugmentConfig
+from rma_mamba.datasets.augment_config import AugmentConfig
 from rma_mamba.datasets.settings import Positive, Settings
 from rma_mamba.datasets.splits import SplitConfig, SplitName
 from rma_mamba.deprecation import with_renamed_keys

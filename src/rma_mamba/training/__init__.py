@@ -5,10 +5,10 @@ train("recipe.toml", ["training.lr=1e-4"])
 Loading recipes needs no more than the core package; training needs the extra `train`.
 """
 
-from rma_mamba.training.config import Recipe
+from rma_mamba.training.config import WEIGHTS_FILE, Recipe
 from rma_mamba.training.history import read_history
 from rma_mamba.training.recipe_loading import bundled_recipes, load_recipe
-from rma_mamba.training.training_run import WEIGHTS_FILE, train
+from rma_mamba.training.training_run import train
 
 __all__ = [
     "WEIGHTS_FILE",

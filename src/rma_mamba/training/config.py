@@ -9,6 +9,8 @@ from pydantic import Field
 from rma_mamba.datasets.config import DataConfig
 from rma_mamba.datasets.settings import Settings
 
+WEIGHTS_FILE = "weights.safetensors"  # in the run folder: the best network
+
 
 class RunConfig(Settings):
     """Output folder and random seed."""

@@ -27,7 +27,7 @@ from rma_mamba.training.checkpoints import (
     last_checkpoint,
     model_state,
 )
-from rma_mamba.training.config import ModelConfig, Recipe
+from rma_mamba.training.config import WEIGHTS_FILE, ModelConfig, Recipe
 from rma_mamba.training.curves import Curves
 from rma_mamba.training.data_module import SliceDataModule
 from rma_mamba.training.lightning_module import SegmentationModule
@@ -35,7 +35,6 @@ from rma_mamba.training.optimizer import check_encoder
 from rma_mamba.training.run_errors import as_package_errors
 from rma_mamba.training.run_record import RunRecord
 from rma_mamba.training.trainer import make_trainer
-from rma_mamba.training.training_run import WEIGHTS_FILE
 
 # Lightning warns about its own code and about choices that are intended here; MONAI about crops without tissue.
 _HARMLESS_WARNINGS = (

@@ -8,8 +8,6 @@ from pathlib import Path
 from rma_mamba.extras import require_extra
 from rma_mamba.training.recipe_loading import merged_recipe, validated_recipe
 
-WEIGHTS_FILE = "weights.safetensors"
-
 
 def train(
     recipe: str | Path,

@@ -3,8 +3,8 @@
 import torch
 
 from augmentations import SIDE, augmented
+from rma_mamba.datasets.augment_config import AugmentConfig
 from rma_mamba.datasets.augmentation.batch_crop import RandomBatchCrop
-from rma_mamba.datasets.augmentation.config import AugmentConfig
 
 
 def test_a_batch_is_cropped_to_one_of_the_sizes() -> None:

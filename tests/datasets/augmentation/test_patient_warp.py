@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from augmentations import augmented, sample
-from rma_mamba.datasets.augmentation.config import AugmentConfig
+from rma_mamba.datasets.augment_config import AugmentConfig
 
 
 @pytest.mark.parametrize(("scale", "larger"), [((1.3, 1.3), True), ((0.75, 0.75), False)])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from augmentations import SIDE, augmented, sample
-from rma_mamba.datasets.augmentation.config import AugmentConfig
+from rma_mamba.datasets.augment_config import AugmentConfig
 from rma_mamba.datasets.augmentation.transforms import training_transform
 
 

@@ -9,7 +9,7 @@ from monai.transforms import MapTransform, Randomizable, ResizeWithPadOrCropd
 from torch import Tensor
 from torch.nn import functional
 
-from rma_mamba.datasets.augmentation.config import AugmentConfig
+from rma_mamba.datasets.augment_config import AugmentConfig
 from rma_mamba.datasets.augmentation.synthetic_contrast import IMAGE_AND_LABEL
 from rma_mamba.datasets.slices import Sample
 

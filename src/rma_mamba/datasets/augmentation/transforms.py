@@ -24,7 +24,7 @@ from monai.transforms import (
     ResizeWithPadOrCropd,
 )
 
-from rma_mamba.datasets.augmentation.config import AugmentConfig
+from rma_mamba.datasets.augment_config import AugmentConfig
 from rma_mamba.datasets.augmentation.patient_warp import RandPatientWarp
 from rma_mamba.datasets.augmentation.synthetic_contrast import (
     IMAGE_AND_LABEL,
