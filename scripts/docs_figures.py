@@ -75,7 +75,7 @@ def path(out: Path, ct: Volume, result: Segmentation, segmenter: rma_mamba.Segme
     """A slice of the scan, as the network sees it, its probabilities, and the mask."""
     k = largest_slice(result.mask.labels)
     seen = to_slices(replace(ct, modality="CT"), segmenter.recipe)
-    figure, row = plt.subplots(1, 4, figsize=(9.6, 2.5), dpi=110)
+    figure, row = plt.subplots(1, 4, figsize=(9.6, 2.8), dpi=110)
     show_slice(row[0], ct.values[:, :, k], "scan (HU)", is_ct=True)
     row[1].imshow(seen[k, seen.shape[1] // 2], cmap="gray", vmin=0, vmax=1)
     row[1].set_title("slice, scaled to 0–1", fontsize=10, color=INK)
