@@ -13,6 +13,12 @@ def test_all_is_the_namespace() -> None:
     assert dir(rma_mamba) == rma_mamba.__all__
 
 
+def test_a_star_import_brings_the_public_names_and_no_others() -> None:
+    namespace: dict[str, object] = {}
+    exec("from rma_mamba import *", namespace)
+    assert sorted(set(namespace) - {"__builtins__"}) == rma_mamba.__all__
+
+
 @pytest.mark.parametrize("name", rma_mamba.__all__)
 def test_every_public_name_can_be_used(name: str) -> None:
     value = getattr(rma_mamba, name)
