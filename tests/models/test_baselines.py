@@ -1,5 +1,4 @@
-"""Every network that RMA-Mamba is compared with: logits at the size of the images, and nothing left untrained
-unless a network says so."""
+"""All baselines return logits at the size of the images and train all parameters that they do not list as unused."""
 
 import copy
 from pathlib import Path
@@ -87,9 +86,9 @@ def test_folding_for_inference_changes_nothing(network: nn.Module) -> None:
 def test_the_weights_of_a_network_load_into_a_copy(network: nn.Module, tmp_path: Path) -> None:
     state = {name: tensor + 1 for name, tensor in network.state_dict().items()}
     torch.save(state, tmp_path / "weights.pth")
-    twin = copy.deepcopy(network)
-    load_weights(twin, tmp_path / "weights.pth")
-    for name, tensor in twin.state_dict().items():
+    copied = copy.deepcopy(network)
+    load_weights(copied, tmp_path / "weights.pth")
+    for name, tensor in copied.state_dict().items():
         assert torch.equal(tensor, state[name]), name
 
 

@@ -1,4 +1,4 @@
-"""ImageNet files go into the encoders of the networks whose authors start from them, and nowhere else."""
+"""ImageNet files load into the encoders of the networks that use them, and change nothing else."""
 
 import re
 from pathlib import Path
@@ -31,13 +31,13 @@ def network(name: str) -> nn.Module:
 
 
 def imagenet_state(name: str) -> dict[str, Tensor]:
-    """A file for the encoder of a network: its names, other values, and a classifier's head."""
+    """An ImageNet file for the encoder of a network: same names, different values, and a classification head."""
     encoder = network(name).encoder.state_dict()  # type: ignore[union-attr]
     return {**{n: tensor + 1 for n, tensor in encoder.items()}, **HEADS[name]}
 
 
 def official(name: str) -> str:
-    """A name of timm's PVTv2, as in the file of PVTv2's authors."""
+    """A parameter name of PVTv2 in timm, as in the file of its authors."""
     name = re.sub(r"^patch_embed\.", "patch_embed1.", name)
     name = name.replace(".dwconv.", ".dwconv.dwconv.")
     stage = re.match(r"stages\.(\d)\.(downsample|blocks|norm)\.", name)

@@ -1,4 +1,4 @@
-"""Names and sizes: the table of the paper, exactly."""
+"""The names and sizes of the networks are those in the table of the paper."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The network computes what the released one computes, for images of any size."""
+"""The network gives the outputs of the released one and accepts images of any size."""
 
 import hashlib
 import json
@@ -89,7 +89,7 @@ def test_maps_go_from_coarse_to_fine(half_width: int, steps: tuple[int, ...]) ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "places"),
+    ("changes", "modules"),
     [
         ({"local_blocks": (2, 0, 0)}, ["encoder.half_local.1"]),
         ({"local_blocks": (0, 1, 0)}, ["encoder.layers.0.local.0"]),
@@ -101,7 +101,7 @@ def test_maps_go_from_coarse_to_fine(half_width: int, steps: tuple[int, ...]) ->
 )
 @torch.no_grad()
 def test_adding_convolutions_to_trained_weights_changes_nothing_at_first(
-    changes: dict[str, Any], places: list[str]
+    changes: dict[str, Any], modules: list[str]
 ) -> None:
     small = {"width": 8, "depths": (1, 1, 1, 1), "decoder_width": 8, "half_width": 6}
     none = {"local_blocks": (0, 0, 0), "decoder_local": 0}
@@ -109,15 +109,15 @@ def test_adding_convolutions_to_trained_weights_changes_nothing_at_first(
     joined = create_model("rma-mamba-n", **{**small, **none, **changes}).eval()
     missing, unexpected = joined.load_state_dict(plain.state_dict(), strict=False)
     assert unexpected == []
-    assert {name.rsplit(".", 3)[0] for name in missing} >= set(places)
+    assert {name.rsplit(".", 3)[0] for name in missing} >= set(modules)
     images = torch.rand(1, 3, 64, 64)
     before = plain(images)
     for one, other in zip(before, joined(images), strict=True):
         torch.testing.assert_close(one, other)
-    for place in places:
-        joined.get_submodule(place).reduce.bn.weight.fill_(1)
+    for module in modules:
+        joined.get_submodule(module).reduce.bn.weight.fill_(1)
         assert (joined(images)[-1] - before[-1]).abs().max() > 1e-4
-        joined.get_submodule(place).reduce.bn.weight.zero_()
+        joined.get_submodule(module).reduce.bn.weight.zero_()
 
 
 def test_three_values_of_older_weights_files_mean_no_convolutions_at_the_coarsest_maps() -> None:

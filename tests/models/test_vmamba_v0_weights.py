@@ -1,4 +1,4 @@
-"""VMamba v0's ImageNet files and the authors' own go into the networks made of its blocks."""
+"""ImageNet files of VMamba v0 and the authors' files load into the networks with VMamba v0 blocks."""
 
 import re
 from pathlib import Path
@@ -57,7 +57,7 @@ def copied(model: nn.Module) -> dict[str, Tensor]:
 
 
 def imagenet(depths: tuple[int, int, int, int], width: int = WIDTH) -> dict[str, Tensor]:
-    """What a VMamba v0 classifier's file holds."""
+    """The content of a VMamba v0 classifier file."""
     state = {name: x + 1 for name, x in VSSEncoder(width, depths, 0.0).state_dict().items()}
     norm = {f"norm.{each}": torch.rand(8 * width) for each in ("weight", "bias")}
     return {**state, **norm, "head.weight": torch.ones(9, 8 * width), "head.bias": torch.ones(9)}

@@ -1,4 +1,4 @@
-"""VSS blocks that compute their inside a second time give the same gradients."""
+"""VSS blocks with gradient checkpointing give the same gradients."""
 
 import pytest
 import torch

@@ -36,7 +36,7 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 
 def imagenet_state(model: nn.Module) -> dict[str, Tensor]:
-    """What a VMamba classifier's file holds: no output norms, but a classifier."""
+    """The content of a VMamba classifier file: no output norms, but a classifier."""
     state = {
         name: tensor + 1
         for name, tensor in model.encoder.state_dict().items()
@@ -115,9 +115,9 @@ def test_a_file_of_this_package_describes_its_network(tmp_path: Path) -> None:
     )
     checkpoint = read_checkpoint(path)
     assert (checkpoint.model, checkpoint.recipe) == ("rma-mamba-n", recipe)
-    twin = create_model(checkpoint.model, **checkpoint.settings)
-    load_weights(twin, path)
-    assert same(twin.state_dict(), model.state_dict())
+    copied = create_model(checkpoint.model, **checkpoint.settings)
+    load_weights(copied, path)
+    assert same(copied.state_dict(), model.state_dict())
 
 
 def test_a_half_precision_file_is_half_as_large_and_loads_as_float32(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_changed_bit_is_detected_by_the_digest(tmp_path: Path) -> None:
 
 
 class Harmful:
-    """Its pickle would run code."""
+    """An object whose unpickling would run code."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (print, ("harm",))

@@ -1,4 +1,4 @@
-"""Multiplications of each network for one image of 256x256, as they were measured on the authors' code."""
+"""GMACs of each network for one 256x256 image, as measured on the authors' code."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Double-UNet: two maps, the second of what the first marked."""
+"""Double-UNet returns two logit maps; the second segments the image weighted by the first."""
 
 import torch
 from torch import Tensor, nn

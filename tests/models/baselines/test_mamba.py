@@ -1,4 +1,4 @@
-"""Mamba over a sequence, against its recurrence."""
+"""Mamba agrees with its recurrence."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The PVTv2 is timm's: names, shapes, and the equations of its attention."""
+"""PVTv2 has the names, shapes and attention equations of timm."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The ResNet is that of torchvision: names, shapes and outputs."""
+"""ResNet has the names, shapes and outputs of torchvision."""
 
 import torch
 from monai.networks.nets.resnet import ResNet as MonaiResNet

@@ -1,4 +1,4 @@
-"""The networks with state spaces: what they cost, and what is particular to each."""
+"""Costs and particularities of the state-space networks."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ GMACS = {
 
 
 def step_sizes_flop(u: Any, gates: Any, weight: Any, *rest: Any, **more: Any) -> int:
-    """The projection to step sizes, which our scan makes where it needs them; arguments are shapes."""
+    """FLOP of the projection to step sizes, which the scan computes itself; arguments are shapes."""
     directions, channels, rank = weight
     return int(2 * u[0] * u[1] * u[2] * directions * channels * rank)
 
@@ -37,7 +37,7 @@ def test_the_cost_per_image_is_that_of_the_released_network(name: str) -> None:
     counter = FlopCounterMode(display=False, custom_mapping={scan: step_sizes_flop})
     with (
         counter
-    ):  # with gradients: without them a scan is no operator, and the counter sees into it
+    ):  # with gradients: otherwise the scan does not go through the operator that is counted
         network(image)
     assert counter.get_total_flops() / 2e9 == pytest.approx(GMACS[name], abs=5e-4)
 
@@ -50,7 +50,7 @@ TINY: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", ["ultralight-vm-unet", "vm-unet"])  # one of each kind of scan
+@pytest.mark.parametrize("name", ["ultralight-vm-unet", "vm-unet"])  # one per type of scan
 def test_the_whole_network_compiles_as_one_graph_and_computes_the_same(name: str) -> None:
     torch.manual_seed(0)
     network, images = create_model(name, **TINY[name]).eval(), torch.rand(1, 3, 32, 64)

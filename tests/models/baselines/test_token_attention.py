@@ -20,7 +20,7 @@ def transformer(over: AttentionOver, channels: int = 4, patch: int = 1) -> Token
 
 
 def seen_by_first_place(made: TokenTransformer, slices: int) -> Tensor:
-    """Which places [slice, height, width] change the first place of the first slice."""
+    """Which positions [slice, height, width] affect the first position of the first slice."""
     x = torch.randn(slices, 4, 4, 4, requires_grad=True)
     made(x)[0, :, 0, 0].square().sum().backward()
     assert x.grad is not None
@@ -53,7 +53,7 @@ def test_over_the_batch_it_is_the_released_layer() -> None:
     made, x = (
         transformer("batch", channels=4),
         torch.randn(3, 4, 2, 2),
-    )  # as many places as channels
+    )  # as many positions as channels
     released = nn.TransformerEncoder(
         nn.TransformerEncoderLayer(4, 2, 8), num_layers=2, enable_nested_tensor=False
     ).eval()

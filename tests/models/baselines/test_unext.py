@@ -1,4 +1,4 @@
-"""UNeXt's shift moves chunks of channels, and is why its linear layers see neighbours."""
+"""UNeXt shifts chunks of channels, which gives its linear layers a spatial reach."""
 
 import pytest
 import torch
@@ -10,14 +10,14 @@ from rma_mamba.models.baselines.unext import ShiftedBlock, shifted
 
 
 def moved(x: Tensor, dim: int) -> Tensor:
-    """Place by place: what stands at i comes from i - places, or is zero."""
+    """Element by element: position i takes the value at i - offset, or zero."""
     out = torch.zeros_like(x)
     length, chunk = x.shape[dim], -(-x.shape[1] // 5)
     for channel in range(x.shape[1]):
-        places = channel // chunk - 2
+        offset = channel // chunk - 2
         for target in range(length):
-            if 0 <= target - places < length:
-                source = x[:, channel].select(dim - 1, target - places)
+            if 0 <= target - offset < length:
+                source = x[:, channel].select(dim - 1, target - offset)
                 out[:, channel].select(dim - 1, target).copy_(source)
     return out
 

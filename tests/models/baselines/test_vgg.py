@@ -1,4 +1,4 @@
-"""The VGG-19 is that of torchvision, and its maps are taken before each pooling."""
+"""VGG-19 has the names and shapes of torchvision and returns the feature maps before each pooling layer."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""The parts of VMamba v0 against the equations, written down directly."""
+"""The parts of VMamba v0 agree with their equations."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ TOLERANCE = {"atol": 1e-6, "rtol": 1e-5}
 
 
 def direct(module: GatedSS2D, x: Tensor) -> Tensor:
-    """SS2D v0 as its paper has it: four reordered copies of the map, each projected and scanned on its own."""
+    """SS2D v0 as in the paper: four reordered copies of the feature map, each projected and scanned separately."""
     batch, height, width, _ = x.shape
     u, gate = module.in_proj(x).chunk(2, dim=-1)
     u = functional.silu(module.conv2d(u.permute(0, 3, 1, 2))).flatten(2)
@@ -56,7 +56,7 @@ def direct(module: GatedSS2D, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def scrambled(module: torch.nn.Module) -> torch.nn.Module:
-    """No two directions, channels or states alike."""
+    """Make all directions, channels and states different."""
     for parameter in module.parameters():
         parameter.add_(0.2 * torch.randn_like(parameter))
     return module
