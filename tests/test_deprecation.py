@@ -6,10 +6,10 @@ import pydantic
 import pytest
 
 from rma_mamba.deprecation import (
+    suppress_rename_warnings,
     warn_renamed,
     with_old_fields,
     with_renamed_keys,
-    without_warnings_of_renames,
 )
 
 
@@ -58,14 +58,14 @@ def test_an_unknown_key_and_a_wrong_type_are_still_errors() -> None:
 
 def test_the_given_data_are_not_changed() -> None:
     data = {"side": "val"}
-    with without_warnings_of_renames():
+    with suppress_rename_warnings():
         Settings.model_validate(data)
     assert data == {"side": "val"}
 
 
 def test_warnings_can_be_switched_off_for_a_while_even_after_an_error() -> None:
     def fail() -> None:
-        with without_warnings_of_renames():
+        with suppress_rename_warnings():
             Settings.model_validate({"side": "val"})  # any warning would be an error
             raise RuntimeError
 

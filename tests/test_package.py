@@ -9,7 +9,7 @@ import rma_mamba
 
 def test_all_is_the_namespace() -> None:
     assert rma_mamba.__all__ == sorted(rma_mamba.__all__)
-    assert set(rma_mamba.__all__) == {*rma_mamba._HOMES, "__version__", "metrics"}
+    assert set(rma_mamba.__all__) == {*rma_mamba._MODULES, "__version__", "metrics"}
     assert dir(rma_mamba) == rma_mamba.__all__
 
 

@@ -5,7 +5,7 @@
     result = rma_mamba.segment("scan.nii.gz")
     rma_mamba.write_mask(result.mask, "liver.nii.gz")
 
-Every public name is loaded on first use, so that the import itself costs neither torch nor numpy.
+Public names are imported on first use: `import rma_mamba` alone loads neither torch nor NumPy.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ __all__ = [
     "write_scan",
 ]
 
-_HOMES = {
+_MODULES = {
     "BackendError": "errors",
     "ConfigError": "errors",
     "DataError": "errors",
@@ -80,7 +80,7 @@ _HOMES = {
     "write_scan": "scans",
 }
 
-# Hidden from type checkers: they shall see the names above and no others.
+# Hidden from type checkers, so that they see only the names above.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
@@ -91,8 +91,8 @@ if not TYPE_CHECKING:
             value = importlib.metadata.version("rma-mamba")
         elif name == "metrics":
             value = importlib.import_module(f"{__name__}.metrics")
-        elif name in _HOMES:
-            value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        elif name in _MODULES:
+            value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals()[name] = value

@@ -1,4 +1,4 @@
-"""`python -m rma_mamba` is the command `rma-mamba`."""
+"""Run the command line: `python -m rma_mamba` is the same as `rma-mamba`."""
 
 from rma_mamba.cli import main
 

@@ -15,7 +15,7 @@ LIVER_RGB = (221, 130, 101)
 # Soft-tissue window of the abdomen: black to white in previews, 0 to 1 in the network input.
 ABDOMEN_WINDOW_HU = (-160.0, 240.0)
 
-# Two grids are the same if no corner voxel is further apart: tools round affines to float32 or less.
+# Two grids match if no corner voxel is further apart than this: other tools round affines to float32 or coarser.
 GRID_TOLERANCE_MM = 0.1
 
 NIFTI_SUFFIXES = (".nii.gz", ".nii")
@@ -34,12 +34,12 @@ SCAN_SUFFIXES = (
 
 @cache
 def software_version() -> str:
-    """The installed version, as "0.2.0"."""
+    """The installed version, such as "0.2.0"."""
     from importlib.metadata import version
 
     return version(SOFTWARE_NAME)
 
 
 def software() -> str:
-    """Name and version as written to every output file: "rma-mamba 0.2.0"."""
+    """Name and version as written to every output file, such as "rma-mamba 0.2.0"."""
     return f"{SOFTWARE_NAME} {software_version()}"

@@ -1,8 +1,8 @@
-"""Old names that keep working for one release; this module and its uses are removed in 0.3.0.
+"""Deprecated names that still work; they are removed in 0.3.0, together with this module.
 
 warn_renamed("segment(frame=...)", "volume")               # a keyword, a function, an option
 data = with_renamed_keys(data, {"side": "split"})          # in a pydantic "before" validator
-record = with_old_fields(record, {"split": "side"})        # an output that still has its old field names
+record = with_old_fields(record, {"split": "side"})        # an output record
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 def warn_renamed(old: str, new: str, *, stacklevel: int = 2) -> None:
-    """Emit a DeprecationWarning: `old` is deprecated and `new` replaces it.
+    """Emit a DeprecationWarning that names the replacement of a deprecated name.
 
     Args:
         old: The old name as the user wrote it.
         new: The name to use instead.
-        stacklevel: Whose line the warning points at: 2 is the caller of the function that calls this one.
+        stacklevel: As in `warnings.warn`, counted from the function that calls this one: 2 is its caller.
     """
     if not _quiet.get():
         message = f"{old} is deprecated and will be removed in {REMOVED_IN}; use {new}."
@@ -32,7 +32,7 @@ def warn_renamed(old: str, new: str, *, stacklevel: int = 2) -> None:
 
 
 @contextmanager
-def without_warnings_of_renames() -> Iterator[None]:
+def suppress_rename_warnings() -> Iterator[None]:
     """Accept old names silently: for metadata of weights files, which users cannot edit."""
     token = _quiet.set(True)
     try:
@@ -42,16 +42,16 @@ def without_warnings_of_renames() -> Iterator[None]:
 
 
 def with_renamed_keys(data: Any, renamed: Mapping[str, str]) -> Any:
-    """Input of a pydantic "before" validator with old keys renamed, each with a DeprecationWarning.
+    """Rename old keys in the input of a pydantic "before" validator, with a DeprecationWarning for each.
 
-    Anything but a mapping is returned unchanged, so that pydantic reports it.
+    Input that is not a mapping is returned unchanged, for pydantic to report.
 
     Args:
         data: Raw input of the model.
         renamed: Old key to new key.
 
     Raises:
-        ValueError: Both an old key and its new one are present; pydantic turns this into a ValidationError.
+        ValueError: An old key and its replacement are both present; pydantic turns this into a ValidationError.
     """
     if not isinstance(data, Mapping) or not any(old in data for old in renamed):
         return data
@@ -69,7 +69,7 @@ def with_renamed_keys(data: Any, renamed: Mapping[str, str]) -> Any:
 
 
 def with_old_fields(record: Mapping[str, Any], renamed: Mapping[str, str]) -> dict[str, Any]:
-    """An output record whose renamed fields also appear under their old names, at the end.
+    """Repeat renamed fields of an output record under their old names, after all others.
 
     Args:
         record: Fields under their new names.

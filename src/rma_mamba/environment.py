@@ -1,6 +1,6 @@
-"""What libraries expect of every process, and what is missing in containers and batch jobs.
+"""Settings that libraries need and that containers and batch jobs may lack.
 
-For programs, not for libraries, to decide on: the command line completes its environment before it imports any of them.
+They affect the whole process, so only the command line applies them, before it imports the libraries.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import os
 import tempfile
 from pathlib import Path
 
-_SHARED_MEMORY = Path("/dev/shm")  # writable also where the root file system is not
+_SHARED_MEMORY = Path("/dev/shm")  # writable even if the root file system is not
 
 
 def complete_environment() -> None:
     """Provide a user name, a temporary folder and a plotting backend that exists; child processes inherit them.
 
-    - A process may run under a number that has no name: a container with `--user 12345`. MONAI cannot be imported then.
-    - None of the usual temporary folders may be writable. Shared memory serves instead, if it is.
-    - MPLBACKEND may name a backend that is not installed: matplotlib cannot be imported then. Nothing is shown here.
-    - Where matplotlib finds no folder for its settings, it takes a temporary one, and need not say so.
+    - User name: in a container started with `--user 12345` the user has no name, and MONAI cannot be imported.
+    - Temporary folder: if none of the usual folders is writable, shared memory is used, if that is.
+    - Plotting backend: matplotlib cannot be imported if MPLBACKEND names a backend that is not installed. Plots are
+      only written to files, so "agg" is sufficient.
+    - Log messages: matplotlib's notice that it uses a temporary configuration folder is suppressed.
     """
     os.environ["MPLBACKEND"] = "agg"
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -31,7 +32,7 @@ def complete_environment() -> None:
 def _provide_user_name() -> None:
     try:
         getpass.getuser()
-    except (ImportError, KeyError, OSError):  # which one depends on the version of Python
+    except (ImportError, KeyError, OSError):  # depends on the Python version
         os.environ["LOGNAME"] = f"user-{os.getuid()}"
 
 
@@ -40,7 +41,7 @@ def _provide_temporary_folder() -> None:
         found = Path(tempfile.gettempdir())
     except FileNotFoundError:
         found = Path.cwd()
-    # Python falls back to the working directory, where libraries would leave their folders.
+    # Python falls back to the working directory, which libraries would then litter.
     chosen = {os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")}
     if found == Path.cwd() and str(found) not in chosen and os.access(_SHARED_MEMORY, os.W_OK):
         os.environ["TMPDIR"] = tempfile.tempdir = str(_SHARED_MEMORY)

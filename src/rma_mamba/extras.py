@@ -1,4 +1,4 @@
-"""Libraries that only some tasks need: imported when the task begins; a missing one is named with its extra."""
+"""Import of libraries from optional dependency groups (extras), when a task needs them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def require_extra(module: str, extra: str, purpose: str) -> ModuleType:
     Args:
         module: Name to import: "ray", "lightning.pytorch".
         extra: The group in pyproject.toml that installs it: "train".
-        purpose: What needs it, as the subject of a sentence: "training", "the engine 'ray'".
+        purpose: What needs it, as the subject of the error message: "training", "the engine 'ray'".
 
     Raises:
-        BackendError: The library is missing, or is installed and cannot be imported.
+        BackendError: The library is not installed, or it is installed but cannot be imported.
     """
     try:
         return importlib.import_module(module)

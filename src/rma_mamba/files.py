@@ -21,7 +21,7 @@ except ImportError:  # pragma: no cover
 
 _PATTERN = ".rma-mamba-*.tmp"
 _BACKUP = ".kept"  # in a staging folder: the previous files, until all new ones have been renamed
-_ABANDONED_S = 24 * 3600.0  # without file locks: no file takes this long to write
+_ABANDONED_S = 24 * 3600.0  # used without file locks: no file takes this long to write
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def remove_unfinished(folder: Path, *, min_age_s: float = 0.0) -> None:
 
     Args:
         folder: The folder; it may be missing.
-        min_age_s: Keep younger files in any case: another process may have created one and not yet locked it.
+        min_age_s: Keep files younger than this: another process may have created one without having locked it yet.
     """
     for path in sorted(folder.glob(_PATTERN)):
         with suppress(OSError):

@@ -2,8 +2,8 @@
 
 | values in the file | liver values named | liver |
 |---|---|---|
-| any, between whole numbers (further than 1e-3) or not finite | any | error |
-| 0 and 255 only | any, 255 neither named nor known | 255: a binary mask |
+| any not finite, or further than 1e-3 from a whole number | any | error |
+| only 0 and 255 | any, but 255 neither named nor known | 255: a binary mask |
 | whole numbers | none | every value above 0 |
 | whole numbers | some | the named values |
 | 255 and stray values; no named value | some, 255 and the stray values neither named nor known | error |
@@ -36,7 +36,7 @@ GREY_LEVEL_THRESHOLD = 63  # 127 and 255 are liver in public datasets; JPEG arte
 _WHITE = 255
 _ROUNDING = 1e-3  # of whole numbers that were stored as floats
 _SLICES_AT_A_TIME = 16
-_SHOWN = 8  # values in an error
+_SHOWN = 8  # number of values listed in an error
 
 
 @dataclass(frozen=True)
@@ -60,28 +60,28 @@ class LabelRule:
         return replace(self, liver=named, known=known)
 
     def liver_in(self, values: Values) -> Bits:
-        """1 where a label means liver, else 0; uint8 in the shape of `values`.
+        """1 where a label means liver, else 0; uint8, same shape as `values`.
 
         Args:
             values: Label values of any real type and shape, slices along the last axis.
 
         Raises:
-            ScanError: Values are not whole numbers, or 255 occurs beside stray values and no named value does.
+            ScanError: Values are not whole numbers; or 255 occurs together with stray values, but no named value.
         """
         check_whole(values)
         liver = np.empty(values.shape, np.uint8)
         if self._is_binary(values):
-            wanted: frozenset[int] = frozenset({_WHITE})
+            selected: frozenset[int] = frozenset({_WHITE})
         else:
-            wanted = self.liver
+            selected = self.liver
         for part, whole in _parts(values):
-            liver[part] = np.isin(whole, sorted(wanted)) if wanted else whole > 0
+            liver[part] = np.isin(whole, sorted(selected)) if selected else whole > 0
         if self.liver and not liver.any():
             self._check_not_ambiguous(values)
         return liver
 
     def unexpected_in(self, values: Values) -> tuple[float, ...]:
-        """Values that should not occur, ascending: between whole numbers, negative or not known."""
+        """Values that should not occur, in ascending order: fractional, negative or unknown."""
         found = _unique(values)
         with np.errstate(invalid="ignore"):
             whole = np.rint(found)
@@ -106,9 +106,9 @@ class LabelRule:
         if stray.size:
             shown = ", ".join(f"{value:g}" for value in stray[:_SHOWN].tolist())
             raise ScanError(
-                f"a mask contains 255 beside other values ({shown}), and none of the values that mean liver "
-                f"({', '.join(map(str, sorted(self.liver)))}); expected 0 and 255 alone, or label values. "
-                "Remove the stray values, or name the values that mean liver."
+                f"a mask contains 255 besides other values ({shown}), but none of the values that mean liver "
+                f"({', '.join(map(str, sorted(self.liver)))}); expected only 0 and 255, or label values. "
+                "Remove the stray values, or specify the values that mean liver."
             )
 
     @property
@@ -117,14 +117,14 @@ class LabelRule:
 
 
 def liver_in(values: Values, liver: Iterable[int] = ()) -> Bits:
-    """1 where a label means liver, else 0: `LabelRule.liver_in` of a file whose other labels are not known.
+    """1 where a label means liver, else 0: `LabelRule.liver_in` for a file whose other labels are unknown.
 
     Args:
         values: Label values of any real type and shape.
         liver: Values that mean liver; none: every value above 0.
 
     Raises:
-        ScanError: Values are not label values, or their meaning is ambiguous.
+        ScanError: The values are not labels, or their meaning is ambiguous.
     """
     return LabelRule(frozenset(liver)).liver_in(values)
 
@@ -140,7 +140,7 @@ def liver_in_grey_levels(image: Values) -> Bits:
 
 
 def check_whole(values: Values) -> None:
-    """Check that label values are whole numbers, stored in any type.
+    """Check that label values of any data type are whole numbers.
 
     Raises:
         ScanError: They are not.
@@ -153,14 +153,14 @@ def check_whole(values: Values) -> None:
             whole = bool((np.abs(part - np.rint(part)) <= _ROUNDING).all())
         if not whole:
             raise ScanError(
-                f"a mask contains values between whole numbers ({float(values.min()):.3g} to "
+                f"a mask contains values that are not whole numbers (range {float(values.min()):.3g} to "
                 f"{float(values.max()):.3g}); expected label values. Apply a threshold to a probability map, "
                 "or resample labels with nearest-neighbour interpolation."
             )
 
 
 def _parts(values: Values) -> Iterator[tuple[tuple[Any, ...], Values]]:
-    """A few slices at a time: where they are, and their values rounded to whole numbers."""
+    """A few slices at a time: their index, and their values rounded to whole numbers."""
     for start in range(0, values.shape[-1] if values.ndim else 1, _SLICES_AT_A_TIME):
         where = (..., slice(start, start + _SLICES_AT_A_TIME))
         part = values[where]
@@ -168,7 +168,7 @@ def _parts(values: Values) -> Iterator[tuple[tuple[Any, ...], Values]]:
 
 
 def _unique(values: Values) -> Values:
-    """All values, ascending; sorting a whole scan at once would copy it."""
+    """All distinct values in ascending order; sorting a whole scan at once would copy it."""
     parts = [np.unique(values[where]) for where, _ in _parts(values)]
     return np.unique(np.concatenate(parts)) if parts else np.unique(values)
 

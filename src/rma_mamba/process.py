@@ -1,4 +1,4 @@
-"""Process-wide performance settings, for programs rather than libraries to apply."""
+"""Process-wide performance settings; only programs apply them, the Python API does not."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _GARBAGE_THRESHOLD = 100_000
 def tune_process() -> None:
     """Reuse freed memory for the next feature map of a network, and collect garbage less often.
 
-    A network allocates and frees feature maps of several megabytes all the time. By default each of them is
+    A network constantly allocates and frees feature maps of several megabytes. By default each one is
     requested from the operating system again, page by page, which takes a quarter of the run time of the
     embedded network. With these settings the process keeps up to 128 MiB of freed memory.
-    This part has no effect where the C library is not glibc.
+    This has an effect only if the C library is glibc.
 
     Cyclic garbage collection takes a sixth of the time needed to import torch and numba, and finds nothing.
     """

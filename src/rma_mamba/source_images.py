@@ -1,4 +1,4 @@
-"""The DICOM images behind a volume, in order, and the mapping of a mask back onto them.
+"""The DICOM images from which a volume was read, and the mapping of a mask back onto them.
 
 A regular series is stored in the volume pixel for pixel. A series that had to be resampled (missing slices
 interpolated, gantry tilt corrected) has a grid of its own; its mask is mapped back to the images by position.
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-# A shift by less than this fraction of a pixel is ignored.
+# Shifts below this fraction of a pixel are ignored.
 _NEGLIGIBLE_SHIFT = 1e-6
 
 
@@ -37,7 +37,7 @@ class SourceImage:
 
 @dataclass(frozen=True, eq=False)
 class SourceImages:
-    """The images behind a volume.
+    """The images from which a volume was read.
 
     Args:
         slices: The images in the order of k.
@@ -77,7 +77,7 @@ class SourceImages:
 def interpolated(
     first: npt.NDArray[Any], second: npt.NDArray[Any], weight: float
 ) -> npt.NDArray[np.float32]:
-    """Linear interpolation of two images; `weight` is that of the second. Weights 0 and 1 are exact."""
+    """Linear interpolation of two images; `weight` is that of the second. Exact for weights 0 and 1."""
     if weight < _NEGLIGIBLE_SHIFT:
         return first.astype(np.float32)
     if weight > 1 - _NEGLIGIBLE_SHIFT:
@@ -91,7 +91,7 @@ def shifted(
 ) -> npt.NDArray[np.float32]:
     """Linear interpolation of the image at (i + start[0], j + start[1]) for all i, j below `size`.
 
-    Pixels outside the image are `fill`.
+    Pixels outside the image have the value `fill`.
     """
     for axis in (0, 1):
         image = _shifted_along(image, start[axis], size[axis], fill, axis)

@@ -18,14 +18,14 @@ Points = npt.NDArray[np.float64]
 Faces = npt.NDArray[np.int64]
 Field = npt.NDArray[np.float32]
 
-# Of the largest voxel side: less leaves a staircase, more removes detail. Area of balls within 2 %.
+# Fraction of the largest voxel side: less leaves a staircase, more removes detail. Areas of balls are within 2 %.
 SMOOTHING = 0.8
 
 # Truncation of the Gaussian, in standard deviations.
-_REACH = 3.0
+_TRUNCATE = 3.0
 
-# After smoothing, a coarser grid is sufficient: voxels of a third of the standard deviation.
-_STEPS_IN_SMOOTHING = 3
+# After smoothing, a coarser grid is sufficient: three voxels per standard deviation.
+_VOXELS_PER_SD = 3
 
 # Search for the level: maximum number of steps, and tolerance as a share of the volume.
 _STEPS = 3
@@ -70,28 +70,30 @@ class Surface:
 
 
 def surface_of(mask: Mask, smoothing_mm: float | None = None) -> Surface:
-    """The surface of labels > 0, closed even where the edge of the scan cuts the mask off.
+    """The surface of labels > 0, closed even where the edge of the scan cuts through the mask.
 
     Args:
         mask: On any grid, including oblique and sheared ones.
         smoothing_mm: Standard deviation of the Gaussian; None: 0.8 of the largest voxel side.
     """
     smoothing = smoothing_mm or SMOOTHING * max(mask.geometry.spacing_mm)
-    field, count, to_world = _cropped(mask, smoothing)
+    field, count, to_world = _crop_and_coarsen(mask, smoothing)
     if not count:
         return Surface(np.zeros((0, 3)), np.zeros((0, 3), np.int64))
 
     from scipy.ndimage import gaussian_filter
 
     sides_mm = np.linalg.norm(to_world[:3, :3], axis=0)
-    smooth: Field = gaussian_filter(field, smoothing / sides_mm, mode="constant", truncate=_REACH)
-    return _at_volume(smooth, _level(smooth, count), to_world, mask.volume_ml)
+    smooth: Field = gaussian_filter(
+        field, smoothing / sides_mm, mode="constant", truncate=_TRUNCATE
+    )
+    return _surface_with_volume(smooth, _level(smooth, count), to_world, mask.volume_ml)
 
 
-def _at_volume(field: Field, level: float, to_world: Affine, volume_ml: float) -> Surface:
-    """The level surface that encloses the volume, by the secant method from two initial guesses."""
+def _surface_with_volume(field: Field, level: float, to_world: Affine, volume_ml: float) -> Surface:
+    """The level surface that encloses a volume, found by the secant method from two initial guesses."""
     guesses = [level, 0.5 if abs(level - 0.5) > _TIE and field.max() > 0.5 + _TIE else 0.9 * level]
-    found = [_at_level(field, guess, to_world) for guess in guesses]
+    found = [_surface_at_level(field, guess, to_world) for guess in guesses]
     for _ in range(_STEPS):
         error, before = (each.volume_ml / volume_ml - 1 for each in (found[-1], found[-2]))
         if abs(error) < _CLOSE or error == before:
@@ -99,11 +101,11 @@ def _at_volume(field: Field, level: float, to_world: Affine, volume_ml: float) -
         step = error * (guesses[-1] - guesses[-2]) / (error - before)
         guess = float(np.clip(guesses[-1] - step, _TIE, 0.999 * field.max()))
         guesses.append(guess)
-        found.append(_at_level(field, guess, to_world))
+        found.append(_surface_at_level(field, guess, to_world))
     return min(found, key=lambda each: abs(each.volume_ml - volume_ml))
 
 
-def _at_level(field: Field, level: float, to_world: Affine) -> Surface:
+def _surface_at_level(field: Field, level: float, to_world: Affine) -> Surface:
     from skimage.measure import marching_cubes
 
     vertices, faces, _, _ = marching_cubes(field, level)
@@ -113,18 +115,19 @@ def _at_level(field: Field, level: float, to_world: Affine) -> Surface:
     return surface if surface.volume_ml >= 0 else Surface(points, surface.faces[:, ::-1])
 
 
-def _cropped(mask: Mask, smoothing_mm: float) -> tuple[Field, int, Affine]:
-    """The bounding box of the mask with a margin for the smoothing, on a coarser grid if its voxels are much smaller;
-    the number of voxels in the mask, rounded; and the affine of the box.
+def _crop_and_coarsen(mask: Mask, smoothing_mm: float) -> tuple[Field, int, Affine]:
+    """Crop the mask to its bounding box plus a margin, on a coarser grid if voxels are small relative to the smoothing.
+
+    Returns the cropped field, the number of its voxels inside the mask, rounded, and its affine.
     """
     geometry = mask.geometry
     spacing = np.array(geometry.spacing_mm)
-    blocks = np.maximum(1, np.floor(smoothing_mm / _STEPS_IN_SMOOTHING / spacing)).astype(int)
+    blocks = np.maximum(1, np.floor(smoothing_mm / _VOXELS_PER_SD / spacing)).astype(int)
     box = _box(mask.labels)
     if box is None:
         return np.zeros((1, 1, 1), np.float32), 0, geometry.affine
     inside = mask.labels[box] != 0
-    room = np.ceil((_REACH * smoothing_mm / spacing + 1) / blocks).astype(int) * blocks
+    room = np.ceil((_TRUNCATE * smoothing_mm / spacing + 1) / blocks).astype(int) * blocks
     rest = -np.array(inside.shape) % blocks
     padded = np.pad(inside, [(side, side + more) for side, more in zip(room, rest, strict=True)])
     field = padded.astype(np.float32)
@@ -150,7 +153,7 @@ def _box(labels: npt.NDArray[np.uint8]) -> tuple[slice, slice, slice] | None:
 
 
 def _level(field: Field, count: int) -> float:
-    """A value exceeded by `count` voxels, or by a few more if several are equal."""
+    """A value exceeded by `count` voxels, or by a few more in case of ties."""
     values = field[field > _TIE]
     count = max(1, count)
     if count >= values.size:

@@ -75,7 +75,7 @@ class Geometry:
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise GridError(
                 "the affine is not a 4x4 matrix of finite numbers; "
-                "expected a voxel-to-millimetre matrix. Repair the scan's header."
+                "expected a voxel-to-millimetre matrix. Correct the scan's header."
             )
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise GridError(
@@ -88,7 +88,7 @@ class Geometry:
         if not (0 < math.prod(sizes.tolist()) < math.inf and flatness > 1e-6):
             raise GridError(
                 f"the voxel axes do not span a volume (spacing {sizes.round(4).tolist()} mm); "
-                "expected three independent axes. Repair the scan's header."
+                "expected three independent axes. Correct the scan's header."
             )
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)
@@ -113,8 +113,8 @@ class Geometry:
         columns = self.affine[:3, :3]
         directions = columns / np.linalg.norm(columns, axis=0)
 
-        # An obliqueness of exactly 45 degrees is a tie. Rounding makes it an exact tie, which products of the axes'
-        # components then break independently of sign and storage order.
+        # At exactly 45 degrees two axes are equally close. Rounding makes this an exact tie, which products of the
+        # axes' components then break independently of sign and storage order.
         def closeness(order: tuple[int, ...]) -> tuple[float, ...]:
             along = [abs(directions[world, voxel]) for world, voxel in enumerate(order)]
             lines = [directions[:, voxel] for voxel in order]
@@ -140,15 +140,15 @@ class Geometry:
         """The axis order in which the network sees every scan: axial slices inferior to superior, rows anterior to
         posterior, columns right to left (radiological convention).
         """
-        (r, a, s), (r_back, a_back, s_back) = self._world_axes
-        return AxisOrder((s, a, r), (s_back, not a_back, not r_back))
+        (r, a, s), (r_reversed, a_reversed, s_reversed) = self._world_axes
+        return AxisOrder((s, a, r), (s_reversed, not a_reversed, not r_reversed))
 
     @property
     def in_canonical_order(self) -> Geometry:
         """The grid of `canonical.apply(array)`: the same voxels at the same positions, axes S, P, L."""
         order = self.canonical
         shape = tuple(self.shape[axis] for axis in order.permutation)
-        to_voxel = np.zeros((4, 4))  # from an index in canonical order to one as stored
+        to_voxel = np.zeros((4, 4))  # from canonical to stored voxel indices
         to_voxel[3, 3] = 1
         for number, (axis, reverse) in enumerate(zip(order.permutation, order.flips, strict=True)):
             to_voxel[axis, number] = -1 if reverse else 1
@@ -171,12 +171,12 @@ class Volume:
     """A scan: intensities with a geometry.
 
     Args:
-        values: Intensities (i, j, k) of any real type, as stored in the file; `slicing.calibrated` decides their unit.
+        values: Intensities (i, j, k) of any real type, as in the file; `slicing.calibrated` determines their unit.
         geometry: The grid.
         modality: "CT" or "MR" if the header says so, else None.
-        header: The header as read; the writer keeps the parts that a mask inherits.
-        warnings: What the reader repaired or found doubtful, one sentence each, without patient data.
-        source_images: The DICOM images it was read from; None for other formats and arrays.
+        header: The part of the file's header that a mask inherits.
+        warnings: Repairs and suspicious header values, one sentence each, without patient data.
+        source_images: The DICOM images from which it was read; None for other formats and arrays.
 
     Example:
         >>> values = np.zeros((512, 512, 40), np.int16)
@@ -239,6 +239,6 @@ class Mask:
 def _check_shape(array: npt.NDArray[Any], geometry: Geometry) -> None:
     if array.shape != geometry.shape:
         raise GridError(
-            f"the array has shape {array.shape}, its geometry {geometry.shape}; expected the same shape. "
+            f"the array has shape {array.shape} and its geometry {geometry.shape}; expected the same shape. "
             "Build the geometry from the array's own shape."
         )

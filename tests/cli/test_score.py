@@ -84,7 +84,7 @@ def test_zeros_and_255_and_floats_are_masks(command, reference, tmp_path) -> Non
     ("change", "message"),
     [
         (lambda mask: np.where(mask > 0, 1, np.nan).astype(np.float32), "not finite numbers"),
-        (lambda mask: 0.6 * mask.astype(np.float32), "between whole numbers (0 to 0.6)"),
+        (lambda mask: 0.6 * mask.astype(np.float32), "not whole numbers (range 0 to 0.6)"),
     ],
     ids=["NaN", "probabilities"],
 )

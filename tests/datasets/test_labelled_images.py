@@ -69,7 +69,7 @@ def test_labels_between_whole_numbers_are_rejected(config: DataConfig, folder: P
     path = folder / "volumes" / "labels" / "case_01.nii.gz"
     values = np.full((30, 28, 5), 0.5, np.float32)
     nib.save(nib.Nifti1Image(values, nib.load(path).affine), path)
-    with pytest.raises(ScanError, match="between whole numbers"):
+    with pytest.raises(ScanError, match="not whole numbers"):
         read_volume(
             SourceFiles(config), config.sources[0], folder / "volumes" / "images" / path.name
         )

@@ -51,7 +51,7 @@ def test_labels_select_the_liver(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (rod(value=0.7, dtype=np.float32), "between whole numbers"),
+        (rod(value=0.7, dtype=np.float32), "not whole numbers"),
         (np.where(rod() > 0, 1, np.nan).astype(np.float32), "not finite"),
         (np.full((12, 10, 6), np.nan, np.float32), "no voxel"),
     ],

@@ -11,7 +11,7 @@ import pydantic
 import torch
 from torch import nn
 
-from rma_mamba.deprecation import without_warnings_of_renames
+from rma_mamba.deprecation import suppress_rename_warnings
 from rma_mamba.errors import ConfigError, WeightsError
 from rma_mamba.inference.device import choose_device
 from rma_mamba.inference.inputs import Scan, as_volume
@@ -103,7 +103,7 @@ class Segmenter:
         chosen = choose_device(device)
         checkpoint = _embedded() if str(model) == EMBEDDED else _from_file(str(model))
         try:
-            with without_warnings_of_renames():  # of weights made by an older version
+            with suppress_rename_warnings():  # of weights made by an older version
                 recipe = SliceRecipe.model_validate(checkpoint.recipe)
             network = create_model(checkpoint.model, **checkpoint.settings)
             network.load_state_dict(checkpoint.state)

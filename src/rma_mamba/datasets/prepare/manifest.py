@@ -18,9 +18,9 @@ from pydantic import Field, model_validator
 from rma_mamba.datasets.settings import Settings
 from rma_mamba.datasets.splits import SplitName
 from rma_mamba.deprecation import (
+    suppress_rename_warnings,
     with_old_fields,
     with_renamed_keys,
-    without_warnings_of_renames,
 )
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import file_sha256, replace_file
@@ -152,7 +152,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     if not path.exists():
         return None
     try:
-        with without_warnings_of_renames():
+        with suppress_rename_warnings():
             return Manifest.model_validate_json(path.read_bytes())
     except (OSError, pydantic.ValidationError):
         raise ConfigError(
