@@ -131,9 +131,9 @@ def test_resampling_is_bilinear_between_pixel_centres() -> None:
 
 
 def test_arrays_that_are_not_a_slice_are_rejected() -> None:
-    with pytest.raises(GridError, match="expected one slice"):
+    with pytest.raises(GridError, match="expected a single slice"):
         paper_per_slice(np.ones((2, 2, 2)), np.ones((2, 2, 2)))
-    with pytest.raises(GridError, match="expected one slice"):
+    with pytest.raises(GridError, match="expected a single slice"):
         to_paper_size(np.ones((0, 5)))
     with pytest.raises(GridError, match="expected one grid"):
         paper_per_slice(np.ones((2, 2)), np.ones((2, 3)))
