@@ -135,5 +135,5 @@ def test_arrays_that_are_not_a_slice_are_rejected() -> None:
         paper_per_slice(np.ones((2, 2, 2)), np.ones((2, 2, 2)))
     with pytest.raises(GridError, match="expected a single slice"):
         to_paper_size(np.ones((0, 5)))
-    with pytest.raises(GridError, match="expected one grid"):
+    with pytest.raises(GridError, match="expected the same shape"):
         paper_per_slice(np.ones((2, 2)), np.ones((2, 3)))
