@@ -73,7 +73,7 @@ def test_false_positives_without_liver_are_counted(tmp_path: Path) -> None:
     assert math.isnan(slices.found_ml)
 
 
-def test_the_old_name_of_a_split_is_accepted_and_an_unknown_one_refused(tmp_path: Path) -> None:
+def test_the_old_name_of_a_split_is_accepted_and_an_unknown_one_rejected(tmp_path: Path) -> None:
     config = folder_config(write_folder(tmp_path))
     current = score_segmenter(Bright(400), config, "val")  # type: ignore[arg-type]
     with pytest.warns(DeprecationWarning, match="use 'val'"):

@@ -58,7 +58,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     scan = tmp_path / "scan.nii.gz"
     scan.write_bytes(b"")
     for out, outputs, message in (
-        (tmp_path / "a.xyz", (), "not that of a mask"),
+        (tmp_path / "a.xyz", (), "not that of a mask format"),
         (tmp_path / "a.stl", ("nifti",), "not that of an output of type nifti"),
         (tmp_path / "out", ("nii",), "no output type 'nii'"),
         (tmp_path / "file" / "a.nii", (), "folder cannot be written"),

@@ -97,7 +97,7 @@ def test_wrong_output_types_are_refused_before_any_work(
     for out, listed, said in (
         ("out", "nifti,dicom-seg", "no output type 'dicom-seg'"),
         ("a.stl", "nifti", "not that of an output of type nifti"),
-        ("a.xyz", "", "the suffix of the output file is not that of a mask"),
+        ("a.xyz", "", "the suffix of the output file is not that of a mask format"),
     ):
         extra = ("-ot", listed) if listed else ()
         done = command("segment", "-i", dicom, "-o", tmp_path / out, *extra)

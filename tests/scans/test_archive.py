@@ -42,7 +42,7 @@ def assert_same_scan(path: Path) -> None:
     assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
 
 
-def test_names_that_climb_out_are_only_names(study: Path, tmp_path: Path) -> None:
+def test_member_names_are_not_used_as_paths(study: Path, tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "climbing.zip"
     path.parent.mkdir(parents=True)
     with zipfile.ZipFile(study) as source, zipfile.ZipFile(path, "w") as file:
@@ -60,14 +60,14 @@ def test_links_are_not_followed(study: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_members_of_one_name_are_all_read(study: Path, tmp_path: Path) -> None:
+def test_members_with_the_same_name_are_all_read(study: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(study) as source, zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         for name in source.namelist():
             file.writestr("slice.dcm", source.read(name))
     assert_same_scan(tmp_path / "a.zip")
 
 
-def test_an_archive_within_is_not_opened(study: Path, tmp_path: Path) -> None:
+def test_a_nested_archive_is_not_opened(study: Path, tmp_path: Path) -> None:
     inner = study.read_bytes()
     assert_same_scan(added(study, tmp_path / "a.zip", ("more.zip", inner)))
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as file:
@@ -132,7 +132,7 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize(("change", "words"), BAD.values(), ids=BAD.keys())
-def test_a_bad_archive_gets_one_line_that_says_what_to_do(
+def test_an_invalid_archive_raises_a_one_line_error_with_advice(
     study: Path, tmp_path: Path, change: Callable[[bytes], bytes], words: str
 ) -> None:
     path = tmp_path / "Doe.zip"
@@ -146,15 +146,13 @@ def test_a_bad_archive_gets_one_line_that_says_what_to_do(
     assert "Doe" not in message
 
 
-def test_more_members_than_a_study_has_are_refused(
-    study: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_members_are_rejected(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MAX_FILES", SLICES - 1)
     with pytest.raises(ScanError, match="more than"):
         read_scan(study)
 
 
-def test_no_more_of_a_member_is_read_than_the_archive_declares(study: Path, tmp_path: Path) -> None:
+def test_a_member_is_read_up_to_its_declared_size_only(study: Path, tmp_path: Path) -> None:
     content = bytearray(bomb(study.read_bytes()))
     at = content.rfind(b"PK\x01\x02")  # the directory's record of the last member
     content[at + 24 : at + 28] = struct.pack("<I", 1000)

@@ -18,7 +18,7 @@ from rma_mamba.volume import Geometry
 VALUES = np.arange(8).reshape(2, 2, 2)
 
 
-def test_a_size_is_a_volume_or_at_least_an_image() -> None:
+def test_a_size_needs_two_axes_with_more_than_one_voxel() -> None:
     for shape in ((512, 512, 2000), (512, 512, 1), (1, 5, 4)):
         check_size(shape)
     for shape in ((5, 1, 1), (0, 5, 5), (1, 1, 1)):
@@ -26,13 +26,13 @@ def test_a_size_is_a_volume_or_at_least_an_image() -> None:
             check_size(shape)
 
 
-def test_the_largest_size_is_the_last_that_is_accepted() -> None:
+def test_the_maximum_size_is_accepted_and_a_larger_one_rejected() -> None:
     check_size((2**10, 2**10, MAX_VOXELS // 2**20))
     with pytest.raises(ScanError, match="declares"):
         check_size((2**10, 2**10, MAX_VOXELS // 2**20 + 1))
 
 
-def test_the_only_volume_needs_no_number() -> None:
+def test_a_volume_number_is_required_only_if_there_are_several_volumes() -> None:
     assert (check_volume_number(None, 1), check_volume_number(1, 1)) == (1, 1)
     assert check_volume_number(3, 3) == 3
     with pytest.raises(ScanError, match=r"2 volumes that differ in echo time; .* --volume 1 to 2"):
@@ -55,7 +55,7 @@ def test_implausible_spacing_gives_a_warning(spacing_mm: float) -> None:
     assert f"1 x 1 x {spacing_mm:g} mm is implausible" in warning
 
 
-def test_shear_and_constant_values_give_a_warning_each() -> None:
+def test_shear_and_constant_values_each_give_a_warning() -> None:
     for shear, expected in ((0.01, 0), (0.02, 1), (-0.3, 1)):
         affine = np.eye(4)
         affine[0, 1] = shear

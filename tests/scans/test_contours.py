@@ -34,7 +34,7 @@ def test_each_region_has_one_outline_that_encloses_its_pixels(plane: np.ndarray)
     assert np.array_equal(filled, plane)
 
 
-def test_a_square_needs_a_point_for_each_end_of_its_cut_corners_only() -> None:
+def test_the_outline_of_a_square_has_eight_points() -> None:
     plane = np.zeros((9, 9), bool)
     plane[2:7, 3:8] = True
     (ring,) = outlines(plane)

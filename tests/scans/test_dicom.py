@@ -111,7 +111,7 @@ def test_values_that_need_more_than_16_bits_are_kept(tmp_path: Path) -> None:
     assert (volume.values == 65535).all()
 
 
-def test_monochrome1_ct_is_in_hu_regardless(tmp_path: Path) -> None:
+def test_monochrome1_ct_is_still_in_hu(tmp_path: Path) -> None:
     slices = series()
     for data in slices:
         data.PhotometricInterpretation = "MONOCHROME1"

@@ -120,16 +120,14 @@ def test_the_other_slices_are_read_wherever_a_file_is_truncated(tmp_path: Path) 
         assert np.array_equal(volume.values[:, :, kept], EXPECTED[:, :, kept])
 
 
-def test_both_kinds_of_damage_are_counted_together(tmp_path: Path) -> None:
+def test_corrupt_headers_and_corrupt_pixels_are_counted_together(tmp_path: Path) -> None:
     folder = save(tmp_path, edited(cut(2), slices=12), shuffled=False)
     (folder / "IM0007").write_bytes((folder / "IM0007").read_bytes()[:300])
     assert read_scan(folder).warnings[0].startswith("2 DICOM images are truncated or corrupt")
 
 
 @pytest.mark.parametrize("count", [3, 5, 6])
-def test_more_corrupt_files_than_half_of_the_intact_ones_are_refused(
-    tmp_path: Path, count: int
-) -> None:
+def test_a_series_with_too_many_corrupt_files_is_rejected(tmp_path: Path, count: int) -> None:
     headers = save(tmp_path / "headers", series(), shuffled=False)
     for name in sorted(headers.iterdir())[:count]:
         name.write_bytes(name.read_bytes()[:300])
@@ -143,7 +141,7 @@ def test_more_corrupt_files_than_half_of_the_intact_ones_are_refused(
         read_scan(pixels)
 
 
-def test_gaps_that_damage_leaves_are_judged_as_any_others(tmp_path: Path) -> None:
+def test_gaps_left_by_corrupt_slices_have_the_usual_limits(tmp_path: Path) -> None:
     slices = series(slices=40, step_mm=4.0)
     for data in slices[10:18]:
         data.PixelData = data.PixelData[:-6]
@@ -151,7 +149,7 @@ def test_gaps_that_damage_leaves_are_judged_as_any_others(tmp_path: Path) -> Non
         read_scan(save(tmp_path, slices))
 
 
-def test_damage_in_a_series_that_is_not_read_does_not_matter(tmp_path: Path) -> None:
+def test_corrupt_slices_of_another_series_are_ignored(tmp_path: Path) -> None:
     other = as_series(series(slices=4), 2)
     for data in other:
         data.PixelData = data.PixelData[:-6]
@@ -172,7 +170,7 @@ def test_only_the_volume_with_a_corrupt_file_is_repaired(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("syntax", [None, uid.RLELossless])
-def test_a_corrupt_multi_frame_object_is_refused(tmp_path: Path, syntax: str | None) -> None:
+def test_a_corrupt_multi_frame_object_is_rejected(tmp_path: Path, syntax: str | None) -> None:
     data = enhanced(series())
     if syntax:
         data.compress(syntax, generate_instance_uid=False)

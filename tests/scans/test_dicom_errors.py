@@ -118,7 +118,7 @@ UNEVEN: dict[str, tuple[Edit, str]] = {
 
 
 @pytest.mark.parametrize(("edit", "words"), UNEVEN.values(), ids=UNEVEN.keys())
-def test_strict_reading_refuses_what_lenient_reading_repairs_with_a_warning(
+def test_strict_reading_rejects_what_lenient_reading_repairs_with_a_warning(
     tmp_path: Path, edit: Edit, words: str
 ) -> None:
     folder = save(tmp_path / "series", edited(edit))
@@ -142,7 +142,7 @@ def test_strict_reading_lists_everything_that_is_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("edit", "kind", "words"), BAD.values(), ids=BAD.keys())
-def test_a_bad_series_gets_one_line_that_says_what_to_do(
+def test_an_invalid_series_raises_a_one_line_error_with_advice(
     tmp_path: Path, edit: Edit, kind: type[RmaMambaError], words: str
 ) -> None:
     folder = save(tmp_path / "series", edited(edit))
@@ -156,12 +156,12 @@ def test_a_bad_series_gets_one_line_that_says_what_to_do(
         assert secret not in message
 
 
-def test_a_single_slice_without_thickness_is_refused(tmp_path: Path) -> None:
+def test_a_single_slice_without_thickness_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ScanError, match="single slice without SliceThickness"):
         read_scan(save(tmp_path, edited(remove("SliceThickness"), slices=1)))
 
 
-def test_an_empty_folder_and_one_without_dicom_are_refused(tmp_path: Path) -> None:
+def test_an_empty_folder_and_one_without_dicom_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(ScanError, match="the folder is empty"):
         read_scan(tmp_path)
     (tmp_path / "notes.txt").write_text("no scan here\n")
@@ -180,7 +180,7 @@ def test_a_truncated_last_slice_is_not_dropped_silently(tmp_path: Path, keep: in
     assert "1 DICOM image is truncated or corrupt" in said
 
 
-def test_a_slice_truncated_anywhere_is_a_typed_error(tmp_path: Path) -> None:
+def test_truncating_a_slice_anywhere_raises_a_typed_error(tmp_path: Path) -> None:
     folder = save(tmp_path, series(slices=2), shuffled=False)
     content = (folder / "IM0001").read_bytes()
     for keep in range(132, len(content), 3):

@@ -114,7 +114,7 @@ def test_deflated_files_are_read(tmp_path: Path) -> None:
     assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
 
 
-def test_a_deflated_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deflated_bomb_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slices = series(slices=2)
     slices[1].PixelData = bytes(10**6)
     folder = deflated(tmp_path / "series", slices)
@@ -133,7 +133,7 @@ def test_objects_that_are_not_slices_are_skipped_with_a_warning(tmp_path: Path, 
     )
 
 
-def test_a_folder_without_any_slices_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_any_slices_is_rejected(tmp_path: Path) -> None:
     folder = save(tmp_path, [beside("segmentation"), beside("report"), beside("report")])
     with pytest.raises(ScanError, match="3 other DICOM files: 1 SEG, 2 SR"):
         read_scan(folder)
@@ -145,7 +145,7 @@ def test_a_slice_that_is_no_longer_dicom_gives_a_warning(tmp_path: Path, content
     last = sorted(folder.iterdir())[-1]
     last.write_bytes(content)
     (said,) = read_scan(folder).warnings
-    assert "1 file without suffix is not DICOM" in said
+    assert "1 file without a suffix is not DICOM" in said
     last.rename(last.with_suffix(".dcm"))
     with pytest.raises(ScanError, match="1 DICOM file is truncated or corrupt"):
         read_scan(folder, strict=True)

@@ -163,14 +163,14 @@ def tolerance_of(name: str) -> float:
 
 
 @pytest.mark.parametrize("name", SERIES_OF)
-def test_a_seg_shows_the_ball_on_the_images_that_it_names(tmp_path: Path, name: str) -> None:
+def test_a_seg_shows_the_ball_on_the_images_that_it_references(tmp_path: Path, name: str) -> None:
     written = SERIES_OF[name]()
     mask = mask_of(save(tmp_path / "in", written))
     write_mask(mask, tmp_path / "seg.dcm")
     assert_ball_on_its_images(tmp_path / "seg.dcm", written, tolerance_of(name))
 
 
-def test_the_comparison_fails_for_a_shifted_mask(tmp_path: Path) -> None:
+def test_the_ball_comparison_can_fail(tmp_path: Path) -> None:
     written = whole()
     mask = mask_of(save(tmp_path / "in", written))
     moved = Mask(np.roll(mask.labels, 1, axis=2), mask.geometry, None, mask.source_images)
@@ -180,7 +180,7 @@ def test_the_comparison_fails_for_a_shifted_mask(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SERIES_OF)
-def test_contours_run_around_the_ball_in_the_images_that_they_name(
+def test_contours_enclose_the_ball_in_the_images_that_they_reference(
     tmp_path: Path, name: str
 ) -> None:
     written = SERIES_OF[name]()
@@ -207,7 +207,7 @@ def test_contours_run_around_the_ball_in_the_images_that_they_name(
 
 
 @pytest.mark.parametrize("name", ["missing", "doubled", "tilted", "multi-frame, missing"])
-def test_a_report_names_the_images_that_were_measured(tmp_path: Path, name: str) -> None:
+def test_a_structured_report_references_the_measured_images(tmp_path: Path, name: str) -> None:
     written = SERIES_OF[name]()
     mask = mask_of(save(tmp_path / "in", written))
     write_structured_report(mask, {"volume_ml": 24.0}, tmp_path / "sr.dcm")
@@ -225,9 +225,7 @@ def test_a_report_names_the_images_that_were_measured(tmp_path: Path, name: str)
 
 
 @pytest.mark.parametrize("kind", ["dicom_seg", "dicom_rtstruct"])
-def test_of_several_echoes_in_one_object_the_one_that_was_read_is_named(
-    tmp_path: Path, kind: Any
-) -> None:
+def test_only_the_echo_that_was_read_is_referenced(tmp_path: Path, kind: Any) -> None:
     slices = [*whole(), *whole()]
     for number, data in enumerate(slices):
         data.Modality, data.EchoTime = "MR", 2.3 if number < len(slices) // 2 else 4.6

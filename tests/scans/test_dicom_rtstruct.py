@@ -47,7 +47,7 @@ def test_contours_enclose_the_masks_area_in_any_orientation(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", ORIENTATIONS)
-def test_contours_are_in_the_plane_of_their_image_and_around_the_mask(
+def test_contours_lie_in_the_plane_of_their_image_and_enclose_the_mask(
     tmp_path: Path, name: str
 ) -> None:
     mask = series_mask(tmp_path / "in", ORIENTATIONS[name])
@@ -67,7 +67,7 @@ def test_contours_are_in_the_plane_of_their_image_and_around_the_mask(
 
 
 @pytest.mark.parametrize("make", [series_mask, enhanced_mask])
-def test_it_belongs_to_its_patient_and_study_and_names_the_liver(tmp_path: Path, make) -> None:
+def test_a_structure_set_has_the_patient_the_study_and_the_liver_code(tmp_path: Path, make) -> None:
     write_mask(make(tmp_path / "in"), tmp_path / "rt.dcm", "dicom_rtstruct")
     data = pydicom.dcmread(tmp_path / "rt.dcm")
     for keyword, value in PATIENT.items():
@@ -81,7 +81,7 @@ def test_it_belongs_to_its_patient_and_study_and_names_the_liver(tmp_path: Path,
     assert list(data.ROIContourSequence[0].ROIDisplayColor) == [221, 130, 101]
 
 
-def test_an_empty_mask_is_a_structure_without_contours(tmp_path: Path) -> None:
+def test_an_empty_mask_gives_a_structure_without_contours(tmp_path: Path) -> None:
     mask = series_mask(tmp_path / "in")
     mask = Mask(np.zeros_like(mask.labels), mask.geometry, None, mask.source_images)
     write_mask(mask, tmp_path / "rt.dcm", "dicom_rtstruct")

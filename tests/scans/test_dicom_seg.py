@@ -30,7 +30,9 @@ MOST_MM = 1e-4
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("name", ORIENTATIONS)
-def test_every_voxel_is_where_it_was_in_any_orientation(tmp_path, name: str, reader: str) -> None:
+def test_every_voxel_keeps_its_position_in_any_orientation(
+    tmp_path, name: str, reader: str
+) -> None:
     mask = series_mask(tmp_path / "in", ORIENTATIONS[name])
     write_mask(mask, tmp_path / "seg.dcm")
     found, expected = READERS[reader](tmp_path / "seg.dcm"), true_points(mask)
@@ -39,7 +41,7 @@ def test_every_voxel_is_where_it_was_in_any_orientation(tmp_path, name: str, rea
     assert furthest_mm(moved, expected) > MOST_MM  # the comparison can fail
 
 
-def test_it_belongs_to_its_patient_and_study_and_shows_a_liver(tmp_path: Path) -> None:
+def test_a_segmentation_has_the_patient_the_study_and_the_liver_code(tmp_path: Path) -> None:
     write_mask(series_mask(tmp_path / "in"), tmp_path / "seg.dcm")
     data = pydicom.dcmread(tmp_path / "seg.dcm")
     for keyword, value in PATIENT.items():
@@ -76,7 +78,7 @@ def test_each_frame_references_its_image(tmp_path: Path, make) -> None:
 
 
 @pytest.mark.parametrize("make", [series_mask, enhanced_mask])
-def test_an_empty_mask_is_an_object_without_a_pixel(tmp_path: Path, make) -> None:
+def test_an_empty_mask_gives_an_object_without_foreground(tmp_path: Path, make) -> None:
     mask = make(tmp_path / "in")
     mask = Mask(np.zeros_like(mask.labels), mask.geometry, mask.header, mask.source_images)
     write_mask(mask, tmp_path / "seg.dcm")
@@ -84,7 +86,7 @@ def test_an_empty_mask_is_an_object_without_a_pixel(tmp_path: Path, make) -> Non
 
 
 @pytest.mark.parametrize("edit", [drop(5), tilt], ids=["a slice is missing", "tilted gantry"])
-def test_a_mask_on_a_repaired_grid_goes_back_to_the_images(tmp_path: Path, edit) -> None:
+def test_a_mask_on_a_repaired_grid_is_mapped_back_to_the_images(tmp_path: Path, edit) -> None:
     slices = clinical_series()
     edit(slices)
     volume = read_scan(save(tmp_path / "in", slices))
@@ -148,14 +150,14 @@ def test_names_in_any_script_stay_readable(tmp_path: Path, characters, name: str
     assert str(pydicom.dcmread(tmp_path / "seg.dcm").PatientName) == name
 
 
-def test_images_that_cannot_be_referred_to_are_an_error_without_the_patient(tmp_path) -> None:
+def test_missing_uids_raise_an_error_without_patient_data(tmp_path) -> None:
     mask = series_mask(tmp_path / "in", StudyInstanceUID="")
     with pytest.raises(ScanError, match="has no StudyInstanceUID") as caught:
         write_mask(mask, tmp_path / "seg.dcm")
     assert "Doe" not in str(caught.value)
 
 
-def test_files_that_are_gone_are_an_error_without_their_names(tmp_path: Path) -> None:
+def test_removed_files_raise_an_error_without_their_names(tmp_path: Path) -> None:
     mask = series_mask(tmp_path / "Doe")
     for file in (tmp_path / "Doe").iterdir():
         file.unlink()

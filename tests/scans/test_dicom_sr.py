@@ -48,7 +48,7 @@ def test_highdicom_reads_the_measurements_back(tmp_path: Path, make, with_segmen
         assert group.tracking_uid == data.SegmentSequence[0].TrackingUID
 
 
-def test_it_belongs_to_the_patient_and_says_what_is_doubtful(tmp_path: Path) -> None:
+def test_a_structured_report_has_the_patient_study_and_comments(tmp_path: Path) -> None:
     mask = series_mask(tmp_path / "in")
     write_structured_report(mask, VALUES, tmp_path / "sr.dcm", comments=["The liver is cut off."])
     data = pydicom.dcmread(tmp_path / "sr.dcm")

@@ -76,13 +76,13 @@ def test_the_volumes_of_a_series_are_distinguished(
         assert volume.warnings == ()
 
 
-@pytest.mark.parametrize("frame", [0, 4, -1])
-def test_a_frame_that_is_not_there_is_a_wrong_setting(tmp_path: Path, frame: int) -> None:
+@pytest.mark.parametrize("number", [0, 4, -1])
+def test_a_volume_number_out_of_range_is_a_config_error(tmp_path: Path, number: int) -> None:
     with pytest.raises(ConfigError, match="expected 1 to 3"):
-        read_scan(save(tmp_path, phases(3, EchoTime=[1, 2, 3])), volume=frame)
+        read_scan(save(tmp_path, phases(3, EchoTime=[1, 2, 3])), volume=number)
 
 
-def test_a_plain_series_is_its_own_first_frame(tmp_path: Path) -> None:
+def test_a_series_with_a_single_volume_is_volume_1(tmp_path: Path) -> None:
     folder = save(tmp_path, series())
     assert count_volumes(folder) == 1
     assert np.array_equal(read_scan(folder, volume=1).values, read_scan(folder).values)
@@ -90,7 +90,7 @@ def test_a_plain_series_is_its_own_first_frame(tmp_path: Path) -> None:
         read_scan(folder, volume=2)
 
 
-def test_two_things_that_vary_make_a_volume_for_each_pair(tmp_path: Path) -> None:
+def test_two_varying_elements_give_one_volume_per_combination(tmp_path: Path) -> None:
     slices = phases(4, EchoTime=[1, 1, 2, 2], TemporalPositionIdentifier=[1, 2, 1, 2])
     folder = save(tmp_path, slices)
     assert count_volumes(folder) == 4
@@ -123,7 +123,7 @@ def test_the_first_of_two_slices_at_one_position_is_kept(tmp_path: Path) -> None
     volume = read_scan(save(tmp_path, [again, *slices]))
     assert np.array_equal(volume.values, stored().transpose(2, 1, 0) - 1024)
     assert volume.warnings == (
-        "1 slice has the same position as another slice but other pixels: the first slice was kept.",
+        "1 slice has the same position as another slice but different pixels: the first slice was kept.",
     )
 
 
@@ -132,7 +132,7 @@ def test_the_first_of_two_slices_at_one_position_is_kept(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("syntax", [None, uid.RLELossless, uid.JPEGLSLossless])
 @pytest.mark.parametrize("directions", [None, CORONAL])
-def test_an_enhanced_object_is_read_as_its_slices(
+def test_an_enhanced_object_is_read_like_single_slices(
     tmp_path: Path, syntax: Any, directions: Any
 ) -> None:
     slices = series(directions=directions) if directions else series()
@@ -149,7 +149,7 @@ def test_an_enhanced_object_is_read_as_its_slices(
         assert {each.instance_uid for each in volume.source_images.slices} == {f"{SERIES}.3"}
 
 
-def test_each_frame_is_rescaled_by_its_own_numbers(tmp_path: Path) -> None:
+def test_each_frame_is_rescaled_with_its_own_slope_and_intercept(tmp_path: Path) -> None:
     slices = series()
     for k, data in enumerate(slices):
         data.RescaleSlope, data.RescaleIntercept = k + 1, -10 * k
@@ -167,7 +167,7 @@ def test_the_echoes_of_an_enhanced_object_are_distinguished(tmp_path: Path) -> N
     assert read_scan(folder, volume=2).modality == "MR"
 
 
-def test_an_enhanced_object_with_a_gap_is_repaired_as_slices_are(tmp_path: Path) -> None:
+def test_an_enhanced_object_with_a_gap_is_repaired(tmp_path: Path) -> None:
     folder = save(tmp_path, [enhanced(edited(drop(3)))])
     assert "About 1 slice" in read_scan(folder).warnings[0]
     with pytest.raises(ScanError, match="about 1 slice"):
@@ -175,7 +175,7 @@ def test_an_enhanced_object_with_a_gap_is_repaired_as_slices_are(tmp_path: Path)
 
 
 @pytest.mark.parametrize("count", [0, 5, 7, 2**31 - 1])
-def test_an_enhanced_object_with_a_wrong_number_of_frames_is_refused(
+def test_an_enhanced_object_with_a_wrong_number_of_frames_is_rejected(
     tmp_path: Path, count: int
 ) -> None:
     data = enhanced(series())
@@ -184,7 +184,7 @@ def test_an_enhanced_object_with_a_wrong_number_of_frames_is_refused(
         read_scan(save(tmp_path, [data]))
 
 
-def test_jitter_of_a_hundredth_is_not_a_second_volume(tmp_path: Path) -> None:
+def test_position_jitter_does_not_create_a_second_volume(tmp_path: Path) -> None:
     folder = save(tmp_path, edited(shift(2, 2, 0.01)))
     assert (count_volumes(folder), read_scan(folder, strict=True).warnings) == (1, ())
 

@@ -27,7 +27,7 @@ FIRST_BYTES = {
 
 @pytest.mark.parametrize(("content", "expected"), FIRST_BYTES.values(), ids=FIRST_BYTES.keys())
 @pytest.mark.parametrize("name", ["scan", "scan.nii.gz", "scan.png"])
-def test_first_bytes_determine_the_format_and_the_name_does_not(
+def test_the_format_depends_on_the_first_bytes_and_not_on_the_name(
     tmp_path: Path, name: str, content: bytes, expected: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -35,7 +35,7 @@ def test_first_bytes_determine_the_format_and_the_name_does_not(
 
 
 @pytest.mark.parametrize("name", ["scan.dcm", "scan.DICOM", "scan.ima"])
-def test_a_file_named_as_dicom_is_dicom_even_if_its_content_is_corrupt(
+def test_a_file_with_a_dicom_suffix_is_dicom_even_if_it_is_corrupt(
     tmp_path: Path, name: str
 ) -> None:
     (tmp_path / name).write_bytes(b"corrupt")
@@ -56,6 +56,6 @@ def test_an_empty_folder_is_read_as_dicom(tmp_path: Path) -> None:
     assert detect_format(tmp_path) == "dicom"
 
 
-def test_a_device_is_refused() -> None:
+def test_a_device_is_rejected() -> None:
     with pytest.raises(ScanError, match="neither a file nor a folder"):
         detect_format(Path("/dev/null"))

@@ -74,7 +74,7 @@ def assert_volume_or_one_line(path: Path) -> None:
 @pytest.mark.parametrize("kind", ["nii", "nii2", "gz", "slice", "enhanced", "zip"])
 @settings(max_examples=25, deadline=None)
 @given(changes=edits, cut=st.none() | st.integers(0, 4000))
-def test_corrupt_bytes_give_a_volume_or_one_line(
+def test_corrupt_bytes_give_a_volume_or_a_one_line_error(
     seeds: dict[str, bytes],
     tmp_path_factory: pytest.TempPathFactory,
     kind: str,
@@ -86,7 +86,7 @@ def test_corrupt_bytes_give_a_volume_or_one_line(
     assert_volume_or_one_line(path)
 
 
-def test_the_check_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fuzz_check_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Path) -> None:
         raise ValueError("fails")
 

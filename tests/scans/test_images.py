@@ -62,7 +62,7 @@ def test_16_bit_grey_levels_are_kept(tmp_path: Path) -> None:
     assert np.array_equal(read_scan(tmp_path / "a.png").values[:, :, 0], grey(60_000, np.uint16).T)
 
 
-def test_grey_in_three_channels_is_grey_and_colour_is_refused(tmp_path: Path) -> None:
+def test_three_equal_channels_are_read_as_grey_and_colour_is_rejected(tmp_path: Path) -> None:
     colour = np.repeat(grey()[..., None], 3, axis=2)
     Image.fromarray(colour).save(tmp_path / "grey.png")
     Image.fromarray(colour).save(tmp_path / "grey.jpg", quality=95)
@@ -74,7 +74,7 @@ def test_grey_in_three_channels_is_grey_and_colour_is_refused(tmp_path: Path) ->
         read_scan(tmp_path / "colour.png")
 
 
-def test_images_of_two_sizes_are_refused(tmp_path: Path) -> None:
+def test_images_of_two_sizes_are_rejected(tmp_path: Path) -> None:
     Image.fromarray(grey()).save(tmp_path / "1.png")
     Image.fromarray(grey().T.copy()).save(tmp_path / "2.png")
     with pytest.raises(ScanError, match="2 sizes"):
@@ -91,7 +91,7 @@ def test_a_truncated_image_is_a_typed_error(tmp_path: Path, keep: int) -> None:
     assert "Doe" not in str(caught.value)
 
 
-def test_a_decompression_bomb_is_refused_before_decoding(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_rejected_before_decoding(tmp_path: Path) -> None:
     Image.new("1", (2**13 + 1, 2**13)).save(tmp_path / "a.png")
     with pytest.raises(ScanError, match="declares 8193 x 8192"):
         read_scan(tmp_path / "a.png")
@@ -104,7 +104,7 @@ def test_an_invalid_spacing_is_a_config_error(tmp_path: Path, spacing: Any) -> N
         read_scan(tmp_path / "a.png", spacing_mm=spacing)
 
 
-def test_a_spacing_for_a_scan_with_its_own_spacing_is_refused(tmp_path: Path) -> None:
+def test_a_spacing_for_a_scan_with_its_own_spacing_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.nii").write_bytes(bytes(400))
     with pytest.raises(ConfigError, match="defines its own"):
         read_scan(tmp_path / "a.nii", spacing_mm=(1.0,))

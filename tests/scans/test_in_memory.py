@@ -55,13 +55,13 @@ def test_an_array_is_not_modified() -> None:
         (RAMP[:, :1, :1], "3-D volume"),
     ],
 )
-def test_arrays_that_are_not_one_volume_of_real_numbers_are_refused(
+def test_arrays_that_are_not_one_volume_of_real_numbers_are_rejected(
     values: Any, words: str
 ) -> None:
     with pytest.raises(ScanError, match=words):
         volume_from_memory(values, OBLIQUE)
 
 
-def test_an_affine_that_is_not_finite_is_refused() -> None:
+def test_an_affine_that_is_not_finite_is_rejected() -> None:
     with pytest.raises(GridError, match="finite"):
         volume_from_memory(RAMP, OBLIQUE * np.nan)

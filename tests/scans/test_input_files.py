@@ -25,7 +25,7 @@ def test_files_in_subfolders_are_sorted_by_name_and_links_to_folders_are_not_fol
     assert [file.size for file in files] == [1, 3, 3, 3]
 
 
-def test_a_file_knows_its_suffix_and_base_name(tmp_path: Path) -> None:
+def test_suffix_and_base_name_come_from_the_file_name(tmp_path: Path) -> None:
     path = tmp_path / "Doe" / "IM1.DCM"
     path.parent.mkdir()
     path.write_bytes(b"")
@@ -33,9 +33,7 @@ def test_a_file_knows_its_suffix_and_base_name(tmp_path: Path) -> None:
     assert (file.suffix, file.base_name, file.path) == (".dcm", "IM1.DCM", path)
 
 
-def test_more_files_than_a_study_has_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_files_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abc":
         (tmp_path / name).write_bytes(b"")
     monkeypatch.setattr(input_files, "MAX_FILES", 3)

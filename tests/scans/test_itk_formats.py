@@ -126,7 +126,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
 
 
 @pytest.mark.parametrize(("end", "content", "words"), BAD.values(), ids=BAD.keys())
-def test_a_bad_file_gets_one_line_that_says_what_to_do(
+def test_an_invalid_file_raises_a_one_line_error_with_advice(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
     end: str,
@@ -156,7 +156,7 @@ def test_an_implausible_number_of_axes_does_not_crash_the_process(
 
 
 @pytest.mark.parametrize("end", [".nrrd", ".mha", ".mhd"])
-def test_corrupt_compressed_voxels_are_refused(tmp_path: Path, end: str) -> None:
+def test_corrupt_compressed_voxels_are_rejected(tmp_path: Path, end: str) -> None:
     values = np.random.default_rng(0).integers(0, 1000, (30, 20, 10)).astype(np.int16)
     path = written(tmp_path / f"scan{end}", image_of(values), packed=True)
     packed = path.with_suffix(".zraw") if end == ".mhd" else path
@@ -168,7 +168,7 @@ def test_corrupt_compressed_voxels_are_refused(tmp_path: Path, end: str) -> None
         read_scan(path)
 
 
-def test_uncompressed_voxels_declared_as_compressed_are_refused(tmp_path: Path) -> None:
+def test_uncompressed_voxels_declared_as_compressed_are_rejected(tmp_path: Path) -> None:
     path = written(tmp_path / "scan.mha")
     content = path.read_bytes()
     path.write_bytes(content.replace(b"CompressedData = False", b"CompressedData = True"))
@@ -176,7 +176,7 @@ def test_uncompressed_voxels_declared_as_compressed_are_refused(tmp_path: Path) 
         read_scan(path)
 
 
-def test_colour_is_refused(tmp_path: Path) -> None:
+def test_colour_is_rejected(tmp_path: Path) -> None:
     image = sitk.GetImageFromArray(np.zeros((3, 4, 5, 3), np.uint8), isVector=True)
     with pytest.raises(ScanError, match="3 components per voxel"):
         read_scan(written(tmp_path / "a.mha", image))

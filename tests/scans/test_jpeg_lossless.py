@@ -50,9 +50,7 @@ def slices_of(values: Any, allocated: int, bits: int, signed: int) -> list[Datas
 
 @pytest.mark.parametrize("predictor", range(1, 8))
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_value_comes_back_from_every_predictor(
-    tmp_path: Path, name: str, predictor: int
-) -> None:
+def test_every_predictor_is_decoded_without_loss(tmp_path: Path, name: str, predictor: int) -> None:
     allocated, bits, signed, precision = FORMATS[name]
     low = -(2 ** (bits - 1)) if signed else 0
     values = np.random.default_rng(0).integers(low, low + 2**bits, (3, ROWS, COLUMNS))
@@ -122,7 +120,7 @@ def test_a_corrupt_stream_is_a_typed_error(tmp_path: Path, stream: bytes, capfd:
     assert capfd.readouterr().err == ""
 
 
-def test_padding_remarks_and_restarts_are_no_damage() -> None:
+def test_padding_comments_and_restart_markers_are_accepted() -> None:
     remark = b"\xff\xfe\x00\x06note" + b"\xff\xff\xff\xdd\x00\x04\x00\x0b"
     check(STREAM[:2] + remark + STREAM[2:] + b"\0\0", (ROWS, COLUMNS), 16)
     restart = STREAM[:2] + remark + STREAM[2:-20] + b"\xff\xd1" + STREAM[-18:]
@@ -161,7 +159,7 @@ def test_duplicates_are_found_among_compressed_slices(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits", [8, 12])
-def test_extended_jpeg_of_twelve_bits_is_refused_with_its_name(tmp_path: Path, bits: int) -> None:
+def test_12_bit_extended_jpeg_is_rejected_by_name(tmp_path: Path, bits: int) -> None:
     slices = series()
     for data in slices:
         data.PixelData = encapsulate([b"\xff\xd8\xff\xd9"])

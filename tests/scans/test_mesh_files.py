@@ -31,7 +31,7 @@ def test_a_mesh_is_closed_with_the_volume_and_position_of_the_mask(liver, tmp_pa
     assert np.allclose(mesh.center_mass, centre, atol=0.5)  # RAS+ mm
 
 
-def test_corners_that_single_precision_makes_one_leave_an_stl_closed(liver, tmp_path) -> None:
+def test_an_stl_stays_closed_if_single_precision_merges_vertices(liver, tmp_path) -> None:
     affine = liver.geometry.affine.copy()
     affine[:3, 3] += 10_000  # far from the origin its steps are coarse
     far = Mask(liver.labels, Geometry(liver.geometry.shape, affine))
@@ -56,6 +56,6 @@ def test_an_empty_mask_gives_a_mesh_without_faces(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [None, "stl", "obj", "nifti", "dicom_seg"])
-def test_the_suffix_of_another_format_is_refused(liver: Mask, tmp_path, kind) -> None:
+def test_the_suffix_of_another_format_is_rejected(liver: Mask, tmp_path, kind) -> None:
     with pytest.raises(ConfigError, match="expected"):
         write_mask(liver, tmp_path / "liver.txt", kind)

@@ -144,7 +144,7 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], type[RmaMambaError], str]] = {
 
 @pytest.mark.parametrize(("make", "kind", "words"), BAD_FILES.values(), ids=BAD_FILES.keys())
 @pytest.mark.parametrize("name", ["scan.nii", "scan.nii.gz"])
-def test_a_bad_file_gets_one_line_that_says_what_to_do(
+def test_an_invalid_file_raises_a_one_line_error_with_advice(
     tmp_path: Path, name: str, make: Callable[[], bytes], kind: type[RmaMambaError], words: str
 ) -> None:
     path = save(tmp_path, make(), name)
@@ -157,7 +157,7 @@ def test_a_bad_file_gets_one_line_that_says_what_to_do(
     assert "Doe" not in message
 
 
-def test_the_helpful_check_can_fail() -> None:
+def test_the_check_of_error_messages_can_fail() -> None:
     with pytest.raises(AssertionError):
         assert_helpful("could not read file")
 
@@ -180,14 +180,14 @@ def test_a_corrupt_header_never_raises_an_untyped_error_or_a_numpy_warning(
         assert read_scan(folder / "mask.nii").geometry.matches(volume.geometry, 0)
 
 
-def test_a_signalling_nan_is_refused_without_a_numpy_warning(tmp_path: Path) -> None:
+def test_a_signalling_nan_is_rejected_without_a_numpy_warning(tmp_path: Path) -> None:
     content = bytearray(patched())
     content[280:284] = b"\x01\x00\xa0\x7f"  # srow_x[0]
     with pytest.raises(GridError, match="finite"):
         read_scan(save(tmp_path, bytes(content)))
 
 
-def test_missing_paths_and_lone_files_of_a_pair_are_refused(tmp_path: Path) -> None:
+def test_missing_paths_and_incomplete_pairs_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(ScanError, match="the scan does not exist"):
         read_scan(tmp_path / "nowhere.nii.gz")
     with pytest.raises(ScanError, match="cannot be opened"):
@@ -203,7 +203,7 @@ def test_the_voxel_limit_is_above_a_whole_body_ct() -> None:
     assert 512 * 512 * 2000 < MAX_VOXELS <= 2**30
 
 
-def test_an_impossible_size_is_refused_before_memory_is_allocated(
+def test_an_impossible_size_is_rejected_before_memory_is_allocated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nifti, "read_exactly", None)

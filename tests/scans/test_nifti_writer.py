@@ -111,7 +111,7 @@ def test_every_mask_survives_writing_in_any_memory_layout(folder: Path, labels: 
         assert np.array_equal(np.asarray(nib.load(path).dataobj), labels)
 
 
-def test_a_mask_on_another_grid_is_refused(tmp_path: Path) -> None:
+def test_a_mask_on_another_grid_is_rejected(tmp_path: Path) -> None:
     volume = read_scan(save(tmp_path, patched()))
     shifted = np.array(volume.geometry.affine)
     shifted[0, 3] += 1
@@ -125,7 +125,7 @@ def test_a_mask_on_another_grid_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["mask.mha", "mask", "mask.gz", "nii", "mask.nii.gz.tmp"])
 def test_an_output_with_an_unknown_suffix_is_a_config_error(tmp_path: Path, name: str) -> None:
     mask = Mask(np.zeros(SHAPE, np.uint8), Geometry(SHAPE, OBLIQUE))
-    with pytest.raises(ConfigError, match="not that of a mask"):
+    with pytest.raises(ConfigError, match="not that of a mask format"):
         write_mask(mask, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

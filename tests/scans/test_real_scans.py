@@ -24,7 +24,7 @@ def first_files(folder: str, count: int = 3) -> list[Path]:
     return sorted((DATA / folder / "images").glob("*.nii.gz"))[:count]
 
 
-def test_a_dicom_series_and_its_nifti_mask_are_one_grid_with_rows_the_other_way() -> None:
+def test_a_dicom_series_and_its_nifti_mask_share_a_grid_with_reversed_rows() -> None:
     scan = read_scan(EXAMPLES / "example_ct_dicom")
     mask = read_scan(EXAMPLES / "example_seg_dicom.nii.gz")
     assert (scan.geometry.orientation, mask.geometry.orientation) == ("LPS", "LAS")
@@ -61,7 +61,7 @@ def test_every_example_is_read_as_nibabel_reads_it(tmp_path: Path) -> None:
             assert np.array_equal(mask.header[name], image.header[name])
 
 
-def test_slices_beside_a_segmentation_are_read_without_it() -> None:
+def test_a_segmentation_in_the_same_folder_is_skipped() -> None:
     volume = read_scan(DATA / "scans_dcmqi")
     assert volume.geometry.shape == (512, 512, 3)
     np.testing.assert_allclose(volume.geometry.spacing_mm, (0.810547, 0.810547, 1.0), atol=1e-6)

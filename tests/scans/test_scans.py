@@ -36,7 +36,7 @@ def test_old_function_names_are_deprecated_aliases() -> None:
         _ = scans.read_everything  # type: ignore[attr-defined]
 
 
-def test_options_of_other_formats_are_refused(four_d: Path) -> None:
+def test_options_of_other_formats_are_rejected(four_d: Path) -> None:
     with pytest.raises(ConfigError, match="the scan is not DICOM"):
         read_scan(four_d, series=1)
     with pytest.raises(ConfigError, match="the scan file defines its own"):

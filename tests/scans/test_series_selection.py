@@ -49,7 +49,7 @@ def test_the_best_original_axial_series_is_selected_with_a_warning(tmp_path: Pat
     assert "axial, original, 14 slices" in said
 
 
-def test_the_list_describes_each_series_and_why_it_was_not_selected(tmp_path: Path) -> None:
+def test_the_list_says_why_each_series_was_not_selected(tmp_path: Path) -> None:
     found = list_series(save(tmp_path, study()))
     assert [one.number for one in found] == [*range(1, 8)]
     reasons = {one.number: one.reason for one in found}
@@ -85,7 +85,7 @@ def test_a_series_that_does_not_exist_is_a_config_error(tmp_path: Path, wanted: 
 
 
 @pytest.mark.parametrize(("wanted", "words"), [(6, "is not supported"), (7, "no slices")])
-def test_a_series_without_a_scan_is_refused_even_if_requested(
+def test_a_series_without_a_scan_is_rejected_even_if_requested(
     tmp_path: Path, wanted: int, words: str
 ) -> None:
     with pytest.raises(ScanError, match=words):
@@ -121,7 +121,7 @@ def test_another_study_without_a_scan_is_ignored(tmp_path: Path) -> None:
     assert read_scan(save(tmp_path, [*series(), report])).geometry.shape[2] == SLICES
 
 
-def test_derived_or_coronal_slices_are_read_if_there_is_nothing_else(tmp_path: Path) -> None:
+def test_derived_or_coronal_slices_are_read_if_there_are_no_others(tmp_path: Path) -> None:
     slices = series(directions=CORONAL)
     for data in slices:
         data.ImageType = ["DERIVED", "PRIMARY"]
@@ -142,7 +142,7 @@ def test_a_series_with_one_volume_is_preferred_to_one_with_several(tmp_path: Pat
     assert [one.volumes for one in list_series(tmp_path)] == [2, 1]
 
 
-def test_a_zip_archive_is_read_as_its_folder(tmp_path: Path) -> None:
+def test_a_zip_archive_is_read_like_its_folder(tmp_path: Path) -> None:
     folder = save(tmp_path / "study", study())
     one, other = read_scan(folder), read_scan(zipped(folder, tmp_path / "study.zip"))
     assert np.array_equal(one.values, other.values)

@@ -74,7 +74,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("settings_", CASES.values(), ids=CASES.keys())
-def test_every_stack_is_the_same_ball_at_the_same_position_and_so_is_its_mask(
+def test_every_stack_shows_the_ball_in_its_place_and_so_does_its_mask(
     tmp_path: Path, settings_: dict[str, Any]
 ) -> None:
     slices = scan(**settings_)
@@ -182,7 +182,7 @@ def test_a_tilt_is_resampled_as_scipy_does_it(tmp_path: Path) -> None:
         (shift(2, 0, 500.0), "in-plane by 500 mm"),
     ],
 )
-def test_what_cannot_be_repaired_is_refused_in_any_case(
+def test_irreparable_series_are_rejected_even_without_strict(
     tmp_path: Path, edit: Any, words: str
 ) -> None:
     with pytest.raises(ScanError, match=words):

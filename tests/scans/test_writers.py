@@ -34,14 +34,14 @@ def test_each_mask_suffix_has_a_format_and_each_format_a_suffix() -> None:
 
 
 @pytest.mark.parametrize("name", ["a.mha", "a", "nii", "a.nii.bak", ".gz"])
-def test_other_suffixes_are_refused(tmp_path: Path, name: str) -> None:
+def test_other_suffixes_are_rejected(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=r"expected \.nii\.gz, \.nii, \.dcm, \.stl or \.obj"):
         write_mask(MASK, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("file_format", "name"), [("stl", "a.obj"), ("nifti", "a.dcm")])
-def test_the_suffix_of_another_format_is_refused(
+def test_the_suffix_of_another_format_is_rejected(
     tmp_path: Path, file_format: Any, name: str
 ) -> None:
     with pytest.raises(ConfigError, match=f"for the format {file_format}"):
@@ -50,7 +50,7 @@ def test_the_suffix_of_another_format_is_refused(
 
 
 @pytest.mark.parametrize("file_format", ["dicom_seg", "dicom_rtstruct"])
-def test_dicom_objects_of_a_scan_that_is_not_dicom_are_refused(
+def test_dicom_objects_of_a_scan_that_is_not_dicom_are_rejected(
     tmp_path: Path, file_format: Any
 ) -> None:
     with pytest.raises(ConfigError, match="the scan is not DICOM"):

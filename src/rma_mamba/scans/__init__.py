@@ -214,7 +214,7 @@ def _detect_format(scan: Path) -> ScanFormat:
     if not scan.exists():
         raise ScanError(
             "the scan does not exist; expected the path of a scan file or a DICOM folder. "
-            "Check the path for typing errors."
+            "Check the spelling of the path."
         )
     from rma_mamba.scans.formats import detect_format
 
@@ -233,7 +233,7 @@ def _input_files(scan: Path, file_format: ScanFormat) -> list[InputFile]:
 def _check_options(
     file_format: ScanFormat, series: int | str | None, spacing_mm: Spacing | None
 ) -> None:
-    """Refuse options that do not apply to the format of the scan."""
+    """Reject options that do not apply to the format of the scan."""
     if series is not None and file_format not in _DICOM:
         raise ConfigError(
             "a series was selected, but the scan is not DICOM; expected a DICOM folder, zip archive or file. "

@@ -22,7 +22,7 @@ from rma_mamba.scans.input_files import MAX_FILES, InputFile, too_many_files
 # Names and sizes of a hundred thousand members take about ten megabytes.
 _MAX_DIRECTORY_BYTES = 2**25
 
-# Larger than any multi-frame object, and larger than any study.
+# Limits for one member and for the archive: larger than any multi-frame object, and than any study.
 _MAX_MEMBER_BYTES = 2**31
 _MAX_TOTAL_BYTES = 2**34
 
@@ -74,7 +74,7 @@ def _is_file(info: zipfile.ZipInfo) -> bool:
 
 
 def _check_members(infos: list[zipfile.ZipInfo]) -> None:
-    """Refuse encrypted members and implausible sizes."""
+    """Reject encrypted members and implausible sizes."""
     if len(infos) > MAX_FILES:
         raise too_many_files()
     if any(info.flag_bits & _ENCRYPTED for info in infos):
@@ -94,7 +94,7 @@ def _check_members(infos: list[zipfile.ZipInfo]) -> None:
 
 
 def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
-    """A member in memory, never more bytes than declared."""
+    """Read a member into memory, up to its declared size."""
     try:
         with archive.open(info) as member:
             return io.BytesIO(member.read(info.file_size))
@@ -103,7 +103,7 @@ def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
 
 
 def _check_directory(path: Path) -> None:
-    """Refuse a list of members longer than that of a study: opening the archive reads it into memory."""
+    """Reject a central directory too large for a study, before opening the archive reads it into memory."""
     with path.open("rb") as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(max(0, size - _END_BYTES - _MAX_COMMENT_BYTES))

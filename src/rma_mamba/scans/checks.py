@@ -1,4 +1,4 @@
-"""Checks that all readers and writers share, whatever the file format."""
+"""Checks shared by the readers and writers of all file formats."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONSTANT = "All voxels have the same value: the scan is empty."
 
 
 def check_size(shape: tuple[int, ...]) -> None:
-    """Refuse a size that is not a plausible volume, before any memory is allocated.
+    """Reject a size that is not a plausible volume, before any memory is allocated.
 
     Raises:
         ScanError: Fewer than two axes have more than one voxel, or there are more than `MAX_VOXELS`.
@@ -92,11 +92,11 @@ def require_source_images(source_images: SourceImages | None, output: str) -> So
     """The DICOM images that a DICOM output refers to.
 
     Args:
-        source_images: Those of a volume or mask.
+        source_images: The source images of a volume or mask.
         output: The output to be written, for the error.
 
     Raises:
-        ConfigError: There are none: the scan is not DICOM.
+        ConfigError: There are none, because the scan is not DICOM.
     """
     if source_images is None:
         raise ConfigError(

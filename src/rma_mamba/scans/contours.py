@@ -1,7 +1,7 @@
 """Outlines of a mask in one image, as polygons that all RTSTRUCT readers understand.
 
 A pixel belongs to the mask if its centre does. An outline runs midway between pixel centres inside and outside
-and cuts the corners of pixels, so it encloses half a pixel less than the pixels of a region without holes.
+and cuts the corners of pixels, so for a region without holes it encloses half a pixel less than the area of its pixels.
 Holes are connected to their outline by a channel of zero width (DICOM PS3.3 C.8.8.6.3, keyhole technique).
 """
 
@@ -32,8 +32,8 @@ def outlines(plane: npt.NDArray[Any]) -> list[Polygon]:
         # The first point lies between a pixel inside and one outside; only the one inside has a label.
         (row, column), above = ring[0], np.ceil(ring[0]).astype(int)
         region = max(int(regions[int(row), int(column)]), int(regions[above[0], above[1]]))
-        rings[region - 1].append(_without_collinear_points(ring[:-1]) - 1)
-    return [_joined(sorted(each, key=lambda ring: -abs(signed_area(ring)))) for each in rings]
+        rings[region - 1].append(_drop_collinear_points(ring[:-1]) - 1)
+    return [_join_holes(sorted(each, key=lambda ring: -abs(signed_area(ring)))) for each in rings]
 
 
 def signed_area(ring: Polygon) -> float:
@@ -42,8 +42,8 @@ def signed_area(ring: Polygon) -> float:
     return float((ring[:, 0] * following[:, 1] - ring[:, 1] * following[:, 0]).sum() / 2)
 
 
-def _joined(rings: list[Polygon]) -> Polygon:
-    """The outer ring (the largest, first in the list) and its holes as one polygon.
+def _join_holes(rings: list[Polygon]) -> Polygon:
+    """Join the outer ring (the largest, first in the list) and its holes into one polygon.
 
     The nearest hole is connected first, so that no channel crosses another hole.
     """
@@ -61,8 +61,8 @@ def _joined(rings: list[Polygon]) -> Polygon:
     return outline
 
 
-def _without_collinear_points(ring: Polygon) -> Polygon:
-    """The corners of a ring only."""
+def _drop_collinear_points(ring: Polygon) -> Polygon:
+    """Keep only the corners of a ring."""
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
     turns = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
     return ring[np.abs(turns) > 1e-9]

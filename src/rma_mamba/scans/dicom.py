@@ -35,13 +35,13 @@ from rma_mamba.scans.slice_planes import check_consistent
 from rma_mamba.source_images import SourceImage, SourceImages
 from rma_mamba.volume import Geometry, Modality, Volume
 
-# Value of voxels outside a slice that was shifted: air in CT, no signal in MR.
+# Fill value outside a shifted slice: air in CT, no signal in MR.
 _AIR_HU, _NO_SIGNAL = -1024.0, 0.0
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What to read of a study, and how.
+    """Which volume of a study to read, and how strictly.
 
     Args:
         series: Number in the list of series, or UID; None: the best series.
@@ -131,7 +131,7 @@ def _volume(study: StudyFiles, selection: Selection) -> Volume:
 
 
 def _without_corrupt_pixels(study: StudyFiles, selection: Selection) -> StudyFiles:
-    """The files without slices that cannot be decoded; unchanged if these are too many."""
+    """Drop slices that cannot be decoded; the study is returned unchanged if there are too many of them."""
     slices = select(group_by_series(study.images), selection.series)[0].slices
     corrupt = dicom_pixels.undecodable(slices)
     if len(corrupt) > MAX_MISSING_FRACTION * (len(slices) - len(corrupt)):
@@ -169,7 +169,7 @@ def _volumes(series: Series) -> SeriesVolumes:
 
 
 def _check_series(series: Series) -> None:
-    """Check that there are slices of one modality, CT or MR, in one frame of reference."""
+    """Check that there are slices, all of one modality (CT or MR) and in one frame of reference."""
     slices = series.slices
     counts = modality_counts(slices or series.images)
     if not slices:

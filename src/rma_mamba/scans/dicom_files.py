@@ -1,4 +1,4 @@
-"""Selection of the DICOM images among the files of a study, with warnings about all other files."""
+"""Find the DICOM images among the files of a study, with warnings about skipped files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StudyFiles:
 
     Args:
         images: The DICOM files; multi-frame objects as separate frames.
-        non_dicom: Number of files without suffix that are not DICOM: they could be slices.
+        non_dicom: Number of files without a suffix that are not DICOM; they could be corrupt slices.
         corrupt: Number of DICOM files or frames that cannot be read.
     """
 
@@ -29,7 +29,7 @@ class StudyFiles:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One warning for each type of skipped files."""
+        """One warning for each type of skipped file."""
         non_slices = len({image.file.name for image in self.images if not image.is_slice})
         return (
             *_non_dicom_warning(self.non_dicom),
@@ -46,23 +46,24 @@ def read_files(files: Sequence[InputFile], *, strict: bool = False) -> StudyFile
         strict: Raise an error for corrupt files instead of skipping a few of them.
 
     Raises:
-        ScanError: There are no images; or corrupt files: any, if strict, else more than half as many as images.
+        ScanError: There are no images, or too many corrupt files: any at all if `strict`, else more than half as many
+            as there are images.
     """
     images: list[DicomImage] = []
     corrupt, non_dicom = 0, 0
     for file in files:
         image, is_dicom = parse_file(file)
-        is_directory = file.base_name == "DICOMDIR"
-        # An empty file may be DICOM by its name only; ignoring it could drop the last slice of a series.
+        is_dicomdir = file.base_name == "DICOMDIR"
+        # An empty file is recognised as DICOM by its name; ignoring it could drop the last slice of a series.
         is_dicom |= file.suffix in DICOM_SUFFIXES
-        non_dicom += not is_dicom and file.suffix == "" and not is_directory
+        non_dicom += not is_dicom and file.suffix == "" and not is_dicomdir
         try:
             images += split_frames(image) if image and image.is_slice else [image] if image else []
         except MemoryError:
             raise
         except Exception:  # corrupt functional groups raise exceptions of any type
             image = None
-        corrupt += is_dicom and image is None and not is_directory
+        corrupt += is_dicom and image is None and not is_dicomdir
     if corrupt and (strict or corrupt > MAX_MISSING_FRACTION * len(images)):
         raise ScanError(
             f"{corrupt} DICOM {'file is' if corrupt == 1 else 'files are'} truncated or corrupt; expected a "
@@ -90,8 +91,11 @@ def _corrupt_warning(count: int) -> tuple[str, ...]:
 def _non_dicom_warning(count: int) -> tuple[str, ...]:
     if not count:
         return ()
-    subject = "1 file without suffix is" if count == 1 else f"{count} files without suffix are"
-    return (f"{subject} not DICOM: if it was a slice, the mask is incomplete.",)
+    if count == 1:
+        return ("1 file without a suffix is not DICOM: if it was a slice, the mask is incomplete.",)
+    return (
+        f"{count} files without a suffix are not DICOM: if any was a slice, the mask is incomplete.",
+    )
 
 
 def _non_slice_warning(count: int) -> tuple[str, ...]:

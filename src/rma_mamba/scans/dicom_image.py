@@ -64,10 +64,10 @@ FUNCTIONAL_GROUPS = ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroups
 # Elements of the image plane, with the number of their values.
 PLANE_ELEMENTS = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
 
-# Larger than any valid number in these elements, in any unit; NaN and infinity are also rejected.
+# Larger than any valid number in these elements, in any unit. NaN and infinity are rejected as well.
 _MAX_NUMBER = 1e9
 
-# Modalities with a pixel grid that are computed from a scan.
+# Modalities of objects with a pixel grid that are derived from a scan.
 DERIVED_OBJECTS = ("SEG", "RTDOSE")
 
 _MODALITY_OF_CLASS = {
@@ -84,7 +84,7 @@ class DicomImage:
 
     Args:
         file: The file.
-        header: The elements; for a frame including those of its functional groups.
+        header: The elements, including those of its functional groups for a frame.
         syntax: Transfer syntax of the pixel data.
         frame: Frame number, counted from 1; None for a single-frame file.
     """
@@ -108,7 +108,7 @@ class DicomImage:
         return str(self.value(keyword) or "").strip()
 
     def numbers(self, keyword: str, count: int = 1) -> tuple[float, ...] | None:
-        """`count` finite numbers; None if the element does not contain exactly these."""
+        """`count` finite numbers; None if the element does not contain exactly that many."""
         try:
             value = self.value(keyword)
             values = tuple(float(part) for part in (value if count > 1 else [value]))
@@ -151,7 +151,7 @@ class DicomImage:
 
     @property
     def is_non_image(self) -> bool:
-        """Whether it is an object without pixels by design: a report, a plan, raw data.
+        """Whether it is an object that has no pixels by design: a report, a plan, raw data.
 
         A slice truncated within its header is not one of these; otherwise it would be skipped silently.
         """
@@ -175,7 +175,7 @@ class DicomImage:
 
     @property
     def plane(self) -> Plane:
-        """Geometry of the slice; the caller has checked that its elements exist."""
+        """Geometry of the slice; the caller must have checked that the elements exist."""
         elements = [self.numbers(keyword, count) for keyword, count in PLANE_ELEMENTS.items()]
         position, directions, spacing = cast("list[tuple[float, ...]]", elements)
         size = self.integer("Rows"), self.integer("Columns")

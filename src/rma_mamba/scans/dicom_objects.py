@@ -1,4 +1,4 @@
-"""What the writers of DICOM SEG, RTSTRUCT and SR share: codes, equipment, source images, typed errors, saving."""
+"""Shared parts of the DICOM SEG, RTSTRUCT and SR writers: codes, equipment, source images, typed errors, saving."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def derived_object(mask: Mask, output: str) -> Iterator[tuple[SourceImages, list
 
     Raises:
         ConfigError: The scan is not DICOM.
-        ScanError: A header lacks an element that the object requires, or a library refuses it.
+        ScanError: A header lacks an element that the object requires, or a library rejects it.
     """
     images = require_source_images(mask.source_images, output)
     with _library_errors(output):
@@ -81,8 +81,8 @@ def _library_errors(output: str) -> Iterator[None]:
     except OSError as error:
         raise ScanError(
             f"the files of the scan cannot be opened again ({error.strerror or 'input/output error'}); "
-            f"expected them in place, because a {output} repeats parts of their headers. Keep them until it is "
-            "written."
+            f"expected them to be in place, because a {output} copies parts of their headers. Keep the files until the "
+            "object is written."
         ) from error
     except Exception as error:  # corrupt elements raise exceptions of any type
         raise ScanError(

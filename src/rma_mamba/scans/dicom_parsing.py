@@ -50,7 +50,7 @@ def pydicom_messages_suppressed() -> Iterator[None]:
 
 
 def parse_file(file: InputFile) -> tuple[DicomImage | None, bool]:
-    """The header of a file if it is readable DICOM, and whether the file is DICOM at all (possibly corrupt)."""
+    """The header of a file if it is readable DICOM, and whether the file is DICOM at all, even if corrupt."""
     with file.open() as stream:
         head = stream.read(132)
         has_prefix = has_dicom_prefix(head)
@@ -73,7 +73,7 @@ def _parse(file: InputFile, stream: BinaryIO, has_prefix: bool) -> tuple[DicomIm
     if meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
         return None, False
     image = DicomImage(file, header, _transfer_syntax(header))
-    # pydicom reads a deflated file to its end, so the position of the stream says nothing about pixel data
+    # pydicom reads a deflated file to its end, so its stream position does not show whether pixel data follow
     at_end = image.syntax != DeflatedExplicitVRLittleEndian and not stream.read(1)
     complete = image.has_pixels and not (at_end and image.is_slice)
     readable = complete or (has_prefix and image.is_non_image)
@@ -81,7 +81,7 @@ def _parse(file: InputFile, stream: BinaryIO, has_prefix: bool) -> tuple[DicomIm
 
 
 def check_deflated_size(stream: BinaryIO) -> None:
-    """Refuse a deflated file whose decompressed size is implausible; then rewind the stream.
+    """Reject a deflated file whose decompressed size is implausible; then rewind the stream.
 
     Raises:
         ValueError: The size is implausible, or the start of the deflated part is unknown.

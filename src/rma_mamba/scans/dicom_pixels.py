@@ -1,4 +1,4 @@
-"""Pixel data of DICOM slices: decoded, rescaled to HU or scanner units, in compact data types.
+"""Decode the pixel data of DICOM slices and rescale them to HU or scanner units, in compact data types.
 
 Source: DICOM PS3.3 C.11.1 (Modality LUT), C.7.6.3 (Image Pixel); PS3.5 section 8 and annex A (transfer syntaxes).
 """
@@ -76,8 +76,8 @@ def rescaled_slices(
     decoder = _Decoder()
     for image in images:
         pixels = decoder.pixels(image)
-        # MONOCHROME1 concerns the display only: in CT the rescaled values are HU regardless (PS3.3 C.7.6.3.1.2).
-        # MR intensities have no unit and are read as displayed.
+        # MONOCHROME1 only affects display: in CT the rescaled values are HU nonetheless (PS3.3 C.7.6.3.1.2).
+        # MR intensities have no unit and are read as they would be displayed.
         inverted = image.text("PhotometricInterpretation") == "MONOCHROME1"
         if inverted and image.modality != "CT":
             warnings[INVERTED] = None
@@ -129,7 +129,7 @@ def pixel_hasher() -> Callable[[DicomImage], bytes]:
 
 
 class _Decoder:
-    """Decodes images; a multi-frame file is read once for consecutive frames."""
+    """Decodes images; for consecutive frames a multi-frame file is read only once."""
 
     def __init__(self) -> None:
         self._name: str | None = None
@@ -167,7 +167,7 @@ class _Decoder:
 
 
 def _check_jpeg_lossless(dataset: pydicom.Dataset, index: int, size: tuple[int, int]) -> None:
-    """Keep corrupt streams from a decoder that would abort the process."""
+    """Check a stream before it is decoded: GDCM aborts the process on some corrupt streams."""
     count = int(dataset.get("NumberOfFrames") or 1)
     stream = get_frame(dataset.PixelData, index, number_of_frames=count)
     jpeg_lossless.check(stream, size, dataset.BitsAllocated)

@@ -83,9 +83,9 @@ def _description() -> hd.seg.SegmentDescription:
 
 
 def _source_datasets(images: SourceImages, headers: list[pydicom.Dataset]) -> list[pydicom.Dataset]:
-    """The images for highdicom; of a multi-frame object only the frames that were read, in their order.
+    """The images for highdicom; for a multi-frame object, only the frames that were read, in order.
 
-    Frames of other echoes or phases have the same positions, which highdicom refuses.
+    Frames of other echoes or phases have the same positions, which highdicom rejects.
     """
     datasets = unique(headers)
     if images.slices[0].frame is not None:
@@ -97,7 +97,7 @@ def _source_datasets(images: SourceImages, headers: list[pydicom.Dataset]) -> li
 
 
 def _restore_frame_numbers(segmentation: pydicom.Dataset, images: SourceImages) -> None:
-    """Replace numbers among the frames that were read by frame numbers of the whole object."""
+    """Translate frame references, which count only the frames that were read, to frame numbers of the object."""
     if images.slices[0].frame is None:
         return
     for group in segmentation.PerFrameFunctionalGroupsSequence:
@@ -108,10 +108,10 @@ def _restore_frame_numbers(segmentation: pydicom.Dataset, images: SourceImages) 
 
 
 def _add_slice_spacing(segmentation: pydicom.Dataset, mask: Mask, images: SourceImages) -> None:
-    """Add SpacingBetweenSlices, also where slices are missing.
+    """Add SpacingBetweenSlices, even if slices are missing.
 
-    Readers that put frames on a regular grid (dcmqi, 3D Slicer) would otherwise use the slice thickness, and the
-    mask would be stretched.
+    Readers that place frames on a regular grid (dcmqi, 3D Slicer) would otherwise use the slice thickness and
+    distort the mask.
     """
     measures = segmentation.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
     positions = images.offsets[:, 2]

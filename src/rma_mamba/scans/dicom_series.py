@@ -33,12 +33,12 @@ class SeriesInfo:
         kind: "original", "derived" (reformatted, computed), "localizer", "image" (screenshot, other modality),
             or "object" (segmentation, dose, report).
         description: SeriesDescription, free text that may contain a patient's name.
-        images: Number of images, or of files without image.
+        images: Number of images; for objects without images, the number of files.
         volumes: Number of images per position (phases, echoes, b-values); if more than one, `volume` is required.
         orientation: "axial", "coronal", "sagittal", "oblique", or "" if unknown.
         spacing_mm: Between columns, rows and slices; None if unknown.
-        chosen: Whether it is the series that is read by default.
-        reason: Why it is or is not.
+        chosen: Whether this series is read by default.
+        reason: Why it was or was not chosen.
     """
 
     number: int
@@ -165,7 +165,7 @@ def group_by_series(images: Sequence[DicomImage]) -> list[Series]:
 
 
 def modality_counts(images: Sequence[DicomImage]) -> str:
-    """Number of images per modality, in words; a Modality that is not a code of letters is not quoted."""
+    """Number of images per modality, as text; an invalid Modality is not quoted."""
     names = [image.modality for image in images]
     valid = Counter(
         name if name.isalpha() and len(name) <= 16 else "of unknown modality" for name in names

@@ -1,7 +1,7 @@
-"""Headers of the source images of a mask, completed as far as DICOM objects derived from them require.
+"""Headers of the source images of a mask, completed as required by the DICOM objects derived from them.
 
-A derived object repeats patient and study, refers to its images by their UIDs, and shares their frame of reference.
-Missing elements that may be empty are added empty; other missing elements are errors.
+A derived object copies the patient and study, references its images by UID, and shares their frame of reference.
+Missing elements that may be empty are added without a value; any other missing element is an error.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def source_headers(mask: Mask, images: SourceImages) -> list[pydicom.Dataset]:
     if len(unique(per_slice)) < len(per_slice) and images.slices[0].frame is None:
         raise _missing("unique SOPInstanceUID")
     for header in per_slice:
-        # Differences between slices are rounding errors; the reader refuses larger ones.
+        # Differences between slices are rounding errors; the reader rejects larger ones.
         if "ImageOrientationPatient" in header:
             header.ImageOrientationPatient = per_slice[0].ImageOrientationPatient
     return per_slice
@@ -107,7 +107,7 @@ def _share_frame_geometry(header: pydicom.Dataset, group: pydicom.Dataset) -> No
 
 
 def _clear_invalid_values(header: pydicom.Dataset) -> None:
-    """Empty invalid dates, times, sex and slice thickness, which highdicom would refuse."""
+    """Empty invalid dates, times, sex and slice thickness, which highdicom would reject."""
     for keyword, validate in _VALIDATORS.items():
         try:
             value = header.get(keyword)

@@ -28,7 +28,7 @@ _DISTINGUISHING = {
     "ImageType": "image type",
 }
 
-# A volume has slices at nearly all positions of the series; each of two overlapping breath-holds does not.
+# A volume has slices at nearly all positions of the series; one of several overlapping breath-holds does not.
 _MIN_COVERAGE = 0.8
 
 Digest = Callable[[DicomImage], bytes]
@@ -40,9 +40,9 @@ class SeriesVolumes:
 
     Args:
         volumes: The slices of each volume.
-        differing: The elements in which the volumes differ, in words.
+        differing: The elements in which the volumes differ, as text.
         problems: What is wrong with the slices, for the error of strict reading.
-        repairs: One warning per problem, including how it was corrected.
+        repairs: One warning per problem, including how it was repaired.
     """
 
     volumes: list[list[DicomImage]]
@@ -109,7 +109,7 @@ def _split_group(
 
 
 def _messages(duplicates: int, conflicts: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Problems, and warnings that say how they were corrected."""
+    """Problems, and warnings that say how they were repaired."""
     problems, repairs = [], []
     if duplicates:
         slices, were = ("slice", "was") if duplicates == 1 else ("slices", "were")
@@ -117,14 +117,16 @@ def _messages(duplicates: int, conflicts: int) -> tuple[tuple[str, ...], tuple[s
         repairs.append(f"{duplicates} duplicate {slices} {were} skipped.")
     if conflicts:
         slices, have = ("slice", "has") if conflicts == 1 else ("slices", "have")
-        found = f"{conflicts} {slices} {have} the same position as another slice but other pixels"
+        found = (
+            f"{conflicts} {slices} {have} the same position as another slice but different pixels"
+        )
         problems.append(found)
         repairs.append(f"{found}: the first slice was kept.")
     return tuple(problems), tuple(repairs)
 
 
 def _without_duplicate_files(slices: Sequence[DicomImage]) -> tuple[list[DicomImage], int]:
-    """The slices without byte-identical copies of files, and the number of these copies."""
+    """Drop byte-identical copies of files; return the remaining slices and the number of copies."""
     first: dict[tuple[object, ...], DicomImage] = {}
     seen: dict[tuple[object, ...], set[bytes]] = {}
     hashes: dict[str, bytes] = {}
@@ -136,7 +138,7 @@ def _without_duplicate_files(slices: Sequence[DicomImage]) -> tuple[list[DicomIm
         return hashes[image.file.name]
 
     for image in slices:
-        # A file is read completely, and once, only if another slice has the same position and file size.
+        # A file is read in full, once, and only if another slice has the same position and file size.
         key = (image.position, image.file.size, image.frame)
         if key in first:
             known = seen.setdefault(key, {content(first[key])})

@@ -36,7 +36,7 @@ def detect_format(path: Path) -> ScanFormat:
         head = file.read(132)
     if head.startswith(_ZIP_MAGIC):
         return "zip"
-    if has_dicom_prefix(head) or is_dicom_without_preamble(head) or _is_named_dicom(path):
+    if has_dicom_prefix(head) or is_dicom_without_preamble(head) or _has_dicom_suffix(path):
         return "dicom"
     if head.startswith(b"NRRD") or (head.startswith(_META_IMAGE_FIELDS) and b"=" in head):
         return "itk"
@@ -54,12 +54,12 @@ def is_dicom_without_preamble(head: bytes) -> bool:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files of a folder, unsorted; empty if the folder contains other files as well."""
+    """The image files of a folder, unsorted; empty if the folder also contains other files."""
     files = [path for path in folder.iterdir() if not path.name.startswith(".")]
     files = [path for path in files if path.suffix.lower() not in _SIDECAR_SUFFIXES]
     only_images = all(path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() for path in files)
     return files if only_images else []
 
 
-def _is_named_dicom(path: Path) -> bool:
+def _has_dicom_suffix(path: Path) -> bool:
     return path.suffix.lower() in DICOM_SUFFIXES

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from rma_mamba.errors import ScanError
 
-# A study with five dynamic series has several thousand files; a disk full of patients is not one scan.
+# A study with five dynamic series has several thousand files; more files than this are not one study.
 MAX_FILES = 100_000
 
 
@@ -20,7 +20,7 @@ class InputFile:
     """One file.
 
     Args:
-        name: Its name including the folders above it, for sorting. It may contain a patient's name and is
+        name: Its name including its folders, for sorting. It may contain a patient's name and is
             never displayed.
         size: Number of bytes.
         open: Open it for reading (seekable); the caller closes it.

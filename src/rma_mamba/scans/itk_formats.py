@@ -1,4 +1,4 @@
-"""NRRD and MetaImage files; the only module that imports SimpleITK."""
+"""Reading of NRRD and MetaImage files; the only module that imports SimpleITK."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Headers of NRRD and MetaImage files, checked before ITK reads them.
 
-ITK opens whatever data file a header names and allocates whatever size it declares.
+ITK opens any data file that a header names and allocates any size that it declares.
 Source: the NRRD format (teem.sourceforge.net/nrrd/format.html) and ITK's MetaIO.
 """
 
@@ -80,7 +80,7 @@ def read_header(path: Path) -> ItkHeader:
     Raises:
         ScanError: The header is corrupt, or its data file is missing or not in the same folder.
     """
-    header = _parsed(path)
+    header = _parse(path)
     _check_axes(header)
     _check_data_file(header)
     return header
@@ -119,7 +119,7 @@ def corrupt_file() -> ScanError:
     )
 
 
-def _parsed(path: Path) -> ItkHeader:
+def _parse(path: Path) -> ItkHeader:
     with path.open("rb") as file:
         block = file.read(_HEADER_BYTES)
     is_nrrd = block.startswith(b"NRRD")

@@ -28,7 +28,7 @@ def check(stream: bytes, size: tuple[int, int], bits_allocated: int) -> None:
         bits_allocated: Bits per pixel, 8 or 16.
 
     Raises:
-        ValueError: It is not.
+        ValueError: The stream is anything else.
     """
     end = stream.rstrip(b"\0")
     _require(stream.startswith(_START) and end.endswith(_END))

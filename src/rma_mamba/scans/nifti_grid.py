@@ -21,14 +21,14 @@ _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 # NIfTI-1 stores the number of voxels along an axis in 16 bits.
 _MAX_NIFTI_1_LENGTH = 2**15 - 1
 
-# Grids that come from one and the same header differ by rounding to single precision at most.
+# Grids from the same header differ at most by rounding to single precision.
 ROUNDING_TOLERANCE_MM = 1e-3
 
 # In single precision, far corners according to sform and qform differ by a few hundredths of a voxel.
 _QFORM_TOLERANCE_VOXELS = 0.1
 _PIXDIM_TOLERANCE = 0.01
 
-# b² + c² + d² of a unit quaternion exceeds 1 by rounding to single precision at most.
+# b² + c² + d² of a unit quaternion exceeds 1 at most by rounding to single precision.
 _QUATERNION_ROUNDING = 1e-3
 
 # The fields that define the grid: a mask inherits these, and no text fields.

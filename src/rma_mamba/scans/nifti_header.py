@@ -150,7 +150,7 @@ def image_offset(header: Any, header_end: int) -> int:
         ScanError: The offset is not plausible.
     """
     offset = float(header["vox_offset"])
-    # In old single files, 0 means directly after the header and its four extension bytes.
+    # In old single-file images, 0 means directly after the header and its four extension bytes.
     start = header_end + 4 if offset == 0 and header_end else offset
     if not header_end <= start <= _MAX_OFFSET:
         raise ScanError(
@@ -181,7 +181,7 @@ def incomplete_pair() -> ScanError:
     """The error for one file of a .hdr/.img pair without the other."""
     return ScanError(
         "the other file of the .hdr/.img pair is missing; expected both files. "
-        "Put both into one folder with the same name and these suffixes, or convert the pair to .nii.gz."
+        "Put both into one folder under the same base name, or convert the pair to .nii.gz."
     )
 
 
@@ -198,7 +198,7 @@ def _from_analyze(block: bytes) -> bytes:
 
 
 def _describe(block: bytes) -> tuple[str, str]:
-    """What a file that is not NIfTI seems to be, and what to do."""
+    """What a file that is not NIfTI appears to be, and what to do."""
     if not block:
         return "empty (0 bytes)", "Copy or download the scan again."
     if has_dicom_prefix(block):

@@ -1,4 +1,4 @@
-"""Writing of masks and scans as NIfTI; equal voxels and grids give equal bytes."""
+"""Writing of masks and scans as NIfTI; equal voxels on equal grids give equal bytes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write_mask(mask: Mask, path: Path) -> None:
     """
     inherited = isinstance(mask.header, GridHeader)
     grid = mask.header if inherited else grid_from_geometry(mask.geometry)
-    # Stricter than for two files: geometry and header come from the same file, so only rounding may differ.
+    # Stricter than between two files: geometry and header come from the same file, so they differ by rounding only.
     if inherited and not grid_geometry(grid)[0].matches(mask.geometry, ROUNDING_TOLERANCE_MM):
         raise GridError(
             "the grid of the mask differs from the grid in the header of its scan; expected the same grid. "

@@ -16,7 +16,7 @@ Image = npt.NDArray[Any]
 def resample_slices(
     slices: Iterator[Image], images: SourceImages, shape: tuple[int, int, int], fill: float
 ) -> npt.NDArray[Any]:
-    """Linear interpolation of slices onto a regular grid, along k and within each slice.
+    """Resample slices onto a regular grid by linear interpolation, along k and within each slice.
 
     Args:
         slices: Values [column, row] of each slice, in order; each slice is consumed once.

@@ -30,7 +30,7 @@ _SPACING_TOLERANCE_MM = 0.05
 _SHIFT_TOLERANCE_MM = 0.1
 _SHIFT_TOLERANCE_SLOPE = 0.0035
 
-# Limits of what is repaired: gaps no wider than a vertebral body, missing slices at most half as many as the
+# Limits of repairs: gaps no wider than a vertebral body, missing slices at most half as many as the
 # slices that are present, and a total in-plane shift below half of the image.
 _MAX_GAP_MM = 30.0
 MAX_MISSING_FRACTION = 0.5
@@ -46,9 +46,9 @@ class SliceGrid:
     """Sorted slices and the regular grid of their volume.
 
     Args:
-        order: Index of the plane of each slice, sorted along the normal.
+        order: Indices of the planes, sorted along the normal.
         geometry: The grid (i columns, j rows, k slices) in RAS+ mm.
-        offsets: float64 [slice, 3]: index (i, j, k) on the grid of the first pixel of each slice.
+        offsets: float64 [slice, 3]: grid index (i, j, k) of the first pixel of each slice.
         repairs: One warning for each irregularity of the slices, including how it is corrected.
     """
 
@@ -78,7 +78,7 @@ def fit_grid(
 ) -> SliceGrid:
     """Sort slices and find their regular grid.
 
-    Evenly spaced slices without tilt are the grid themselves. Otherwise (missing slices, uneven spacing, gantry
+    Evenly spaced slices without tilt already form the grid. Otherwise (missing slices, uneven spacing, gantry
     tilt) the grid is evenly spaced, has no tilt, and covers all slices.
 
     Args:
@@ -87,8 +87,8 @@ def fit_grid(
         problems: Other problems of the series, to be included in that list.
 
     Raises:
-        ScanError: The slices differ in size, orientation or pixel spacing, share positions, or are too irregular;
-            or, if strict, are irregular at all.
+        ScanError: The slices differ in size, orientation or pixel spacing, share positions, or are too irregular
+            (if strict, irregular at all).
         GridError: The directions are not perpendicular unit vectors, or a spacing is not positive.
     """
     check_consistent(planes)
@@ -136,7 +136,7 @@ def _check_strict(strict: bool, problems: Sequence[str]) -> None:
     if strict and problems:
         raise ScanError(
             f"{'; '.join(problems)}; expected evenly spaced slices without gaps, duplicates or tilt. "
-            f"{_EXPORT_AGAIN}, or read it without strict to have it corrected."
+            f"{_EXPORT_AGAIN}, or read it without strict to repair it."
         )
 
 

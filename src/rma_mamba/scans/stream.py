@@ -77,7 +77,7 @@ def skip(stream: BinaryIO, size: int) -> None:
 
 
 def truncated_image_data(size: int) -> ScanError:
-    """The error for image data that end early."""
+    """The error for image data that end too early."""
     return ScanError(
         f"the image data are truncated; expected {size} bytes according to the header. "
         "Copy or download the scan again."
@@ -85,7 +85,7 @@ def truncated_image_data(size: int) -> ScanError:
 
 
 def not_a_file() -> ScanError:
-    """The error for a pipe, a device and the like."""
+    """The error for a pipe, a device or similar."""
     return ScanError(
         "the scan is neither a file nor a folder; expected a scan file or a DICOM folder. "
         "Pass one of these."

@@ -40,12 +40,12 @@ def write_mask(
     *,
     kind: MaskFormat | None = None,
 ) -> None:
-    """Write a mask atomically: the file is complete, or does not appear.
+    """Write a mask atomically.
 
     - "nifti" (.nii, .nii.gz): uint8 {0, 1} on the grid of the scan; equal masks give equal bytes. The mask of a
       NIfTI scan inherits affine, sform and qform codes, pixdim and units bit for bit; any other mask is written
       with its affine and both codes 1 (scanner).
-    - "dicom_seg" and "dicom_rtstruct" (.dcm): on the images of a DICOM scan.
+    - "dicom_seg" and "dicom_rtstruct" (.dcm): on the source images of a DICOM scan.
     - "stl" (.stl) and "obj" (.obj): the surface in RAS+ mm.
 
     Args:
@@ -57,7 +57,7 @@ def write_mask(
     Raises:
         ConfigError: The suffix does not belong to the format or to any format, or a DICOM format was requested
             for a scan that is not DICOM.
-        GridError: The grid of the mask differs from that of the header of its scan.
+        GridError: The grid of the mask differs from the grid in the header of its scan.
         ScanError: The file cannot be written, or the headers of the scan are not sufficient for a DICOM object.
     """
     if kind is not None:
@@ -141,7 +141,7 @@ def mask_format(path: Path) -> MaskFormat:
         if file_format in MASK_FORMATS and name.endswith(suffixes):
             return cast("MaskFormat", file_format)
     raise ConfigError(
-        f"the suffix of the output file is not that of a mask; expected {_either(MASK_SUFFIXES)}. "
+        f"the suffix of the output file is not that of a mask format; expected {_either(MASK_SUFFIXES)}. "
         "Use one of these suffixes, or pass a folder."
     )
 
@@ -155,7 +155,7 @@ def check_suffix(path: Path, file_format: str, what: str) -> None:
         what: The content of the file ("mask"), for the error.
 
     Raises:
-        ConfigError: It does not.
+        ConfigError: The suffix belongs to another format.
     """
     suffixes = _SUFFIXES[file_format]
     if not path.name.lower().endswith(suffixes):
