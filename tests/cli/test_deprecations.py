@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from rma_mamba.cli.deprecations import deprecations_as_lines, renamed_option
+from rma_mamba.cli.deprecations import print_deprecation_warnings, renamed_option
 from rma_mamba.deprecation import warn_renamed
 from rma_mamba.pipeline.request import SegmentRequest
 
@@ -32,7 +32,7 @@ def test_an_option_that_is_not_used_does_not_warn() -> None:
 
 
 def test_each_deprecation_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    with deprecations_as_lines():
+    with print_deprecation_warnings():
         for _ in range(2):
             warn_renamed("'look'", "'tta_scale'")
         warn_renamed("'side'", "'split'")
@@ -43,7 +43,7 @@ def test_each_deprecation_is_one_line(capfd: pytest.CaptureFixture[str]) -> None
 
 
 def test_other_warnings_are_left_to_python() -> None:
-    with pytest.warns(UserWarning, match="else"), deprecations_as_lines():
+    with pytest.warns(UserWarning, match="else"), print_deprecation_warnings():
         warnings.warn("something else", UserWarning, stacklevel=1)
 
 

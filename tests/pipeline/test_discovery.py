@@ -46,7 +46,7 @@ def test_what_is_a_cohort(tmp_path: Path, files: list[str], cases: list[str] | N
 
 
 def test_two_cases_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="differ only in suffix or case"):
+    with pytest.raises(ConfigError, match="differ only in suffix or capitalisation"):
         find_cohort(touched(tmp_path, "a.nii", "A.nii.gz"), tmp_path / "out")
 
 

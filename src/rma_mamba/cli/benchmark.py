@@ -22,7 +22,7 @@ def benchmark(
     data: PreparedData = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Output folder; replaces that of the benchmark."),
+        typer.Option("--output", "-o", help="Output folder; overrides that of the benchmark."),
     ] = None,
     weights: Annotated[
         Path | None, typer.Option("--weights", help="Folder of initial weights.")

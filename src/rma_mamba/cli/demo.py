@@ -41,6 +41,6 @@ def demo(
     typer.echo(f"Scans, masks and previews are in {output}/")
     if largest > TOLERANCE:
         raise RmaMambaError(
-            f"a volume differs by {largest:.0%}; expected at most {TOLERANCE:.0%}. "
+            f"a measured volume differs by {largest:.0%} from the true one; expected at most {TOLERANCE:.0%}. "
             "Check the previews, and the weights in `rma-mamba info`."
         )

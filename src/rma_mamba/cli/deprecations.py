@@ -24,8 +24,8 @@ def renamed_option(old: str, old_value: T | None, new: str, new_value: T) -> T:
 
 
 @contextmanager
-def deprecations_as_lines() -> Iterator[None]:
-    """Print each DeprecationWarning of this package once, as a line of warning."""
+def print_deprecation_warnings() -> Iterator[None]:
+    """Print each DeprecationWarning of this package once, as a one-line warning."""
     printed: set[str] = set()
     with warnings.catch_warnings():
         warnings.filterwarnings("always", _MESSAGE, DeprecationWarning)

@@ -34,13 +34,13 @@ def evaluate(
 
     Print Markdown tables: each patient, and the summary.
     """
-    from rma_mamba.cli.score_output import check_folder, publish
+    from rma_mamba.cli.score_output import check_tables, print_and_write
     from rma_mamba.evaluation import patients_to_markdown, score_patients
     from rma_mamba.inference import Segmenter
     from rma_mamba.training import load_recipe
 
     console = Console(quiet, verbose)
-    check_folder(output)
+    check_tables(output)
     chosen = renamed_option("--side", side, "--split", split)
     config = load_recipe(recipe, settings or [], data).data
     segmenter = Segmenter.load(model)
@@ -53,4 +53,4 @@ def evaluate(
         console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")
         scores.append(score)
     typer.echo(f"{patients_to_markdown(scores)}\n")
-    publish([case for score in scores for case in score.cases], output, console)
+    print_and_write([case for score in scores for case in score.cases], output, console)

@@ -1,4 +1,4 @@
-"""Help texts whose options are grouped under headings, without rich: that would double the time of `--help`."""
+"""Help texts with options grouped under headings, without rich, which would double the time of `--help`."""
 
 from __future__ import annotations
 

@@ -7,14 +7,14 @@ import traceback
 
 from rma_mamba.cli.app import app
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.deprecations import deprecations_as_lines
+from rma_mamba.cli.deprecations import print_deprecation_warnings
 from rma_mamba.environment import complete_environment
 from rma_mamba.pipeline.exit_codes import ExitCode, error_message, exit_code_of
 from rma_mamba.process import tune_process
 
 
 def main() -> None:
-    """Run the command line, and leave the process with its exit code."""
+    """Run the command line and exit with its exit code."""
     complete_environment()
     tune_process()
     sys.exit(run(sys.argv[1:]))
@@ -23,7 +23,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line on `arguments` and return its exit code."""
     try:
-        with deprecations_as_lines():
+        with print_deprecation_warnings():
             app(arguments, prog_name="rma-mamba")
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)

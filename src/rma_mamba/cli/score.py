@@ -13,10 +13,12 @@ from rma_mamba.cli.shared_options import Quiet, ScoreFolder, Verbose
 
 
 def score(
-    reference: Annotated[Path, typer.Argument(help="Reference mask, or folder of them.")],
+    reference: Annotated[
+        Path, typer.Argument(help="Reference mask, or folder of reference masks.")
+    ],
     predictions: Annotated[
         list[Path],
-        typer.Argument(help="Predicted mask, or folder of them, for each method."),
+        typer.Argument(help="Predicted mask, or folder of masks; one for each method."),
     ],
     output: ScoreFolder = None,
     labels: Labels = None,
@@ -43,11 +45,11 @@ def score(
 
     Print Markdown tables; with several methods, also paired tests between them.
     """
-    from rma_mamba.cli.score_output import check_folder, publish
+    from rma_mamba.cli.score_output import check_tables, print_and_write
     from rma_mamba.evaluation import pair_masks, score_pairs
 
     console = Console(quiet, verbose)
-    check_folder(output)
+    check_tables(output)
     pairing = pair_masks(reference, predictions, patient=patient, missing_as_empty=missing_as_empty)
     console.warn(pairing.remarks)
     warnings: list[str] = []
@@ -56,4 +58,4 @@ def score(
         scored = score_pairs(pairing, *selected, progress=progress, warn=warnings.append)
         cases = list(scored)
     console.warn(warnings)
-    publish(cases, output, console)
+    print_and_write(cases, output, console)

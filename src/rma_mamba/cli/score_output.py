@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from rma_mamba.evaluation import CaseScore
 
 
-def check_folder(folder: Path | None) -> None:
+def check_tables(folder: Path | None) -> None:
     """Check, before any work, that tables can be written to a folder.
 
     Raises:
-        ConfigError: They cannot.
+        ConfigError: A table cannot be written.
     """
     if folder is None:
         return
@@ -29,7 +29,7 @@ def check_folder(folder: Path | None) -> None:
         check_writable(folder / name)
 
 
-def publish(cases: Sequence[CaseScore], folder: Path | None, console: Console) -> None:
+def print_and_write(cases: Sequence[CaseScore], folder: Path | None, console: Console) -> None:
     """Print the summary of scores, and write all tables if there is a folder for them."""
     from rma_mamba.evaluation import ScoreSummary, summary_to_markdown, write_scores
 

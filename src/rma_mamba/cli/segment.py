@@ -1,4 +1,4 @@
-"""`rma-mamba segment`: from a scan, or a folder of scans, to masks."""
+"""`rma-mamba segment`: segment the liver in a scan or a folder of scans."""
 
 from __future__ import annotations
 

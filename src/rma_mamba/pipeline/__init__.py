@@ -1,9 +1,9 @@
-"""From scans to files: what the command line does, for a server, a Ray task or a notebook.
+"""Segment and measure scans from Python: what the command line does, for servers, Ray tasks and notebooks.
 
 >>> from rma_mamba.pipeline import SegmentRequest, find_cases, measure_mask, segment_case, segment_cohort
 >>> request = SegmentRequest(outputs=("nifti", "preview", "statistics"))
 
-One scan; the folder gets `scan/liver.nii.gz`, `scan/preview.png`, `scan/statistics.json` and `scan/run.json`:
+One scan, written to `scan/liver.nii.gz`, `scan/preview.png`, `scan/statistics.json` and `scan/run.json`:
 
 >>> completed = segment_case("scan.nii.gz", "results/", request)
 >>> print(completed.files["nifti"], completed.modality)
@@ -25,9 +25,9 @@ Measure a mask made by any tool:
 >>> measure_mask("liver.nii.gz", "scan.nii.gz").volume_ml == completed.volume_ml
 True
 
-Functions raise the errors of `rma_mamba.errors`; `exit_code_of` and `error_message` give what the command line makes of
-them. Nothing is printed: pass a `Messages` to receive progress, notes and warnings. Names are loaded on first use, and
-torch with the network.
+Functions raise the errors of `rma_mamba.errors`; `exit_code_of` and `error_message` return the exit code and the
+message of the command line for an error. Nothing is printed: pass a `Messages` to receive progress, notes and warnings.
+Names are imported on first use, and torch when a network is loaded.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Segment one case: from its file to its results."""
+"""Segment one case: read the scan, run the network, and write the results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOCK_DELAY_S = (
 
 @dataclass(frozen=True)
 class CompletedCase:
-    """What `segment_case` did; small and picklable.
+    """The result of `segment_case`; small and picklable.
 
     Args:
         files: Path of each output file by output type.
@@ -36,8 +36,8 @@ class CompletedCase:
         modality: Modality of the scan; None if the case was skipped.
         quality: The quality rating in one line.
         seconds: Duration.
-        warnings: What a reader of the results has to know, one sentence each.
-        skipped: Whether the results of an earlier run were complete already (`SegmentRequest.resume`).
+        warnings: Warnings about the scan and the results, one sentence each.
+        skipped: Whether an earlier run had already completed the case (`SegmentRequest.resume`).
     """
 
     files: dict[str, Path]
@@ -50,7 +50,7 @@ class CompletedCase:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The result in one or two lines for people."""
+        """The result as one or two lines of text."""
         if self.skipped or self.volume_ml is None:
             return ("skipped: already complete",)
         return (f"Liver: {self.volume_ml:.0f} mL ({self.modality})", f"Quality: {self.quality}")
@@ -76,7 +76,7 @@ def segment_case(
         progress: Called with (slices done, slices in total).
 
     Raises:
-        ConfigError: The output cannot be written, or not for this scan.
+        ConfigError: The output cannot be written, or this scan does not support one of the output types.
         ScanError, GridError: The scan cannot be used, or a file cannot be written.
         WeightsError, BackendError: The network cannot run.
     """

@@ -19,7 +19,7 @@ def write_html_report(result: CaseResult, path: Path) -> None:
 
 
 def write_pdf_report(result: CaseResult, path: Path) -> None:
-    """Write the report as PDF; this alone needs matplotlib."""
+    """Write the report as PDF, which requires matplotlib."""
     from rma_mamba.reporting.report_pdf import write_pdf
 
     write_pdf(_report(result), path)
@@ -44,7 +44,7 @@ def _report(result: CaseResult) -> Report:
 
 
 def _is_shown(name: str, value: float | None, *, has_nodularity: bool) -> bool:
-    """Leave out cut areas of zero, and the smoothing lengths of a nodularity that is not defined."""
+    """False for cut-off areas of zero, and for the smoothing lengths of an undefined nodularity."""
     if name.startswith("cut_"):
         return bool(value)
     return has_nodularity or not name.startswith("nodularity_")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class CaseResult:
-    """What the writers of output types are given.
+    """Everything that an output file can contain; the input of every writer.
 
     Args:
         segmentation: Mask, calibrated scan, quality and, on request, probabilities.

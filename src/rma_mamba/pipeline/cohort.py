@@ -1,4 +1,4 @@
-"""Segment many scans with one network in memory: a case that fails does not stop the others."""
+"""Segment many scans with one network in memory; a case that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def segment_cohort(
     """Segment all cases into `out/<case>/`, and list those that fail in errors.jsonl.
 
     Args:
-        cases: The scans, as of `find_cases`.
+        cases: The scans, as returned by `find_cases`.
         out: Folder of the results.
         request: All settings.
         messages: Receives progress and messages; None: they are discarded.
@@ -69,7 +69,7 @@ def segment_cohort(
     if str(out).endswith(MASK_SUFFIXES) or out.is_file():
         raise ConfigError(
             f"the input is {len(cases)} scans, and the output is one file; expected a folder. "
-            "Give the name of a folder."
+            "Choose the name of a folder."
         )
     remove_unfinished(out, min_age_s=LOCK_DELAY_S)
     (out / errors_name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A demo case: a synthetic abdomen through the whole pipeline, from the file of the scan to mask and preview."""
+"""A demo case: run the whole pipeline on a phantom, from the scan file to mask and preview."""
 
 from __future__ import annotations
 

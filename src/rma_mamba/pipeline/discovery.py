@@ -22,7 +22,7 @@ from rma_mamba.conventions import (
 from rma_mamba.errors import ConfigError, RmaMambaError
 from rma_mamba.scans import count_studies, count_volumes
 
-# An image or a DICOM file on its own is a slice of a scan, and no case of a cohort.
+# In a cohort, a single image or DICOM file is a slice of a scan, not a case.
 _CASE_SUFFIXES = (*NIFTI_SUFFIXES, *ANALYZE_SUFFIXES, *ITK_SUFFIXES, *ARCHIVE_SUFFIXES)
 _DATA_SUFFIXES = (".img.gz", ".img")  # a case only if there is no header of the same name
 
@@ -120,12 +120,12 @@ def check_unique_names(cases: list[Case]) -> None:
     """Check that no two cases share an output folder.
 
     Raises:
-        ConfigError: Two cases do.
+        ConfigError: Two cases share one.
     """
     names = [case.name.casefold() for case in cases]
     if len(set(names)) < len(names):
         raise ConfigError(
-            "two scans have names that differ only in suffix or case, and would share an output folder; "
+            "two scans have names that differ only in suffix or capitalisation, and would share an output folder; "
             "expected distinct names. Rename one of them."
         )
 
@@ -144,7 +144,7 @@ def _walk(folder: Path, prefix: str, skipped: Path | None) -> Iterator[Case]:
 
 
 def _files_and_folders(folder: Path, skipped: Path | None) -> tuple[list[Path], list[Path]]:
-    """Files and folders in a folder, sorted by name, without hidden ones and the results."""
+    """Files and folders in a folder, sorted by name, except hidden ones and the results."""
     found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     folders = [path for path in found if path.is_dir() and path.resolve() != skipped]
     return [path for path in found if path.is_file()], folders
@@ -169,7 +169,7 @@ def _case_suffix(file: Path) -> str:
 
 
 def _several_studies(folders: list[Path]) -> bool:
-    """Decided by one file per folder: a cohort may contain a million files."""
+    """Whether folders belong to several studies, judged by one file each: a cohort may contain a million files."""
     first = [file for file in map(_first_file, folders) if file is not None]
     return count_studies(first) > 1
 

@@ -1,4 +1,4 @@
-"""What is installed and can run, found without importing it: torch alone would take seconds."""
+"""Installed versions, networks, backends, devices and weights, found without importing torch, which takes seconds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LIBRARIES = (
 
 
 def take_inventory() -> dict[str, dict[str, str]]:
-    """By heading: names, and a description of each."""
+    """The inventory: for each heading, names and their descriptions."""
     return {
         "versions": _versions(),
         "models": _models(),

@@ -1,4 +1,4 @@
-"""JSON files as the pipeline writes them: indented, and complete or not at all."""
+"""Write JSON files, indented and atomically."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rma_mamba.files import replace_file
 
 
 def write_json_file(path: Path, content: dict[str, Any], what: str) -> None:
-    """Write a JSON object; `what` is named in the error.
+    """Write a JSON object; `what` names the file in error messages.
 
     Raises:
         ScanError: The file cannot be written.

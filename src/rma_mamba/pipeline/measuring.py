@@ -31,7 +31,7 @@ def measure_mask(
     Args:
         mask: Path of a mask made by any tool (NIfTI, NRRD, MetaImage).
         scan: Path of the scan on the same grid, for intensities.
-        labels: Label values that mean liver; none: as for a binary mask.
+        labels: Label values that mean liver; empty: all values above 0.
         modality: Modality of the scan; None: from the header, else detected.
         patient_size: For standard liver volumes.
 
@@ -49,7 +49,7 @@ def check_tables(json_file: Path | None, csv_file: Path | None) -> None:
     """Check that tables can be written, and that their paths have the right suffixes.
 
     Raises:
-        ConfigError: They cannot, or have not.
+        ConfigError: A table cannot be written, or its path has another suffix.
     """
     for path, suffix in ((json_file, ".json"), (csv_file, ".csv")):
         if path is None:
@@ -80,6 +80,6 @@ def _read_mask(path: Path, labels: Sequence[int]) -> tuple[Mask, tuple[str, ...]
     from rma_mamba.evaluation.masks import read_liver_mask
 
     found = read_liver_mask(path, labels)
-    missing = ("The mask has labels, but none of the label values that were given.",)
+    missing = ("The mask has labels, but none of the selected label values.",)
     mask = Mask(found.bits.view(np.uint8), found.geometry)
     return mask, (*found.warnings, *(missing if found.has_other_labels else ()))

@@ -1,4 +1,4 @@
-"""Where the pipeline reports to: progress, notes and warnings. It prints nothing itself."""
+"""How the pipeline reports progress, notes, warnings and errors; it prints nothing itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the files of a case go: named and checked before any work."""
+"""Paths of the output files of a case, chosen and checked before the scan is read."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def plan_outputs(
     """Name the files of one case, and check that they can be written. Nothing is written yet.
 
     A file name is used as it is, and the other files go beside it: `liver_preview.png` beside `liver.nii.gz`.
-    A folder, a name without a suffix or with a slash at its end gets `<case>/liver.nii.gz`, `<case>/preview.png` and
-    so on, and `<case>/run.json`, the record of the run.
+    If the path is a folder, has no suffix or ends in a slash, the files are `<case>/liver.nii.gz`,
+    `<case>/preview.png` and so on, and `<case>/run.json`, the record of the run.
 
     Args:
         scan: The scan.
@@ -52,7 +52,7 @@ def plan_outputs(
     if unknown := [name for name in outputs if name not in OUTPUT_TYPES]:
         raise ConfigError(
             f"there is no output type '{unknown[0]}'; expected {', '.join(OUTPUT_TYPES)}. "
-            "Give some of these."
+            "Choose from these."
         )
     try:
         if case is not None or is_folder(out):
@@ -83,10 +83,12 @@ def check_writable(path: Path) -> None:
     """Check that a file can be written, in folders that may have to be created.
 
     Raises:
-        ConfigError: It cannot.
+        ConfigError: The file cannot be written.
     """
     if path.is_dir():
-        raise ConfigError("the output is a folder; expected the name of a file. Choose another.")
+        raise ConfigError(
+            "the output is a folder; expected the name of a file. Choose another name."
+        )
     folder = path.parent
     while not folder.exists():
         folder = folder.parent
@@ -109,8 +111,8 @@ def _beside_file(out: Path, outputs: tuple[str, ...]) -> OutputPaths:
     first = next((name for name in listed if OUTPUT_TYPES[name].accepts(out)), None)
     if first is None:
         raise ConfigError(
-            f"the suffix of the output file is not that of an output of type {', '.join(listed)}; expected "
-            "one that is. Give a name with such a suffix, or a folder."
+            f"the suffix of the output file does not fit the output type {', '.join(listed)}; expected one "
+            "that fits. Choose a name with such a suffix, or a folder."
         )
     others = [name for name in dict.fromkeys((*listed, *outputs)) if name != first]
     stem = strip_suffix(out.name, (*NIFTI_SUFFIXES, out.suffix.lower()))

@@ -1,7 +1,7 @@
-"""Output types: every kind of file that a segmentation can write. Add a format here: one entry, and one writer.
+"""Output types: every kind of file that `segment` can write. To add a format, add a writer and an entry here.
 
-A writer takes a `CaseResult` and the path to write to. The command line, the names of files, the documentation's tests
-and the checks before a run all follow from `OUTPUT_TYPES`.
+A writer takes a `CaseResult` and the path to write to. The values of `--output-type`, the file names, the
+checks before a run and the tests of the documentation are all derived from `OUTPUT_TYPES`.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class OutputType:
     Args:
         name: Name of the type, as in `--output-type nifti`.
         file_name: Name of the file in the folder of a case.
-        suffix: What follows the stem of an output path that is a file: `out.nii.gz` has `out_preview.png` beside it.
+        suffix: Suffix of the file beside another one: `_preview.png` gives `out_preview.png` beside `out.nii.gz`.
         write: Writes the file.
-        option: The option that selects it. Types of `--output-type` are listed there, and may be the output path.
+        option: Option that selects it. A file that is selected by `--output-type` may be the output path itself.
         suffixes: Suffixes that the output path may have; None: that of `file_name`.
         dicom: Whether it can be written for DICOM scans only.
         probabilities: Whether it needs the probabilities, which are not kept otherwise.
@@ -159,7 +159,7 @@ def parse_output_types(text: str | None) -> tuple[str, ...]:
     if unknown is not None:
         raise ConfigError(
             f"there is no output type '{unknown}'; expected {', '.join(SELECTABLE)}. "
-            "Give one or more of these, separated by commas."
+            "Choose one or more of these, separated by commas."
         )
     return tuple(dict.fromkeys([*named[:1], *(name for name in SELECTABLE if name in named)]))
 

@@ -18,7 +18,7 @@ def patient_size(height_cm: float | None, weight_kg: float | None) -> PatientSiz
     if height_cm is None or weight_kg is None:
         raise ConfigError(
             "only one of height and weight is set; expected both or neither. "
-            "Give --height-cm and --weight-kg."
+            "Set --height-cm and --weight-kg."
         )
     return PatientSize(height_cm, weight_kg)
 

@@ -1,4 +1,4 @@
-"""run.json: what exactly ran on a case, and whether its results are complete. It contains no patient's name."""
+"""run.json: input, network and settings of a run, and whether its results are complete, without patient names."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from rma_mamba.pipeline.request import SegmentRequest
 
 _LIBRARIES = ("rma-mamba", "torch", "numpy", "numba", "scipy", "nibabel", "pydicom")
-# Two runs that agree in these give the same mask.
-_DECISIVE = ("input_sha256", "weights_sha256", "settings", "rma_mamba")
+# Two runs with the same values of these fields give the same mask.
+_MASK_DETERMINED_BY = ("input_sha256", "weights_sha256", "settings", "rma_mamba")
 
 
 def describe_run(case: Case, request: SegmentRequest, segmenter: Segmenter) -> dict[str, Any]:
-    """What is known before the run."""
+    """Fields of run.json that are known before the network runs."""
     recipe = segmenter.recipe.model_dump(mode="json")
     return {
         "rma_mamba": software_version(),
@@ -38,7 +38,7 @@ def describe_run(case: Case, request: SegmentRequest, segmenter: Segmenter) -> d
 
 
 def describe_result(result: Segmentation) -> dict[str, Any]:
-    """What is known after it."""
+    """Fields of run.json that are known afterwards."""
     agreements = {name: round(value, 4) for name, value in result.uncertainty.agreements.items()}
     return {
         "modality": result.modality,
@@ -54,21 +54,21 @@ def with_files(run: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {**run, "files": {path.name: file_sha256(path) for path in files}}
 
 
-def is_complete(record: Path, run: dict[str, Any], wanted: list[Path]) -> bool:
-    """Whether an earlier run with the same settings wrote all `wanted` files, and its files are unchanged.
+def is_complete(record: Path, run: dict[str, Any], requested: list[Path]) -> bool:
+    """Whether an earlier run with the same settings wrote all `requested` files, and its files are unchanged.
 
     Args:
         record: Path of run.json.
-        run: The run as `describe_run` gives it.
-        wanted: Paths of the files that are requested now.
+        run: The run as described by `describe_run`.
+        requested: Paths of the files that this run would write.
     """
     try:
         before = json.loads(record.read_text(encoding="utf-8"))
         files = before["files"]
         now = json.loads(json.dumps(run))  # tuples become lists
         return (
-            all(before[key] == now[key] for key in _DECISIVE)
-            and {path.name for path in wanted} <= set(files)
+            all(before[key] == now[key] for key in _MASK_DETERMINED_BY)
+            and {path.name for path in requested} <= set(files)
             and all(file_sha256(record.with_name(name)) == sha for name, sha in files.items())
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing or corrupt

@@ -20,7 +20,7 @@ from rma_mamba.pipeline.messages import Messages
 from rma_mamba.pipeline.request import SegmentRequest
 from rma_mamba.pipeline.signals import preserve_sigterm_handler
 
-MAX_TRIES = 3  # a case that kills this many workers is given up
+MAX_TRIES = 3  # a case that kills this many workers fails
 
 
 class Worker:

@@ -1,4 +1,4 @@
-"""A segmentation request: one picklable value with every setting, passed to workers as it is."""
+"""A segmentation request: all settings in one picklable object, which can be sent to workers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """Which network runs, and how; fields as for `Segmenter.load`."""
+    """The network and how it runs; fields as in `Segmenter.load`."""
 
     model: str = "default"
     device: str = "auto"
@@ -26,7 +26,7 @@ class NetworkOptions:
     precision: Literal["float32", "bfloat16"] = "float32"
 
     def load(self) -> Segmenter:
-        """Load the network. torch is imported here, and not before."""
+        """Load the network; torch is not imported before."""
         from rma_mamba.inference import Segmenter
 
         return Segmenter.load(
@@ -40,7 +40,7 @@ class NetworkOptions:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How scans are read; fields as for `read_scan`, and the modality if it is known.
+    """How scans are read: fields as in `read_scan`, and the modality if it is known.
 
     Args:
         volume: Number of the volume in a 4-D scan, from 1; "all" makes each volume a case.
@@ -53,7 +53,7 @@ class ReadOptions:
     modality: Modality | None = None
 
     def read(self, scan: Path, volume: int | None = None) -> Volume:
-        """Read a scan; `volume` is the volume of the case where each volume is a case."""
+        """Read a scan. If each volume of a 4-D scan is a case, `volume` is the number of that volume."""
         from rma_mamba.scans import read_scan
 
         return read_scan(
@@ -67,7 +67,7 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class SegmentRequest:
-    """Everything that `segment_case` and `segment_cohort` need to know, besides the scans and the output.
+    """All settings of `segment_case` and `segment_cohort` except the scans and the output.
 
     Args:
         network: The network and its settings.

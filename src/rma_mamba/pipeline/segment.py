@@ -1,4 +1,4 @@
-"""Segment whatever an input path is: one scan, a cohort, or a part of a cohort."""
+"""Segment an input path: one scan, a cohort, or a part of a cohort."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Distribution:
 def segment_path(
     scan: Path, out: str, request: SegmentRequest, distribution: Distribution, messages: Messages
 ) -> list[FailedCase]:
-    """Segment a scan, or a folder of scans; the cases of a cohort that failed.
+    """Segment a scan or a folder of scans, and return the cases of a cohort that failed.
 
     Raises:
         ScanError: The input cannot be read.
@@ -80,7 +80,7 @@ def segment_path(
 
 
 def _find(scan: Path, out: str, request: SegmentRequest) -> list[Case] | None:
-    """The cases of a cohort; None for one scan. With volume="all", a scan of several volumes is a cohort itself."""
+    """The cases of a cohort; None for one scan. With volume="all", a 4-D scan is a cohort of volumes."""
     series = request.reading.series
     try:
         cases = find_cohort(scan, out)

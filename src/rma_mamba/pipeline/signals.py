@@ -1,4 +1,4 @@
-"""Handlers of signals that libraries replace."""
+"""Protect signal handlers from libraries that replace them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def preserve_sigterm_handler() -> Iterator[None]:
-    """Restore the handler of SIGTERM after the block: Ray, for one, installs its own."""
-    if threading.current_thread() is not threading.main_thread():  # only that one receives signals
+    """Restore the SIGTERM handler after the block; Ray, for example, installs its own."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # only the main thread receives signals
         yield
         return
     before = signal.getsignal(signal.SIGTERM)

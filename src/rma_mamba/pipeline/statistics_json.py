@@ -1,4 +1,4 @@
-"""statistics.json: measurements, quality and warnings of one case. It contains no path and no name."""
+"""statistics.json: measurements, quality and warnings of one case. It contains no paths or names."""
 
 from __future__ import annotations
 

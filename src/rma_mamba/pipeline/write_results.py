@@ -24,7 +24,7 @@ def check_scan_supports(paths: OutputPaths, scan: Volume) -> None:
 
 
 def write_results(paths: OutputPaths, result: CaseResult) -> None:
-    """Write all files of one case; after an error, older files are as they were before.
+    """Write all files of one case; after an error, existing files are unchanged.
 
     The probabilities are overwritten if the uncertainty is among the outputs.
 

@@ -27,7 +27,7 @@ def check(
 ) -> None:
     """Find errors in a dataset.
 
-    Read all of it; print its content, errors and warnings as Markdown. The exit code is 4 if there are errors.
+    Read every case; print the content, errors and warnings as Markdown. The exit code is 4 if there are errors.
     """
     from rma_mamba.datasets.audit import audit, to_json, to_markdown
     from rma_mamba.files import replace_file

@@ -25,7 +25,7 @@ Liver = Annotated[
     str | None,
     typer.Option(
         metavar="VALUES",
-        help="Label values that mean liver, as 1 or 1,2.  [default: as the dataset defines]",
+        help="Label values that mean liver, such as 1 or 1,2. [default: as the dataset defines]",
     ),
 ]
 Patient = Annotated[
@@ -47,6 +47,6 @@ def open_dataset(
         values = tuple(int(each) for each in (liver or "").split(",") if each)
     except ValueError:
         raise ConfigError(
-            f"--liver is '{liver}'; expected label values as 1 or 1,2. Change it."
+            f"--liver is '{liver}'; expected label values such as 1 or 1,2. Correct it."
         ) from None
     return layouts.open_dataset(name, root, layouts.LayoutOptions(values, patient), sequences or ())

@@ -20,9 +20,9 @@ def prepare(
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Exclude cases with errors, and list them.")
     ] = False,
-    png: Annotated[bool, typer.Option("--png", help="Write each slice as PNG, too.")] = False,
+    png: Annotated[bool, typer.Option("--png", help="Also write each slice as PNG.")] = False,
     window_hu: Annotated[
-        tuple[float, float], typer.Option(help="Window of CT in HU: black and white.")
+        tuple[float, float], typer.Option(help="CT window in HU: values shown black and white.")
     ] = ABDOMEN_WINDOW_HU,
     folds: Annotated[
         int, typer.Option(min=2, help="Number of folds, if the dataset has no published split.")
