@@ -14,7 +14,7 @@ def test_the_version_is_that_of_the_package(command) -> None:
 
 
 @pytest.mark.parametrize("name", ["segment", "train", "evaluate", "score", "info", "demo"])
-def test_every_command_explains_itself(command, name: str) -> None:
+def test_every_command_has_a_help_text(command, name: str) -> None:
     assert name in command("--help").out
     done = command(name, "--help")
     assert done.code == 0
@@ -52,7 +52,7 @@ def test_info_names_versions_backends_and_devices(command) -> None:
             assert value in shown.out
 
 
-def test_info_says_what_a_backend_lacks(command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_info_states_why_a_backend_cannot_run(command, monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 
     find_spec = importlib.util.find_spec

@@ -16,14 +16,14 @@ class Terminal(io.StringIO):
     ("done", "passed_s", "left"),
     [(0, 5.0, ""), (1, 10.0, "0:30"), (2, 70.0, "1:10"), (4, 9.0, "0:00")],
 )
-def test_the_bar_tells_the_time_left(done: int, passed_s: float, left: str) -> None:
+def test_the_bar_shows_the_time_left(done: int, passed_s: float, left: str) -> None:
     line = bar("Segmenting", done, 4, passed_s)
     assert f"{done}/4" in line
     assert line.count("#") == round(30 * done / 4)
     assert line.endswith(f"{left} left" if left else "0/4")
 
 
-def test_a_terminal_sees_a_bar_that_is_wiped_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_the_bar_is_erased_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     with Console().progress("Segmenting") as progress:
@@ -34,7 +34,7 @@ def test_a_terminal_sees_a_bar_that_is_wiped_at_the_end(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(("stream", "quiet"), [(io.StringIO, False), (Terminal, True)])
-def test_no_terminal_or_quiet_sees_nothing(
+def test_without_a_terminal_or_if_quiet_nothing_is_drawn(
     monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], quiet: bool
 ) -> None:
     stderr = stream()

@@ -11,7 +11,7 @@ from rma_mamba.deprecation import warn_renamed
 from rma_mamba.pipeline.request import SegmentRequest
 
 
-def test_frame_is_volume(command, segmenter, tmp_path) -> None:
+def test_the_deprecated_option_frame_selects_a_volume(command, segmenter, tmp_path) -> None:
     values = np.zeros((4, 4, 4, 2), np.int16)
     values[..., 1] = 900
     nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / "scan.nii")
@@ -31,7 +31,7 @@ def test_an_option_that_is_not_used_does_not_warn() -> None:
         assert renamed_option("--old", "b", "--new", "a") == "b"
 
 
-def test_each_deprecation_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+def test_each_deprecation_is_printed_once_as_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     with print_deprecation_warnings():
         for _ in range(2):
             warn_renamed("'look'", "'tta_scale'")

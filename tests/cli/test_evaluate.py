@@ -51,7 +51,7 @@ def test_every_score_is_summarised_and_written(command, tiny, data, tmp_path) ->
     assert f"| volumes | 2 | {float(case['dice']):.3f} | 1 |" in first_table
 
 
-def test_a_missing_folder_is_one_line(command, tiny) -> None:
+def test_a_missing_folder_is_a_one_line_error(command, tiny) -> None:
     done = command("evaluate", "default", "--model", tiny, "--set", "data.root=nowhere")
     assert done.code == 2
     assert done.err.startswith("rma-mamba: error: source MR T2: found no")

@@ -29,7 +29,7 @@ class OutOfMemoryError(RuntimeError):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
-def test_every_failure_is_one_line_and_an_exit_code(
+def test_every_failure_prints_one_line_and_has_its_exit_code(
     command, segmenter, scan, tmp_path, failure: Exception, code: int
 ) -> None:
     segmenter.failure = failure
@@ -42,7 +42,7 @@ def test_every_failure_is_one_line_and_an_exit_code(
     assert not out.exists()
 
 
-def test_a_failure_whose_cause_is_memory_is_out_of_memory(command, segmenter, scan, tmp_path):
+def test_a_failure_caused_by_lack_of_memory_is_out_of_memory(command, segmenter, scan, tmp_path):
     segmenter.failure = errors.ScanError("a; b. c.")
     segmenter.failure.__cause__ = MemoryError()
     assert command("segment", "-i", scan, "-o", tmp_path / "o.nii").code == 6
@@ -56,7 +56,7 @@ def test_verbose_shows_where_an_unexpected_failure_happened(command, segmenter, 
     assert "Traceback" in command(*arguments, "--verbose").err
 
 
-def test_an_interrupt_is_130_and_leaves_nothing(command, segmenter, scan, tmp_path) -> None:
+def test_an_interrupt_exits_with_130_and_leaves_nothing(command, segmenter, scan, tmp_path) -> None:
     segmenter.failure = KeyboardInterrupt()
     done = command("segment", "-i", scan, "-o", tmp_path / "liver.nii.gz")
     assert done.code == 130
@@ -77,13 +77,13 @@ def test_an_interrupt_is_130_and_leaves_nothing(command, segmenter, scan, tmp_pa
     ],
     ids=" ".join,
 )
-def test_wrong_usage_is_2(command, arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_2(command, arguments: list[str]) -> None:
     done = command(*arguments)
     assert done.code == 2
     assert "Traceback" not in done.err
 
 
-def test_bad_input_is_one_line_in_a_real_process(scan: Path, tmp_path: Path) -> None:
+def test_invalid_input_is_a_one_line_error_in_a_real_process(scan: Path, tmp_path: Path) -> None:
     truncated = tmp_path / "truncated.nii.gz"
     truncated.write_bytes(scan.read_bytes()[:-40])
     text = tmp_path / "text.nii.gz"

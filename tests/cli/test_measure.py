@@ -23,7 +23,7 @@ def table(text: str) -> dict[str, float]:
     return {name: float(value) for name, value in map(str.split, text.splitlines())}
 
 
-def test_a_mask_of_any_tool_is_measured_with_its_scan(command, scan, mask, tmp_path) -> None:
+def test_a_mask_from_any_tool_is_measured_with_its_scan(command, scan, mask, tmp_path) -> None:
     files = ("--json", tmp_path / "a.json", "--csv", tmp_path / "a.csv")
     size = ("--height-cm", "175", "--weight-kg", "80")
     done = command("measure", mask, "--scan", scan, "--label", "5", *size, *files)
@@ -57,7 +57,7 @@ def test_all_labels_are_liver_unless_some_are_selected(command, mask) -> None:
         (("--json", "a.txt"), "does not end in .json"),
     ],
 )
-def test_wrong_settings_are_one_line(command, mask, options, said: str) -> None:
+def test_wrong_settings_are_one_line_errors(command, mask, options, said: str) -> None:
     done = command("measure", mask, *options)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert said in done.err
@@ -75,7 +75,7 @@ def test_a_scan_on_another_grid_is_refused_and_nothing_is_written(
     assert not (tmp_path / "a.json").exists()
 
 
-def test_both_grids_are_described_in_one_order(command, scan, mask, tmp_path) -> None:
+def test_both_grids_are_described_in_the_same_axis_order(command, scan, mask, tmp_path) -> None:
     image = nib.load(scan)
     aside = image.affine.copy()
     aside[0, 3] += 5

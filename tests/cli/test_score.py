@@ -71,7 +71,7 @@ def test_an_empty_prediction_is_counted_and_has_no_distance(command, reference, 
     assert "| precision | 1.000 |" in done.out  # by the paper's protocol
 
 
-def test_zeros_and_255_and_floats_are_masks(command, reference, tmp_path) -> None:
+def test_masks_of_0_and_255_and_of_floats_are_accepted(command, reference, tmp_path) -> None:
     bytes_255 = predict(tmp_path / "bytes", lambda mask: 255 * mask)
     floats = predict(tmp_path / "floats", lambda mask: mask.astype(np.float32))
     done = command("score", reference, bytes_255, floats, "--label", "1")
@@ -88,7 +88,9 @@ def test_zeros_and_255_and_floats_are_masks(command, reference, tmp_path) -> Non
     ],
     ids=["NaN", "probabilities"],
 )
-def test_what_is_no_mask_is_one_line(command, reference, tmp_path, change, message) -> None:
+def test_a_file_that_is_not_a_mask_is_a_one_line_error(
+    command, reference, tmp_path, change, message
+) -> None:
     done = command("score", reference, predict(tmp_path / "bad", change), "-o", tmp_path / "out")
     assert (done.code, done.out) == (4, "")
     assert message in done.err
@@ -97,7 +99,9 @@ def test_what_is_no_mask_is_one_line(command, reference, tmp_path, change, messa
     assert not (tmp_path / "out").exists()
 
 
-def test_another_affine_is_one_line_that_names_both_grids(command, reference, tmp_path) -> None:
+def test_a_different_affine_is_a_one_line_error_that_describes_both_grids(
+    command, reference, tmp_path
+) -> None:
     tool = predict(tmp_path / "tool")
     save(tool, 1, liver(1), AFFINE @ np.diag([1, 1, 0.5, 1]))
     done = command("score", reference, tool)
@@ -161,7 +165,7 @@ def test_two_files_can_be_compared(command, reference, tmp_path) -> None:
     assert "| volume_error_ml | 0.8 | - |" in done.out
 
 
-def test_an_output_that_cannot_be_written_is_said_before_any_work(command, reference) -> None:
+def test_an_output_that_cannot_be_written_is_reported_before_any_work(command, reference) -> None:
     file = reference / "case_0.nii.gz"
     done = command("score", reference, reference, "-o", file)
     assert (done.code, done.out) == (2, "")

@@ -16,7 +16,7 @@ def names(folder: Path) -> list[str]:
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
 
 
-def test_the_mask_is_written_where_it_was_asked_for(command, segmenter, scan, tmp_path) -> None:
+def test_the_mask_is_written_to_the_output_path(command, segmenter, scan, tmp_path) -> None:
     out = tmp_path / "new" / "my liver.nii.gz"
     done = command("segment", "-i", scan, "-o", out)
     assert (done.code, done.out) == (0, "")
@@ -53,7 +53,7 @@ def test_preview_and_statistics_go_beside_a_single_file(command, segmenter, scan
     assert found["modality"] == "MR"
 
 
-def test_no_report_names_the_case_or_a_path(command, segmenter, scan, tmp_path) -> None:
+def test_no_output_names_the_case_or_a_path(command, segmenter, scan, tmp_path) -> None:
     weights = tmp_path / "Doe John" / "weights.safetensors"
     command("segment", "-i", scan, "-o", tmp_path / "out.nii", "-s", "-p", "-m", weights)
     statistics = (tmp_path / "out_statistics.json").read_text()
@@ -74,7 +74,7 @@ def test_options_reach_the_segmenter_in_kebab_and_snake_case(command, segmenter,
         assert segmenter.modality == "CT"
 
 
-def test_warnings_are_said_once_even_if_quiet(command, segmenter, scan, tmp_path) -> None:
+def test_warnings_are_printed_once_even_if_quiet(command, segmenter, scan, tmp_path) -> None:
     segmenter.warnings = ("One thing.", "One thing.", "Another.")
     done = command("segment", "-i", scan, "-o", tmp_path / "o.nii", "-q")
     assert done.err.splitlines() == [
@@ -112,7 +112,7 @@ def test_a_failed_write_leaves_no_file(command, segmenter, scan, tmp_path, monke
     assert names(tmp_path / "out") == []
 
 
-def test_probabilities_are_written_if_asked_for(command, segmenter, scan, tmp_path) -> None:
+def test_probabilities_are_written_on_request(command, segmenter, scan, tmp_path) -> None:
     out = tmp_path / "out"
     done = command("segment", "-i", scan, "-o", out / "a.nii.gz", "--save_probabilities")
     assert done.code == 0
@@ -120,7 +120,7 @@ def test_probabilities_are_written_if_asked_for(command, segmenter, scan, tmp_pa
     assert nib.load(out / "a_probabilities.nii.gz").get_data_dtype() == np.float32
 
 
-def test_a_name_that_is_too_long_is_one_line(command, segmenter, scan, tmp_path) -> None:
+def test_a_name_that_is_too_long_is_a_one_line_error(command, segmenter, scan, tmp_path) -> None:
     done = command("segment", "-i", scan, "-o", tmp_path / f"{'a' * 300}.nii.gz")
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert "File name too long" in done.err

@@ -38,7 +38,7 @@ def test_the_list_as_json_is_the_same(command, study) -> None:
     ]
 
 
-def test_a_folder_without_dicom_is_one_line(command, tmp_path) -> None:
+def test_a_folder_without_dicom_is_a_one_line_error(command, tmp_path) -> None:
     done = command("series", tmp_path)
     assert (done.code, done.out) == (4, "")
     assert done.err.startswith("rma-mamba: error: the folder is empty")
@@ -52,7 +52,7 @@ def test_segment_reads_the_series_that_is_named(command, segmenter, study, tmp_p
     assert command("segment", "-i", study, "-o", out, "--series", "9").code == 2
 
 
-def test_strict_refuses_what_is_repaired_otherwise(command, segmenter, tmp_path) -> None:
+def test_strict_refuses_a_series_that_needs_repair(command, segmenter, tmp_path) -> None:
     folder = save(tmp_path / "series", edited(drop(3)))
     done = command("segment", "-i", folder, "-o", tmp_path / "a.nii", "--strict")
     assert done.code == 4
@@ -77,7 +77,7 @@ def test_a_volume_of_a_4d_scan_is_segmented(command, segmenter, tmp_path) -> Non
 @pytest.mark.parametrize(
     ("text", "code"), [("2", 0), ("2,2,2", 0), ("2x2x2", 0), ("2,2", 2), ("two", 2), ("-1", 2)]
 )
-def test_pictures_get_the_spacing_that_is_typed(
+def test_images_get_the_spacing_of_the_option(
     command, segmenter, tmp_path, text: str, code: int
 ) -> None:
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "a.png")

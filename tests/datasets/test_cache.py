@@ -73,7 +73,7 @@ def test_another_process_may_store_the_entry_first(tmp_path: Path) -> None:
     assert len(entries(tmp_path)) == 1
 
 
-def test_a_folder_that_cannot_be_created_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"cannot be used .*Choose another") as caught:
         cached(str(tmp_path / "file" / "cache"), {}, lambda: {"images": np.ones(3)})

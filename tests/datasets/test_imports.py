@@ -23,5 +23,5 @@ def test_no_training_library_is_imported(module: str) -> None:
     assert found.isdisjoint(TRAINING_LIBRARIES)
 
 
-def test_the_check_sees_an_imported_library() -> None:
+def test_the_check_detects_an_imported_library() -> None:
     assert "monai" in imported_by("import sys; sys.modules['monai'] = sys")

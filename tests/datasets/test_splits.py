@@ -90,7 +90,7 @@ def test_more_folds_than_patients_are_rejected(config: DataConfig) -> None:
         SourceFiles(with_splits(config, a={"folds": 3})).images(config.sources[0], "val")
 
 
-def test_without_folds_all_unnamed_patients_are_trained_on(folder: Path) -> None:
+def test_without_folds_all_unlisted_patients_are_trained_on(folder: Path) -> None:
     config = folder_config(folder)
     assert set(SourceFiles(config).images(config.sources[1], "train")) == {"3", "10"}
 

@@ -61,7 +61,7 @@ def test_zero_initialised_convolutions_pass_their_input_on() -> None:
     assert zero_init(ConvNorm(4, 4, 1))(x).abs().max() == 0
 
 
-def test_channels_last_blocks_see_the_channels_in_the_last_axis() -> None:
+def test_channels_last_blocks_receive_the_channels_in_the_last_axis() -> None:
     x = torch.rand(2, 4, 3, 5)
     assert torch.equal(ChannelsLast([nn.Identity(), nn.Identity()])(x), x)
     norm = nn.LayerNorm(4)
@@ -78,7 +78,7 @@ def test_resizing_to_the_same_size_returns_the_input() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 64), (33, 40), (63, 32)])
-def test_a_network_sees_multiples_of_32_and_its_outputs_are_cropped(
+def test_images_are_padded_to_multiples_of_32_and_outputs_are_cropped(
     height: int, width: int
 ) -> None:
     seen = []

@@ -61,7 +61,7 @@ def test_all_six_rows_of_the_ablation_exist(
         ("doubleunet", {}, "Did you mean 'double-unet'"),
     ],
 )
-def test_a_wrong_name_or_setting_is_one_line(
+def test_a_wrong_name_or_setting_is_a_one_line_error(
     name: str, settings: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -49,7 +49,7 @@ def imagenet_state(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def test_a_released_checkpoint_goes_into_the_whole_network(tmp_path: Path) -> None:
+def test_a_released_checkpoint_loads_into_the_whole_network(tmp_path: Path) -> None:
     source, target = network(), network()
     torch.save(source.state_dict(), tmp_path / "released.pth")
     assert not same(source.state_dict(), target.state_dict())
@@ -60,7 +60,7 @@ def test_a_released_checkpoint_goes_into_the_whole_network(tmp_path: Path) -> No
 @pytest.mark.parametrize("key", ["model", "model_ema"])
 @pytest.mark.parametrize("old", [False, True])
 @pytest.mark.parametrize("channel_first", [False, True])
-def test_an_imagenet_checkpoint_goes_into_the_encoder(
+def test_an_imagenet_checkpoint_loads_into_the_encoder(
     tmp_path: Path, key: str, old: bool, channel_first: bool
 ) -> None:
     model = network()
@@ -138,7 +138,7 @@ def refuse(model: nn.Module, path: Path, message: str) -> None:
     assert same(before, model.state_dict())
 
 
-def test_missing_unexpected_and_misshapen_names_are_listed(tmp_path: Path) -> None:
+def test_missing_unexpected_and_wrongly_shaped_parameters_are_listed(tmp_path: Path) -> None:
     state = network().state_dict()
     state["odd.name"] = state.pop("out_conv1.bias")
     state["out_conv1.weight"] = torch.zeros(1, 9, 1, 1)

@@ -41,7 +41,7 @@ def test_the_reference_runs_where_no_faster_backend_does(
     ("name", "device", "reason"),
     [("triton9", "cpu", "does not exist"), ("numba", "cuda", "runs on cpu")],
 )
-def test_a_backend_that_cannot_run_is_one_line_with_all_backends(
+def test_a_backend_that_cannot_run_is_a_one_line_error_that_lists_all_backends(
     name: str, device: str, reason: str
 ) -> None:
     with pytest.raises(BackendError, match=reason) as caught:

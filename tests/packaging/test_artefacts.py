@@ -63,11 +63,11 @@ def tracked_files() -> set[str]:
         "experiments/benchmarks/ablation.toml",
     ],
 )
-def test_the_wheel_holds(artefacts, name: str) -> None:
+def test_the_wheel_contains(artefacts, name: str) -> None:
     assert f"rma_mamba/{name}" in wheel_names(artefacts.wheel)
 
 
-def test_the_wheel_of_the_sdist_holds_the_whole_package_and_nothing_else(artefacts) -> None:
+def test_the_wheel_built_from_the_sdist_contains_the_package_and_nothing_else(artefacts) -> None:
     tracked = {
         name.removeprefix("src/") for name in tracked_files() if name.startswith("src/rma_mamba/")
     }
@@ -76,12 +76,12 @@ def test_the_wheel_of_the_sdist_holds_the_whole_package_and_nothing_else(artefac
     assert packed == tracked
 
 
-def test_the_sdist_holds_every_file_of_the_repository(artefacts) -> None:
+def test_the_sdist_contains_every_file_of_the_repository(artefacts) -> None:
     expected = {name for name in tracked_files() if not name.startswith(NOT_IN_THE_SDIST)}
     assert not expected - sdist_names(artefacts.sdist)
 
 
-def test_names_and_metadata_carry_the_version_and_the_extras(artefacts) -> None:
+def test_file_names_and_metadata_state_the_version_and_the_extras(artefacts) -> None:
     assert artefacts.wheel.name == f"rma_mamba-{VERSION}-py3-none-any.whl"
     assert artefacts.sdist.name == f"rma_mamba-{VERSION}.tar.gz"
     with zipfile.ZipFile(artefacts.wheel) as archive:
@@ -90,7 +90,9 @@ def test_names_and_metadata_carry_the_version_and_the_extras(artefacts) -> None:
         assert f"Provides-Extra: {extra}\n" in metadata
 
 
-def test_the_installed_wheel_is_what_runs(installed, python: Callable[[str], str]) -> None:
+def test_the_installed_wheel_is_the_package_that_runs(
+    installed, python: Callable[[str], str]
+) -> None:
     where = python("import rma_mamba; print(rma_mamba.__file__)").strip()
     assert Path(where).is_relative_to(installed.site_packages)
 
@@ -103,7 +105,7 @@ def test_both_commands_print_the_wheels_version(installed, tmp_path: Path, comma
     assert (done.returncode, done.stdout) == (0, f"rma-mamba {VERSION}\n")
 
 
-def test_the_installed_wheel_knows_its_weights(installed, tmp_path: Path) -> None:
+def test_the_installed_wheel_finds_its_weights(installed, tmp_path: Path) -> None:
     done = installed.run(["rma-mamba", "info"], tmp_path)
     assert done.returncode == 0
     assert "default.safetensors" in done.stdout

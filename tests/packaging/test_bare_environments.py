@@ -93,7 +93,9 @@ def run(work: Path, condition: str, *arguments: str) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
-def test_segment_reports(work: Path, tmp_path: Path, condition: str) -> None:
+def test_segment_writes_a_report_in_bare_environments(
+    work: Path, tmp_path: Path, condition: str
+) -> None:
     out = work / tmp_path.name
     arguments = ["segment", "-i", str(work / "scan.nii.gz"), "-m", str(work / "tiny.safetensors")]
     done = run(work, condition, *arguments, "-o", str(out), "--report", "-q")
@@ -103,7 +105,9 @@ def test_segment_reports(work: Path, tmp_path: Path, condition: str) -> None:
 
 
 @pytest.mark.parametrize("condition", [READ_ONLY_HOME, NOTHING])
-def test_train_trains(work: Path, tmp_path: Path, condition: str) -> None:
+def test_train_writes_weights_in_bare_environments(
+    work: Path, tmp_path: Path, condition: str
+) -> None:
     out = work / tmp_path.name
     recipe = str(work / "recipe.toml")
     done = run(work, condition, "train", recipe, "--set", f"run.folder={out}")

@@ -29,13 +29,13 @@ def test_the_linter_finds_nothing() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_the_linter_can_find_something(tmp_path: Path) -> None:
+def test_the_linter_detects_errors(tmp_path: Path) -> None:
     bad = tmp_path / "Containerfile"
     bad.write_text("FROM python:latest\nRUN cd /tmp && sudo apt-get install x\n")
     assert lint(bad).returncode != 0
 
 
-def test_the_base_image_is_a_version_and_the_last_stage_holds_no_build() -> None:
+def test_the_base_image_has_a_fixed_version_and_the_last_stage_builds_nothing() -> None:
     parts = instructions(CONTAINERFILE.read_text())
     stages = [argument for name, argument in parts if name == "FROM"]
     assert all(
@@ -46,7 +46,7 @@ def test_the_base_image_is_a_version_and_the_last_stage_holds_no_build() -> None
     assert [argument.split()[0] for name, argument in last if name == "COPY"] == ["--from=build"]
 
 
-def test_it_runs_as_a_number_and_says_whether_it_is_healthy() -> None:
+def test_the_container_runs_as_a_numeric_user_and_has_a_health_check() -> None:
     parts = dict(instructions(CONTAINERFILE.read_text()))
     user, _, group = parts["USER"].partition(":")
     assert int(user) > 0
@@ -56,7 +56,7 @@ def test_it_runs_as_a_number_and_says_whether_it_is_healthy() -> None:
     assert "org.opencontainers.image.licenses" in parts["LABEL"]
 
 
-def test_whatever_is_copied_exists_and_is_sent_to_the_builder() -> None:
+def test_every_copied_file_exists_and_is_in_the_build_context() -> None:
     sent = (ROOT / ".containerignore").read_text().splitlines()
     for name, argument in instructions(CONTAINERFILE.read_text()):
         if name == "COPY" and not argument.startswith("--from"):

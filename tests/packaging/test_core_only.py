@@ -87,13 +87,13 @@ def ends(run: Run) -> dict[str, End]:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_core_is_enough_to(task: str, ends: dict[str, End]) -> None:
+def test_the_core_installation_is_sufficient_for(task: str, ends: dict[str, End]) -> None:
     allowed = (0, 4) if task.startswith("data check") else (0,)  # 4: it found errors in the data
     assert ends[task]["code"] in allowed, ends[task]["err"]
     assert "not installed" not in ends[task]["err"]
 
 
-def test_no_task_loads_what_it_does_not_need(ends: dict[str, End]) -> None:
+def test_no_task_imports_a_library_that_it_does_not_need(ends: dict[str, End]) -> None:
     def loaded(task: str) -> set[str]:
         return set(ends[task]["loaded"])
 
@@ -113,7 +113,7 @@ LACKING = {
 }
 
 
-def test_a_task_that_lacks_an_extra_says_so_in_one_line(run: Run) -> None:
+def test_a_task_without_its_extra_is_a_one_line_error(run: Run) -> None:
     for (extra, package), end in zip(LACKING.values(), run(*LACKING), strict=True):
         assert end["code"] == 7, end["err"]
         assert end["out"] == ""

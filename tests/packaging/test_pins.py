@@ -24,7 +24,7 @@ def changed_pins(tmp_path: Path, pattern: str, replacement: str) -> Path:
     return path
 
 
-def test_the_pins_fit_each_other() -> None:
+def test_the_pins_are_compatible() -> None:
     done = check(CONSTRAINTS)
     assert done.returncode == 0, done.stdout
     assert int(done.stdout.split()[0]) > 150  # requirements compared
@@ -46,7 +46,7 @@ def test_a_triton_that_the_public_torch_refuses_is_found(tmp_path: Path) -> None
         (r"^torch==.*$", "torch==2.13.1", "scripts/torch-2.13.1-requires.txt is missing"),
     ],
 )
-def test_other_faults_are_found(
+def test_other_incompatible_pins_are_found(
     tmp_path: Path, pattern: str, replacement: str, problem: str
 ) -> None:
     done = check(changed_pins(tmp_path, pattern, replacement))

@@ -25,7 +25,7 @@ WRONG = "\nrma_mamba.measure('liver.nii.gz')\nrma_mamba.no_such_name\n"
 
 
 @pytest.mark.slow
-def test_a_users_script_is_checked_against_the_installed_wheel(installed, tmp_path: Path) -> None:
+def test_a_user_script_type_checks_against_the_installed_wheel(installed, tmp_path: Path) -> None:
     (tmp_path / "consumer.py").write_text(SCRIPT + WRONG)
     options = ["--strict", "--config-file=", f"--python-executable={installed.python}"]
     command = [sys.executable, "-m", "mypy", *options, "--cache-dir=cache", "consumer.py"]

@@ -17,7 +17,9 @@ from rma_mamba.scans import write_scan
 BOX_ML = 8 * 5 * 4 * 20 / 1000
 
 
-def test_a_path_and_a_case_differ_in_their_folder(segmenter, scan: Path, tmp_path: Path) -> None:
+def test_a_path_and_a_case_are_written_to_different_folders(
+    segmenter, scan: Path, tmp_path: Path
+) -> None:
     by_path = segment_case(scan, tmp_path / "out")
     by_case = segment_case(Case(scan, "a/b"), tmp_path / "out")
     assert by_path.files["nifti"] == tmp_path / "out" / "case_7" / "liver.nii.gz"
@@ -26,7 +28,7 @@ def test_a_path_and_a_case_differ_in_their_folder(segmenter, scan: Path, tmp_pat
     assert by_path.lines == (f"Liver: {BOX_ML:.0f} mL (MR)", "Quality: green: no flags")
 
 
-def test_a_network_in_memory_is_used_and_none_is_loaded(segmenter, scan, tmp_path) -> None:
+def test_a_network_in_memory_is_used_instead_of_loading_one(segmenter, scan, tmp_path) -> None:
     loaded = segmenter.load("mine")
     segmenter.loaded = None
     segment_case(scan, tmp_path / "a.nii.gz", segmenter=loaded)
@@ -39,7 +41,7 @@ def test_progress_is_reported(segmenter, scan, tmp_path) -> None:
     assert steps == [(1, 2), (2, 2)]
 
 
-def test_a_complete_case_is_skipped_if_it_is_resumed(segmenter, scan, tmp_path) -> None:
+def test_a_complete_case_is_skipped_on_resume(segmenter, scan, tmp_path) -> None:
     request = SegmentRequest(resume=True)
     assert not segment_case(scan, tmp_path / "out", request).skipped
     again = segment_case(scan, tmp_path / "out", request)
@@ -48,7 +50,7 @@ def test_a_complete_case_is_skipped_if_it_is_resumed(segmenter, scan, tmp_path) 
     assert again.files["nifti"].exists()
 
 
-def test_a_bad_scan_or_output_is_found_before_the_network_is_loaded(
+def test_an_invalid_scan_or_output_is_found_before_the_network_is_loaded(
     segmenter, scan, tmp_path
 ) -> None:
     with pytest.raises(ScanError):
@@ -58,7 +60,7 @@ def test_a_bad_scan_or_output_is_found_before_the_network_is_loaded(
     assert segmenter.loaded is None
 
 
-def test_red_flags_and_caveats_are_warnings_once(segmenter, scan, tmp_path) -> None:
+def test_red_flags_and_caveats_are_reported_once_as_warnings(segmenter, scan, tmp_path) -> None:
     segmenter.warnings = ("One thing.", "One thing.")
     assert segment_case(scan, tmp_path / "a.nii").warnings == ("One thing.",)
 
@@ -75,7 +77,7 @@ def ct(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"hu": folder / "hu.nii.gz", "stored": folder / "stored.nii.gz"}
 
 
-def test_outputs_of_a_ct_without_its_intercept_are_those_in_hu(
+def test_a_ct_without_rescale_intercept_gives_the_outputs_of_the_same_ct_in_hu(
     ct: dict[str, Path], tiny: Path, tmp_path: Path
 ) -> None:
     network = Segmenter.load(tiny, device="cpu")

@@ -57,7 +57,7 @@ def test_a_cohort_without_failures_leaves_no_list_of_errors(command, segmenter, 
     assert not (out / "errors.jsonl").exists()
 
 
-def test_resume_does_only_what_is_not_finished(command, segmenter, cohort, tmp_path, monkeypatch):
+def test_resume_segments_only_unfinished_cases(command, segmenter, cohort, tmp_path, monkeypatch):
     out, done = tmp_path / "out", []
     original = segmenter.__call__
 
@@ -88,7 +88,9 @@ def test_resume_does_only_what_is_not_finished(command, segmenter, cohort, tmp_p
     assert again("--resume", "--fast") == 1
 
 
-def test_parts_share_all_cases_and_each_has_its_own_errors(command, segmenter, cohort, tmp_path):
+def test_parts_divide_all_cases_and_each_has_its_own_list_of_errors(
+    command, segmenter, cohort, tmp_path
+):
     out = tmp_path / "out"
     codes = [
         command("segment", "-i", cohort, "-o", out, "--num-parts", 3, "--part_id", part).code
@@ -101,7 +103,9 @@ def test_parts_share_all_cases_and_each_has_its_own_errors(command, segmenter, c
     assert (wrong.code, "expected 0 to 2" in wrong.err) == (2, True)
 
 
-def test_run_json_says_what_ran_and_names_nobody(command, segmenter, cohort, tmp_path) -> None:
+def test_run_json_records_the_run_and_contains_no_names(
+    command, segmenter, cohort, tmp_path
+) -> None:
     command("segment", "-i", cohort, "-o", tmp_path / "out", "-p", "--modality", "CT")
     text = (tmp_path / "out" / "b" / "run.json").read_text()
     run = json.loads(text)
@@ -113,7 +117,9 @@ def test_run_json_says_what_ran_and_names_nobody(command, segmenter, cohort, tmp
     assert str(tmp_path) not in text
 
 
-def test_an_interrupt_is_one_line_and_leaves_no_file(command, segmenter, cohort, tmp_path) -> None:
+def test_an_interrupt_prints_one_line_and_leaves_no_file(
+    command, segmenter, cohort, tmp_path
+) -> None:
     segmenter.failure = KeyboardInterrupt()
     (cohort / "Doe.nii.gz").unlink()
     done = command("segment", "-i", cohort, "-o", tmp_path / "out")
@@ -138,7 +144,9 @@ def test_a_failed_rerun_leaves_all_files_as_they_were(
     assert {name: (out / name).read_bytes() for name in names(out)} == before
 
 
-def test_what_a_killed_run_left_is_cleared_by_the_next(command, segmenter, scan, tmp_path) -> None:
+def test_leftovers_of_a_killed_run_are_removed_by_the_next(
+    command, segmenter, scan, tmp_path
+) -> None:
     left = tmp_path / "out" / "case_7" / ".rma-mamba-0123.tmp"
     left.mkdir(parents=True)
     (left / "liver.nii.gz").write_bytes(b"half")
@@ -147,9 +155,7 @@ def test_what_a_killed_run_left_is_cleared_by_the_next(command, segmenter, scan,
     assert names(tmp_path / "out") == ["case_7/liver.nii.gz", "case_7/run.json"]
 
 
-def test_report_and_uncertainty_are_written_if_asked_for(
-    command, segmenter, scan, tmp_path
-) -> None:
+def test_report_and_uncertainty_are_written_on_request(command, segmenter, scan, tmp_path) -> None:
     out = tmp_path / "out"
     assert command("segment", "-i", scan, "-o", out, "--report", "--save_uncertainty").code == 0
     files = ("liver.nii.gz", "report.html", "report.pdf", "run.json", "uncertainty.nii.gz")
@@ -167,7 +173,7 @@ def test_an_output_that_ends_in_a_slash_is_a_folder(
     assert names(tmp_path / out) == ["case_7/liver.nii.gz", "case_7/run.json"]
 
 
-def test_many_scans_do_not_fit_into_one_file(command, segmenter, cohort, tmp_path) -> None:
+def test_several_scans_cannot_be_written_to_one_file(command, segmenter, cohort, tmp_path) -> None:
     done = command("segment", "-i", cohort, "-o", tmp_path / "out.nii.gz")
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "the input is 4 scans" in done.err
@@ -218,7 +224,9 @@ def test_all_volumes_of_a_4d_scan_are_cases(command, segmenter, four_d, tmp_path
     assert (out / "dynamic" / "volume_03" / "liver.nii.gz").exists()
 
 
-def test_all_volumes_of_all_scans_of_a_folder(command, segmenter, four_d, cohort, tmp_path) -> None:
+def test_all_volumes_of_all_scans_in_a_folder_are_cases(
+    command, segmenter, four_d, cohort, tmp_path
+) -> None:
     shutil.copy(four_d, cohort / "b.nii.gz")
     (cohort / "b.nii").unlink()
     out = tmp_path / "out"
@@ -230,19 +238,19 @@ def test_all_volumes_of_all_scans_of_a_folder(command, segmenter, four_d, cohort
     assert json.loads(line)["case"] == "Doe"
 
 
-def test_all_volumes_of_a_3d_scan_is_the_scan(command, segmenter, scan, tmp_path) -> None:
+def test_all_volumes_of_a_3d_scan_are_the_scan_itself(command, segmenter, scan, tmp_path) -> None:
     assert command("segment", "-i", scan, "-o", tmp_path / "m.nii.gz", "--volume", "ALL").code == 0
     assert (tmp_path / "m.nii.gz").exists()
 
 
-def test_volumes_of_a_4d_scan_do_not_fit_into_one_file(command, segmenter, four_d, tmp_path):
+def test_volumes_of_a_4d_scan_cannot_be_written_to_one_file(command, segmenter, four_d, tmp_path):
     done = command("segment", "-i", four_d, "-o", tmp_path / "m.nii.gz", "--volume", "all")
     assert (done.code, "the input is 3 scans" in done.err) == (2, True)
     wrong = command("segment", "-i", four_d, "-o", tmp_path / "m.nii.gz", "--volume", "first")
     assert (wrong.code, "the volume is not a number" in wrong.err) == (2, True)
 
 
-def test_the_size_of_one_patient_is_not_that_of_a_cohort(command, cohort, tmp_path) -> None:
+def test_a_patient_size_is_refused_for_a_cohort(command, cohort, tmp_path) -> None:
     size = ("--height-cm", "175", "--weight-kg", "80")
     done = command("segment", "-i", cohort, "-o", tmp_path / "out", *size)
     assert (done.code, "expected one patient's scan" in done.err) == (2, True)

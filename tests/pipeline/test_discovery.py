@@ -40,17 +40,19 @@ def touched(folder: Path, *files: str) -> Path:
     ],
     ids=str,
 )
-def test_what_is_a_cohort(tmp_path: Path, files: list[str], cases: list[str] | None) -> None:
+def test_a_folder_is_a_cohort_or_a_single_scan_by_its_files(
+    tmp_path: Path, files: list[str], cases: list[str] | None
+) -> None:
     found = find_cohort(touched(tmp_path, *files), tmp_path / "out")
     assert (found and [case.name for case in found]) == cases
 
 
-def test_two_cases_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_two_cases_with_the_same_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="differ only in suffix or capitalisation"):
         find_cohort(touched(tmp_path, "a.nii", "A.nii.gz"), tmp_path / "out")
 
 
-def test_series_of_one_study_are_one_scan_and_studies_are_cases(tmp_path: Path) -> None:
+def test_the_series_of_a_study_are_one_scan_and_several_studies_are_cases(tmp_path: Path) -> None:
     (tmp_path / "study").mkdir()
     for name in ("one", "two"):
         save(tmp_path / "study" / name, series())

@@ -40,7 +40,7 @@ def test_every_error_class_has_a_code_of_its_own() -> None:
         assert exit_code_of(kind("a")) != ExitCode.INTERNAL_ERROR, kind.__name__
 
 
-def test_an_error_caused_by_a_lack_of_memory_is_one() -> None:
+def test_an_error_caused_by_lack_of_memory_is_out_of_memory() -> None:
     error = errors.ScanError("a")
     error.__cause__ = MemoryError()
     assert exit_code_of(error) == ExitCode.OUT_OF_MEMORY

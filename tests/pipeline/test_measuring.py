@@ -40,7 +40,7 @@ def test_labels_select_the_liver_and_their_absence_is_a_warning(mask: Path) -> N
     assert measure_mask(mask, labels=[3]).volume_ml == pytest.approx(BOX_ML)
     other = measure_mask(mask, labels=[4])
     assert other.volume_ml == 0
-    assert "none of the label values" in other.warnings[0]
+    assert "none of the selected label values" in other.warnings[0]
 
 
 def test_another_grid_is_an_error(scan: Path, mask: Path) -> None:

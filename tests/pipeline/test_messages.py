@@ -53,7 +53,7 @@ def test_a_cohort_reports_to_any_receiver(segmenter, scan: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("messages", [NoMessages(), Console(quiet=True)], ids=["none", "quiet"])
-def test_a_receiver_that_discards_prints_nothing(
+def test_a_receiver_that_discards_messages_prints_nothing(
     messages: Messages, capfd: pytest.CaptureFixture[str]
 ) -> None:
     messages.note("a")

@@ -34,7 +34,7 @@ def test_other_files_go_beside_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", [name for name, each in OUTPUT_TYPES.items() if each.option == "--output-type"]
 )
-def test_a_file_can_be_of_every_type_that_is_listed(name: str, tmp_path: Path) -> None:
+def test_a_file_can_have_every_output_type_that_is_listed(name: str, tmp_path: Path) -> None:
     out = tmp_path / f"x{''.join(Path(OUTPUT_TYPES[name].file_name).suffixes)}"
     assert plan_outputs(SCAN, out, (name,)).files == {name: out}
 
@@ -53,13 +53,13 @@ def test_a_path_without_suffix_or_with_a_slash_is_a_folder(out: str, folder: boo
     assert is_folder(out) == folder
 
 
-def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
+def test_outputs_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     scan = tmp_path / "scan.nii.gz"
     scan.write_bytes(b"")
     for out, outputs, message in (
         (tmp_path / "a.xyz", (), "not that of a mask format"),
-        (tmp_path / "a.stl", ("nifti",), "not that of an output of type nifti"),
+        (tmp_path / "a.stl", ("nifti",), "does not fit the output type nifti"),
         (tmp_path / "out", ("nii",), "no output type 'nii'"),
         (tmp_path / "file" / "a.nii", (), "folder cannot be written"),
         (scan, (), "the scan itself"),

@@ -72,7 +72,9 @@ def test_the_report_refers_to_the_segmentation_beside_it(
 @pytest.mark.parametrize(
     ("name", "kind"), [("a.dcm", "SEG"), ("a.stl", "mesh"), ("a.obj", "mesh"), ("a.nii", "nifti")]
 )
-def test_a_file_name_says_what_is_written(command, segmenter, dicom, tmp_path, name, kind) -> None:
+def test_the_suffix_of_the_output_selects_the_output_type(
+    command, segmenter, dicom, tmp_path, name, kind
+) -> None:
     out = tmp_path / "out" / name
     assert command("segment", "-i", dicom, "-o", out).code == 0
     assert names(out.parent) == [name]
@@ -96,7 +98,7 @@ def test_wrong_output_types_are_refused_before_any_work(
 ) -> None:
     for out, listed, said in (
         ("out", "nifti,dicom-seg", "no output type 'dicom-seg'"),
-        ("a.stl", "nifti", "not that of an output of type nifti"),
+        ("a.stl", "nifti", "does not fit the output type nifti"),
         ("a.xyz", "", "the suffix of the output file is not that of a mask format"),
     ):
         extra = ("-ot", listed) if listed else ()
@@ -121,7 +123,7 @@ def test_dicom_outputs_of_other_scans_are_refused_before_the_network_is_loaded(
 @pytest.mark.parametrize(
     "writer", ["write_mask", "write_structured_report", "write_csv", "quantify"]
 )
-def test_if_one_writer_fails_nothing_is_there_and_older_files_stay(
+def test_if_one_writer_fails_nothing_is_written_and_existing_files_stay(
     command, segmenter, dicom, tmp_path, monkeypatch, writer: str
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -138,7 +140,7 @@ def test_if_one_writer_fails_nothing_is_there_and_older_files_stay(
     assert old.read_bytes() == b"old"
 
 
-def test_statistics_hold_all_that_is_measured(command, segmenter, dicom, tmp_path) -> None:
+def test_statistics_contain_all_measurements(command, segmenter, dicom, tmp_path) -> None:
     command("segment", "-i", dicom, "-o", tmp_path / "a.nii.gz", "-s", "--modality", "CT")
     found = json.loads((tmp_path / "a_statistics.json").read_text())
     assert found["intensity_mean_hu"] == pytest.approx(2000 - 1024)
@@ -165,7 +167,7 @@ def test_the_patients_size_gives_standard_volumes(command, segmenter, dicom, tmp
 @pytest.mark.parametrize(
     "size", [("--height-cm", "175"), ("--height-cm", "1.75", "--weight-kg", "8")]
 )
-def test_half_a_size_or_an_impossible_one_is_refused_before_any_work(
+def test_an_incomplete_or_impossible_patient_size_is_refused_before_any_work(
     command, segmenter, dicom, tmp_path, size
 ) -> None:
     done = command("segment", "-i", dicom, "-o", tmp_path / "out", *size)
@@ -181,7 +183,7 @@ def test_output_types_are_parsed_with_the_first_one_first() -> None:
         parse_output_types("nii")
 
 
-def test_a_new_output_type_is_one_entry(segmenter, scan, tmp_path, monkeypatch) -> None:
+def test_a_new_output_type_needs_only_one_entry(segmenter, scan, tmp_path, monkeypatch) -> None:
     def write(result: CaseResult, path: Path) -> None:
         path.write_text(f"{result.quantities.volume_ml:.1f}")
 

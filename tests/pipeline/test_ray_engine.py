@@ -16,7 +16,9 @@ from rma_mamba.scans import write_scan
 CASES = 6
 
 
-def test_without_ray_the_extra_is_named(command, segmenter, scan, monkeypatch, tmp_path) -> None:
+def test_without_ray_the_error_names_the_extra(
+    command, segmenter, scan, monkeypatch, tmp_path
+) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     done = command("segment", "-i", scan.parent, "-o", tmp_path / "out", "--engine", "ray")
     assert done.code == 7
@@ -59,7 +61,9 @@ def begun(command: list[str], out: Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_loses_nothing(command_over_ray: list[str], tmp_path: Path) -> None:
+def test_the_case_of_a_killed_worker_is_run_again(
+    command_over_ray: list[str], tmp_path: Path
+) -> None:
     out, others = tmp_path / "out", set(workers())
     with begun(command_over_ray, out) as process:
         ours = sorted(set(workers()) - others)
@@ -74,7 +78,7 @@ def test_a_killed_worker_loses_nothing(command_over_ray: list[str], tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_sigterm_ends_with_one_line(command_over_ray: list[str], tmp_path: Path) -> None:
+def test_sigterm_prints_one_line(command_over_ray: list[str], tmp_path: Path) -> None:
     with begun([*command_over_ray, "--quiet"], tmp_path / "out") as process:
         process.terminate()
         said = process.communicate()[1]

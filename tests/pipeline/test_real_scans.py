@@ -26,7 +26,7 @@ def segmenter() -> Segmenter:
         ("ct_btcv/images/btcv_29.nii.gz", "ct_btcv/labels/btcv_29.nii.gz", 6, 0.85),
     ],
 )
-def test_the_liver_of_a_patient_never_seen_is_found(
+def test_the_liver_of_an_unseen_patient_is_found(
     segmenter: Segmenter, scan: str, label: str, liver: int, least: float
 ) -> None:
     found = segmenter(DATA / scan).mask

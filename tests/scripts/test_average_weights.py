@@ -42,7 +42,7 @@ def write(
     return path
 
 
-def test_each_tensor_is_the_mean_and_the_configuration_is_whole(
+def test_each_tensor_is_the_mean_and_the_configuration_is_complete(
     script: ModuleType, tmp_path: Path
 ) -> None:
     states = [state(0), state(1)]

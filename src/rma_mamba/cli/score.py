@@ -13,12 +13,10 @@ from rma_mamba.cli.shared_options import Quiet, ScoreFolder, Verbose
 
 
 def score(
-    reference: Annotated[
-        Path, typer.Argument(help="Reference mask, or folder of reference masks.")
-    ],
+    reference: Annotated[Path, typer.Argument(help="Reference mask, or folder of masks.")],
     predictions: Annotated[
         list[Path],
-        typer.Argument(help="Predicted mask, or folder of masks; one for each method."),
+        typer.Argument(help="Predicted mask, or folder of masks, of each method."),
     ],
     output: ScoreFolder = None,
     labels: Labels = None,

@@ -21,12 +21,12 @@ def test_the_command_knows_every_layout() -> None:
 
 
 @pytest.mark.parametrize("name", ["check", "prepare", "summary"])
-def test_every_command_explains_itself(command, name: str) -> None:
+def test_every_command_has_a_help_text(command, name: str) -> None:
     assert name in command("data", "--help").out
     assert "--verbose" in command("data", name, "--help").out
 
 
-def test_a_sound_dataset_is_reported_and_ends_well(command, tmp_path: Path) -> None:
+def test_an_intact_dataset_is_reported_and_exits_with_0(command, tmp_path: Path) -> None:
     root = write_lits(tmp_path / "in")
     done = command("data", "check", "lits", root, "--json", tmp_path / "report.json")
     assert (done.code, done.err) == (0, "")
@@ -37,7 +37,7 @@ def test_a_sound_dataset_is_reported_and_ends_well(command, tmp_path: Path) -> N
     assert without.out != done.out
 
 
-def test_errors_are_listed_and_end_with_one_line(command, tmp_path: Path) -> None:
+def test_errors_are_listed_before_a_one_line_error(command, tmp_path: Path) -> None:
     root = write_folders(tmp_path / "in", 3)
     shutil.copy(root / "labels" / "case_0.nii.gz", root / "labels" / "case_2.nii.gz")
     done = command("data", "check", "folders", root)
@@ -62,7 +62,9 @@ def test_errors_are_listed_and_end_with_one_line(command, tmp_path: Path) -> Non
         (["folders", "--sequence", "T1"], "expected one of volumes"),
     ],
 )
-def test_a_wrong_argument_is_one_line(command, tmp_path: Path, arguments, message: str) -> None:
+def test_a_wrong_argument_is_a_one_line_error(
+    command, tmp_path: Path, arguments, message: str
+) -> None:
     root = write_folders(tmp_path / "in", 1)
     done = command("data", "summary", arguments[0], root, *arguments[1:])
     assert done.code == 2
@@ -79,7 +81,9 @@ def test_the_summary_is_a_table(command, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
 )
-def test_a_prepared_dataset_trains_as_it_is_and_moved(command, tmp_path: Path) -> None:
+def test_a_prepared_dataset_can_be_trained_on_in_place_and_after_moving_it(
+    command, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     done = command(
         "data", "prepare", "folders", write_folders(tmp_path / "in", 4), out, "--folds", "2"

@@ -10,7 +10,7 @@ from layouts import save, scan
 from rma_mamba.datasets.audit import to_json, to_markdown
 
 
-def test_the_same_finding_of_several_cases_is_one_line(folders: Path) -> None:
+def test_the_same_finding_in_several_cases_is_reported_on_one_line(folders: Path) -> None:
     for n in (2, 4):
         save(label_of(folders, n), 3 * scan(n)[1])
     shown = to_markdown(audited("folders", folders))

@@ -35,7 +35,7 @@ def test_only_changed_cases_are_written_again(tmp_path: Path) -> None:
     assert times(out) != second
 
 
-def test_patients_with_similar_names_have_files_of_their_own(tmp_path: Path) -> None:
+def test_patients_with_similar_names_have_separate_files(tmp_path: Path) -> None:
     for name, seed in (("a b", 1), ("a_b", 2), ("A+B", 3)):
         values, liver = scan(seed)
         save(tmp_path / "in" / "images" / f"{name}.nii", values)

@@ -70,7 +70,7 @@ def scrambled(module: torch.nn.Module) -> torch.nn.Module:
     width=st.integers(1, 5),
     channels=st.integers(1, 20),
 )
-def test_the_gated_scan_is_the_papers(
+def test_the_gated_scan_is_that_of_the_paper(
     backend: str, batch: int, height: int, width: int, channels: int
 ) -> None:
     torch.manual_seed(SEED)

@@ -86,7 +86,9 @@ def test_half_precision_inputs_give_half_precision_outputs_without_nan(
     compare(triton_gpu, CrossScanArgs(*mixed), torch.bfloat16)
 
 
-def test_tiny_and_large_step_sizes(triton_gpu: ModuleType) -> None:
+def test_the_kernels_agree_with_the_reference_for_tiny_and_large_step_sizes(
+    triton_gpu: ModuleType,
+) -> None:
     for shift in (-17.0, 4.0):
         inputs = scan_inputs(Size(1, 2, 5, 3, 1, 4))
         inputs[1] += shift
@@ -143,7 +145,7 @@ def test_the_kernels_compile_for_a_gpu_that_is_not_present(tmp_path: Path) -> No
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is present")
-def test_on_a_gpu() -> None:
+def test_the_kernels_agree_with_the_reference_on_a_gpu() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     script = Path(__file__).parents[2] / "support" / "gpu_scan.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
