@@ -71,7 +71,7 @@ def test_a_scan_on_another_grid_is_refused_and_nothing_is_written(
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj), np.diag([2.0, 2.0, 4.0, 1.0])), other)
     done = command("measure", mask, "--scan", other, "--json", tmp_path / "a.json")
     assert (done.code, done.err.count("\n")) == (4, 1)
-    assert "expected one grid" in done.err
+    assert "expected the same grid" in done.err
     assert not (tmp_path / "a.json").exists()
 
 

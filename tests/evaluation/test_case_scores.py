@@ -37,7 +37,7 @@ def test_both_protocols_agree_with_the_metrics() -> None:
     assert case.slices[2].values["row_distance_paper"] > 0  # a shift along a row changes it
 
 
-def test_a_shift_by_one_row_is_one_spacing_in_mm_and_zero_row_distance() -> None:
+def test_a_shift_by_one_row_has_one_spacing_in_mm_and_zero_row_distance() -> None:
     true = volume()
     found = Volume(np.roll(true.values, 1, axis=1), true.geometry)
     case = score(true, found)

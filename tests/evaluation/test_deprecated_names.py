@@ -13,7 +13,7 @@ from rma_mamba import evaluation
         ("to_markdown", "patients_to_markdown"),
     ],
 )
-def test_an_old_name_is_the_new_thing_and_warns(old: str, new: str) -> None:
+def test_an_old_name_is_a_deprecated_alias(old: str, new: str) -> None:
     with pytest.warns(DeprecationWarning, match=f"use {new}"):
         assert getattr(evaluation, old) is getattr(evaluation, new)
 

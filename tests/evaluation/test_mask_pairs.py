@@ -65,14 +65,14 @@ def test_values_that_are_not_labels_are_rejected(
 
 
 @pytest.mark.parametrize("order", ["LPS", "SAR", "ILP", "PSL"])
-def test_another_axis_order_is_the_same_grid(tmp_path: Path, order: str) -> None:
+def test_a_different_axis_order_is_the_same_grid(tmp_path: Path, order: str) -> None:
     image = nib.Nifti1Image(rod(7), AFFINE)
     turned = image.as_reoriented(ornt_transform(io_orientation(AFFINE), axcodes2ornt(order)))
     as_stored = dice(tmp_path / "a", rod(7))
     assert dice(tmp_path / "b", np.asarray(turned.dataobj), affine=turned.affine) == as_stored < 1
 
 
-def test_another_grid_is_rejected_and_both_are_described(tmp_path: Path) -> None:
+def test_a_different_grid_is_rejected_with_a_description_of_both(tmp_path: Path) -> None:
     moved = AFFINE.copy()
     moved[0, 3] = 3
     both = r"12 x 10 x 6 voxels of 2 x 2 x 5 mm.*12 x 10 x 6 voxels of 2 x 2 x 5 mm.*3 mm apart"
@@ -115,7 +115,7 @@ def test_a_missing_prediction_is_an_error_or_an_empty_mask(tmp_path: Path) -> No
     assert kinds == ["neither", "prediction", "neither"]
 
 
-def test_a_mask_without_the_named_labels_gives_a_warning(tmp_path: Path) -> None:
+def test_a_mask_without_the_selected_labels_gives_a_warning(tmp_path: Path) -> None:
     liver, spleen = (save(tmp_path / f"{value}.nii", rod(value=value)) for value in (1, 2))
     pairing = pair_masks(liver, [spleen])
     warnings: list[str] = []

@@ -85,7 +85,7 @@ def test_the_old_name_of_a_split_is_accepted_and_an_unknown_one_rejected(tmp_pat
         score_segmenter(Bright(400), config, "validation")  # type: ignore[arg-type]
 
 
-def test_every_folder_is_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_folder_is_listed_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed: Counter[Path] = Counter()
 
     def counted(folder: Path, listing=Path.iterdir) -> Iterator[Path]:

@@ -41,7 +41,7 @@ def of(summaries, metric: str, protocol: str = "per_volume"):
     return found
 
 
-def test_every_patient_counts_once_however_many_volumes() -> None:
+def test_every_patient_counts_once_for_any_number_of_volumes() -> None:
     cases = [case("a", 4), case("b", 2), case("b", 2, name="2"), case("b", 2, name="3")]
     recall = of(summarise(cases), "recall")
     assert (recall.patients, recall.samples, recall.mean, recall.median) == (2, 2, 0.75, 0.75)

@@ -48,7 +48,7 @@ def stack(volume: Volume) -> SliceStack:
     return SliceStack(volume, COARSE)
 
 
-def test_a_mirror_image_gives_exactly_the_opposite_direction_and_the_same_height() -> None:
+def test_mirroring_a_thumbnail_negates_its_direction_and_keeps_its_height() -> None:
     torch.manual_seed(0)
     network = OrientationNetwork().eval()
     images = torch.randn(3, SIDE, SIDE)
@@ -65,7 +65,7 @@ def test_a_mirror_image_gives_exactly_the_opposite_direction_and_the_same_height
 
 
 @given(right=st.floats(-9, 9), anterior=st.floats(-9, 9), ratio=st.floats(-3, 3))
-def test_each_direction_is_judged_independently(
+def test_each_direction_is_checked_independently(
     right: float, anterior: float, ratio: float
 ) -> None:
     pose = combine(predictions(right, anterior, ratio), HEIGHTS_MM)
@@ -77,14 +77,14 @@ def test_each_direction_is_judged_independently(
         assert ("superior/inferior" in flipped) == (ratio < 0)
 
 
-def test_heights_without_order_report_no_flip() -> None:
+def test_unordered_heights_report_no_flip() -> None:
     unordered = predictions()
     unordered.height_dm[:] = torch.tensor([0, -1, 1, -1, 1, -1, 1, 0])
     assert flipped_axes(combine(unordered, HEIGHTS_MM)) == ()
     assert combine(predictions(ratio=0), HEIGHTS_MM).correlation == 0
 
 
-def test_too_few_slices_and_scans_without_a_body_are_not_judged(body: Volume) -> None:
+def test_too_few_slices_and_scans_without_a_body_are_not_checked(body: Volume) -> None:
     few = Volume(
         body.values[:, :, :4], Geometry((*body.geometry.shape[:2], 4), body.geometry.affine)
     )
@@ -129,7 +129,7 @@ def test_the_bounding_box_is_that_of_the_body_alone() -> None:
     assert body_box(0 * image) is None
 
 
-def test_thumbnails_run_from_inferior_to_superior_whatever_the_order_of_the_file() -> None:
+def test_thumbnails_run_from_inferior_to_superior_in_any_axis_order() -> None:
     """A body whose width grows towards the head, so that each thumbnail shows how high its slice is."""
     values = np.zeros((96, 96, 24), np.float32)
     for k in range(24):

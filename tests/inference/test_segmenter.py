@@ -60,7 +60,7 @@ def test_a_scan_in_any_axis_order_gives_the_same_mask_in_world_space(
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 50])
-def test_streaming_gives_what_all_slices_at_once_give(batch_size: int) -> None:
+def test_batches_give_the_same_mask_as_all_slices_at_once(batch_size: int) -> None:
     recipe = SliceRecipe(**RECIPE)
     segmenter = Segmenter(
         network(), recipe, batch_size=batch_size, island_share=0, precision="float32"
@@ -105,7 +105,7 @@ def test_probabilities_lie_on_the_scans_grid_and_agree_with_the_mask() -> None:
     assert segmenter(scan()).probabilities is None
 
 
-def test_a_changed_recipe_gives_a_new_segmenter_and_leaves_the_old_one_alone() -> None:
+def test_a_changed_recipe_gives_a_new_segmenter_and_keeps_the_old_one() -> None:
     recipe = SliceRecipe(**RECIPE)
     original = Segmenter(network(), recipe)
     changed = original.with_recipe(neighbours=False)
@@ -133,7 +133,7 @@ def test_tta_scales_are_averaged_and_fast_uses_the_first_one() -> None:
     np.testing.assert_array_equal(found((1.25, 1.0), fast=True), other)
 
 
-def test_slices_without_a_trace_of_liver_are_segmented_at_one_scale(
+def test_slices_without_a_trace_of_liver_are_segmented_at_one_scale_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe = SliceRecipe(**RECIPE, tta_scales=(1.0, 1.25))
@@ -166,7 +166,7 @@ def test_progress_ends_with_all_slices() -> None:
     assert seen == [(3, 7), (6, 7), (7, 7)]
 
 
-def test_the_modality_is_that_of_the_argument_the_header_or_the_intensities(
+def test_the_modality_comes_from_the_argument_the_header_or_the_intensities(
     segmenter: Segmenter,
 ) -> None:
     assert segmenter(scan(modality="CT")).modality == "CT"
@@ -296,7 +296,7 @@ def test_every_type_of_input_gives_the_same_mask(
         ["one", "two"],
     ],
 )
-def test_anything_but_a_scan_is_a_one_line_error(segmenter: Segmenter, wrong: object) -> None:
+def test_unsupported_inputs_raise_a_one_line_error(segmenter: Segmenter, wrong: object) -> None:
     with pytest.raises(ScanError, match="expected") as caught:
         segmenter(wrong)
     assert "\n" not in str(caught.value)
@@ -326,7 +326,7 @@ def test_the_embedded_network_loads_and_segments() -> None:
         ("defualt", "weights file defualt does not exist"),
     ],
 )
-def test_missing_weights_are_a_one_line_error(model: str, message: str) -> None:
+def test_missing_weights_raise_a_one_line_error(model: str, message: str) -> None:
     with pytest.raises(WeightsError, match=message):
         Segmenter.load(model)
 
@@ -345,7 +345,7 @@ def test_weights_of_another_version_are_an_error(
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "tpu", "gpu", "gpu:3", ""])
-def test_a_missing_device_is_a_one_line_error(device: str) -> None:
+def test_a_missing_device_raises_a_one_line_error(device: str) -> None:
     with pytest.raises(BackendError, match="expected one of auto, cpu"):
         Segmenter.load(device=device)
 

@@ -27,7 +27,7 @@ WEIGHTS: Any = calibration()["weights_sha256"]
 
 
 @given(scales=st.lists(MAPS, min_size=2, max_size=3))
-def test_agreement_summed_in_parts_is_that_of_the_whole(scales: list[np.ndarray]) -> None:
+def test_agreement_accumulated_in_parts_equals_that_of_the_whole(scales: list[np.ndarray]) -> None:
     mean = np.mean(scales, axis=0)
     agreement = Agreement(len(scales), 0.5)
     for part in (slice(0, 1), slice(1, 4)):
@@ -43,7 +43,7 @@ def test_agreement_summed_in_parts_is_that_of_the_whole(scales: list[np.ndarray]
         assert agreement.shares["expected"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_nothing_found_anywhere_is_agreement() -> None:
+def test_empty_predictions_count_as_agreement() -> None:
     agreement = Agreement(2, 0.5)
     nothing = np.zeros((1, 2, 2), np.float32)
     agreement.add([nothing, nothing], nothing)
@@ -62,7 +62,7 @@ def test_slices_segmented_at_one_scale_only_do_not_count_as_agreement() -> None:
     assert agreement.shares["expected"] == pytest.approx(2 * inside / (4 + mass))
 
 
-def test_only_the_weights_of_the_fit_get_an_estimate() -> None:
+def test_only_the_weights_used_in_the_fit_get_an_estimate() -> None:
     shares = {"expected": 0.9, "tta": 0.9, "maps": 0.9}
     assert estimate_uncertainty(shares, 10, 10, "of another network").estimated_dice is None
     one_scale = {name: shares[name] for name in ("expected", "maps")}

@@ -103,7 +103,7 @@ def test_an_implementation_with_loops_agrees(pair: np.ndarray) -> None:
 
 
 @given(pair=PAIRS)
-def test_the_row_distance_has_a_direction(pair: np.ndarray) -> None:
+def test_the_row_distance_agrees_with_loops_in_both_directions(pair: np.ndarray) -> None:
     both = row_distance_paper(*pair), row_distance_paper(pair[1], pair[0])
     assert both == pytest.approx(
         (by_loops(*pair)["row_distance_paper"], by_loops(*pair[::-1])["row_distance_paper"])
@@ -130,7 +130,7 @@ def test_resampling_is_bilinear_between_pixel_centres() -> None:
     assert not to_paper_size(checks).any()
 
 
-def test_arrays_that_are_not_a_slice_are_rejected() -> None:
+def test_arrays_that_are_not_single_slices_are_rejected() -> None:
     with pytest.raises(GridError, match="expected a single slice"):
         paper_per_slice(np.ones((2, 2, 2)), np.ones((2, 2, 2)))
     with pytest.raises(GridError, match="expected a single slice"):

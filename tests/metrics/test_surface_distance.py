@@ -157,7 +157,7 @@ SHARE = 0.12
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.8, 0.8, 2.0)])
-def test_deepminds_surfaces_agree_within_a_voxel(seed: int, spacing) -> None:
+def test_deepmind_surface_distances_agree_within_a_voxel(seed: int, spacing) -> None:
     true, found = blob(seed), np.roll(blob(seed + 10), 2, axis=1)
     expected, got = (metrics(true, found, spacing) for metrics in (deepmind_metrics, own_metrics))
     assert got[:3] == pytest.approx(expected[:3], abs=math.hypot(*spacing))
@@ -167,7 +167,7 @@ def test_deepminds_surfaces_agree_within_a_voxel(seed: int, spacing) -> None:
 
 
 @given(pair=PAIRS, spacing=SPACINGS)
-def test_deepminds_hausdorff_distance_is_within_a_diagonal_on_any_masks(pair, spacing) -> None:
+def test_deepmind_hausdorff_distances_agree_within_a_voxel_diagonal(pair, spacing) -> None:
     assume(pair.any(axis=(1, 2, 3)).all())
     padded = np.pad(pair, ((0, 0), (1, 1), (1, 1), (1, 1)))
     expected = deepmind_metrics(*padded, spacing)[0]

@@ -27,7 +27,7 @@ def test_a_perfect_prediction_has_perfect_scores() -> None:
     assert (score.volume_error_ml, score.volume_error_percent, score.empty) == (0, 0, "neither")
 
 
-def test_an_extra_row_is_one_spacing_and_a_quarter_of_the_volume() -> None:
+def test_an_extra_row_is_scored_as_one_spacing_and_a_quarter_of_the_volume() -> None:
     score = score_volume(box(4), box(5), SPACING)
     assert score.hd_mm == 2
     assert score.volume_error_percent == 25

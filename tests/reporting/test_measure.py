@@ -67,7 +67,7 @@ def test_a_mask_that_fills_the_scan_touches_all_six_faces() -> None:
 
 
 @given(order=st.sampled_from(ORDERS), corner=st.tuples(*[st.integers(0, 3)] * 3))
-def test_the_axis_order_of_the_file_changes_nothing(
+def test_measurements_do_not_depend_on_the_axis_order(
     order: tuple[tuple[int, int, int], tuple[int, int, int]], corner: tuple[int, int, int]
 ) -> None:
     low, high = corner, (7, 8, 14)

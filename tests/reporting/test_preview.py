@@ -8,7 +8,7 @@ from PIL import Image
 from rma_mamba.conventions import LIVER_RGB
 from rma_mamba.errors import ConfigError, GridError, ScanError
 from rma_mamba.reporting import write_preview
-from rma_mamba.reporting.display import Screen, draw_plane
+from rma_mamba.reporting.display import DisplayedScan, draw_plane
 from rma_mamba.reporting.preview import render_preview
 from rma_mamba.slicing import calibrated
 from rma_mamba.volume import Geometry, Mask, Volume
@@ -46,12 +46,12 @@ def test_the_contour_lies_on_the_border_and_nowhere_else() -> None:
 
 
 def test_the_patients_right_is_on_the_left_and_anterior_is_on_top(scene) -> None:
-    screen = Screen(calibrated(scene.volume), scene.mask)
+    screen = DisplayedScan(calibrated(scene.volume), scene.mask)
     rows, columns = np.nonzero(screen.labels[12])
     assert columns.mean() < screen.labels.shape[2] / 2  # the liver lies on the patient's right
     labels = np.zeros_like(scene.mask.labels)
     labels[20:40, 40:45, 10:14] = 1  # RAS: high j is anterior
-    front = Screen(calibrated(scene.volume), Mask(labels, scene.volume.geometry))
+    front = DisplayedScan(calibrated(scene.volume), Mask(labels, scene.volume.geometry))
     rows, columns = np.nonzero(front.labels[12])
     assert rows.mean() < front.labels.shape[1] / 2
 
@@ -88,27 +88,27 @@ def test_voxels_keep_their_physical_proportions(scene) -> None:
 
 
 def test_ct_is_shown_in_an_abdomen_window_and_mr_by_percentiles(scene) -> None:
-    assert Screen(calibrated(scene.volume), scene.mask).window == (-160.0, 240.0)
+    assert DisplayedScan(calibrated(scene.volume), scene.mask).window == (-160.0, 240.0)
     values = np.abs(scene.volume.values.astype(np.float32))
     mr = calibrated(replace(scene.volume, values=values, modality="MR"))
-    low, high = Screen(mr, scene.mask).window
+    low, high = DisplayedScan(mr, scene.mask).window
     assert 0 <= low < high <= values.max()
 
 
-def test_a_preview_of_stored_ct_is_that_of_the_same_ct_in_hu(scene) -> None:
+def test_stored_ct_gives_the_same_preview_as_ct_in_hu(scene) -> None:
     values = scene.volume.values.copy()
     values[20:24, 10:14] = 700  # bone, without which a missing rescale intercept is not restored
     ct = replace(scene.volume, values=values)
     expected = render_preview(ct, scene.mask)
     for modality in (None, "CT"):
         stored = replace(ct, values=(values + 1024).astype(np.uint16), modality=modality)
-        assert Screen(calibrated(stored), scene.mask).window == (-160.0, 240.0)
+        assert DisplayedScan(calibrated(stored), scene.mask).window == (-160.0, 240.0)
         assert render_preview(stored, scene.mask).tobytes() == expected.tobytes()
 
 
 def test_windowed_ct_is_shown_by_percentiles(scene) -> None:
     windowed = ((scene.volume.values.clip(-160, 240) + 160) / 400 * 255).astype(np.uint8)
-    low, high = Screen(calibrated(replace(scene.volume, values=windowed)), scene.mask).window
+    low, high = DisplayedScan(calibrated(replace(scene.volume, values=windowed)), scene.mask).window
     assert 0 <= low < high <= 255
 
 
@@ -119,18 +119,18 @@ def test_a_scan_without_contrast_is_drawn_as_well(scene, fill: float) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (40, 40, 1), (3, 200, 5)])
-def test_grids_of_odd_shapes_are_drawn(shape: tuple[int, int, int]) -> None:
+def test_grids_of_extreme_shapes_are_drawn(shape: tuple[int, int, int]) -> None:
     geometry = Geometry(shape, np.eye(4))
     values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     image = render_preview(Volume(values, geometry), Mask(np.ones(shape, np.uint8), geometry))
     assert liver_coloured(image) > 0
 
 
-def test_a_mask_of_another_grid_is_an_error(scene) -> None:
+def test_a_mask_on_a_different_grid_is_rejected(scene) -> None:
     moved = scene.volume.geometry.affine.copy()
     moved[0, 3] += 5
     other = replace(scene.mask, geometry=Geometry(scene.volume.geometry.shape, moved))
-    with pytest.raises(GridError, match="expected one grid"):
+    with pytest.raises(GridError, match="expected the same grid"):
         render_preview(scene.volume, other)
 
 

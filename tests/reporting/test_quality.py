@@ -84,7 +84,9 @@ def test_a_separate_component_is_counted_unless_it_is_tiny() -> None:
         (0.3, {"volume_impossible", "body_width"}),
     ],
 )
-def test_an_implausible_size_points_to_the_header(factor: float, expected: set[str]) -> None:
+def test_an_implausible_size_is_flagged_as_a_header_problem(
+    factor: float, expected: set[str]
+) -> None:
     volume, mask = scene((4.0 * factor, 4.0 * factor, 5.0 * factor))
     found = codes(volume, mask)
     assert expected <= found <= expected | {"thick_slices"}
@@ -174,7 +176,7 @@ def test_the_most_severe_flag_comes_first_and_gives_the_light() -> None:
     ("value", "scale"),
     [(np.nan, (0.0, 0.0)), (np.nan, SCALE), (np.inf, SCALE), (7.0, (7.0, 7.0))],
 )
-def test_values_that_are_not_finite_or_constant_raise_only_the_flags_of_a_scan_without_a_body(
+def test_non_finite_or_constant_scans_are_flagged_only_as_scans_without_a_body(
     value: float, scale: tuple[float, float]
 ) -> None:
     volume, mask = scene()

@@ -40,7 +40,7 @@ def lumpy(amplitude_mm: float, spacing_mm: float = 2.0) -> Mask:
     return Mask(labels, Geometry(labels.shape, np.diag([spacing_mm] * 3 + [1.0])))
 
 
-def test_the_uncertainty_is_that_of_half_a_voxel_at_the_border() -> None:
+def test_the_volume_uncertainty_is_half_a_voxel_at_the_border() -> None:
     assert border_voxels(cube()) == 10**3 - 8**3
     expected = (10**3 - 8**3) * 0.030 / 2 / math.sqrt(3)
     assert volume_uncertainty_ml(cube()) == pytest.approx(expected)
@@ -53,7 +53,7 @@ def test_the_edge_of_the_scan_is_not_a_border() -> None:
     assert border_voxels(cube(size=10, low=0)) == 10**3 - 9**3
 
 
-def test_the_area_cut_off_is_given_for_each_face_of_the_scan() -> None:
+def test_the_cut_off_area_is_measured_for_each_face_of_the_scan() -> None:
     labels = np.zeros((6, 7, 8), np.uint8)
     labels[0:3, 2:4, 5:8] = 1  # i runs to the right: the left and the upper face are reached
     areas = cut_areas_mm2(Mask(labels, Geometry(labels.shape, np.diag([2.0, 3.0, 5.0, 1.0]))))
@@ -62,7 +62,7 @@ def test_the_area_cut_off_is_given_for_each_face_of_the_scan() -> None:
     assert [areas[face] for face in ("right", "inferior", "anterior", "posterior")] == [0] * 4
 
 
-def test_intensities_are_those_within_the_mask_in_their_unit() -> None:
+def test_intensities_are_measured_within_the_mask_in_their_unit() -> None:
     mask = cube(size=2)
     values = np.full(mask.labels.shape, -1000, np.int16)
     values[mask.labels > 0] = [40, 50, 60, 70, 40, 50, 60, 70]
@@ -87,12 +87,12 @@ def test_scan_and_mask_may_store_their_axes_differently() -> None:
     assert found.intensity_mean_au == pytest.approx(expected.intensity_mean_au)
 
 
-def test_a_scan_on_another_grid_is_an_error() -> None:
+def test_a_scan_on_a_different_grid_is_rejected() -> None:
     mask = cube()
     moved = mask.geometry.affine.copy()
     moved[0, 3] += 1
     scan = Volume(np.zeros(mask.labels.shape), Geometry(mask.labels.shape, moved))
-    with pytest.raises(GridError, match="expected one grid"):
+    with pytest.raises(GridError, match="expected the same grid"):
         quantify(mask, scan)
 
 
@@ -114,7 +114,7 @@ def test_an_implausible_patient_size_is_an_error(height_cm: float, weight_kg: fl
         PatientSize(height_cm, weight_kg)
 
 
-def test_lumps_raise_the_nodularity_and_a_ball_has_almost_none() -> None:
+def test_nodularity_is_high_for_a_lumpy_surface_and_low_for_a_ball() -> None:
     smooth, small, large = (nodularity_ratio(m, surface_of(m)) for m in map(lumpy, (0, 2, 4)))
     assert abs(smooth) < 0.02
     assert smooth + 0.01 < small < large
@@ -136,7 +136,7 @@ def test_an_empty_mask_measures_zero_and_its_means_are_undefined() -> None:
     assert "No liver was found in the scan." in found.warnings
 
 
-def test_every_name_carries_its_unit_and_both_tables_hold_the_same(tmp_path: Path) -> None:
+def test_names_include_units_and_csv_and_json_have_the_same_values(tmp_path: Path) -> None:
     found = quantify(cube(), patient_size=PatientSize(170, 70))
     units = ("_ml", "_mm", "_mm2", "_hu", "_au", "_ratio")
     assert all(name.endswith(units) for name in found.record)

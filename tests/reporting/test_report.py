@@ -121,9 +121,9 @@ def test_many_measurements_continue_on_further_pages(report: Report, tmp_path: P
 
 
 @pytest.mark.parametrize("lines", range(60))
-def test_no_heading_of_the_pdf_is_separated_from_its_text(lines: int) -> None:
+def test_headings_of_the_pdf_stay_with_their_text(lines: int) -> None:
     pages = _Pages()
-    pages.down(lines)
+    pages.move_down(lines)
     pages.heading("Provenance")
     pages.table([("Model", "default")])
     assert "Provenance" in [text.get_text() for text in pages.page.texts] or not pages.page.texts
@@ -239,7 +239,7 @@ def test_the_verdict_says_what_the_light_means(
 
 
 @pytest.mark.parametrize("module", ["report", "report_html", "report_pdf", ""])
-def test_libraries_for_drawing_are_imported_only_when_they_draw(module: str) -> None:
+def test_drawing_libraries_are_imported_on_first_use(module: str) -> None:
     """matplotlib for PDF, Jinja for HTML, SciPy and scikit-image for measurements; torch and pydantic never."""
     heavy = ("matplotlib", "jinja2", "scipy", "skimage", "torch", "pydantic")
     name = f"rma_mamba.reporting.{module}".rstrip(".")
@@ -250,6 +250,6 @@ def test_libraries_for_drawing_are_imported_only_when_they_draw(module: str) -> 
     assert done.stdout.strip() == "[]"
 
 
-def test_labels_are_those_of_measurements_that_exist() -> None:
+def test_every_label_belongs_to_an_existing_measurement() -> None:
     names = {field.name for field in fields(Quantities)} | {"touches_border"}
     assert set(_LABELS) <= names

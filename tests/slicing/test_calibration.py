@@ -48,7 +48,7 @@ PLAIN_MR = np.random.default_rng(0).normal(300, 90, (20, 20, 5)).astype(np.float
         (PLAIN_MR, None, None, "MR", "a.u.", False),
     ],
 )
-def test_every_row_of_the_table(
+def test_every_row_of_the_calibration_table_holds(
     values: np.ndarray,
     header: Modality | None,
     requested: str | None,
@@ -80,7 +80,7 @@ def test_a_calibrated_scan_is_not_examined_again(
         raise AssertionError("the intensities were examined again")
 
     monkeypatch.setattr(calibration_module, "_looks_like_hu", fail)
-    monkeypatch.setattr(calibration_module, "_reaches_below_the_window", fail)
+    monkeypatch.setattr(calibration_module, "_extends_below_window", fail)
     assert calibrated(once) is once
     assert calibrated(once, once.modality) is once
     assert isinstance(once, CalibratedVolume)

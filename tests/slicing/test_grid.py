@@ -62,7 +62,7 @@ def test_label_values_are_not_interpolated() -> None:
     assert np.array_equal(finer[:, 5:125:2, 9:89:2], labels)
 
 
-def test_shrinking_averages_instead_of_skipping_pixels() -> None:
+def test_downsampling_averages_instead_of_skipping_pixels() -> None:
     stripes = np.tile(np.array([0.0, 1.0], np.float32), 60)[None, None].repeat(120, axis=1)
     made = plan((120, 120), (0.5, 0.5), SliceRecipe(size=32, spacing_mm=2.0))
     inner = made.to_canvas(stripes)[0, 4:26, 4:26]
@@ -70,12 +70,12 @@ def test_shrinking_averages_instead_of_skipping_pixels() -> None:
 
 
 @pytest.mark.parametrize("pixel_mm", [700.0, 3.5])
-def test_a_giant_field_of_view_is_an_error_before_memory_is_allocated(pixel_mm: float) -> None:
+def test_an_oversized_field_of_view_is_rejected_before_memory_is_allocated(pixel_mm: float) -> None:
     with pytest.raises(GridError, match=r"canvas of [0-9]+ pixels; expected at most 1500 mm"):
         plan((512, 512), (pixel_mm, pixel_mm), SliceRecipe())
 
 
-def test_slices_of_another_grid_are_an_error() -> None:
+def test_slices_of_a_different_grid_are_rejected() -> None:
     made = plan((40, 50), (2.0, 2.0), SliceRecipe(size=64, spacing_mm=2.0))
     for call in (made.to_canvas, made.from_canvas):
         with pytest.raises(GridError, match="expected \\[slice, "):
@@ -83,7 +83,7 @@ def test_slices_of_another_grid_are_an_error() -> None:
 
 
 @pytest.mark.parametrize("size_mm", [1e-30, 1e-6, 0.01])
-def test_voxels_far_too_small_are_an_error(size_mm: float) -> None:
+def test_implausibly_small_voxels_are_rejected(size_mm: float) -> None:
     geometry = Geometry((40, 40, 3), np.diag([size_mm, size_mm, 3, 1]))
-    with pytest.raises(GridError, match="expected that of a scan of the body"):
+    with pytest.raises(GridError, match="expected that of a body scan"):
         SlicePlan(geometry, SliceRecipe(size=64, spacing_mm=2.0))

@@ -23,7 +23,7 @@ def hounsfield() -> np.ndarray:
     return values
 
 
-def test_the_window_of_ct_becomes_zero_to_one() -> None:
+def test_the_ct_window_becomes_zero_to_one() -> None:
     scale = IntensityScale.of_volume(volume(hounsfield(), "CT"), RECIPE)
     got = scale.apply(np.array([-2000, -160, 40, 240, 3000], np.int16))
     np.testing.assert_allclose(got, [0, 0, 0.5, 1, 1], atol=1e-6)
@@ -45,7 +45,7 @@ def test_neither_an_outlier_nor_surrounding_air_changes_the_scale_of_mr() -> Non
 
 @given(factor=st.floats(0.01, 1000))
 @settings(max_examples=20)
-def test_the_scanners_arbitrary_units_of_mr_do_not_matter(factor: float) -> None:
+def test_mr_scaling_does_not_depend_on_the_units_of_the_scanner(factor: float) -> None:
     values = np.random.default_rng(1).random((10, 10, 4)).astype(np.float32)
     one, other = values, (values * np.float32(factor))
     seen = [
@@ -56,7 +56,7 @@ def test_the_scanners_arbitrary_units_of_mr_do_not_matter(factor: float) -> None
 
 @pytest.mark.parametrize("modality", ["CT", "MR"])
 @pytest.mark.parametrize("value", [0, 7, -1000])
-def test_a_constant_scan_is_finite(modality: Modality, value: int) -> None:
+def test_a_constant_scan_stays_constant_and_finite(modality: Modality, value: int) -> None:
     values = np.full((5, 5, 5), value, np.int16)
     seen = IntensityScale.of_volume(volume(values, modality), RECIPE).apply(values)
     assert np.isfinite(seen).all()

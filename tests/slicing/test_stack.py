@@ -38,7 +38,7 @@ def scan(
     spacing_mm=st.sampled_from([None, 2.0]),
 )
 @settings(max_examples=60, deadline=None)
-def test_the_order_of_the_axes_changes_no_bit_of_slices_and_mask(
+def test_slices_and_mask_do_not_depend_on_the_axis_order(
     order: tuple[tuple[int, ...], tuple[int, ...]],
     shape: tuple[int, int, int],
     angle: float,
@@ -57,7 +57,7 @@ def test_the_order_of_the_axes_changes_no_bit_of_slices_and_mask(
     assert other.labels.shape == other_order.values.shape
 
 
-def test_a_mirrored_scan_gives_other_slices() -> None:
+def test_a_mirrored_scan_gives_different_slices() -> None:
     volume = scan()
     mirrored = Volume(volume.values[::-1], volume.geometry, "MR")
     assert not np.array_equal(to_slices(volume, SMALL), to_slices(mirrored, SMALL))
@@ -93,7 +93,7 @@ def test_the_mask_inverts_the_resampling_of_the_slices(
         assert np.array_equal(labels, inside)
 
 
-def test_any_range_of_slices_is_that_part_of_the_whole() -> None:
+def test_a_range_of_slices_equals_the_same_part_of_the_stack() -> None:
     volume = scan((12, 12, 9))
     recipe = SliceRecipe(size=32, spacing_mm=2.0, neighbours=True)
     whole, stack = to_slices(volume, recipe), SliceStack(volume, recipe)
@@ -115,6 +115,6 @@ def test_the_channels_are_the_slice_below_the_slice_and_the_slice_above() -> Non
 
 
 @pytest.mark.parametrize("shape", [(4, 1, 32, 32), (5, 2, 32, 32), (5, 1, 64, 32), (5, 32, 32)])
-def test_logits_of_another_scan_are_an_error(shape: tuple[int, ...]) -> None:
+def test_logits_of_another_scan_are_rejected(shape: tuple[int, ...]) -> None:
     with pytest.raises(GridError, match="expected"):
         to_mask(np.zeros(shape, np.float32), SMALL, scan())

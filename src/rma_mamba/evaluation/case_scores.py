@@ -43,7 +43,7 @@ class CaseName:
     Args:
         method: Name of the method that made the prediction.
         source: Name of the data source.
-        group: Group of sources that are summarised together.
+        group: Group of sources that tables summarise together.
         patient: Identifier of the patient; equal identifiers within a group mean the same person.
         case: Name of the case; unique together with source and patient.
     """
@@ -81,7 +81,7 @@ def score_case(
     Args:
         name: Identification of the prediction.
         reference, prediction: Masks [i, j, k] on the same grid; foreground is > 0.
-        geometry: That grid.
+        geometry: The grid of both masks.
         single_slice: Whether the case is a single 2-D image, for which volume metrics are meaningless.
 
     Raises:

@@ -26,7 +26,7 @@ class PairedTest:
 
     Args:
         first, second: Names of the methods.
-        group, protocol, metric: What was compared; volume errors are compared by absolute value.
+        group, protocol, metric: What was compared. Volume errors are compared by absolute value.
         patients: Number of patients with at least one sample that is defined for both methods.
         left_out: Number of samples that are undefined or missing for one of the methods.
         mean_difference: Mean over patients of first minus second.

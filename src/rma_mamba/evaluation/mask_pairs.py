@@ -1,4 +1,4 @@
-"""Which predicted masks belong to which reference masks, matched by file name."""
+"""Matching of predicted masks to reference masks by file name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from rma_mamba.conventions import NIFTI_SUFFIXES
 from rma_mamba.errors import ConfigError
 
-_LISTED = 10  # missing predictions in a message
+_LISTED = 10  # number of missing predictions listed in an error
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Pair:
         patient: Identifier of the patient.
         case: Name of the case: the reference's file name without its suffix.
         reference: File of the reference mask.
-        predictions: File of each method; None: the prediction is missing and counts as an empty mask.
+        predictions: File of each method, by its name; None: the prediction is missing and counts as an empty mask.
     """
 
     patient: str
@@ -114,17 +114,17 @@ def method_names(predictions: Sequence[Path]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     raise ConfigError(
-        "the same prediction is given twice; expected a different folder or file for each method. "
-        "Name each one once."
+        "the same prediction is passed twice; expected a different folder or file for each method. "
+        "Pass each one only once."
     )
 
 
 def _masks_in(folder: Path, description: str) -> dict[str, Path]:
-    """The masks in a folder, by file name without suffix."""
+    """The masks in a folder, by file name without the suffix."""
     if not folder.is_dir():
         found = "a single file" if folder.is_file() else "missing"
         raise ConfigError(
-            f"{description} is {found}; expected a folder of masks. Check the path, or name single files only."
+            f"{description} is {found}; expected a folder of masks. Check the path, or pass single files for all."
         )
     files = [
         path
@@ -145,8 +145,8 @@ def _masks_in(folder: Path, description: str) -> dict[str, Path]:
 def _check_files(predictions: Sequence[Path]) -> None:
     if not all(path.is_file() for path in predictions):
         raise ConfigError(
-            "the reference is a single file, but a prediction is not; expected either files or folders for all. "
-            "Name one mask each, or folders only."
+            "the reference is a single file, but a prediction is not; expected files for all or folders for all. "
+            "Pass one mask for each, or folders for all."
         )
 
 

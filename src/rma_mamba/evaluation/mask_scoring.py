@@ -1,4 +1,4 @@
-"""Scores of existing masks, by any tool, against reference masks."""
+"""Scoring of existing masks, written by any tool, against reference masks."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def score_pairs(
         labels: Label values of the liver; none: every value above 0.
         prediction_labels: The same for predictions; None: as for references.
         progress: Called with (masks scored, total).
-        warn: Called with a sentence for each mask that contains labels, but none of the liver.
+        warn: Called with a warning for each mask that contains labels, but not those of the liver.
 
     Raises:
         ScanError: A file cannot be read, or does not contain labels.
-        GridError: A prediction lies on another grid than its reference.
+        GridError: A prediction is on a different grid than its reference.
     """
     if prediction_labels is None:
         prediction_labels = labels

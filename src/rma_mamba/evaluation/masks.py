@@ -1,4 +1,4 @@
-"""Liver masks of any tool: read, reduced to liver and background, reoriented to canonical axes."""
+"""Reading of liver masks written by any tool, as binary masks in canonical axis order."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ def read_liver_mask(path: Path, labels: Sequence[int] = ()) -> LiverMask:
     bits = liver_in(volume.values, labels).astype(bool)
     order = volume.geometry.canonical
     has_other_labels = not bits.any() and bool((volume.values > 0).any())
-    warnings = tuple(each for each in volume.warnings if each != CONSTANT)  # fine for a mask
+    warnings = tuple(each for each in volume.warnings if each != CONSTANT)  # normal for a mask
     return LiverMask(
         order.apply(bits), volume.geometry.in_canonical_order, has_other_labels, warnings
     )
 
 
 def check_same_grid(reference: Geometry, prediction: Geometry) -> None:
-    """Check that two masks in canonical axis order lie on the same grid.
+    """Check that two masks in canonical axis order are on the same grid.
 
     Raises:
-        GridError: They do not; the message describes both grids.
+        GridError: They are not; the message describes both grids.
     """
     if reference.matches(prediction, GRID_TOLERANCE_MM):
         return
@@ -75,9 +75,9 @@ def check_same_grid(reference: Geometry, prediction: Geometry) -> None:
     if reference.shape == prediction.shape:
         offset = f", up to {_largest_offset_mm(reference, prediction):.3g} mm apart"
     raise GridError(
-        f"the prediction lies on another grid ({_description(prediction)}) than the reference "
+        f"the prediction is on a different grid ({_description(prediction)}) than the reference "
         f"({_description(reference)}){offset}; expected the same grid. Resample the prediction onto the "
-        "reference's grid with nearest-neighbour interpolation, or export it on the scan's own grid."
+        "reference's grid with nearest-neighbour interpolation, or export it on the grid of the scan."
     )
 
 

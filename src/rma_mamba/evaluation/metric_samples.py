@@ -1,4 +1,4 @@
-"""The values of one metric over many cases, which summaries and tests are computed from."""
+"""The values of each metric over many cases, from which summaries and tests are computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of a network patient by patient, through the same steps from scan to mask as in everyday use."""
+"""Scores of a network for each patient, from masks computed by the same steps as in normal use."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PatientScore:
         patient: Identifier of the patient within its dataset.
         dice: Volumes: Dice of all voxels on the scan's own grid, averaged over the patient's volumes.
             Slices: mean Dice of the liver-containing slices; NaN if there are none.
-        scored: Number of volumes or slices that `dice` is averaged over.
+        scored: Number of volumes or slices over which `dice` is averaged.
         reference_ml: Liver volume in the reference, in mL; NaN for slices.
         found_ml: Liver volume in the prediction, in mL; NaN for slices.
         false_ml: Predicted liver in slices without liver. Volumes: in mL. Slices: number of such slices.
@@ -92,7 +92,7 @@ class _Patient:
     method: str
 
     def case_name(self, path: Path) -> CaseName:
-        """Identification of a case: its path below the source's image folder, without suffix."""
+        """Identification of a case: its path below the source's image folder, without the suffix."""
         name = path.relative_to(Path(self.files.config.root) / self.source.images)
         case = str(name.with_name(name.name.removesuffix(".gz").rpartition(".")[0]))
         source = self.source
@@ -126,7 +126,7 @@ def _score_slices(patient: _Patient, files: Sequence[Path]) -> PatientScore:
     dices, cases, false_positives = [], [], 0
     for path in files:
         image, labels = read_slice(patient.files, patient.source, path)
-        # 8-bit images, of CT as well, are scaled by percentiles as MR is
+        # 8-bit images are scaled by percentiles like MR, even if they show CT
         found = patient.segmenter(image, modality="MR").mask.labels
         name = patient.case_name(path)
         cases.append(score_case(name, labels, found, image.geometry, single_slice=True))

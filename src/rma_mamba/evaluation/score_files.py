@@ -1,4 +1,4 @@
-"""Scores as files: CSV tables with one line per case, slice, metric and test, and everything as JSON."""
+"""Score files: CSV tables with one row per case, slice, metric or test, and a JSON summary."""
 
 from __future__ import annotations
 

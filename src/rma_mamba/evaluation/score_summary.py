@@ -1,4 +1,4 @@
-"""Everything that is computed from the scores of many cases."""
+"""Summary of the scores of many cases: statistics, counts of empty masks, and paired tests."""
 
 from __future__ import annotations
 

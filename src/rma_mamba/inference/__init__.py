@@ -1,4 +1,4 @@
-"""From a scan to its liver mask with a trained network.
+"""Segment the liver in a scan with a trained network.
 
 result = segment("scan.nii.gz")            # one scan
 segmenter = Segmenter.load()               # many scans, one network in memory
@@ -35,12 +35,12 @@ def segment(
         model: "default", the embedded network, or a weights file written by `rma-mamba train`.
         modality: CT or MR; None: read from the header, else detected from the intensities.
         device: auto, cpu, cuda or cuda:N.
-        progress: Called with (slices done, slices in total).
-        keep_probabilities: Keep the probabilities as well: four bytes per voxel.
+        progress: Called with (slices done, total number of slices).
+        keep_probabilities: Also return the probabilities, which take four bytes per voxel.
 
     Raises:
         ScanError: The scan cannot be read, or is not a 3-D volume.
-        GridError: Its geometry is impossible, or its field of view far too large.
+        GridError: The geometry is invalid, or the field of view is implausibly large.
         WeightsError: The weights are missing, corrupt or do not fit the network.
         BackendError: The device cannot be used.
         ConfigError: The modality is neither CT nor MR.
@@ -49,11 +49,11 @@ def segment(
         >>> result = segment("scan.nii.gz", device="cpu")
         >>> print(f"{result.volume_ml:.0f} mL, quality {result.quality.light}")
     """
-    return _loaded(str(model), device)(
+    return _cached_segmenter(str(model), device)(
         scan, modality=modality, progress=progress, keep_probabilities=keep_probabilities
     )
 
 
 @lru_cache(maxsize=2)
-def _loaded(model: str, device: str) -> Segmenter:
+def _cached_segmenter(model: str, device: str) -> Segmenter:
     return Segmenter.load(model, device=device)

@@ -1,6 +1,6 @@
-"""Scans in all accepted forms, converted to a `Volume`.
+"""Conversion of scans in all accepted forms to a `Volume`.
 
-nibabel and SimpleITK images are recognised by their attributes: neither library is imported for it.
+nibabel and SimpleITK images are recognised by their attributes, without importing either library.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def as_volume(scan: Scan) -> Volume:
-    """The volume of a scan in any of the forms above.
+    """Convert a scan in any of the forms above to a volume.
 
     Raises:
-        ScanError: It is none of these, or does not contain a 3-D volume of real numbers.
-        GridError: Its geometry is impossible.
+        ScanError: The scan has none of these forms, or is not a 3-D volume of real numbers.
+        GridError: The geometry is invalid.
     """
     if isinstance(scan, Volume):
         return scan
@@ -60,5 +60,5 @@ def _from_itk(image: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
     directions = np.reshape(image.GetDirection(), (3, 3))
     affine[:3, :3] = directions * np.asarray(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
-    # a copy: the view would point to freed memory once the image is gone
+    # a copy: the view would point to freed memory once the image is deleted
     return np.array(to_array(image)).transpose(), _LPS_TO_RAS @ affine

@@ -1,7 +1,7 @@
-"""Compares the header with the anatomy: are directions flipped, and is the slice spacing plausible?
+"""Check the header against the anatomy: flipped axes, implausible slice spacing, no liver in the field of view.
 
-A very small network sees thumbnails of a few axial slices. It was trained on patients with the liver on the right, the
-spine posterior and the lungs superior; whether a scan agrees does not depend on where liver was found.
+The check runs a very small network on thumbnails of a few axial slices and does not use the mask. The network was
+trained on patients with the liver on the right, the spine posterior and the lungs superior.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ from rma_mamba.slicing import SliceStack
 
 Numbers = npt.NDArray[np.floating[Any]]
 
-LEAST_SLICES = 5  # fewer show too little of the body
-_MOST_LIVER = 3  # slices: the ones most likely to contain liver
+MIN_SLICES = 5  # fewer slices show too little of the body
+_LIVER_SLICES = 3  # number of slices most likely to contain liver, over which log-odds are averaged
 
 
 @dataclass(frozen=True)
 class OrientationThresholds:
-    """Thresholds chosen on validation patients; docs/explanation/quality.md has what they find and miss.
+    """Thresholds, chosen on validation patients; docs/explanation/quality.md reports their sensitivity.
 
     Args:
-        direction: Mean log-odds that a direction is as the header says; below the negative of it a flip is reported.
-        order: Correlation of predicted heights with those of the header; below the negative of it a superior/inferior
-            flip is reported.
-        linear: Absolute correlation above which the slice spacing is estimated, ...
-        covered_mm: ... provided that so much of the body is covered.
-        liver: Mean log-odds below which no slice seems to contain liver.
+        direction: A left/right or anterior/posterior flip is reported if the mean log-odds of the direction in the
+            header are below minus this value.
+        order: A superior/inferior flip is reported if the correlation of predicted heights with those in the header
+            is below minus this value.
+        linear: The slice spacing is estimated if the absolute correlation is above this value ...
+        covered_mm: ... and the slices cover more than this length of the body.
+        liver: No slice is considered to contain liver if the mean log-odds are below this value.
     """
 
     direction: float = 1.0
@@ -48,14 +49,15 @@ THRESHOLDS = OrientationThresholds()
 
 @dataclass(frozen=True)
 class Pose:
-    """How the body lies in a scan, from a few slices together.
+    """Orientation and scale of the body in a scan, estimated from several slices together.
 
     Args:
-        right: Mean log-odds that the patient's right is where the header says.
-        anterior: The same for anterior.
-        spacing_ratio: Millimetres of body per millimetre of the header, inferior to superior: about 1 if the header is
-            correct, negative if superior and inferior are flipped.
-        correlation: Of predicted heights with those of the header, -1 to 1; near 0 where heights cannot be predicted.
+        right: Mean log-odds that left and right are as in the header.
+        anterior: The same for anterior and posterior.
+        spacing_ratio: Predicted height difference divided by that in the header, inferior to superior: about 1 if the
+            header is correct, negative if superior and inferior are flipped.
+        correlation: Correlation of predicted heights with those in the header, -1 to 1; near 0 if heights cannot be
+            predicted.
         covered_mm: Body length between the lowest and the highest slice.
         liver: Mean log-odds of liver in the slices most likely to contain it.
         slices: Number of slices used.
@@ -77,7 +79,7 @@ def check_anatomy(
 
     Args:
         stack: The scan's slices.
-        thresholds: When a problem is reported.
+        thresholds: Limits beyond which a problem is reported.
     """
     pose = estimate_pose(stack)
     linear = abs(pose.correlation) > thresholds.linear and pose.covered_mm > thresholds.covered_mm
@@ -86,13 +88,13 @@ def check_anatomy(
 
 
 def estimate_pose(stack: SliceStack) -> Pose:
-    """How the body lies in a scan.
+    """Estimate the orientation and scale of the body in a scan.
 
     Args:
         stack: The scan's slices.
     """
     images, shown = thumbnails(stack)
-    if len(shown) < LEAST_SLICES:
+    if len(shown) < MIN_SLICES:
         return Pose(slices=len(shown))
     geometry = stack.volume.geometry
     spacing_mm = geometry.spacing_mm[geometry.canonical.permutation[0]]
@@ -115,8 +117,8 @@ def combine(predictions: SlicePredictions, height_mm: Numbers) -> Pose:
             predictions.liver,
         )
     )
-    ratio, correlation = _line(height_mm, height_dm * 100)
-    most = float(np.sort(liver)[-_MOST_LIVER:].mean())
+    ratio, correlation = _fit_line(height_mm, height_dm * 100)
+    most_likely = float(np.sort(liver)[-_LIVER_SLICES:].mean())
     covered_mm = abs(ratio) * float(np.ptp(height_mm))
     return Pose(
         float(right.mean()),
@@ -124,7 +126,7 @@ def combine(predictions: SlicePredictions, height_mm: Numbers) -> Pose:
         ratio,
         correlation,
         covered_mm,
-        most,
+        most_likely,
         len(liver),
     )
 
@@ -144,8 +146,8 @@ def flipped_axes(
     return tuple(axis for axis, is_flipped in flipped.items() if is_flipped)
 
 
-def _line(x: Numbers, y: Numbers) -> tuple[float, float]:
-    """Slope and correlation of y over x; 0 where one of them is constant."""
+def _fit_line(x: Numbers, y: Numbers) -> tuple[float, float]:
+    """Slope of y over x, and their correlation; both 0 if x or y is constant."""
     x, y = x - x.mean(), y - y.mean()
     spread = float((x * x).sum() * (y * y).sum())
     if spread <= 0:

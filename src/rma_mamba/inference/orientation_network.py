@@ -1,7 +1,7 @@
-"""A very small network that sees thumbnails of the body and predicts orientation, height and the presence of liver.
+"""A very small network that predicts orientation, height and the presence of liver from thumbnails of the body.
 
 Left/right and anterior/posterior are predicted from all mirror images of a thumbnail: for a mirrored scan the result is
-exactly the opposite, so neither direction is favoured. Heights are those of body part regression (Yan et al.,
+exactly the opposite, so neither direction is favoured. Heights are defined as in body part regression (Yan et al.,
 arXiv:1707.03891), in decimetres, so that they also give the slice spacing.
 """
 
@@ -16,18 +16,18 @@ from torch import Tensor, nn
 from rma_mamba.errors import WeightsError
 from rma_mamba.models.weights import embedded_weights, read_checkpoint
 
-NAME = "orientation"  # of its weights inside the package
+NAME = "orientation"  # of the bundled weights
 OUTPUTS = 4
 _ROWS, _COLUMNS = -2, -1
 
 
 @dataclass(frozen=True, eq=False)
 class SlicePredictions:
-    """One value per thumbnail in each of these, [slice].
+    """Predictions for each thumbnail, as tensors [slice].
 
     Args:
-        right: Log-odds that the patient's right is where the header says.
-        anterior: The same for anterior.
+        right: Log-odds that left and right are as in the header.
+        anterior: The same for anterior and posterior.
         height_dm: Height in the body, increasing from inferior to superior, in decimetres from an arbitrary origin.
         liver: Log-odds that the slice contains liver.
     """
@@ -87,7 +87,7 @@ def orientation_network() -> OrientationNetwork:
         network.load_state_dict(state)
     except RuntimeError:
         raise WeightsError(
-            f"the weights '{NAME}' do not fit this version; expected those of the same package. Reinstall it."
+            f"the weights '{NAME}' do not fit this version; expected the weights bundled with it. Reinstall it."
         ) from None
     return network.float().eval().requires_grad_(False)
 

@@ -11,9 +11,10 @@ from scipy import ndimage
 
 from rma_mamba.shapes import Labels
 
-FAR_MM = 20.0  # between the bounding boxes of two components: no lobe is so far from the rest
+# Between the bounding boxes of two components: no lobe of a liver is further from the rest.
+MAX_DISTANCE_MM = 20.0
 
-_TOUCHING = np.ones((3, 3, 3), bool)  # faces, edges and corners
+_CONNECTIVITY = np.ones((3, 3, 3), bool)  # faces, edges and corners
 
 
 def remove_islands(
@@ -21,47 +22,50 @@ def remove_islands(
 ) -> None:
     """Remove small connected components, and those far from the largest one, in place.
 
-    More than the largest component is kept: in thick slices the left lobe can be disconnected from the right. The
-    result does not depend on the axis order, nor on ties.
+    Not only the largest component is kept: in thick slices the left lobe can be disconnected from the right. The
+    result does not depend on the axis order, even if components are equally large.
 
     Args:
         labels: 0 or 1, three axes in any order.
         share: Components with fewer voxels than this share of the largest one's are removed: between 0 (keep all)
             and 1 (keep the largest, or all that are equally large).
-        spacing_mm: Voxel size along the three axes; components further than `FAR_MM` from the largest one are
+        spacing_mm: Voxel size along the three axes; components further than `MAX_DISTANCE_MM` from the largest are
             removed. Zeros: distances are ignored.
     """
     boxes = ndimage.find_objects(labels)
     if share == 0 or not boxes:
         return
     inside = labels[boxes[0]]  # a view: component numbers need memory for the bounding box only
-    components, count = ndimage.label(inside, structure=_TOUCHING)
+    components, count = ndimage.label(inside, structure=_CONNECTIVITY)
     if count > 1:
-        # plane by plane: counting or lookup of everything at once takes eight bytes per voxel
+        # plane by plane: counting or indexing all voxels at once takes eight bytes per voxel
         sizes = np.zeros(count + 1, np.int64)
         for plane in components:
             sizes += np.bincount(plane.ravel(), minlength=count + 1)
         keep = sizes >= share * sizes[1:].max()
         keep[0] = False
-        keep[1:] &= _near_the_largest(components, sizes[1:], spacing_mm)
+        keep[1:] &= _near_largest(components, sizes[1:], spacing_mm)
         for plane, numbers in zip(inside, components, strict=True):
             plane[...] = keep[numbers]
 
 
-def _near_the_largest(
+def _near_largest(
     components: npt.NDArray[np.integer[Any]],
     sizes: npt.NDArray[np.int64],
     spacing_mm: tuple[float, float, float],
 ) -> npt.NDArray[np.bool_]:
-    """For each component, whether its box is near that of a largest one, or is one itself."""
+    """For each component, whether its bounding box is near that of a largest component (or it is one itself)."""
     boxes = ndimage.find_objects(components)
     largest = [box for box, size in zip(boxes, sizes, strict=True) if size == sizes.max()]
     return np.array(
-        [any(_apart_mm(box, each, spacing_mm) <= FAR_MM for each in largest) for box in boxes]
+        [
+            any(_distance_mm(box, each, spacing_mm) <= MAX_DISTANCE_MM for each in largest)
+            for box in boxes
+        ]
     )
 
 
-def _apart_mm(
+def _distance_mm(
     one: tuple[slice, ...], other: tuple[slice, ...], spacing_mm: tuple[float, float, float]
 ) -> float:
     """Distance between two boxes; 0 if they overlap."""

@@ -20,11 +20,11 @@ class Segmentation:
 
     Args:
         mask: The liver on the scan's own grid.
-        scan: The scan as segmented: modality decided, CT in HU where possible. Preview, measurements and report
-            of the result are made from it.
-        warnings: Problems of the file and findings in the mask that a reader needs to know, one sentence each.
+        scan: The scan as segmented: its modality is known, and CT is in HU where possible. Preview, measurements and
+            report are made from it.
+        warnings: Problems of the file and of the mask, one sentence each.
         probabilities: float32 (i, j, k) on the scan's grid, before small components were removed; or None.
-        quality: Traffic light with its flags.
+        quality: Quality light with its flags.
         uncertainty: Agreement between TTA scales and between the network's maps, and the Dice estimated from it.
 
     Example:
@@ -57,5 +57,5 @@ class Segmentation:
 
     @property
     def uncertainty_bits(self) -> npt.NDArray[np.float32] | None:
-        """Voxel-wise entropy in bits: 0 certain, 1 undecided; None without probabilities."""
+        """Voxel-wise entropy in bits: 0 is certain, 1 is undecided; None without probabilities."""
         return None if self.probabilities is None else entropy_bits(self.probabilities)

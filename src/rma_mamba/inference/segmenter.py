@@ -1,4 +1,4 @@
-"""A trained network with its slice recipe and its device: scans in, masks out."""
+"""A trained network with its slice recipe and device, which converts scans to masks."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ ISLAND_SHARE = 0.1  # of the largest component; smaller components are not liver
 
 
 class Segmenter:
-    """A trained network, ready for any number of scans.
+    """A trained network that segments any number of scans.
 
     Args:
-        model: From images [slice, 3, height, width] to a list of logits, highest resolution last.
-        recipe: How scans become network input.
+        model: Maps images [slice, 3, height, width] to a list of logits, highest resolution last.
+        recipe: How scans are converted to network input.
         device: auto, cpu, cuda or cuda:N.
         batch_size: Slices per batch; None: chosen to keep memory use modest.
         island_share: Connected components smaller than this share of the largest one are removed, as are those
             far from it; 0 keeps all.
         fast: Use the first TTA scale only: faster, slightly less accurate.
-        precision: Of matrix multiplications. bfloat16 is faster on hardware that supports it and changes about
-            one liver voxel in a thousand.
+        precision: Precision of matrix multiplications. bfloat16 is faster on hardware that supports it and changes
+            about one liver voxel in a thousand.
         weights_sha256: SHA-256 of the weights' tensors if they come from a file.
 
     Example:
@@ -83,7 +83,7 @@ class Segmenter:
         fast: bool = False,
         precision: Precision = "float32",
     ) -> Segmenter:
-        """A segmenter with trained weights.
+        """Load a segmenter with trained weights.
 
         Args:
             model: "default", the embedded network, or a weights file written by `rma-mamba train`.
@@ -103,14 +103,14 @@ class Segmenter:
         chosen = choose_device(device)
         checkpoint = _embedded() if str(model) == EMBEDDED else _from_file(str(model))
         try:
-            with suppress_rename_warnings():  # of weights made by an older version
+            with suppress_rename_warnings():  # in weights trained with an older version
                 recipe = SliceRecipe.model_validate(checkpoint.recipe)
             network = create_model(checkpoint.model, **checkpoint.settings)
             network.load_state_dict(checkpoint.state)
         except (pydantic.ValidationError, ConfigError, RuntimeError):
             raise WeightsError(
                 f"the weights of '{checkpoint.model}' do not fit the network of this version; "
-                "expected weights made with it. Train again, or use the version that made them."
+                "expected weights trained with it. Train again, or use the version that trained them."
             ) from None
         return cls(
             network,
@@ -156,12 +156,12 @@ class Segmenter:
         Args:
             scan: A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its affine.
             modality: CT or MR; None: read from the header, else detected from the intensities.
-            progress: Called with (slices done, slices in total).
-            keep_probabilities: Keep the probabilities as well: four bytes per voxel.
+            progress: Called with (slices done, total number of slices).
+            keep_probabilities: Also return the probabilities, which take four bytes per voxel.
 
         Raises:
             ScanError: The scan cannot be read, or is not a 3-D volume.
-            GridError: Its geometry is impossible, or its field of view far too large.
+            GridError: The geometry is invalid, or the field of view is implausibly large.
             ConfigError: The modality is neither CT nor MR.
         """
         volume = calibrated(as_volume(scan), modality)

@@ -1,4 +1,4 @@
-"""The slices of a scan through the network, batch by batch, in memory that does not grow with the number of slices."""
+"""Segmentation of a scan in batches of slices; memory use does not grow with the number of slices."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from rma_mamba.inference.uncertainty import Agreement
 from rma_mamba.slicing import SliceStack
 
 Predict = Callable[[list[Images]], TtaLogits]
-Progress = Callable[[int, int], None]  # slices done, slices in total
+Progress = Callable[[int, int], None]  # slices done, total number of slices
 
 _PIXELS_AT_A_TIME = 600_000  # 16 slices of 192 x 192; larger batches are not faster on a CPU
-_MOST_SLICES = 16
+_MAX_BATCH_SIZE = 16
 
 
 class SliceWriter:
-    """Writes the logits of a batch back to the scan's own grid and adds them to the agreement.
+    """Writes the results of each batch to the scan's own grid and accumulates the agreement.
 
     Args:
         stack: The scan's slices.
@@ -69,11 +69,11 @@ def stream(
 ) -> Agreement:
     """Segment all slices.
 
-    While the network computes a batch, one thread makes the slices of the next one and another writes the previous one.
+    While the network processes a batch, one thread computes the slices of the next and another writes the previous one.
 
     Args:
-        writer: Makes slices, and writes their results.
-        predict: Slices at each TTA scale to logits.
+        writer: Computes slices, and writes their results.
+        predict: Computes logits from slices at each TTA scale.
         batch_size: Slices per batch; None: chosen by their size.
         progress: Called after each batch.
 
@@ -103,4 +103,4 @@ def stream(
 
 def _batch_size(scales: list[SliceStack]) -> int:
     height, width = np.max([scale.plan.canvas for scale in scales], axis=0).tolist()
-    return max(1, min(_MOST_SLICES, _PIXELS_AT_A_TIME // int(height * width)))
+    return max(1, min(_MAX_BATCH_SIZE, _PIXELS_AT_A_TIME // int(height * width)))

@@ -1,4 +1,4 @@
-"""Thumbnails of axial slices, cropped to the body, for networks that judge a scan as a whole."""
+"""Thumbnails of axial slices, cropped to the body, as input of the orientation network."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch.nn import functional
 from rma_mamba.slicing import SliceRecipe, SliceStack
 
 SIDE = 48  # pixels of a thumbnail, whatever the size of the patient
-COARSE = SliceRecipe(size=96, spacing_mm=4.0)  # of the slices from which they are cropped
+COARSE = SliceRecipe(size=96, spacing_mm=4.0)  # of the slices from which thumbnails are cropped
 
 _BODY = 0.1  # of the intensity scale: brighter than air
-_LEAST = 20  # pixels of 4 mm: anything smaller is not a body
+_MIN_BODY_PX = 20  # pixels of 4 mm: anything smaller is not a body
 _SLICES = 16
 
 Image = npt.NDArray[np.float32]
@@ -51,7 +51,7 @@ def body_box(image: Image) -> Box | None:
         return None
     sizes = np.bincount(parts.ravel())[1:]
     rows, columns = ndimage.find_objects(parts)[int(sizes.argmax())]
-    if min(rows.stop - rows.start, columns.stop - columns.start) < _LEAST:
+    if min(rows.stop - rows.start, columns.stop - columns.start) < _MIN_BODY_PX:
         return None
     return rows.start, rows.stop, columns.start, columns.stop
 

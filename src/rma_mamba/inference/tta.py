@@ -1,6 +1,6 @@
 """Test-time augmentation (TTA): each slice is segmented at several in-plane scales, and probabilities are averaged.
 
-Only slices in which the first scale finds a trace of liver are segmented at the others: on seven scans this changed no
+Only slices in which the first scale finds a trace of liver are segmented at the others. On seven scans this changed no
 voxel, and it saves up to two thirds of the time.
 """
 
@@ -16,7 +16,7 @@ Images = npt.NDArray[np.float32]  # [slice, 3, height, width]
 Logits = npt.NDArray[np.float32]  # [slice, 1, height, width]
 Network = Callable[[Images, int], list[Logits]]  # the last n maps, highest resolution last
 
-MAPS = 3  # of the first scale: their agreement is a measure of certainty
+MAPS = 3  # outputs of the first scale, whose agreement is a measure of certainty
 
 POSSIBLE_LOGIT = (
     -3.0
@@ -41,7 +41,7 @@ def tta_logits(network: Network, images: list[Images]) -> TtaLogits:
     """Segment all slices at the first scale, and those with a trace of liver at the others.
 
     Args:
-        network: From images, and the number of maps, to logits.
+        network: Computes logits from images and the number of maps.
         images: The same slices at each TTA scale.
     """
     maps = network(images[0], MAPS)

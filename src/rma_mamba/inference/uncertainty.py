@@ -1,4 +1,4 @@
-"""How certain a segmentation is: agreement between TTA scales, and between the network's own maps.
+"""Uncertainty of a segmentation, from the agreement between TTA scales and between the network's output maps.
 
 No reference mask is needed. Overlaps are accumulated while the scan is segmented, a few slices at a time.
 """
@@ -23,8 +23,8 @@ from rma_mamba.shapes import Labels
 Probabilities = npt.NDArray[np.float32]
 
 _CALIBRATION = "dice_calibration.json"
-_AT_A_TIME = 2**20  # voxels: the maps of a large scan nearly fill the memory already
-_MOST_CERTAIN = 0.995  # higher agreement carries no more information
+_AT_A_TIME = 2**20  # voxels; probabilities of a large scan already fill most of the memory
+_MAX_AGREEMENT = 0.995  # higher agreement carries no more information
 
 
 class Agreement:
@@ -88,8 +88,8 @@ class Uncertainty:
 
     Args:
         agreements: `Agreement.shares`, and `kept`: the share of liver voxels left after small components were removed.
-        estimated_dice: Dice of validation masks with such agreements; None if no liver was found, without multi-scale
-            TTA, or for weights to which the estimate was not fitted.
+        estimated_dice: Dice of validation masks with similar agreements; None if no liver was found, without
+            multi-scale TTA, or for weights for which the estimate was not fitted.
     """
 
     agreements: Mapping[str, float] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Uncertainty:
 
     @property
     def predicted_dice(self) -> float | None:
-        """Old name of `estimated_dice`; removed in 0.3.0."""
+        """Deprecated name of `estimated_dice`."""
         warn_renamed("Uncertainty.predicted_dice", "Uncertainty.estimated_dice")
         return self.estimated_dice
 
@@ -110,7 +110,7 @@ def estimate_uncertainty(
     Args:
         shares: `Agreement.shares`.
         before: Liver voxels before small components were removed.
-        after: Liver voxels after that.
+        after: Liver voxels afterwards.
         weights_sha256: SHA-256 of the network's weights.
     """
     agreements = {**shares, "kept": after / before if before else 1.0}
@@ -132,7 +132,7 @@ def estimate_dice(agreements: Mapping[str, float]) -> float:
 
 def logit(agreement: float) -> float:
     """log(p / (1 - p)), with p kept away from 0 and 1."""
-    p = min(max(agreement, 1 - _MOST_CERTAIN), _MOST_CERTAIN)
+    p = min(max(agreement, 1 - _MAX_AGREEMENT), _MAX_AGREEMENT)
     return math.log(p / (1 - p))
 
 

@@ -1,4 +1,4 @@
-"""Overlap metrics of two masks; all special cases of empty masks are defined here."""
+"""Overlap metrics of two masks, including the special cases of empty masks."""
 
 from __future__ import annotations
 

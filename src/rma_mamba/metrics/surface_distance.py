@@ -23,7 +23,7 @@ from rma_mamba.metrics.overlap import AnyMask, Bits, as_bits
 Distances = npt.NDArray[np.float64]
 
 TOLERANCE_MM = 2.0
-_ROUNDING_MM = 1e-6  # so that ten steps of 0.2 mm are within 2 mm despite rounding
+_ROUNDING_MM = 1e-6  # so that ten steps of 0.2 mm count as 2 mm despite rounding
 _LEAF_SIZE = 32  # points per leaf of the k-d tree; faster here than the default of 10
 
 
@@ -95,7 +95,7 @@ def surface_distances(
     if len(spacing_mm) != true.ndim or not all(0 < size < math.inf for size in spacing_mm):
         raise GridError(
             f"the spacing is {tuple(spacing_mm)} mm; expected {true.ndim} positive numbers. "
-            "Repair the mask's header."
+            "Correct the mask's header."
         )
     box = _bounding_box(true | found)
     surfaces = [_surface(mask[box]) for mask in (true, found)]
@@ -147,10 +147,10 @@ def _surface(mask: Bits) -> Bits:
 
 
 def _nearest_mm(start: Bits, target: Bits, spacing_mm: Sequence[float]) -> Distances:
-    """Distance in mm from each voxel of one surface to the nearest of the other; NaN if that is empty.
+    """Distance in mm from each voxel of one surface to the nearest voxel of the other; NaN if that one is empty.
 
-    A k-d tree over the surface voxels gives exactly the values of a distance transform, takes a third of the
-    time for a liver, and does not slow down when a distant stray voxel enlarges the bounding box.
+    A k-d tree over the surface voxels gives exactly the same values as a distance transform, takes a third of the
+    time for a liver, and does not become slower if a distant stray voxel enlarges the bounding box.
     """
     if not target.any():
         return np.full(np.count_nonzero(start), np.nan)

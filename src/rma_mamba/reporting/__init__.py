@@ -1,4 +1,4 @@
-"""Measurements, quality, preview and report of a mask; needs neither torch nor the scan's file."""
+"""Measurements, quality flags, preview and report of a mask, without torch and without the scan's file."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Old names, removed in 0.3.0."""
+    """Deprecated names."""
     if name == "Body":
         warn_renamed("rma_mamba.reporting.Body", "rma_mamba.reporting.PatientSize")
         return PatientSize

@@ -23,16 +23,18 @@ if TYPE_CHECKING:
 Plane = npt.NDArray[Any]  # [row, column]
 Box = tuple[slice, slice]  # rows, columns
 
-_FINER = 3  # contours are drawn at this multiple of the resolution and then reduced: smooth edges
-_BODY = 24  # of 255: brighter than the air around the patient
+_SUPERSAMPLING = (
+    3  # contours are drawn at this multiple of the resolution and then reduced, for smooth edges
+)
+_BODY = 24  # grey level; the air around the patient is darker
 _TABLE_PX = 5  # anything thinner is not the patient
-_SHARE = 0.05  # of a row or column that the patient has to fill
+_MIN_SHARE = 0.05  # of a row or column that the patient must fill
 _MARGIN_MM = 12.0
-_FILL = 0.13  # opacity of the tint inside the contour
+_TINT = 0.13  # opacity of the colour inside the contour
 
 
 @dataclass(frozen=True, eq=False)
-class Screen:
+class DisplayedScan:
     """A scan and its mask in canonical order, with the display window."""
 
     volume: CalibratedVolume
@@ -59,7 +61,7 @@ class Screen:
 
     @cached_property
     def window(self) -> tuple[float, float]:
-        """The intensities shown as black and white: the abdomen window for HU, else percentiles."""
+        """The intensities displayed as black and white: the abdomen window for HU, else percentiles."""
         if self.volume.intensity_unit == "HU":
             return ABDOMEN_WINDOW_HU
         steps = tuple(slice(None, None, max(1, size // 128)) for size in self.values.shape)
@@ -73,7 +75,7 @@ class Screen:
         return low, max(high, low + 1e-6)
 
     def grey(self, plane: Plane) -> npt.NDArray[np.uint8]:
-        """Intensities to grey levels 0..255 in the window."""
+        """Convert intensities to grey levels 0..255 in the window."""
         low, high = self.window
         shown = (np.nan_to_num(plane.astype(np.float64), nan=low) - low) / (high - low)
         return np.asarray(np.clip(shown, 0, 1) * 255, dtype=np.uint8)
@@ -89,24 +91,24 @@ class Screen:
         found |= self.labels.any(axis=0)
         _, row_mm, column_mm = self.spacing_mm
         return (
-            _extent(found.mean(axis=1) > _SHARE, _MARGIN_MM / row_mm),
-            _extent(found.mean(axis=0) > _SHARE, _MARGIN_MM / column_mm),
+            _extent(found.mean(axis=1) > _MIN_SHARE, _MARGIN_MM / row_mm),
+            _extent(found.mean(axis=0) > _MIN_SHARE, _MARGIN_MM / column_mm),
         )
 
 
 def draw_plane(grey: npt.NDArray[np.uint8], labels: Plane, size: tuple[int, int]) -> Image.Image:
-    """A plane in grey levels, resampled to `size` (width, height) in pixels, with the contour of the liver."""
-    fine = (size[0] * _FINER, size[1] * _FINER)
+    """Draw a plane in grey levels, resampled to `size` (width, height) in pixels, with the contour of the liver."""
+    fine = (size[0] * _SUPERSAMPLING, size[1] * _SUPERSAMPLING)
     base = Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC).convert("RGB")
     inside = Image.fromarray(labels.astype(np.uint8) * 255).resize(fine, Image.Resampling.BILINEAR)
     inside = inside.point([0] * 128 + [255] * 128)
     line = ImageChops.subtract(
-        inside.filter(ImageFilter.MaxFilter(_FINER)),
-        inside.filter(ImageFilter.MinFilter(2 * _FINER + 1)),
+        inside.filter(ImageFilter.MaxFilter(_SUPERSAMPLING)),
+        inside.filter(ImageFilter.MinFilter(2 * _SUPERSAMPLING + 1)),
     )
     colour = Image.new("RGB", size, LIVER_RGB)
-    tint = inside.reduce(_FINER).point([round(_FILL * level) for level in range(256)])
-    return Image.composite(colour, Image.composite(colour, base, tint), line.reduce(_FINER))
+    tint = inside.reduce(_SUPERSAMPLING).point([round(_TINT * level) for level in range(256)])
+    return Image.composite(colour, Image.composite(colour, base, tint), line.reduce(_SUPERSAMPLING))
 
 
 def _extent(found: npt.NDArray[np.bool_], margin: float) -> slice:

@@ -18,7 +18,7 @@ class DisplayMesh:
     """A triangle mesh of the liver.
 
     Args:
-        points_mm: float32 [point, 3]: left, posterior, superior, relative to the centre of the bounding box.
+        points_mm: float32 [point, 3], LPS+ mm relative to the centre of the bounding box.
         triangles: uint32 [triangle, 3], indices of points, counter-clockwise as seen from outside.
     """
 
@@ -31,14 +31,14 @@ def display_mesh(mask: Mask) -> DisplayMesh:
     found = surface_of(_coarse(mask))
     if not len(found.faces):
         return DisplayMesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.uint32))
-    # RAS to left, posterior, superior: two axes flip, so triangles keep their orientation
+    # RAS to LPS: two axes flip, so triangles keep their orientation
     points = found.vertices_mm * (-1, -1, 1)
     points -= (points.min(axis=0) + points.max(axis=0)) / 2
     return DisplayMesh(points.astype(np.float32), found.faces.astype(np.uint32))
 
 
 def _coarse(mask: Mask) -> Mask:
-    """The bounding box in blocks of voxels; a block is liver if at least half of it is."""
+    """The bounding box reduced to blocks of voxels; a block is liver if at least half of it is."""
     from scipy import ndimage
 
     boxes = ndimage.find_objects((mask.labels > 0).astype(np.uint8))

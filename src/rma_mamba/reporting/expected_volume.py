@@ -26,7 +26,7 @@ class PatientSize:
     """Height and weight of the patient.
 
     Raises:
-        ConfigError: A value is not plausible (metres instead of centimetres, pounds).
+        ConfigError: A value is implausible, for example because it is in metres or pounds.
     """
 
     height_cm: float

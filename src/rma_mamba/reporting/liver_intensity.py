@@ -17,14 +17,14 @@ def mean_and_sd(mask: Mask, scan: Volume) -> tuple[float | None, float | None]:
     The axes of scan and mask may be stored in different order and direction.
 
     Raises:
-        GridError: They are not on the same grid.
+        GridError: Mask and scan are not on the same grid.
     """
-    ours, theirs = mask.geometry.in_canonical_order, scan.geometry.in_canonical_order
-    if not ours.matches(theirs):
+    mask_grid, scan_grid = mask.geometry.in_canonical_order, scan.geometry.in_canonical_order
+    if not mask_grid.matches(scan_grid):
         raise GridError(
-            f"the grid of the mask ({_described(ours)}) differs from that of the scan ({_described(theirs)}); "
-            "expected one grid. Use the scan from which the mask was made, or resample the mask with "
-            "nearest-neighbour interpolation."
+            f"the grid of the mask ({_description(mask_grid)}) differs from that of the scan "
+            f"({_description(scan_grid)}); expected the same grid. Use the scan from which the mask was made, or "
+            "resample the mask with nearest-neighbour interpolation."
         )
     labels = mask.geometry.canonical.apply(mask.labels)
     values = scan.geometry.canonical.apply(scan.values)
@@ -47,8 +47,8 @@ def _statistics(planes: list[npt.NDArray[np.float64]]) -> tuple[float | None, fl
     return mean, math.sqrt(squares / (count - 1))
 
 
-def _described(grid: Geometry) -> str:
-    """Shape, spacing and centre: right to left, anterior to posterior, inferior to superior."""
+def _description(grid: Geometry) -> str:
+    """Shape, spacing and centre; axes right to left, anterior to posterior, inferior to superior."""
     sizes = " x ".join(map(str, reversed(grid.shape)))
     spacing = " x ".join(f"{size:.4g}" for size in reversed(grid.spacing_mm))
     middle = grid.affine @ [*((size - 1) / 2 for size in grid.shape), 1]

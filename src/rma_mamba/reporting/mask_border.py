@@ -1,4 +1,4 @@
-"""The border of a mask: its border voxels, the volume uncertainty, and where the edge of the scan cuts it off."""
+"""The border of a mask: its border voxels, the volume uncertainty, and the areas cut off by the edge of the scan."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from rma_mamba.reporting.measure import FACES, Face
 from rma_mamba.volume import Mask
 
-# Standard deviation of a uniform distribution, relative to its half width (JCGM 100:2008, 4.3.7).
-_FACTOR = 1 / math.sqrt(3)
+# Standard deviation of a uniform distribution, relative to its half-width (JCGM 100:2008, 4.3.7).
+_SD_OF_HALF_WIDTH = 1 / math.sqrt(3)
 
 
 def border_voxels(mask: Mask) -> int:
-    """Number of voxels in the mask that share a face with a voxel outside of it.
+    """Number of voxels in the mask that share a face with a voxel outside it.
 
     The edge of the scan is not a border: the mask may continue beyond it.
     """
@@ -32,14 +32,15 @@ def volume_uncertainty_ml(mask: Mask) -> float:
     """Standard uncertainty of the volume due to the voxel size; 0.0 for an empty mask.
 
     The true contour may lie within half a voxel of the voxel faces, on the same side everywhere: a uniform
-    distribution whose half width is half the volume of the border voxels, with a standard deviation of 1/sqrt(3) of it.
+    distribution whose half-width is half the volume of the border voxels, and whose standard deviation is 1/sqrt(3) of
+    that.
     """
     half_ml = border_voxels(mask) * mask.geometry.voxel_volume_ml / 2
-    return _FACTOR * half_ml
+    return _SD_OF_HALF_WIDTH * half_ml
 
 
 def cut_areas_mm2(mask: Mask) -> dict[Face, float]:
-    """For each face of the scan, the area of the mask in the outermost plane, where the face cuts it off."""
+    """For each face of the scan, the area in which it cuts through the mask: the mask in the outermost plane."""
     order = mask.geometry.canonical
     labels = order.apply(mask.labels)
     axes = mask.geometry.in_canonical_order.affine[:3, :3]

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from rma_mamba.conventions import LIVER_RGB, SOFTWARE_NAME
 from rma_mamba.errors import ConfigError, GridError
 from rma_mamba.files import replace_file
-from rma_mamba.reporting.display import Plane, Screen, draw_plane
+from rma_mamba.reporting.display import DisplayedScan, Plane, draw_plane
 from rma_mamba.reporting.measure import measure
 from rma_mamba.volume import Mask, Volume
 
@@ -24,22 +24,22 @@ AXIAL_SLICES = 12
 _COLUMNS = 4
 _TILE_PX = 250  # longer side of an axial tile
 _GAP_PX = 8
-_EDGE_PX = 24
-_HEAD_PX = 58
-_FOOT_PX = 26
-_BACKGROUND, _INK, _FAINT = (16, 17, 20), (236, 236, 238), (142, 146, 154)
+_MARGIN_PX = 24
+_HEADER_PX = 58
+_FOOTER_PX = 26
+_BACKGROUND, _TEXT, _MUTED = (16, 17, 20), (236, 236, 238), (142, 146, 154)
 
 
 def write_preview(volume: Volume, mask: Mask, path: str | os.PathLike[str]) -> None:
     """Write a PNG with up to 12 axial slices through the liver and the coronal plane with most of it.
 
-    Radiological convention, physical proportions, contour in the standard colour of the liver. CT in HU is shown
-    from -160 to 240 HU, everything else between percentiles. The file appears complete or not at all.
+    Radiological convention, physical proportions, contour in the standard colour of the liver. CT in HU is displayed
+    from -160 to 240 HU, other scans between percentiles. The file is written atomically.
 
     Args:
         volume: The scan; calibrated here unless it already is, as `Segmentation.scan`.
         mask: Its mask; may be empty.
-        path: Output file; ends in .png.
+        path: Output file, ending in .png.
 
     Raises:
         ConfigError: The path does not end in .png.
@@ -65,37 +65,40 @@ def render_preview(volume: Volume, mask: Mask) -> Image.Image:
     if not volume.geometry.matches(mask.geometry):
         raise GridError(
             f"the grid of the mask {mask.geometry.shape} differs from that of the scan {volume.geometry.shape}; "
-            "expected one grid. Use the scan from which the mask was made."
+            "expected the same grid. Use the scan from which the mask was made."
         )
     from rma_mamba.slicing.calibration import calibrated  # slow to import
 
-    screen = Screen(calibrated(volume), mask)
-    tiles = [_axial_tile(screen, index) for index in _slices_to_show(screen)]
+    scan = DisplayedScan(calibrated(volume), mask)
+    tiles = [_axial_tile(scan, index) for index in _slices_to_show(scan)]
     width, height = tiles[0].size
     columns = min(_COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
     grid_width = columns * (width + _GAP_PX)
     grid_height = max(rows * (height + _GAP_PX) - _GAP_PX, _TILE_PX)
-    coronal = _coronal_tile(screen, (round(1.7 * _TILE_PX), grid_height))
+    coronal = _coronal_tile(scan, (round(1.7 * _TILE_PX), grid_height))
 
     page = Image.new(
         "RGB",
-        (2 * _EDGE_PX + grid_width + coronal.width, _HEAD_PX + grid_height + _FOOT_PX + _EDGE_PX),
+        (
+            2 * _MARGIN_PX + grid_width + coronal.width,
+            _HEADER_PX + grid_height + _FOOTER_PX + _MARGIN_PX,
+        ),
         _BACKGROUND,
     )
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
-        corner = (_EDGE_PX + column * (width + _GAP_PX), _HEAD_PX + row * (height + _GAP_PX))
+        corner = (_MARGIN_PX + column * (width + _GAP_PX), _HEADER_PX + row * (height + _GAP_PX))
         page.paste(tile, corner)
-    page.paste(coronal, (_EDGE_PX + grid_width, _HEAD_PX))
-    _write_title(page, screen)
+    page.paste(coronal, (_MARGIN_PX + grid_width, _HEADER_PX))
+    _write_title(page, scan)
     return page
 
 
-def _slices_to_show(screen: Screen) -> list[int]:
+def _slices_to_show(scan: DisplayedScan) -> list[int]:
     """Up to 12 slice numbers, superior to inferior, evenly spaced through the liver and slightly beyond."""
-    last = len(screen.labels) - 1
-    filled = np.flatnonzero(screen.labels.any(axis=(1, 2)))
+    last = len(scan.labels) - 1
+    filled = np.flatnonzero(scan.labels.any(axis=(1, 2)))
     low, high = (int(filled[0]), int(filled[-1])) if filled.size else (0, last)
     context = max(1, round(0.06 * (high - low)))
     low, high = max(0, low - context), min(last, high + context)
@@ -103,27 +106,27 @@ def _slices_to_show(screen: Screen) -> list[int]:
     return [int(index) for index in np.linspace(high, low, count).round()]
 
 
-def _axial_tile(screen: Screen, index: int) -> Image.Image:
-    rows, columns = screen.body
-    _, row_mm, column_mm = screen.spacing_mm
-    plane, labels = screen.values[index, rows, columns], screen.labels[index, rows, columns]
-    tile = _tile(screen, plane, labels, (row_mm, column_mm), (_TILE_PX, _TILE_PX))
+def _axial_tile(scan: DisplayedScan, index: int) -> Image.Image:
+    rows, columns = scan.body
+    _, row_mm, column_mm = scan.spacing_mm
+    plane, labels = scan.values[index, rows, columns], scan.labels[index, rows, columns]
+    tile = _tile(scan, plane, labels, (row_mm, column_mm), (_TILE_PX, _TILE_PX))
     _write_directions(tile, left="R", right="L", top="A", bottom="P")
-    middle = (index, screen.values.shape[1] // 2, screen.values.shape[2] // 2)
+    middle = (index, scan.values.shape[1] // 2, scan.values.shape[2] // 2)
     draw = ImageDraw.Draw(tile)
-    _write(draw, (7, 11), _height(screen, middle), 12)
+    _write(draw, (7, 11), _position_label(scan, middle), 12)
     return tile
 
 
-def _coronal_tile(screen: Screen, limit: tuple[int, int]) -> Image.Image:
-    per_plane = screen.labels.sum(axis=(0, 2))
+def _coronal_tile(scan: DisplayedScan, limit: tuple[int, int]) -> Image.Image:
+    per_plane = scan.labels.sum(axis=(0, 2))
     middle = int(per_plane.argmax()) if per_plane.any() else len(per_plane) // 2
-    slice_mm, _, column_mm = screen.spacing_mm
-    columns = screen.body[1]
+    slice_mm, _, column_mm = scan.spacing_mm
+    columns = scan.body[1]
     # Rows of the image run from superior to inferior.
-    plane = screen.values[::-1, middle, columns]
-    labels = screen.labels[::-1, middle, columns]
-    tile = _tile(screen, plane, labels, (slice_mm, column_mm), limit)
+    plane = scan.values[::-1, middle, columns]
+    labels = scan.labels[::-1, middle, columns]
+    tile = _tile(scan, plane, labels, (slice_mm, column_mm), limit)
     _write_directions(tile, left="R", right="L", top="S", bottom="I")
     px_per_mm = tile.width / (plane.shape[1] * column_mm)
     _draw_scale(tile, px_per_mm)
@@ -131,7 +134,7 @@ def _coronal_tile(screen: Screen, limit: tuple[int, int]) -> Image.Image:
 
 
 def _tile(
-    screen: Screen,
+    scan: DisplayedScan,
     plane: Plane,
     labels: Plane,
     spacing_mm: tuple[float, float],
@@ -141,12 +144,12 @@ def _tile(
     height_mm, width_mm = plane.shape[0] * spacing_mm[0], plane.shape[1] * spacing_mm[1]
     px_per_mm = min(limit[0] / width_mm, limit[1] / height_mm)
     size = (max(1, round(width_mm * px_per_mm)), max(1, round(height_mm * px_per_mm)))
-    return draw_plane(screen.grey(plane), labels, size)
+    return draw_plane(scan.grey(plane), labels, size)
 
 
-def _height(screen: Screen, voxel: tuple[int, int, int]) -> str:
+def _position_label(scan: DisplayedScan, voxel: tuple[int, int, int]) -> str:
     """Position of a canonical voxel along the patient axis: "S 45 mm" above or "I 45 mm" below zero."""
-    geometry = screen.volume.geometry
+    geometry = scan.volume.geometry
     order = geometry.canonical
     index = [0, 0, 0]
     for position, axis, flip in zip(voxel, order.permutation, order.flips, strict=True):
@@ -172,28 +175,28 @@ def _draw_scale(tile: Image.Image, px_per_mm: float) -> None:
     length = round(50 * px_per_mm)
     right, bottom = tile.width - 10, tile.height - 12
     draw = ImageDraw.Draw(tile)
-    draw.line((right - length, bottom, right, bottom), fill=_INK, width=2)
+    draw.line((right - length, bottom, right, bottom), fill=_TEXT, width=2)
     _write(draw, (right - length // 2, bottom - 4), "5 cm", 12, anchor="mb")
 
 
-def _write_title(page: Image.Image, screen: Screen) -> None:
+def _write_title(page: Image.Image, scan: DisplayedScan) -> None:
     draw = ImageDraw.Draw(page)
-    found = measure(screen.mask)
+    found = measure(scan.mask)
     title = f"Liver {found.volume_ml:,.0f} mL" if found.volume_ml else "No liver found"
-    draw.rectangle((_EDGE_PX, 21, _EDGE_PX + 12, 40), fill=LIVER_RGB)
-    _write(draw, (_EDGE_PX + 22, 30), title, 24)
+    draw.rectangle((_MARGIN_PX, 21, _MARGIN_PX + 12, 40), fill=LIVER_RGB)
+    _write(draw, (_MARGIN_PX + 22, 30), title, 24)
     if found.touches_border:
-        after = _EDGE_PX + 40 + round(draw.textlength(title, font=_font(24)))
+        after = _MARGIN_PX + 40 + round(draw.textlength(title, font=_font(24)))
         faces = ", ".join(found.touches_border)
-        _write(draw, (after, 31), f"reaches the edge of the scan: {faces}", 14, ink=LIVER_RGB)
-    geometry = screen.volume.geometry
+        _write(draw, (after, 31), f"reaches the edge of the scan: {faces}", 14, colour=LIVER_RGB)
+    geometry = scan.volume.geometry
     grid = " x ".join(str(size) for size in geometry.shape)
     spacing = " x ".join(f"{size:.2f}" for size in geometry.spacing_mm)
-    facts = [screen.volume.modality or "", f"{grid} voxels", f"{spacing} mm"]
+    facts = [scan.volume.modality or "", f"{grid} voxels", f"{spacing} mm"]
     line = "   ".join(fact for fact in facts if fact)
-    _write(draw, (page.width - _EDGE_PX, 31), line, 14, anchor="rm", ink=_FAINT)
+    _write(draw, (page.width - _MARGIN_PX, 31), line, 14, anchor="rm", colour=_MUTED)
     note = f"{SOFTWARE_NAME}: research software, not a medical device"
-    _write(draw, (_EDGE_PX, page.height - 18), note, 12, ink=_FAINT)
+    _write(draw, (_MARGIN_PX, page.height - 18), note, 12, colour=_MUTED)
 
 
 def _write(
@@ -203,11 +206,11 @@ def _write(
     size: int,
     *,
     anchor: str = "lm",
-    ink: tuple[int, int, int] = _INK,
+    colour: tuple[int, int, int] = _TEXT,
 ) -> None:
     """Text with a dark outline, legible on any background."""
     draw.text(
-        corner, text, ink, _font(size), anchor=anchor, stroke_width=2, stroke_fill=_BACKGROUND
+        corner, text, colour, _font(size), anchor=anchor, stroke_width=2, stroke_fill=_BACKGROUND
     )
 
 

@@ -1,7 +1,7 @@
-"""The quality of a mask: flags, combined into one traffic light.
+"""The quality of a mask: flags, and the quality light that they give.
 
 red     the mask or the scan's header cannot be correct: do not use the measurements
-yellow  review closely: something is unusual, cut off, or was not part of the training data
+yellow  review closely: something is unusual, cut off, or not covered by the training data
 green   no quality problems found: review the mask nevertheless
 
 `quality_checks.assess` derives the flags from the scan and the mask alone.
@@ -20,7 +20,7 @@ FlippedAxis = Literal["left/right", "anterior/posterior", "superior/inferior"]
 
 LIGHTS: tuple[Light, ...] = ("green", "yellow", "red")
 
-# Flag codes of 0.1, written beside the new ones until 0.3.0.
+# Flag codes of version 0.1, written in addition to the new ones until 0.3.0.
 _OLD_CODES = {
     "flipped_axes": "mirrored",
     "slice_spacing": "slice_distance",
@@ -34,11 +34,11 @@ _OLD_CODES = {
 
 @dataclass(frozen=True)
 class AnatomyCheck:
-    """What the anatomy says about the scan's header, independent of the mask.
+    """Comparison of the scan's header with the anatomy, independent of the mask.
 
     Args:
-        flipped: Directions that the header seems to flip.
-        spacing_ratio: Slice spacing according to the anatomy, divided by that of the header; None if unknown.
+        flipped: Axes that seem to be flipped in the header.
+        spacing_ratio: Slice spacing estimated from the anatomy, divided by that in the header; None if unknown.
         no_liver_visible: Whether no slice seems to contain liver.
     """
 
@@ -54,7 +54,7 @@ class Flag:
     Args:
         code: Identifier for programs, stable from version to version.
         message: A sentence for the reader, without patient data.
-        severity: The light that this flag alone would give.
+        severity: The colour that this flag alone would give.
     """
 
     code: str
@@ -74,7 +74,7 @@ class Quality:
 
     Args:
         flags: Quality problems.
-        estimated_dice: Dice of validation masks with a similar agreement; None if unknown.
+        estimated_dice: Dice of validation masks with similar agreement; None if unknown.
     """
 
     flags: tuple[Flag, ...] = ()
@@ -101,6 +101,6 @@ class Quality:
 
     @property
     def predicted_dice(self) -> float | None:
-        """Old name of `estimated_dice`; removed in 0.3.0."""
+        """Deprecated name of `estimated_dice`."""
         warn_renamed("Quality.predicted_dice", "Quality.estimated_dice")
         return self.estimated_dice

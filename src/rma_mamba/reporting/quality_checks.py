@@ -12,7 +12,7 @@ from rma_mamba.reporting.quality import LIGHTS, AnatomyCheck, Flag, Quality
 from rma_mamba.reporting.quality_thresholds import THRESHOLDS, QualityThresholds
 from rma_mamba.volume import Geometry, Mask, Volume
 
-NOTHING_FOUND = AnatomyCheck()
+NO_PROBLEMS = AnatomyCheck()
 
 _BODY = 0.1  # of the intensity scale: brighter than air
 _COARSE_MM = 4.0  # components and the body are examined on voxels of about this size
@@ -24,18 +24,18 @@ def assess(
     scale: tuple[float, float],
     *,
     estimated_dice: float | None = None,
-    anatomy: AnatomyCheck = NOTHING_FOUND,
+    anatomy: AnatomyCheck = NO_PROBLEMS,
     thresholds: QualityThresholds = THRESHOLDS,
 ) -> Quality:
-    """The quality of a mask.
+    """Assess the quality of a mask.
 
     Args:
         volume: The scan, calibrated.
         mask: Its mask.
-        scale: Intensities that are 0 and 1 in the network's input.
-        estimated_dice: Estimated from the agreement between TTA scales and maps.
+        scale: Intensities that become 0 and 1 in the network's input.
+        estimated_dice: The Dice estimated from the agreement between TTA scales and maps.
         anatomy: Comparison of the anatomy with the header.
-        thresholds: When a finding becomes a flag.
+        thresholds: Thresholds of the flags.
     """
     flags = [
         *_check_header(anatomy, thresholds),
@@ -126,7 +126,7 @@ def _check_components(mask: Mask, thresholds: QualityThresholds) -> Iterator[Fla
 def _check_surroundings(
     volume: Volume, mask: Mask, scale: tuple[float, float], thresholds: QualityThresholds
 ) -> Iterator[Flag]:
-    """Flags that need the intensities, on a coarse grid: liver intensity, and the body around the liver."""
+    """Flags that depend on intensities, on a coarse grid: the liver's intensity, and the body around the liver."""
     order, steps = mask.geometry.canonical, _coarse_steps(mask.geometry)
     liver = order.apply(mask.labels[steps] > 0)
     if not liver.any():

@@ -7,25 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class QualityThresholds:
-    """When a finding becomes a flag.
+    """Thresholds of the quality flags.
 
     Args:
         usual_ml: Usual liver volumes of adults. CT of 369 adults without liver disease: 594 to 2250 mL (Feng et al.,
             World J Gastroenterol 2017;23:4968); 366 autopsies: 685 to 2102 mL (PubMed 22350818); and 2444 mL for a
             body surface area of 2.6 m2 (Heinemann et al., Liver Transpl Surg 1999;5:366).
-        plausible_ml: Outside of these the header is not trusted: the liver of a term newborn weighs more than 80 g,
-            and only polycystic livers exceed five litres.
+        plausible_ml: Outside this range the header is assumed to be wrong: the liver of a term newborn weighs more than
+            80 g, and only polycystic livers exceed five litres.
         intensity: Median liver intensity on the network's input scale, 0 to 1. The reference masks of CHAOS T2 and BTCV
-            have 0.22 to 0.67; a tenth of the scale was added on both sides.
+            have 0.22 to 0.67; the range was widened by about 0.1 on both sides.
         body_width_mm: Left-to-right width of the body at the level of the liver.
         slice_spacing_mm: Largest slice spacing; the training data had up to 7.7 mm.
         slices: Smallest number of slices with liver that gives a usable volume.
         liver_share: Share of the body cross-section in the slice where the liver is largest. The reference masks of
-            BTCV and CHAOS T2 have 0.10 to 0.50; widened by a tenth, and for small livers.
+            BTCV and CHAOS T2 have 0.10 to 0.50; the upper
+            threshold is 0.1 higher, and the lower one allows for small livers.
         component_share: Components with a larger share of the mask are counted.
         dice: Estimated Dice below which the light is yellow, and red.
-        spacing_ratio: Slice spacing according to the anatomy, divided by that of the header;
-            docs/explanation/quality.md has the usual values.
+        spacing_ratio: Slice spacing estimated from the anatomy, divided by that in the header;
+            docs/explanation/quality.md lists the usual values.
     """
 
     usual_ml: tuple[float, float] = (600.0, 2500.0)

@@ -1,4 +1,4 @@
-"""All measurements of a mask, under names that carry their units: one row of a table."""
+"""All measurements of a mask as one record; the name of each includes its unit."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Quantities:
 def quantify(
     mask: Mask, scan: Volume | None = None, patient_size: PatientSize | None = None
 ) -> Quantities:
-    """Measure labels > 0 on any grid; an empty mask measures zero.
+    """Compute all measurements of labels > 0 on any grid; an empty mask measures zero.
 
     Args:
         mask: The liver.
@@ -123,7 +123,7 @@ def quantify(
 
 
 def with_old_names(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record for output whose renamed fields also appear under their names of 0.1, until 0.3.0."""
+    """Repeat renamed fields of a record under their names of version 0.1, until 0.3.0."""
     return with_old_fields(record, _OLD_NAMES)
 
 
@@ -138,7 +138,7 @@ def _intensities(mask: Mask, scan: Volume | None) -> tuple[float | None, float |
 
 
 def write_json(found: Quantities, path: Path, **more: Any) -> None:
-    """Write values, warnings and `more` as one JSON object; undefined values are null.
+    """Write values, warnings and the fields in `more` as one JSON object; undefined values are null.
 
     Raises:
         ScanError: The file cannot be written.
@@ -148,7 +148,7 @@ def write_json(found: Quantities, path: Path, **more: Any) -> None:
 
 
 def write_csv(found: Quantities, path: Path) -> None:
-    """Write a row of names and a row of values; undefined values are empty cells.
+    """Write a CSV file with one row of values; undefined values are empty cells.
 
     Raises:
         ScanError: The file cannot be written.

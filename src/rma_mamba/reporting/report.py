@@ -1,6 +1,6 @@
 """The content of a report on one case: title, quality, measurements and provenance.
 
-`report_html` and `report_pdf` write it. Neither file contains the patient's name, the case name, a path or a date.
+`report_html` and `report_pdf` write the files. Neither contains the patient's name, the case name, a path or a date.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WORDS = {
     "mr": "MR",
     "tta": "TTA",
 }
-# Measurements whose names read better in another order of words.
+# Measurements whose labels read better in a different word order.
 _LABELS = {
     **{
         f"{quantity}_{axis}_mm": f"{label}, {axis.replace('_', ' ')} (mm)"
@@ -71,13 +71,13 @@ Rows = list[tuple[str, str]]
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What a report shows.
+    """The content of a report.
 
     Args:
-        volume: The scan; `Segmentation.scan` for its modality.
+        volume: The scan, as `Segmentation.scan`, so that its modality is known.
         mask: Its mask.
-        quality: Flags and traffic light.
-        statistics: Measurements by names that end in their unit; all of them are listed.
+        quality: Flags and quality light.
+        statistics: Measurements by name, which ends in the unit; all of them are listed.
         run: Provenance, as in run.json.
     """
 
@@ -120,7 +120,7 @@ class Report:
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings of the reader; those that repeat a flag are left out."""
+        """Warnings about the scan, without those that repeat a flag."""
         repeated = {flag.message for flag in self.flags} | set(measure(self.mask).warnings)
         return [text for text in self.statistics.get("warnings", ()) if text not in repeated]
 
@@ -141,9 +141,9 @@ class Report:
         return list(_rows(shown))
 
 
-def _rows(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+def _rows(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, value in values.items():
-        name = f"{above}, {_name(key, inside=True)}" if above else _LABELS.get(key) or _name(key)
+        name = f"{prefix}, {_name(key, inside=True)}" if prefix else _LABELS.get(key) or _name(key)
         if isinstance(value, Mapping):
             yield from _rows(value, name)
         elif value is not None:
@@ -151,7 +151,7 @@ def _rows(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
 
 
 def _name(key: str, *, inside: bool = False) -> str:
-    """ "volume_ml" as "Volume (mL)"."""
+    """The label of a key: "Volume (mL)" for "volume_ml"."""
     words = str(key).split("_")
     unit = _UNITS.get(words[-1]) if len(words) > 1 else None
     name = " ".join(_WORDS.get(word, word) for word in (words[:-1] if unit else words))

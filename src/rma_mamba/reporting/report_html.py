@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs neither a network connection nor any other file."""
+"""A report as one self-contained HTML file, without links to other files or to the network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rma_mamba.reporting.report import DISCLAIMER, Report
 
 
 def write_html(report: Report, path: Path) -> None:
-    """Write the report as HTML; the file appears complete or not at all.
+    """Write the report as HTML, atomically.
 
     Raises:
         GridError: The mask is not on the scan's grid.
@@ -29,7 +29,7 @@ def write_html(report: Report, path: Path) -> None:
 
 
 def render_html(report: Report) -> str:
-    """The report as HTML; all values are escaped."""
+    """Render the report as HTML; all values are escaped."""
     import jinja2
     from markupsafe import Markup
 

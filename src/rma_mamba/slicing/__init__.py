@@ -1,10 +1,10 @@
-"""From a scan to the network's input slices, and from its logits to a mask on the scan's own grid.
+"""Conversion of a scan to network input slices, and of logits to a mask on the scan's own grid.
 
     scan = calibrated(volume)                  # modality and unit of the intensities, decided once
     slices = to_slices(scan, recipe)           # float32 [slice, 3, height, width] in [0, 1]
     mask = to_mask(logits, recipe, scan)       # on the scan's own grid
 
-`SliceStack` makes the same slices in batches; `SlicePlan` is the geometry between the two grids.
+`SliceStack` computes the same slices in batches; `SlicePlan` maps between the two grids.
 """
 
 from rma_mamba.slicing.calibration import CalibratedVolume, calibrated

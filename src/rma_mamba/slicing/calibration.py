@@ -1,7 +1,7 @@
 """Calibration: the modality of a scan and the unit of its intensities, decided here and nowhere else.
 
 `calibrated` runs once per scan, and its result travels with the scan: network input, preview, measurements and report
-work on a `CalibratedVolume`, and none of them examines the intensities again.
+work on a `CalibratedVolume`, and none of them detects the modality or the unit again.
 
 | modality: argument, else header | intensities | calibrated modality | unit | values |
 |---|---|---|---|---|
@@ -14,10 +14,10 @@ work on a `CalibratedVolume`, and none of them examines the intensities again.
 | none | Hounsfield units + 1024 | CT | HU | 1024 subtracted, with a warning |
 | none | others | MR | a.u. | unchanged |
 
-Intensities are taken for Hounsfield units if they reach down to air (-1000) or to a padding value below it, some voxels
-are darker than fat, few lie between lung and fat, and most of the others between fat and contrast agent. Where 1024 was
-added, bone is required as well. A CT windowed to 0..255 counts as MR if its header names no modality: percentile
-scaling suits it.
+Intensities are assumed to be Hounsfield units if they reach down to air (-1000) or to a padding value below it, some
+voxels are darker than fat, few lie between lung and fat, and most of the others between fat and contrast agent. For
+Hounsfield units + 1024, bone is required as well. A CT windowed to 0..255 is treated as MR if its header does not
+specify the modality, because percentile scaling suits it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from rma_mamba.volume import Modality, Volume
 Values = npt.NDArray[Any]
 IntensityUnit = Literal["HU", "a.u."]
 
-RESCALE_INTERCEPT = -1024  # of nearly all CT scanners: stored value 0 is -1024 HU
+RESCALE_INTERCEPT = -1024  # used by nearly all CT scanners: stored value 0 is -1024 HU
 
 _AIR_HU = -900  # lung, the air around the patient and all padding values lie below
 _DARK_HU = -200  # darker than fat: air, lung, bowel gas
@@ -49,7 +49,7 @@ _BONE_SHARE = 0.001  # of all that is not dark, brighter than any enhanced organ
 
 @dataclass(frozen=True, eq=False)
 class CalibratedVolume(Volume):
-    """A scan whose modality and intensity unit are decided; made by `calibrated`.
+    """A scan with known modality and intensity unit; returned by `calibrated`.
 
     Args:
         modality: "CT" or "MR".
@@ -67,8 +67,9 @@ def calibrated(volume: Volume, modality: str | None = None) -> CalibratedVolume:
     modality is requested.
 
     Args:
-        volume: The scan; its modality is that of the header, or None.
-        modality: CT or MR in any case, overrides the header; None: the header's, else detected from the intensities.
+        volume: The scan, with the modality from its header or None.
+        modality: CT or MR (case-insensitive), overrides the header; None: read from the header, else detected from the
+            intensities.
 
     Raises:
         ConfigError: The modality is neither CT nor MR.
@@ -92,7 +93,7 @@ def calibrated(volume: Volume, modality: str | None = None) -> CalibratedVolume:
         return _calibrated(restore_rescale_intercept(volume), "CT", "HU")
     if known is None:
         return _calibrated(volume, "MR", "a.u.")
-    return _calibrated(volume, "CT", "HU" if _reaches_below_the_window(volume.values) else "a.u.")
+    return _calibrated(volume, "CT", "HU" if _extends_below_window(volume.values) else "a.u.")
 
 
 def detect_modality(values: Values) -> Modality:
@@ -105,12 +106,12 @@ def detect_modality(values: Values) -> Modality:
 
 
 def lacks_rescale_intercept(values: Values) -> bool:
-    """Whether these are Hounsfield units + 1024: CT as stored. Meant for scans that are not in HU already."""
+    """Whether the values are Hounsfield units + 1024: CT as stored. Only meaningful for scans that are not in HU."""
     return _looks_like_hu(values, -RESCALE_INTERCEPT)
 
 
 def restore_rescale_intercept(volume: Volume) -> CalibratedVolume:
-    """The CT in Hounsfield units, with an added warning."""
+    """Convert a CT without rescale intercept to Hounsfield units, and add a warning."""
     values = volume.values.astype(np.result_type(volume.values, np.int16)) + RESCALE_INTERCEPT
     warning = (
         f"The CT intensities seem to lack the rescale intercept: {-RESCALE_INTERCEPT} was subtracted "
@@ -127,7 +128,7 @@ def _calibrated(
     return CalibratedVolume(**{**content, "modality": modality, "intensity_unit": unit, **changes})
 
 
-def _reaches_below_the_window(values: Values) -> bool:
+def _extends_below_window(values: Values) -> bool:
     """Whether air or lung is visible, as in any CT of the abdomen in HU."""
     return bool(values.size) and bool(values.min() < ABDOMEN_WINDOW_HU[0])
 
@@ -151,5 +152,5 @@ def _looks_like_hu(values: Values, shift: int) -> bool:
         lowest = min(lowest, finite.min() if finite.size else np.inf)
     air = lowest <= _AIR_HU + shift and dark >= _AIR_SHARE * values.size
     body = soft > 0 and soft >= _SOFT_SHARE * bright and gap <= _GAP_SHARE * bright
-    # values are changed only where bone is visible too
+    # values are only changed if bone is visible as well
     return bool(air and body and (not shift or bone >= _BONE_SHARE * bright))

@@ -1,7 +1,7 @@
-"""Resampling from a scan's axial slices to the network's canvas, and its exact inverse.
+"""Resampling of a scan's axial slices to the network's canvas, and back.
 
-On both grids positions are those of pixel centres, in millimetres from the centre of the slice: resampling there and
-back shifts nothing, whatever the two pixel sizes.
+On both grids, positions are pixel centres in millimetres from the centre of the slice. Resampling to the canvas and
+back therefore causes no shift, whatever the two pixel sizes.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from rma_mamba.volume import Geometry
 
 Maps = npt.NDArray[np.float32]
 
-_STRIDE = 32  # the coarsest stride of the networks: a canvas is a multiple of it
-_FINEST = 100  # voxels per pixel of the canvas; more means wrong units in the header
-# A larger field of view means wrong units in the header, and would exhaust memory. Scanners cover half of it.
-_WIDEST_MM = 1500
-_LARGEST_CANVAS = 2048  # pixels
+_STRIDE = 32  # coarsest stride of the networks; canvas sizes are multiples of it
+_MAX_VOXELS_PER_PIXEL = 100  # along an axis of the canvas; more means wrong units in the header
+# A larger field of view means wrong units in the header, and would exhaust memory. Scanners cover half of this.
+_MAX_FIELD_MM = 1500
+_MAX_CANVAS = 2048  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +43,12 @@ class AxisResampler:
     def between(
         cls, pixels: int, spacing_mm: float, new_pixels: int, new_spacing_mm: float
     ) -> AxisResampler:
-        """From one centred row of pixels to another; beyond the ends the outermost pixel is repeated."""
+        """Resample a row of pixels to another with the same centre; beyond the ends the outermost pixel is repeated."""
         ratio = new_spacing_mm / spacing_mm
         centres = (np.arange(new_pixels) - (new_pixels - 1) / 2) * ratio + (pixels - 1) / 2
-        # rounding noise of an oblique affine must not turn the identity into an interpolation
+        # rounding errors of an oblique affine must not turn the identity into an interpolation
         centres = np.round(centres, 6)
-        # a tent as wide as the coarser pixel: interpolates when upsampling, averages when downsampling
+        # a triangular kernel as wide as the coarser pixel: interpolates when upsampling, averages when downsampling
         reach = max(1.0, ratio)
         first = np.floor(centres - reach).astype(np.intp)
         index = first + np.arange(math.ceil(2 * reach) + 2)[:, None]
@@ -81,7 +81,7 @@ class AxisResampler:
 
 @dataclass(frozen=True, eq=False)
 class SlicePlan:
-    """Where the pixels of a scan's axial slices lie on the network's canvas.
+    """Mapping between the pixels of a scan's axial slices and the network's canvas.
 
     Args:
         geometry: The scan's grid.
@@ -96,16 +96,16 @@ class SlicePlan:
     recipe: SliceRecipe
 
     def __post_init__(self) -> None:
-        if min(self._from_mm) * _FINEST < self.spacing_mm:
+        if min(self._pixel_mm) * _MAX_VOXELS_PER_PIXEL < self.spacing_mm:
             raise GridError(
-                f"the axial voxel size is {self._from_mm[0]:.3g} x {self._from_mm[1]:.3g} mm; expected that of "
-                "a scan of the body. Check the voxel size and its unit in the scan's header."
+                f"the axial voxel size is {self._pixel_mm[0]:.3g} x {self._pixel_mm[1]:.3g} mm; expected that of "
+                "a body scan. Check the voxel size and its unit in the scan's header."
             )
-        field_mm = [round(size * mm) for size, mm in zip(self.shape, self._from_mm, strict=True)]
-        if max(field_mm) > _WIDEST_MM or max(self.canvas) > _LARGEST_CANVAS:
+        field_mm = [round(size * mm) for size, mm in zip(self.shape, self._pixel_mm, strict=True)]
+        if max(field_mm) > _MAX_FIELD_MM or max(self.canvas) > _MAX_CANVAS:
             raise GridError(
                 f"the axial field of view is {field_mm[0]} x {field_mm[1]} mm, which needs a canvas of "
-                f"{max(self.canvas)} pixels; expected at most {_WIDEST_MM} mm and {_LARGEST_CANVAS} pixels. "
+                f"{max(self.canvas)} pixels; expected at most {_MAX_FIELD_MM} mm and {_MAX_CANVAS} pixels. "
                 "Check the voxel size and its unit in the scan's header."
             )
 
@@ -125,16 +125,16 @@ class SlicePlan:
         """Pixel size on the canvas."""
         if self.recipe.spacing_mm is not None:
             return self.recipe.spacing_mm
-        longest_mm = max(size * mm for size, mm in zip(self.shape, self._from_mm, strict=True))
+        longest_mm = max(size * mm for size, mm in zip(self.shape, self._pixel_mm, strict=True))
         return longest_mm / self.recipe.size
 
     @cached_property
     def field(self) -> tuple[int, int]:
         """Height and width of the slice in pixels of the canvas, before padding."""
         height, width = (
-            # a thousandth of a pixel more is rounding error, not another pixel
+            # an excess of a thousandth of a pixel is a rounding error, not another pixel
             max(1, math.ceil(size * mm / self.spacing_mm - 1e-3))
-            for size, mm in zip(self.shape, self._from_mm, strict=True)
+            for size, mm in zip(self.shape, self._pixel_mm, strict=True)
         )
         return height, width
 
@@ -149,7 +149,7 @@ class SlicePlan:
     def to_canvas(self, slices: npt.NDArray[Any]) -> Maps:
         """Resample slices of the scan [slice, row, column] to float32 [slice, height, width] on the canvas."""
         self._check(slices, self.shape)
-        rows, columns = self._there
+        rows, columns = self._to_canvas_axes
         resampled = columns.columns(rows.rows(slices.astype(np.float32, copy=False)))
         canvas = np.zeros((len(slices), *self.canvas), np.float32)
         canvas[:, *self._window] = resampled
@@ -158,7 +158,7 @@ class SlicePlan:
     def labels_to_canvas(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Resample labels [slice, row, column] to [slice, height, width] on the canvas (nearest neighbour)."""
         self._check(labels, self.shape)
-        rows, columns = (each.nearest for each in self._there)
+        rows, columns = (each.nearest for each in self._to_canvas_axes)
         canvas = np.zeros((len(labels), *self.canvas), labels.dtype)
         canvas[:, *self._window] = labels[:, rows[:, None], columns]
         return canvas
@@ -166,7 +166,7 @@ class SlicePlan:
     def from_canvas(self, maps: npt.NDArray[Any]) -> Maps:
         """Resample maps on the canvas [slice, height, width] to float32 [slice, row, column] on the scan's grid."""
         self._check(maps, self.canvas)
-        rows, columns = self._back
+        rows, columns = self._from_canvas_axes
         inside = maps[:, *self._window].astype(np.float32, copy=False)
         return columns.columns(rows.rows(inside))
 
@@ -175,7 +175,7 @@ class SlicePlan:
         if logits.ndim != 4 or logits.shape[1] != 1:
             raise GridError(
                 f"the logits have shape {logits.shape}; expected [slice, 1, height, width]. "
-                "Pass the network's map of the highest resolution."
+                "Pass the network's output of the highest resolution."
             )
         return self.from_canvas(0.5 + 0.5 * np.tanh(0.5 * logits[:, 0].astype(np.float32)))
 
@@ -187,7 +187,7 @@ class SlicePlan:
         return (self.to_probabilities(logits) > self.recipe.threshold).astype(np.uint8)
 
     @cached_property
-    def _from_mm(self) -> tuple[float, float]:
+    def _pixel_mm(self) -> tuple[float, float]:
         _, row, column = self.geometry.canonical.permutation
         return self.geometry.spacing_mm[row], self.geometry.spacing_mm[column]
 
@@ -199,18 +199,18 @@ class SlicePlan:
         return slice(top, top + self.field[0]), slice(left, left + self.field[1])
 
     @cached_property
-    def _there(self) -> tuple[AxisResampler, AxisResampler]:
+    def _to_canvas_axes(self) -> tuple[AxisResampler, AxisResampler]:
         rows, columns = (
             AxisResampler.between(size, mm, field, self.spacing_mm)
-            for size, mm, field in zip(self.shape, self._from_mm, self.field, strict=True)
+            for size, mm, field in zip(self.shape, self._pixel_mm, self.field, strict=True)
         )
         return rows, columns
 
     @cached_property
-    def _back(self) -> tuple[AxisResampler, AxisResampler]:
+    def _from_canvas_axes(self) -> tuple[AxisResampler, AxisResampler]:
         rows, columns = (
             AxisResampler.between(field, self.spacing_mm, size, mm)
-            for size, mm, field in zip(self.shape, self._from_mm, self.field, strict=True)
+            for size, mm, field in zip(self.shape, self._pixel_mm, self.field, strict=True)
         )
         return rows, columns
 
@@ -219,5 +219,5 @@ class SlicePlan:
         if maps.ndim != 3 or maps.shape[1:] != expected:
             raise GridError(
                 f"the slices have shape {maps.shape}; expected [slice, {expected[0]}, {expected[1]}]. "
-                "Use the plan that was made for this scan."
+                "Use the SlicePlan of this scan."
             )

@@ -1,7 +1,7 @@
-"""Intensities to [0, 1]: a HU window for CT, robust percentiles for MR; determined once per volume.
+"""Scaling of intensities to [0, 1]: a HU window for CT, robust percentiles for MR; determined once per volume.
 
-Only order statistics and counts are used, never a mean: they do not depend, not even in the last bit, on the axis order
-in which a file is stored.
+Only order statistics and counts are used, never a mean, so that the scale is bit-identical for every axis order in
+which a file can be stored.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from rma_mamba.slicing.recipe import SliceRecipe
 
 Values = npt.NDArray[Any]
 
-_BODY_LEVEL = 0.1  # of the bright end of the scan; the noise of air around a patient stays below
-_ENOUGH_VOXELS = 2**24  # percentiles of more voxels are taken from every n-th row and column
+_BODY_LEVEL = (
+    0.1  # fraction of the intensity range; noise in the air around the patient stays below
+)
+_MAX_SAMPLE = 2**24  # voxels; percentiles of larger scans use every n-th row and column
 
 
 @dataclass(frozen=True)
 class IntensityScale:
-    """Intensities that become 0 and 1; equal ones (a constant volume) make everything 0."""
+    """Intensities that become 0 and 1. If they are equal (a constant volume), all values become 0."""
 
     low: float
     high: float
@@ -47,7 +49,7 @@ class IntensityScale:
         """Values of any shape and real type to float32 in [0, 1]; NaN becomes 0."""
         if not self.high > self.low:
             return np.zeros(values.shape, np.float32)
-        # 8 and 16 bit scans are scaled in float32, all others in float64
+        # 8-bit and 16-bit scans are scaled in float32, all others in float64
         scaled = values.astype(np.result_type(values.dtype, np.float32))
         np.clip(scaled, self.low, self.high, out=scaled)
         scaled -= self.low
@@ -58,8 +60,8 @@ class IntensityScale:
 
 
 def _sample(values: Values) -> Values:
-    """The finite voxels of a canonical array, thinned in-plane if they are very many; 1-D."""
-    step = int(np.ceil(np.sqrt(max(1.0, values.size / _ENOUGH_VOXELS))))
+    """The finite voxels of a canonical array as 1-D array, subsampled in-plane if there are very many."""
+    step = int(np.ceil(np.sqrt(max(1.0, values.size / _MAX_SAMPLE))))
     sample = values[:, ::step, ::step].ravel()
     sample = sample.astype(np.result_type(sample.dtype, np.float32), copy=False)
     return sample[np.isfinite(sample)]
@@ -68,9 +70,9 @@ def _sample(values: Values) -> Values:
 def _body_range(sample: Values, low: float, high: float) -> tuple[float, float]:
     """The `low` percentile of all voxels and the `high` percentile of those in the body.
 
-    Air may fill a tenth of a scan or nine tenths of it. A percentile of all voxels would make the same
-    patient darker or brighter with the field of view, so the high one is taken among the voxels that
-    are clearly brighter than air.
+    Air may fill a tenth of a scan or nine tenths of it. With a percentile of all voxels, the brightness of a
+    patient would depend on the field of view. The high percentile is therefore that of the voxels that are
+    clearly brighter than air.
     """
     if sample.size == 0:
         return 0.0, 0.0

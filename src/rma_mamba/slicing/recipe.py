@@ -1,4 +1,4 @@
-"""The slice recipe: how a scan becomes network input. It is stored with the weights."""
+"""The slice recipe, stored with the weights: how a scan is converted to network input."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ class SliceRecipe(BaseModel):
 
     @field_validator("spacing_mm", mode="before")
     @classmethod
-    def _fit_is_none(cls, value: object) -> object:
+    def _accept_fit(cls, value: object) -> object:
         return None if value == "fit" else value
 
     @model_validator(mode="after")
-    def _ranges_ascend(self) -> Self:
+    def _check_ranges(self) -> Self:
         if not self.ct_window_hu[0] < self.ct_window_hu[1]:
             raise ValueError(f"ct_window_hu is {self.ct_window_hu}; expected the lower HU first")
         low, high = self.mr_percentiles

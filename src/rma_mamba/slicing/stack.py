@@ -1,4 +1,4 @@
-"""A scan as the sequence of slices that the network sees, computed on access."""
+"""A scan as a sequence of network input slices, computed on access."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _SLICES_AT_A_TIME = 16
 
 @dataclass(frozen=True, eq=False)
 class SliceStack:
-    """The slices of one scan, inferior to superior: `len(stack)`, `stack[8:16]`; nothing is kept in memory.
+    """The slices of one scan, inferior to superior: `len(stack)`, `stack[8:16]`; slices are not kept in memory.
 
     Args:
-        volume: The scan; calibrated here if it is not yet and no scale is passed.
+        volume: The scan; calibrated here unless it already is or a scale is passed.
         recipe: Pixel size, canvas, channels and intensity scaling of the network's input.
-        known_scale: The intensities that become 0 and 1; None: determined from the scan.
+        known_scale: The intensities that become 0 and 1; None: computed from the scan.
 
     Raises:
-        GridError: The field of view is too wide for any canvas.
+        GridError: The field of view is too large for any canvas.
     """
 
     volume: Volume
@@ -64,17 +64,17 @@ class SliceStack:
     def __len__(self) -> int:
         return self.plan.slices
 
-    def __getitem__(self, wanted: slice) -> npt.NDArray[np.float32]:
+    def __getitem__(self, part: slice) -> npt.NDArray[np.float32]:
         """Slices `start:stop` as float32 [slice, 3, height, width] in [0, 1] on the canvas."""
-        chosen = np.arange(len(self))[wanted]
+        indices = np.arange(len(self))[part]
         if not self.recipe.neighbours:
-            return np.repeat(self._images(chosen)[:, None], _CHANNELS, axis=1)
-        around = np.clip(chosen[:, None] + (-1, 0, 1), 0, len(self) - 1)
+            return np.repeat(self._images(indices)[:, None], _CHANNELS, axis=1)
+        around = np.clip(indices[:, None] + (-1, 0, 1), 0, len(self) - 1)
         needed, place = np.unique(around, return_inverse=True)
         return self._images(needed)[place.reshape(around.shape)]
 
-    def _images(self, chosen: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-        values = self.volume.geometry.canonical.apply(self.volume.values)[chosen]
+    def _images(self, indices: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+        values = self.volume.geometry.canonical.apply(self.volume.values)[indices]
         return self.plan.to_canvas(self.scale.apply(values))
 
 
@@ -93,17 +93,17 @@ def to_slices(
         float32 [slice, 3, height, width] in [0, 1]. Use a `SliceStack` to process a scan in batches.
 
     Raises:
-        GridError: The field of view is too wide for any canvas.
+        GridError: The field of view is too large for any canvas.
     """
     return SliceStack(volume, recipe)[start:stop]
 
 
 def to_mask(logits: npt.NDArray[np.float32], recipe: SliceRecipe, volume: Volume) -> Mask:
-    """The mask on the scan's own grid from the logits of all slices: the exact inverse of the geometry of `to_slices`.
+    """Convert the logits of all slices to a mask on the scan's own grid, inverting the geometry of `to_slices`.
 
     Args:
         logits: float32 [slice, 1, height, width] on the canvas, inferior to superior.
-        recipe: The recipe with which the slices were made.
+        recipe: The recipe of the slices.
         volume: The scan.
 
     Raises:
@@ -112,7 +112,7 @@ def to_mask(logits: npt.NDArray[np.float32], recipe: SliceRecipe, volume: Volume
     plan = SlicePlan(volume.geometry, recipe)
     if len(logits) != plan.slices:
         raise GridError(
-            f"there are logits of {len(logits)} slices; expected {plan.slices}, one for each slice of the scan. "
+            f"there are logits for {len(logits)} slices; expected {plan.slices}, one for each slice of the scan. "
             "Pass the logits of the whole stack."
         )
     labels = np.zeros(volume.geometry.shape, np.uint8)
