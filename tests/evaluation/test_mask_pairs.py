@@ -131,7 +131,7 @@ def test_methods_have_the_shortest_distinct_names(tmp_path: Path) -> None:
         "b/masks",
     ]
     assert method_names([tmp_path / "a.nii.gz", tmp_path / "b.nii.gz"]) == ["a", "b"]
-    with pytest.raises(ConfigError, match="given twice"):
+    with pytest.raises(ConfigError, match="passed twice"):
         method_names([tmp_path / "a", tmp_path / "a"])
 
 
