@@ -106,9 +106,7 @@ def test_a_different_affine_is_a_one_line_error_that_describes_both_grids(
     save(tool, 1, liver(1), AFFINE @ np.diag([1, 1, 0.5, 1]))
     done = command("score", reference, tool)
     assert (done.code, done.out) == (4, "")
-    assert done.err.startswith(
-        "rma-mamba: error: prediction 2 of 3 by name: the prediction lies on"
-    )
+    assert done.err.startswith("rma-mamba: error: prediction 2 of 3 by name: the prediction is on")
     assert "24 x 32 x 6 voxels of 2 x 2 x 2.5 mm" in done.err
     assert "24 x 32 x 6 voxels of 2 x 2 x 5 mm" in done.err
     assert done.err.count("\n") == 1

@@ -142,7 +142,7 @@ def test_inconsistent_folders_are_rejected(tmp_path: Path) -> None:
         pair_masks(tmp_path / "nowhere", [tool])
     with pytest.raises(ConfigError, match="prediction folder 1 is a single file"):
         pair_masks(reference, [one])
-    with pytest.raises(ConfigError, match="either files or folders"):
+    with pytest.raises(ConfigError, match="files for all or folders for all"):
         pair_masks(one, [tool])
     with pytest.raises(ConfigError, match="not a valid regular expression"):
         pair_masks(reference, [tool], patient="(")
