@@ -1,5 +1,6 @@
 """The pinned versions fit each other with either build of torch; pins that do not fit are found."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -52,3 +53,17 @@ def test_other_incompatible_pins_are_found(
     done = check(changed_pins(tmp_path, pattern, replacement))
     assert done.returncode == 1
     assert problem in done.stdout
+
+
+def test_an_index_that_cannot_be_reached_is_skipped_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = importlib.util.spec_from_file_location("check_pins", ROOT / "scripts/check_pins.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["check_pins"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "INDEX", "https://127.0.0.1:9/simple")
+    fine, line = module.resolve_from_index(CONSTRAINTS, [])
+    assert fine
+    assert line == "skipped: https://127.0.0.1:9/simple cannot be reached"
