@@ -85,10 +85,11 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         import importlib
-        import importlib.metadata
 
         if name == "__version__":
-            value = importlib.metadata.version("rma-mamba")
+            from rma_mamba.conventions import software_version
+
+            value = software_version()
         elif name == "metrics":
             value = importlib.import_module(f"{__name__}.metrics")
         elif name in _MODULES:

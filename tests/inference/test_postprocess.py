@@ -34,7 +34,7 @@ def test_nothing_is_removed_at_share_zero_or_from_an_empty_mask() -> None:
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-def test_components_far_from_the_liver_are_removed_whatever_their_size(
+def test_distant_components_of_any_size_are_removed(
     axes: tuple[int, ...],
 ) -> None:
     spacing = tuple((1.0, 1.0, 8.0)[axis] for axis in axes)

@@ -43,7 +43,7 @@ RUN = {
 def report(scene) -> Report:
     flags = (
         Flag("odd", "<script>alert('A flag')</script>", "yellow"),
-        Flag("said", "A flag says it.", "red"),
+        Flag("repeated", "A flag says it.", "red"),
     )
     return Report(scene.volume, scene.mask, Quality(flags, 0.91), STATISTICS, RUN)
 

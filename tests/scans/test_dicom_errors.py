@@ -125,8 +125,8 @@ def test_strict_reading_rejects_what_lenient_reading_repairs_with_a_warning(
     with pytest.raises(ScanError, match=words) as caught:
         read_scan(folder, strict=True)
     assert "expected" in str(caught.value)
-    said = " ".join(read_scan(folder).warnings)
-    assert words.removeprefix("about ") in said
+    text = " ".join(read_scan(folder).warnings)
+    assert words.removeprefix("about ") in text
 
 
 def test_strict_reading_lists_everything_that_is_wrong(tmp_path: Path) -> None:
@@ -176,8 +176,8 @@ def test_a_truncated_last_slice_is_not_dropped_silently(tmp_path: Path, keep: in
     last.write_bytes(last.read_bytes()[:keep])
     with pytest.raises(ScanError, match="expected"):
         read_scan(folder, strict=True)
-    (said,) = read_scan(folder).warnings
-    assert "1 DICOM image is truncated or corrupt" in said
+    (warning,) = read_scan(folder).warnings
+    assert "1 DICOM image is truncated or corrupt" in warning
 
 
 def test_truncating_a_slice_anywhere_raises_a_typed_error(tmp_path: Path) -> None:

@@ -144,13 +144,13 @@ def test_a_slice_that_is_no_longer_dicom_gives_a_warning(tmp_path: Path, content
     folder = save(tmp_path, series(), shuffled=False)
     last = sorted(folder.iterdir())[-1]
     last.write_bytes(content)
-    (said,) = read_scan(folder).warnings
-    assert "1 file without a suffix is not DICOM" in said
+    (warning,) = read_scan(folder).warnings
+    assert "1 file without a suffix is not DICOM" in warning
     last.rename(last.with_suffix(".dcm"))
     with pytest.raises(ScanError, match="1 DICOM file is truncated or corrupt"):
         read_scan(folder, strict=True)
-    (said,) = read_scan(folder).warnings
-    assert "1 DICOM image is truncated or corrupt" in said
+    (warning,) = read_scan(folder).warnings
+    assert "1 DICOM image is truncated or corrupt" in warning
 
 
 def test_duplicates_are_found_even_if_all_slices_share_one_uid(tmp_path: Path) -> None:

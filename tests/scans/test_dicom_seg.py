@@ -129,7 +129,7 @@ ODD = {
 def test_invalid_header_values_are_replaced_without_a_message(tmp_path: Path, caplog) -> None:
     caplog.set_level(logging.DEBUG)
     mask = series_mask(tmp_path / "in", **ODD)
-    caplog.clear()  # of what was said when the series was made
+    caplog.clear()  # messages from writing the series
     write_mask(mask, tmp_path / "seg.dcm")
     write_mask(mask, tmp_path / "rt.dcm", "dicom_rtstruct")
     assert caplog.text == ""

@@ -43,10 +43,10 @@ def study() -> list[Dataset]:
 def test_the_best_original_axial_series_is_selected_with_a_warning(tmp_path: Path) -> None:
     volume = read_scan(save(tmp_path, study()))
     assert volume.geometry.shape[2] == 14
-    (ignored, said) = volume.warnings
+    (ignored, warning) = volume.warnings
     assert "1 DICOM file that is not a slice" in ignored
-    assert said.startswith("5 series can be segmented: number 4 ")
-    assert "axial, original, 14 slices" in said
+    assert warning.startswith("5 series can be segmented: number 4 ")
+    assert "axial, original, 14 slices" in warning
 
 
 def test_the_list_says_why_each_series_was_not_selected(tmp_path: Path) -> None:
