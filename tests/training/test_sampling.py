@@ -39,19 +39,19 @@ def test_several_devices_draw_the_slices_of_one(
     else:
         assert whole <= len(together) < whole + devices
     if count is None:
-        assert len({draw.place for draw in together}) == min(len(together), slices)
+        assert len({draw.position for draw in together}) == min(len(together), slices)
 
 
 def test_an_epoch_depends_only_on_its_number() -> None:
     first, again, second = (draws([1.0] * 9, None, 3, 1, epoch)[0] for epoch in (0, 0, 1))
     assert first == again
-    assert [each.place for each in first] != [each.place for each in second]
+    assert [each.position for each in first] != [each.position for each in second]
     assert {each.entropy for each in first}.isdisjoint(each.entropy for each in second)
 
 
 def test_slices_with_higher_weight_are_drawn_more_often() -> None:
     (found,) = draws([1.0, 0.0, 3.0], 4000, 10, 1)
-    places = [each.place for each in found]
+    places = [each.position for each in found]
     assert places.count(1) == 0
     assert 2.6 < places.count(2) / places.count(0) < 3.5
 

@@ -21,7 +21,7 @@ from rma_mamba.errors import ConfigError
 Arrays = dict[str, npt.NDArray[Any]]
 
 # Modules and packages whose code determines the arrays.
-_MAKERS = ("conventions.py", "datasets", "labels.py", "scans", "slicing", "volume.py")
+_CODE_OF_ARRAYS = ("conventions.py", "datasets", "labels.py", "scans", "slicing", "volume.py")
 
 
 def cached(folder: str | None, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
@@ -80,7 +80,7 @@ def _write(place: Path, arrays: Arrays) -> None:
 def _code() -> str:
     """Digest of the code that computes arrays."""
     digest = hashlib.sha256()
-    for name in _MAKERS:
+    for name in _CODE_OF_ARRAYS:
         for file in _python_files(files("rma_mamba") / name):
             digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -36,7 +36,7 @@ def volume_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) 
         tissues: Grey = SlicePlan(volume.geometry, recipe).labels_to_canvas(organs)
         parts.append((*on_canvas(volume, liver_labels(source, values), recipe), tissues))
         gaps.append(volume.geometry.spacing_mm[order.permutation[0]])
-    slices, labels, tissues = (_concatenated([part[n] for part in parts]) for n in range(3))
+    slices, labels, tissues = (_concatenate([part[n] for part in parts]) for n in range(3))
     return {"images": slices, "labels": labels, "tissues": tissues, "gap_mm": np.array(max(gaps))}
 
 
@@ -44,7 +44,7 @@ def slice_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) -
     """All PNG or JPEG slices of a patient: "images" and "labels", uint8 [slice, height, width]."""
     recipe = files.config.recipe
     pairs = [on_canvas(*read_slice(files, source, path), recipe, EIGHT_BITS) for path in images]
-    slices, labels = (_concatenated([pair[n] for pair in pairs]) for n in range(2))
+    slices, labels = (_concatenate([pair[n] for pair in pairs]) for n in range(2))
     return {"images": slices, "labels": labels}
 
 
@@ -68,7 +68,7 @@ def on_canvas(
         volume: The scan.
         labels: 1 where the liver is, on the scan's grid.
         recipe: Preprocessing of the network.
-        scale: Intensities that become 0 and 255; None: as the recipe says.
+        scale: Intensities that become 0 and 255; None: those of the recipe.
     """
     if scale is None:
         scan = calibrated(volume)
@@ -79,7 +79,7 @@ def on_canvas(
     return np.rint(images * 255).astype(np.uint8), (masks > 0.5).astype(np.uint8)
 
 
-def _concatenated(parts: list[Grey]) -> Grey:
+def _concatenate(parts: list[Grey]) -> Grey:
     """Slices of different canvas sizes in one array, each centred and padded with zeros."""
     height, width = (max(each.shape[axis] for each in parts) for axis in (1, 2))
     whole = np.zeros((sum(map(len, parts)), height, width), np.uint8)

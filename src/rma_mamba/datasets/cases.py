@@ -48,7 +48,7 @@ def read_cases(data: DataConfig | SourceFiles, split: Split) -> list[Case]:
     """All cases of one split: source by source, in the order of their file names.
 
     Args:
-        data: Data settings; or their files, if several splits are read and folders shall be listed once.
+        data: Data settings, or a `SourceFiles` that several calls share, so that folders are listed only once.
         split: train, val or test.
 
     Raises:
@@ -90,15 +90,15 @@ def _source_cases(files: SourceFiles, source: SourceConfig, split: Split) -> Ite
             "recipe": files.config.recipe.model_dump(mode="json"),
             "source": source.model_dump(mode="json", include=_ARRAY_SETTINGS),
         }
-        with _naming_patient(source, patient):
+        with _name_patient_in_errors(source, patient):
             arrays = cached(files.config.cache, key, partial(make, files, source, images))
         ordered = source.ordered or (source.kind == "volumes" and len(images) == 1)
         yield _case(source.name, patient, arrays, ordered, source.weight)
 
 
 @contextmanager
-def _naming_patient(source: SourceConfig, patient: str) -> Iterator[None]:
-    """Add source and patient to an error, without which the file could not be found among hundreds."""
+def _name_patient_in_errors(source: SourceConfig, patient: str) -> Iterator[None]:
+    """Add source and patient to an error, so that the file can be found among hundreds."""
     try:
         yield
     except (ScanError, GridError) as error:

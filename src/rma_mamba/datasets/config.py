@@ -75,7 +75,7 @@ class SourceConfig(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _current_keys(cls, data: Any) -> Any:
+    def _accept_old_keys(cls, data: Any) -> Any:
         return with_renamed_keys(data, {"cohort": "dataset", "side": "split"})
 
     @property
@@ -112,7 +112,7 @@ class DataConfig(Settings):
     """Image and label folders."""
 
     splits: dict[str, SplitConfig] = Field(default={})
-    """Splits by dataset. Patients that no split names are used for training."""
+    """Splits by dataset. Patients that are not listed in a split are used for training."""
 
     phantoms: PhantomConfig = PhantomConfig()
     """Synthetic scans that are added to the training data."""
@@ -135,7 +135,7 @@ class DataConfig(Settings):
     """Largest number of validation slices; they are evenly spaced. None: all slices."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _check_consistency(self) -> Self:
         names = [source.name for source in self.sources]
         if len(set(names)) < len(names):
             raise ValueError(f"two sources have the same name; expected unique names: {names}")
@@ -145,5 +145,7 @@ class DataConfig(Settings):
             )
         unknown = set(self.splits) - {source.dataset for source in self.sources}
         if unknown:
-            raise ValueError(f"splits of unknown datasets {sorted(unknown)}; no source has them")
+            raise ValueError(
+                f"splits of unknown datasets {sorted(unknown)}; expected datasets of sources"
+            )
         return self

@@ -24,7 +24,7 @@ def read_volume(files: SourceFiles, source: SourceConfig, image: Path) -> tuple[
     Raises:
         ConfigError: There is no label.
         GridError: The label is on another grid.
-        ScanError: A file cannot be read, or the label does not hold label values.
+        ScanError: A file cannot be read, or the label contains values that are not label values.
     """
     volume, values = read_label_values(files, source, image)
     return volume, liver_labels(source, values)
@@ -33,7 +33,7 @@ def read_volume(files: SourceFiles, source: SourceConfig, image: Path) -> tuple[
 def read_label_values(
     files: SourceFiles, source: SourceConfig, image: Path
 ) -> tuple[Volume, npt.NDArray[Any]]:
-    """A volume, and the values of all labels on its grid; errors as of `read_volume`."""
+    """A volume, and the values of all labels on its grid; errors as in `read_volume`."""
     volume, label = read_scan(image), read_scan(files.label(source, image))
     if not label.geometry.matches(volume.geometry):
         raise GridError(

@@ -23,11 +23,11 @@ class SliceDraw(NamedTuple):
     """Request for a slice with a given random state.
 
     Args:
-        place: Position of the slice in the dataset.
+        position: Position of the slice in the dataset.
         entropy: Seed of its random augmentation, which then depends neither on the process nor on earlier samples.
     """
 
-    place: int
+    position: int
     entropy: tuple[int, ...] = ()
 
 
@@ -64,7 +64,7 @@ class SliceDataset(Dataset[Sample]):
     def __getitem__(self, item: int | SliceDraw) -> Sample:
         draw = item if isinstance(item, SliceDraw) else SliceDraw(int(item))
         random = np.random.default_rng(draw.entropy)
-        case, number = self.index[draw.place]
+        case, number = self.index[draw.position]
         channels = np.full(3, number)
         if self.neighbours and case.ordered and random.random() >= self.single_slice:
             step = self._step(case, random)
@@ -80,7 +80,7 @@ class SliceDataset(Dataset[Sample]):
                 "tissues": torch.from_numpy(np.asarray(tissues[channels])),
             }
         )
-        numbers = torch.tensor([draw.place, int(random.integers(2**32))])
+        numbers = torch.tensor([draw.position, int(random.integers(2**32))])
         return {**sample, "index": numbers[0], "draw": numbers[1]}
 
     def _step(self, case: Case, random: np.random.Generator) -> int:

@@ -16,8 +16,7 @@ SLICE_SUFFIXES = (".png", ".jpg", ".jpeg")
 class SourceFiles:
     """The files of all sources of a recipe.
 
-    Every folder is listed once, when it is first needed. Files that are added or removed later are seen by new
-    objects only.
+    Every folder is listed once, when it is first needed. Files that are added or removed later are not noticed.
 
     Args:
         config: Data settings of the recipe.
@@ -51,7 +50,7 @@ class SourceFiles:
         """The label file of an image.
 
         Raises:
-            ConfigError: There is none.
+            ConfigError: The image has no label.
         """
         folder = Path(self.config.root) / source.labels
         if folder not in self._labels:

@@ -23,8 +23,8 @@ def _current_name(split: object) -> object:
     return "val"
 
 
-def checked_split(split: str) -> Split:
-    """A split by its name; the old name "valid" is accepted with a warning.
+def parse_split(split: str) -> Split:
+    """Return the split of a name; the old name "valid" is accepted with a warning.
 
     Raises:
         ConfigError: There is no such split.
@@ -67,11 +67,11 @@ class SplitConfig(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _current_keys(cls, data: Any) -> Any:
+    def _accept_old_keys(cls, data: Any) -> Any:
         return with_renamed_keys(data, {"valid": "val"})
 
     @model_validator(mode="after")
-    def _one_source_of_validation_patients(self) -> Self:
+    def _check_validation_patients(self) -> Self:
         if sum([bool(self.val), self.folds is not None, bool(self.published)]) > 1:
             raise ValueError("more than one of val, folds and published is set; expected one")
         count = self.folds or len(self.published) or 1
@@ -82,7 +82,7 @@ class SplitConfig(Settings):
         return self
 
     @model_validator(mode="after")
-    def _no_leakage(self) -> Self:
+    def _check_leakage(self) -> Self:
         val = {patient_id(each) for part in (self.val, *self.published) for each in part}
         leaked = val & {patient_id(each) for each in self.test}
         if leaked:
@@ -93,7 +93,7 @@ class SplitConfig(Settings):
         return self
 
     def named_split(self, patient: str) -> Split:
-        """The split that names a patient, regardless of `folds`; "train" if none does."""
+        """The split in which a patient is listed, regardless of `folds`; "train" if in none."""
         val = self.published[self.fold] if self.published else self.val
         if patient in {patient_id(each) for each in val}:
             return "val"

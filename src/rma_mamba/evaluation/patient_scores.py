@@ -12,7 +12,7 @@ import numpy as np
 from rma_mamba.datasets.config import DataConfig, SourceConfig
 from rma_mamba.datasets.labelled_images import read_slice, read_volume
 from rma_mamba.datasets.source_files import SourceFiles
-from rma_mamba.datasets.splits import checked_split
+from rma_mamba.datasets.splits import parse_split
 from rma_mamba.evaluation.case_scores import CaseName, CaseScore, score_case
 from rma_mamba.metrics import dice
 
@@ -65,7 +65,7 @@ def score_patients(
         ConfigError: There is no such split, or the data settings are inconsistent.
         ScanError, GridError: Data cannot be read or are inconsistent.
     """
-    patients_of = checked_split(split)
+    patients_of = parse_split(split)
     files = SourceFiles(data)
     for source in data.sources:
         score = _score_volumes if source.kind == "volumes" else _score_slices

@@ -60,17 +60,17 @@ def audit_case(case: IndexedCase) -> tuple[CaseFacts | None, list[Finding]]:
     try:
         images = list(read_images(case))
     except (ScanError, GridError) as error:
-        return None, [_found("unreadable", "error", str(error), case)]
-    facts, findings = _image_facts(case, images), _missing_labels(case, images)
+        return None, [_finding("unreadable", "error", str(error), case)]
+    facts, findings = _image_facts(case, images), _missing_label_findings(case, images)
     paired = [each for each in images if each.label is not None]
-    other_grid = [found for each in paired for found in _other_grid(case, each)]
+    other_grid = [found for each in paired for found in _grid_findings(case, each)]
     if other_grid or not paired:
         return facts, [*findings, *other_grid[:1]]
     facts, more = _label_facts(facts, paired)
-    return facts, [*findings, *more, *_implausible(facts, images)]
+    return facts, [*findings, *more, *_plausibility_findings(facts, images)]
 
 
-def _found(kind: Kind, level: Level, text: str, case: IndexedCase) -> Finding:
+def _finding(kind: Kind, level: Level, text: str, case: IndexedCase) -> Finding:
     return Finding(kind, level, text, (case.name,))
 
 
@@ -89,7 +89,7 @@ def _image_facts(case: IndexedCase, images: list[LabelledImage]) -> CaseFacts:
     )
 
 
-def _missing_labels(case: IndexedCase, images: list[LabelledImage]) -> list[Finding]:
+def _missing_label_findings(case: IndexedCase, images: list[LabelledImage]) -> list[Finding]:
     count = sum(each.label is None for each in images)
     if not count:
         return []
@@ -97,10 +97,10 @@ def _missing_labels(case: IndexedCase, images: list[LabelledImage]) -> list[Find
         text = "the case has no label; expected one."
     else:
         text = f"{count} slices have no mask; expected one mask per slice."
-    return [_found("missing label", "error", text, case)]
+    return [_finding("missing label", "error", text, case)]
 
 
-def _other_grid(case: IndexedCase, pair: LabelledImage) -> list[Finding]:
+def _grid_findings(case: IndexedCase, pair: LabelledImage) -> list[Finding]:
     """An error if image and label are on different grids."""
     assert pair.label is not None
     image, label = pair.image.geometry, pair.label.geometry
@@ -114,11 +114,11 @@ def _other_grid(case: IndexedCase, pair: LabelledImage) -> list[Finding]:
             "against that of the image"
         )
     else:
-        text = f"the grid of the label is {_shown(label)}, that of the image {_shown(image)}"
-    return [_found("grid", "error", f"{text}; expected the same grid.", case)]
+        text = f"the grid of the label is {_describe_grid(label)}, that of the image {_describe_grid(image)}"
+    return [_finding("grid", "error", f"{text}; expected the same grid.", case)]
 
 
-def _shown(geometry: Geometry) -> str:
+def _describe_grid(geometry: Geometry) -> str:
     size = " x ".join(map(str, geometry.shape))
     return f"{size} voxels of {' x '.join(f'{each:.3g}' for each in geometry.spacing_mm)} mm"
 
@@ -135,12 +135,12 @@ def _label_facts(facts: CaseFacts, pairs: list[LabelledImage]) -> tuple[CaseFact
     try:
         livers = [rule.liver_in(label) for label in labels]
     except ScanError as error:
-        return facts, findings or [_found("label values", "error", str(error), case)]
+        return facts, findings or [_finding("label values", "error", str(error), case)]
     facts = _liver_facts(facts, pairs[0], livers)
     if not facts.slices_with_liver:
         level: Level = "error" if case.kind == "volume" else "warning"
         text = f"the label contains no liver (value {_ranges(rule.liver)}); expected liver."
-        findings.append(_found("empty label", level, text, case))
+        findings.append(_finding("empty label", level, text, case))
     return facts, findings
 
 
@@ -151,7 +151,7 @@ def _unexpected_values(case: IndexedCase, values: npt.NDArray[Any]) -> list[Find
     shown = ", ".join(f"{each:g}" for each in unexpected[:_SHOWN])
     more = ", ..." if len(unexpected) > _SHOWN else ""
     text = f"the label contains the values {shown}{more}; expected {_expected_values(case.rule)}."
-    return [_found("label values", "error", text, case)]
+    return [_finding("label values", "error", text, case)]
 
 
 def _expected_values(rule: LabelRule) -> str:
@@ -173,7 +173,7 @@ def _liver_facts(facts: CaseFacts, first: LabelledImage, livers: list[Bits]) -> 
     )
 
 
-def _implausible(facts: CaseFacts, images: list[LabelledImage]) -> list[Finding]:
+def _plausibility_findings(facts: CaseFacts, images: list[LabelledImage]) -> list[Finding]:
     """Warnings of the reader, and about implausible anatomy or files."""
     case = facts.case
     sentences = list(dict.fromkeys(text for each in images for text in each.image.warnings))
@@ -188,7 +188,7 @@ def _implausible(facts: CaseFacts, images: list[LabelledImage]) -> list[Finding]
         sentences.append(
             f"The masks are JPEG, which is lossy: grey levels above {GREY_LEVEL_THRESHOLD} count as liver."
         )
-    return [_found("plausibility", "warning", text, case) for text in sentences]
+    return [_finding("plausibility", "warning", text, case) for text in sentences]
 
 
 def _slice_digests(values: npt.NDArray[Any]) -> list[str]:

@@ -47,7 +47,7 @@ def audit(
         dataset: As returned by `open_dataset`.
         progress: Called with the number of finished cases and the number of all cases.
     """
-    cases, findings = [], [Finding("files", "warning", text) for text in dataset.doubts]
+    cases, findings = [], [Finding("files", "warning", text) for text in dataset.irregularities]
     for number, case in enumerate(dataset.cases):
         progress(number, len(dataset.cases))
         facts, found = audit_case(case)

@@ -23,7 +23,7 @@ _MARGIN = 8  # voxels around the liver that are analysed
 _AROUND = 3  # voxels around the liver that count as background
 _BINS = 32  # quantiles into which intensities are divided
 _CLIP = 2.0  # largest log likelihood ratio, so that no intensity dominates
-_VISIBLE = 0.7  # smallest step of a face that is used; at other faces the liver touches an organ that looks alike
+_VISIBLE = 0.7  # smallest step of a face that is used; at other faces the liver touches an organ of similar intensity
 _FEWEST_FACES = 20
 _MOST_FACES = 50_000
 # Along columns, rows and slices: voxels averaged on each side of a face, and the largest offset.

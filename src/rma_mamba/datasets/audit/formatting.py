@@ -115,7 +115,7 @@ def _grid_rows(cases: Sequence[CaseFacts]) -> list[str]:
             _range(spacing[2] for spacing in spacings),
             _sizes(found),
             _range(facts.slices for facts in found),
-            _counted(facts.orientation for facts in found if facts.orientation),
+            _count_names(facts.orientation for facts in found if facts.orientation),
             _values(values),
         )
         rows.append(f"| {' | '.join(cells)} |")
@@ -136,7 +136,7 @@ def _range(numbers: Iterable[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _counted(names: Iterable[str]) -> str:
+def _count_names(names: Iterable[str]) -> str:
     counts = Counter(names).most_common()
     return ", ".join(f"{name} ({count})" for name, count in counts) or "-"
 

@@ -1,4 +1,4 @@
-"""Shifted labels: cases whose label is displaced from the edges of the image, unlike those of other cases."""
+"""Shifted labels: cases whose label is displaced from the edges of the image, unlike the labels of other cases."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _COMMON_SHIFT = 0.6  # voxels; organs beside the liver displace the median by le
 
 def shifted_labels(cases: Sequence[CaseFacts]) -> Iterator[Finding]:
     """Warnings about shifted labels among the cases of one sequence: for all cases together, then one by one."""
-    judged = [case for case in cases if case.offsets]
+    analysed = [case for case in cases if case.offsets]
     largest: dict[
         str, tuple[float, str]
     ] = {}  # a shift along one axis also affects the others a little
     for axis, directions in enumerate(_DIRECTIONS):
-        offsets = [case.offsets[axis] for case in judged]
+        offsets = [case.offsets[axis] for case in analysed]
         for number, voxels in outliers(offsets).items():
-            name = judged[number].case.name
-            found = abs(voxels), _shown(voxels, directions)
+            name = analysed[number].case.name
+            found = abs(voxels), _describe_shift(voxels, directions)
             largest[name] = max(largest.get(name, (0.0, "")), found)
         common = common_offset(offsets)
         if abs(common) > _COMMON_SHIFT:
             text = (
-                f"all labels of {judged[0].case.sequence} appear shifted against the images: they would fit better "
-                f"{_shown(common, directions)}."
+                f"all labels of {analysed[0].case.sequence} appear shifted against the images: they would fit better "
+                f"{_describe_shift(common, directions)}."
             )
             yield Finding("shifted label", "warning", text)
     for name, (_, shift) in largest.items():
@@ -75,5 +75,5 @@ def common_offset(offsets: Sequence[EdgeOffset | None]) -> float:
     return float(np.median(known)) if len(known) >= _FEWEST_CASES else 0.0
 
 
-def _shown(voxels: float, directions: tuple[str, str]) -> str:
+def _describe_shift(voxels: float, directions: tuple[str, str]) -> str:
     return f"about {abs(voxels):.1f} voxels further {directions[voxels > 0]}"

@@ -1,5 +1,7 @@
 """Layouts of public and private datasets on disk: one module per layout, one index for all.
 
+To add a layout, write a module with `recognises` and `read`, and list it in `LAYOUTS`.
+
 >>> dataset = open_dataset("cirrmri600", "data/cirrmri")
 >>> dataset.cases[0].patient
 """
@@ -88,9 +90,9 @@ def open_dataset(
     dataset = chosen.read(folder, options or LayoutOptions()) if chosen.recognises(folder) else None
     if dataset is None or not dataset.cases:
         seen = detect(folder)
-        hint = f"The layout looks like '{seen}'." if seen and LAYOUTS[seen] is not chosen else ""
+        hint = f"The folder looks like '{seen}'." if seen and LAYOUTS[seen] is not chosen else ""
         raise ConfigError(
             f"found no {name} cases in the folder; expected {chosen.expected}. "
-            f"{hint or 'Give the folder that contains these.'}"
+            f"{hint or 'Pass the folder that contains these.'}"
         )
     return dataset.with_sequences(sequences) if sequences else dataset

@@ -71,7 +71,7 @@ def _volume(case: IndexedCase) -> LabelledImage:
 
 
 def _series_masks(masks: list[Path], series: Path, scan: Volume) -> Volume:
-    """Mask images of a DICOM series on its grid: the n-th mask is of the n-th file by name."""
+    """Mask images of a DICOM series on its grid: the n-th mask belongs to the n-th file by name."""
     files = slice_files(series)
     if len(files) != len(masks):
         raise GridError(

@@ -57,10 +57,10 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     """List all volumes and slices."""
     rule = _RULE.with_liver(options.liver)
     cases: list[IndexedCase] = []
-    doubts: list[str] = []
+    irregularities: list[str] = []
     for images, masks, template in _volume_folders(root, rule):
         cases += _volume_cases(images, masks, template)
-        doubts += _without_image(images, masks, template)
+        irregularities += _unmatched_labels(images, masks, template)
     slices = find_folder(root, _SLICE_FOLDERS, _SPLITS)
     if slices:
         cases += _slice_cases(slices, rule)
@@ -68,7 +68,7 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     notes = (*_NOTES, _HEALTHY_NOTE) if _healthy(root) else _NOTES
     # slices are listed between the volumes and the healthy subjects
     cases.sort(key=lambda case: case.dataset == _HEALTHY)
-    return DatasetIndex("cirrmri600", tuple(cases), notes, (*doubts, *unclear), severity)
+    return DatasetIndex("cirrmri600", tuple(cases), notes, (*irregularities, *unclear), severity)
 
 
 def _volumes(root: Path, sequence: str) -> Path | None:
@@ -136,7 +136,7 @@ def _slice_cases(folder: Path, rule: LabelRule) -> Iterator[IndexedCase]:
             )
 
 
-def _without_image(images: Path, masks: Path, common: IndexedCase) -> tuple[str, ...]:
+def _unmatched_labels(images: Path, masks: Path, common: IndexedCase) -> tuple[str, ...]:
     count = len(set(scan_files(masks)) - set(scan_files(images)))
     return unmatched_labels(count, common.name.rstrip("/"))
 
@@ -145,19 +145,19 @@ def _severities(root: Path) -> tuple[dict[str, str], list[str]]:
     """Severity by patient ID from the metadata files, and a sentence about each irregularity."""
     folders = [root] if root.name == "Metadata" else [root / "Metadata", root / "Metadata/Metadata"]
     found: dict[str, str] = {}
-    doubts: list[str] = []
+    irregularities: list[str] = []
     for path in [path for folder in folders for path in scan_files(folder, (".csv",)).values()]:
         try:  # UTF-8 with a byte order mark
             rows = list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
         except (OSError, UnicodeDecodeError, csv.Error):
-            doubts.append(f"The metadata file {path.name} cannot be read: skipped.")
+            irregularities.append(f"The metadata file {path.name} cannot be read: skipped.")
             continue
         for patient, grade in map(_severity, rows):
             if grade and found.setdefault(patient, grade) != grade:
-                doubts.append(
+                irregularities.append(
                     f"The metadata give patient {patient} two severities: the first one is used."
                 )
-    return found, list(dict.fromkeys(doubts))
+    return found, list(dict.fromkeys(irregularities))
 
 
 def _severity(row: dict[str, str]) -> tuple[str, str | None]:

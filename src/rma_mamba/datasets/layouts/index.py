@@ -63,7 +63,7 @@ class DatasetIndex:
         name: Name of the layout.
         cases: The cases, in the order of their names.
         notes: What readers of results should know about the dataset, one sentence each.
-        doubts: Irregularities found while listing the files, one sentence each.
+        irregularities: Irregularities found while listing the files, one sentence each.
         severity: Severity of the disease by patient ID, where the dataset states it.
         folds: Validation patients of each published fold.
     """
@@ -71,7 +71,7 @@ class DatasetIndex:
     name: str
     cases: tuple[IndexedCase, ...]
     notes: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    irregularities: tuple[str, ...] = ()
     severity: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     folds: tuple[tuple[str, ...], ...] = ()
 
@@ -93,8 +93,8 @@ class DatasetIndex:
                 f"the dataset has no sequence '{unknown[0]}'; expected one of {', '.join(self.sequences)}. "
                 "Choose one of these."
             )
-        wanted = {known[name.lower()] for name in names}
-        return replace(self, cases=tuple(case for case in self.cases if case.sequence in wanted))
+        selected = {known[name.lower()] for name in names}
+        return replace(self, cases=tuple(case for case in self.cases if case.sequence in selected))
 
 
 @dataclass(frozen=True)

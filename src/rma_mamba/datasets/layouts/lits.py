@@ -37,12 +37,14 @@ _LIVER_NOTE = "Liver is label 1, and label 2 (tumour) inside it; with --liver 1 
 
 def recognises(root: Path) -> bool:
     """Whether a folder contains volumes of LiTS."""
-    return bool(_numbered(root, "volume"))
+    return bool(_lits_files(root, "volume"))
 
 
 def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     """List the cases of LiTS, in any subfolder."""
-    return _paired("lits", _numbered(root, "volume"), _numbered(root, "segmentation"), options)
+    return _pair_cases(
+        "lits", _lits_files(root, "volume"), _lits_files(root, "segmentation"), options
+    )
 
 
 def recognises_msd(root: Path) -> bool:
@@ -52,10 +54,10 @@ def recognises_msd(root: Path) -> bool:
 
 def read_msd(root: Path, options: LayoutOptions) -> DatasetIndex:
     """List the cases of MSD Task03."""
-    return _paired("msd-liver", _msd(root, "imagesTr"), _msd(root, "labelsTr"), options)
+    return _pair_cases("msd-liver", _msd(root, "imagesTr"), _msd(root, "labelsTr"), options)
 
 
-def _paired(
+def _pair_cases(
     name: str, images: dict[int, Path], labels: dict[int, Path], options: LayoutOptions
 ) -> DatasetIndex:
     cases = tuple(
@@ -73,15 +75,17 @@ def _paired(
         )
         for number, path in sorted(images.items())
     )
-    doubts = unmatched_labels(len(set(labels) - set(images)))
-    return DatasetIndex(name, cases, _NOTES if options.liver else (*_NOTES, _LIVER_NOTE), doubts)
+    irregularities = unmatched_labels(len(set(labels) - set(images)))
+    return DatasetIndex(
+        name, cases, _NOTES if options.liver else (*_NOTES, _LIVER_NOTE), irregularities
+    )
 
 
 def _split(number: int) -> Split:
     return "test" if number in _TEST else "val" if number in _VAL else "train"
 
 
-def _numbered(root: Path, prefix: str) -> dict[int, Path]:
+def _lits_files(root: Path, prefix: str) -> dict[int, Path]:
     """Files `PREFIX-N.nii` by number, in any subfolder."""
     return _by_number(in_natural_order(root.rglob(f"{prefix}-*.nii*")), rf"{prefix}-(\d+)")
 

@@ -48,10 +48,10 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
         cases += _cases(root, "Ts", "test", modality, rule, options)
     if any(_OTHERS.fullmatch(name) for name in scan_files(root / "imagesTr")):
         notes.append("Cases have several channels: only the first (_0000) is used.")
-    folds, doubts = _folds(root, cases, options)
+    folds, irregularities = _folds(root, cases, options)
     if folds:
         notes.append(f"splits_final.json publishes {len(folds)} folds.")
-    return DatasetIndex("nnunet", tuple(cases), tuple(notes), tuple(doubts), folds=folds)
+    return DatasetIndex("nnunet", tuple(cases), tuple(notes), tuple(irregularities), folds=folds)
 
 
 def _cases(
@@ -96,7 +96,7 @@ def _rule(description: dict[str, Any], options: LayoutOptions) -> tuple[LabelRul
     if not named:
         raise ConfigError(
             f"dataset.json defines the labels {', '.join(values) or '(none)'}; expected a label named liver. "
-            "Name the label values of the liver with --liver."
+            "Set the label values of the liver with --liver."
         )
     inside = tumour if len(values) == len(named) + len(tumour) else []
     liver = frozenset(value for name in named + inside for value in values[name])
@@ -142,14 +142,16 @@ def _folds(
     if path is None:
         return (), []
     patients = {case.name: case.patient for case in cases if case.split is None}
-    folds, doubts = [], []
-    for number, (train, val) in enumerate(_published(path)):
+    folds, irregularities = [], []
+    for number, (train, val) in enumerate(_read_folds(path)):
         missing = len((train | val) - set(patients))
         unused = len(set(patients) - train - val)
         if missing:
-            doubts.append(f"Fold {number} of splits_final.json names {missing} missing cases.")
+            irregularities.append(
+                f"Fold {number} of splits_final.json names {missing} missing cases."
+            )
         if unused:
-            doubts.append(
+            irregularities.append(
                 f"Fold {number} of splits_final.json omits {unused} cases: they are used for training."
             )
         train_patients, val_patients = (
@@ -162,10 +164,10 @@ def _folds(
                 "val; expected each in one. Split by patient."
             )
         folds.append(tuple(sorted(val_patients & set(patients.values()))))
-    return tuple(folds), doubts
+    return tuple(folds), irregularities
 
 
-def _published(path: Path) -> list[tuple[set[str], set[str]]]:
+def _read_folds(path: Path) -> list[tuple[set[str], set[str]]]:
     """Training and validation cases of each fold."""
     try:
         folds = json.loads(path.read_text("utf-8"))

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from rma_mamba.datasets.phantom import organs
 from rma_mamba.datasets.phantom.canvas import Build, Canvas
-from rma_mamba.datasets.phantom.liver_interior import draw_inside_liver, keep_one_liver
+from rma_mamba.datasets.phantom.liver_interior import draw_liver_interior, keep_one_liver
 from rma_mamba.datasets.phantom.tissues import LIVER_TISSUES
 
-# Later ones are painted over earlier ones.
+# Later organs are painted over earlier ones.
 _ORGANS = (
     organs.draw_trunk,
     organs.draw_chest,
@@ -21,7 +21,7 @@ _ORGANS = (
     organs.draw_kidneys,
     organs.draw_bowel,
     organs.draw_vessels,
-    draw_inside_liver,
+    draw_liver_interior,
 )
 
 
@@ -46,7 +46,7 @@ def draw_anatomy(
     randomise: bool,
 ) -> Anatomy:
     """Draw a patient centred on the grid."""
-    canvas = Canvas(shape, spacing_mm, Build.drawn(random, randomise), random)
+    canvas = Canvas(shape, spacing_mm, Build.sample(random, randomise), random)
     for draw in _ORGANS:
         draw(canvas, random)
     tissue = canvas.tissue

@@ -25,12 +25,12 @@ class Build:
     liver: float
     left_lobe: float
     spleen: float
-    lift: float  # superior displacement of all organs against the grid
+    lift: float  # superior displacement of all organs relative to the grid
     ascites: float
     lesions: int
 
     @classmethod
-    def drawn(cls, random: np.random.Generator, randomise: bool) -> Build:
+    def sample(cls, random: np.random.Generator, randomise: bool) -> Build:
         """A random build; with `randomise` from a much wider range, with ascites and lesions."""
         if not randomise:
             scale = random.uniform(0.96, 1.06)
@@ -74,7 +74,7 @@ class Canvas:
             (axis + wobble) / scale
             for axis, wobble in zip(
                 (x, y, z - np.float32(build.lift)),
-                (_wobble(shape, spacing_mm, random) for _ in range(3)),
+                (_random_displacement(shape, spacing_mm, random) for _ in range(3)),
                 strict=True,
             )
         )
@@ -115,7 +115,7 @@ class Canvas:
         self.tissue[region & self.cavity] = tissue
 
 
-def _wobble(
+def _random_displacement(
     shape: tuple[int, int, int], spacing_mm: tuple[float, float, float], random: np.random.Generator
 ) -> Grid:
     """Smooth random displacement of a few mm."""

@@ -10,7 +10,7 @@ from rma_mamba.datasets.phantom.canvas import Canvas, Point, Region
 from rma_mamba.datasets.phantom.tissues import LIVER_TISSUES, Tissue
 
 
-def draw_inside_liver(canvas: Canvas, random: np.random.Generator) -> None:
+def draw_liver_interior(canvas: Canvas, random: np.random.Generator) -> None:
     """Vessels and lesions of the liver, and ascites."""
     liver = canvas.tissue == Tissue.LIVER
     if not liver.any():
@@ -55,7 +55,7 @@ def _tube(canvas: Canvas, start: Point, end: Point, width: float) -> Region:
 
 
 def keep_one_liver(tissue: npt.NDArray[np.uint8]) -> None:
-    """Fragments that other organs have cut off the liver become fat."""
+    """Turn fragments of the liver that other organs have cut off into fat."""
     components, count = ndimage.label(np.isin(tissue, LIVER_TISSUES))
     if count > 1:
         sizes = np.bincount(components.ravel())

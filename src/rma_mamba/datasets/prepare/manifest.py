@@ -98,8 +98,8 @@ class PreparedCase(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _current_keys(cls, data: Any) -> Any:
-        return _current(data, _OLD_CASE_FIELDS)
+    def _accept_old_names(cls, data: Any) -> Any:
+        return _with_current_names(data, _OLD_CASE_FIELDS)
 
 
 class Manifest(Settings):
@@ -128,8 +128,8 @@ class Manifest(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _current_keys(cls, data: Any) -> Any:
-        return _current(data, _OLD_FIELDS)
+    def _accept_old_names(cls, data: Any) -> Any:
+        return _with_current_names(data, _OLD_FIELDS)
 
 
 def files_of(folder: Path, case: PreparedCase) -> list[Path]:
@@ -146,7 +146,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a folder; None if there is none.
 
     Raises:
-        ConfigError: It is not a manifest.
+        ConfigError: The file is not a manifest.
     """
     path = folder / MANIFEST
     if not path.exists():
@@ -179,7 +179,7 @@ def digest_of(paths: Iterable[Path]) -> str:
     )
 
 
-def _current(data: Any, old_fields: Mapping[str, str]) -> Any:
+def _with_current_names(data: Any, old_fields: Mapping[str, str]) -> Any:
     """A record with its fields under their current names; old names beside new ones are dropped."""
     if not isinstance(data, Mapping):
         return data

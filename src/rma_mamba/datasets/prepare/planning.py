@@ -17,7 +17,7 @@ from rma_mamba.datasets.prepare.recipe_data import RECIPE_DATA
 _PLANNED = {"name", "patient", "dataset", "sequence", "kind", "split", "place", "stem", "liver"}
 
 
-def planned_cases(cases: Sequence[IndexedCase]) -> tuple[PreparedCase, ...]:
+def plan_cases(cases: Sequence[IndexedCase]) -> tuple[PreparedCase, ...]:
     """Records of cases that are still to be written, with the names of their files."""
     stems: dict[tuple[str, str], str] = {}
     used: Counter[tuple[str, str]] = Counter()
@@ -43,7 +43,7 @@ def planned_cases(cases: Sequence[IndexedCase]) -> tuple[PreparedCase, ...]:
     return tuple(planned)
 
 
-def resumed(folder: Path, before: Manifest, planned: Manifest) -> Manifest:
+def resume_plan(folder: Path, before: Manifest, planned: Manifest) -> Manifest:
     """The plan with the cases that an earlier preparation has finished.
 
     Files of cases that are no longer in the dataset are deleted, and so is the data table of the recipe until all cases
@@ -60,11 +60,11 @@ def resumed(folder: Path, before: Manifest, planned: Manifest) -> Manifest:
     if before.model_dump(include=options) != planned.model_dump(include=options):
         return planned
     done = {case.name: case for case in before.cases if case.done}
-    cases = tuple(_finished(done.get(case.name), case) for case in planned.cases)
+    cases = tuple(_finished_or_planned(done.get(case.name), case) for case in planned.cases)
     return planned.model_copy(update={"cases": cases})
 
 
-def _finished(done: PreparedCase | None, planned: PreparedCase) -> PreparedCase:
+def _finished_or_planned(done: PreparedCase | None, planned: PreparedCase) -> PreparedCase:
     """The finished record if it fits the plan, else the plan."""
     if done is None:
         return planned

@@ -12,7 +12,7 @@ from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 from rma_mamba.datasets.audit import AuditResult
 from rma_mamba.datasets.prepare.case_writer import write_case
 from rma_mamba.datasets.prepare.manifest import Manifest, read_manifest, write_manifest
-from rma_mamba.datasets.prepare.planning import planned_cases, resumed
+from rma_mamba.datasets.prepare.planning import plan_cases, resume_plan
 from rma_mamba.datasets.prepare.recipe_data import RECIPE_DATA, recipe_data
 from rma_mamba.errors import ConfigError, DataError
 from rma_mamba.files import replace_file
@@ -62,7 +62,7 @@ def prepare(
     options, folder, dataset = options or PreparationOptions(), Path(out), result.dataset
     left_out = _left_out(result, options.lenient)
     recipe = _recipe(options.ct_window_hu)
-    before = _earlier(folder, dataset.name)
+    before = _earlier_manifest(folder, dataset.name)
     cases = [case for case in dataset.cases if case.name not in left_out]
     if not cases:
         raise DataError("no case is left to prepare; expected at least one. Repair the dataset.")
@@ -72,10 +72,10 @@ def prepare(
         png=options.png,
         notes=dataset.notes,
         left_out=left_out,
-        cases=planned_cases(cases),
+        cases=plan_cases(cases),
     )
     if before is not None:
-        manifest = resumed(folder, before, manifest)
+        manifest = resume_plan(folder, before, manifest)
     write_manifest(folder, manifest)
     for number, (case, prepared) in enumerate(zip(cases, manifest.cases, strict=True)):
         progress(number, len(cases))
@@ -96,7 +96,7 @@ def _left_out(result: AuditResult, lenient: bool) -> dict[str, str]:
     """The cases with errors, and the first error of each.
 
     Raises:
-        DataError: There are errors, and the user did not ask to leave such cases out.
+        DataError: There are errors, and `lenient` is false.
     """
     if result.errors and not lenient:
         raise DataError(
@@ -116,7 +116,7 @@ def _recipe(window: tuple[float, float]) -> SliceRecipe:
         ) from None
 
 
-def _earlier(folder: Path, dataset: str) -> Manifest | None:
+def _earlier_manifest(folder: Path, dataset: str) -> Manifest | None:
     """The manifest of an earlier preparation.
 
     Raises:
