@@ -1,4 +1,4 @@
-"""Comparable timings: everything in a table is timed in alternation, in one process, on one machine."""
+"""Comparable timings: all functions of a table are timed in alternation, in one process on one machine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Timing:
         return median(self.seconds)
 
 
-def interleaved(
+def time_interleaved(
     works: Mapping[str, Work], *, rounds: int = 7, device: str = "cpu"
 ) -> dict[str, Timing]:
     """Time several functions in alternation, after one warm-up run of each.
@@ -92,7 +92,7 @@ def peak_rates(device: str = "cpu") -> PeakRates:
         "bfloat16": lambda: a16 @ b16,
         "copy": lambda: target.copy_(source),
     }
-    times = interleaved(works, device=device)
+    times = time_interleaved(works, device=device)
     flops = 2 * side**3
     moved = 2 * source.numel() * source.element_size()
     return PeakRates(

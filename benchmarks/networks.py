@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import torch
-from measure import Report, Timing, interleaved, milliseconds, peak_rates, table
+from measure import Report, Timing, milliseconds, peak_rates, table, time_interleaved
 from peers import loop
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -48,7 +48,7 @@ def gigaflop(model: nn.Module, images: torch.Tensor) -> float:
 
 @contextmanager
 def with_loop() -> Iterator[None]:
-    """Let networks scan with the loop of `peers`."""
+    """Make networks scan with the loop of `peers`."""
     original = vss.cross_selective_scan
     vss.cross_selective_scan = loop
     try:
@@ -91,12 +91,12 @@ def _forwards(device: str, batch: int) -> dict[tuple[str, torch.dtype], Timing]:
         for dtype in (torch.float32, torch.bfloat16):
             model = for_inference(trained, dtype).to(device)
             works[name, dtype] = partial(forward, model, images, dtype)
-    times = interleaved(works, device=device)  # type: ignore[type-var]
+    times = time_interleaved(works, device=device)  # type: ignore[type-var]
     if batch == 1:
         with with_loop():
             model = for_inference(create_model("rma-mamba-t")).to(device)
             work = {"loop": partial(forward, model, images, torch.float32)}
-            times["rma-mamba-t, scan in a loop", torch.float32] = interleaved(
+            times["rma-mamba-t, scan in a loop", torch.float32] = time_interleaved(
                 work, rounds=2, device=device
             )["loop"]  # type: ignore[index]
     return times  # type: ignore[return-value]
@@ -126,7 +126,7 @@ def _steps(device: str, batch: int) -> dict[tuple[str, torch.dtype], Timing]:
         optimizer = torch.optim.Adam(model.parameters(), 1e-4)
         for dtype in (torch.float32, torch.bfloat16):
             works[name, dtype] = partial(step, model, optimizer, images, dtype)
-    return interleaved(works, rounds=5, device=device)  # type: ignore[type-var,return-value]
+    return time_interleaved(works, rounds=5, device=device)  # type: ignore[type-var,return-value]
 
 
 def _targets(times, training, rate) -> str:  # type: ignore[no-untyped-def]

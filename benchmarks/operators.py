@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from measure import Report, Work, interleaved, milliseconds, peak_rates, table
-from peers import Scan, installed, loop
+from measure import Report, Work, milliseconds, peak_rates, table, time_interleaved
+from peers import Scan, installed_extensions, loop
 from torch import Tensor
 
 from rma_mamba.ops import available_backends, cross_selective_scan
@@ -16,7 +16,7 @@ STAGES = ((64, 192, 6), (32, 384, 12), (16, 768, 24), (8, 1536, 48))  # side, ch
 SLOW = (
     "reference",
     "sequential PyTorch loop",
-)  # take minutes at full size: timed on one image, in few rounds
+)  # takes minutes at full size: timed on one image, in one round
 TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 2e-2}
 
 
@@ -47,7 +47,7 @@ def scans(device: str) -> dict[str, Scan]:
     ]
     found = {name: partial(cross_selective_scan, backend=name) for name in names}
     found["sequential PyTorch loop"] = loop
-    return found | (installed() if device == "cuda" else {})
+    return found | (installed_extensions() if device == "cuda" else {})
 
 
 def check_against_reference(name: str, scan: Scan, device: str, dtype: torch.dtype) -> None:
@@ -68,7 +68,7 @@ def check_against_reference(name: str, scan: Scan, device: str, dtype: torch.dty
             )
 
 
-def both(scan: Scan, leaves: list[Tensor]) -> None:
+def forward_and_backward(scan: Scan, leaves: list[Tensor]) -> None:
     """Forward and backward pass."""
     torch.autograd.grad(scan(*leaves).sum(), leaves)
 
@@ -103,7 +103,7 @@ def _targets() -> str:
             torch.autograd.grad, y, leaves, grad_outputs=torch.ones_like(y), retain_graph=True
         ),
     }
-    times = interleaved(works, rounds=50)
+    times = time_interleaved(works, rounds=50)
     forward, backward = times["forward"].best, times["backward"].best
     rows = [
         ["scan of the first stage, forward pass", f"{1e3 * forward:.2f} ms", "at most 3 ms"],
@@ -123,7 +123,7 @@ def _rows(
         check_against_reference(name, scan, device, dtype)
         (slow if name in SLOW else fast)[name] = (
             partial(scan, *tensors),
-            partial(both, scan, leaves),
+            partial(forward_and_backward, scan, leaves),
         )
     if batch > 1:
         slow = {}
@@ -131,7 +131,7 @@ def _rows(
     for works, rounds in ((fast, 15), (slow, 1)):
         for index in range(2):
             chosen = {name: pair[index] for name, pair in works.items()}
-            for name, timing in interleaved(chosen, rounds=rounds, device=device).items():
+            for name, timing in time_interleaved(chosen, rounds=rounds, device=device).items():
                 times[name, index] = timing
     # Minimum traffic: u, gates and y in the forward pass; the same and their gradients in the backward pass.
     least = sum(each.numel() * each.element_size() for each in (tensors[0], tensors[0], tensors[1]))

@@ -69,7 +69,7 @@ def _extension(forward: Callable[..., Tensor]) -> Scan:
     return scan
 
 
-def installed() -> dict[str, Scan]:
+def installed_extensions() -> dict[str, Scan]:
     """The CUDA extensions of mamba-ssm and VMamba that are installed."""
     found: dict[str, Scan] = {}
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from measure import Report, interleaved, milliseconds, table
+from measure import Report, milliseconds, table, time_interleaved
 from networks import step
 
 from rma_mamba.datasets.augmentation.transforms import training_transform
@@ -37,7 +37,7 @@ def run(device: str = "cpu") -> Report:
             step, model, optimizer, images, torch.bfloat16
         ),
     }
-    times = interleaved(works, device=device)
+    times = time_interleaved(works, device=device)
     rows = [
         [name, milliseconds(timing), f"{1e3 * timing.best / batch:.2f}"]
         for name, timing in times.items()

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from measure import Report, interleaved, table
+from measure import Report, table, time_interleaved
 
 from rma_mamba.datasets.phantom import make_phantom
 from rma_mamba.inference import Segmenter
@@ -22,7 +22,7 @@ from rma_mamba.volume import Geometry, Volume
 COMMAND = (sys.executable, "-m", "rma_mamba")
 
 
-def network_alone(fast: bool) -> tuple[str, float]:
+def time_network_alone(fast: bool) -> tuple[str, float]:
     """Name and seconds of all TTA scales of a 36-slice MR, without reading, resampling or writing."""
     segmenter = Segmenter.load(fast=fast)
     stack = SliceStack(make_phantom(0, contrast="mr_t2").volume, segmenter.recipe)
@@ -37,7 +37,7 @@ def network_alone(fast: bool) -> tuple[str, float]:
         for part in parts:
             segmenter.tta_logits(part)
 
-    return name, interleaved({name: work}, rounds=5)[name].best
+    return name, time_interleaved({name: work}, rounds=5)[name].best
 
 
 def run(device: str = "cpu") -> Report:
@@ -45,7 +45,7 @@ def run(device: str = "cpu") -> Report:
     rows: list[list[object]] = []
     alone = {}
     for fast in (True, False):
-        name, alone[fast] = network_alone(fast)
+        name, alone[fast] = time_network_alone(fast)
         rows.append([name, f"{alone[fast]:.2f} s", "2 s"])
     with tempfile.TemporaryDirectory() as folder:
         scan, mask = Path(folder) / "scan.nii.gz", Path(folder) / "liver.nii.gz"
@@ -59,7 +59,7 @@ def run(device: str = "cpu") -> Report:
         }
         targets = ("15 s", "", "0.5 s", "0.5 s")
         calls = {name: partial(_call, command) for name, command in works.items()}
-        times = interleaved(calls, rounds=3)
+        times = time_interleaved(calls, rounds=3)
         for (name, timing), target in zip(times.items(), targets, strict=True):
             rows.append([name, f"{timing.best:.2f} s", target])
         whole = times["rma-mamba segment, 256 x 256 x 36"].best
@@ -73,7 +73,7 @@ def run(device: str = "cpu") -> Report:
                 "2048 MiB",
             ]
         )
-        _write_long(scan)
+        _write_long_ct(scan)
         rows.append(["peak memory, CT of 512 x 512 x 600", f"{_peak(segment)} MiB", "3072 MiB"])
     return Report(table(["measurement", "value", "target: at most"], rows))
 
@@ -93,7 +93,7 @@ def _peak_of_child(command: list[str]) -> int:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
 
 
-def _write_long(path: Path) -> None:
+def _write_long_ct(path: Path) -> None:
     """Write a synthetic CT of 600 slices, repeated from 60."""
     spacing = (0.75, 0.75, 4.0)
     short = make_phantom(1, contrast="ct", shape=(512, 512, 60), spacing_mm=spacing).volume

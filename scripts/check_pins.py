@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Check that the versions in constraints.txt fit each other, on every supported platform and Python.
+"""Check that the versions in constraints.txt are compatible, on every supported platform and Python.
 
-    scripts/check_pins.py            from the metadata of what is installed; needs no network
+    scripts/check_pins.py            use the metadata of the installed packages; needs no network
     scripts/check_pins.py --index    also let pip resolve all of them against the public index alone
 
-The second part is skipped, with the reason, where that index cannot be reached.
+The second part is skipped, with a message, if that index cannot be reached.
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ INDEX = "https://pypi.org/simple"
 INDEX_TIME_LIMIT_S = 240
 
 Environment = dict[str, str]
-Wanted = tuple[str, frozenset[str]]  # a distribution with its extras
+WithExtras = tuple[str, frozenset[str]]  # a distribution with its extras
 
 
 @dataclass(frozen=True)
-class Found:
-    """What is wrong with the pins, and how many requirements were compared."""
+class PinReport:
+    """Problems with the pins, and the number of requirements that were compared."""
 
     problems: list[str]
     compared: int
 
 
-# -- what is there ---------------------------------------------------------------------------------
+# -- pins and requirements -------------------------------------------------------------------------
 
 
 def read_pins(text: str) -> dict[str, Version]:
     """Distributions and versions of a constraints file.
 
     Raises:
-        ValueError: A line pins no exact version.
+        ValueError: A line does not pin an exact version.
     """
     pins = {}
     for line in text.splitlines():
@@ -71,7 +71,7 @@ def read_pins(text: str) -> dict[str, Version]:
 
 
 def read_roots(pyproject: Path) -> list[Requirement]:
-    """Everything that the project requires, extras and the build included, but for the unpinned extras."""
+    """All requirements of the project, of its build and of its extras, except the unpinned extras."""
     content = tomllib.loads(pyproject.read_text())
     project = content["project"]
     extras = project["optional-dependencies"]
@@ -84,16 +84,16 @@ def read_roots(pyproject: Path) -> list[Requirement]:
 
 
 def requirements_of(name: str, pin: Version) -> list[Requirement] | None:
-    """What a pinned distribution requires; None if it is not installed here.
+    """The requirements of a pinned distribution; None if it is not installed here.
 
     Raises:
-        ValueError: Another version is installed than the pinned one.
+        ValueError: The installed version is not the pinned one.
     """
     if name == "torch":
         table = ROOT / "scripts" / f"torch-{pin.public}-requires.txt"
         if not table.is_file():
             raise ValueError(
-                f"{table.relative_to(ROOT)} is missing: write what torch {pin} requires"
+                f"{table.relative_to(ROOT)} is missing: list the requirements of torch {pin} in it"
             )
         lines = [line for line in table.read_text().splitlines() if not line.startswith("#")]
         return [Requirement(line) for line in lines]
@@ -106,11 +106,11 @@ def requirements_of(name: str, pin: Version) -> list[Requirement] | None:
     return [Requirement(line) for line in installed.requires or []]
 
 
-# -- the part without a network --------------------------------------------------------------------
+# -- check without a network -----------------------------------------------------------------------
 
 
 def environments() -> Iterator[Environment]:
-    """What markers see on every supported platform and Python."""
+    """The marker environment of every supported platform and Python."""
     here = {key: str(value) for key, value in default_environment().items()}
     for (sys_platform, system, machine), python in product(PLATFORMS, PYTHONS):
         yield here | {
@@ -127,14 +127,14 @@ def environments() -> Iterator[Environment]:
 
 
 def applies(requirement: Requirement, environment: Environment, extras: Iterable[str]) -> bool:
-    """Whether a requirement counts in an environment, for a distribution with these extras."""
+    """Whether a requirement applies in an environment, for a distribution with these extras."""
     marker = requirement.marker
     return marker is None or any(
         marker.evaluate(environment | {"extra": extra}) for extra in ("", *extras)
     )
 
 
-def check_pins(pins: Mapping[str, Version], roots: list[Requirement]) -> Found:
+def check_pins(pins: Mapping[str, Version], roots: list[Requirement]) -> PinReport:
     """Follow the requirements from the roots through the pinned versions in every environment."""
     check = _Walk(pins)
     for environment in environments():
@@ -142,24 +142,24 @@ def check_pins(pins: Mapping[str, Version], roots: list[Requirement]) -> Found:
         check.walk(environment)
     stale = sorted(set(pins) - check.reached)
     problems = [*check.problems, *(f"{name} is pinned, and nothing requires it" for name in stale)]
-    return Found(problems, len(check.compared))
+    return PinReport(problems, len(check.compared))
 
 
 class _Walk:
-    """The requirements met so far."""
+    """A walk through the requirements, and what it has found so far."""
 
     def __init__(self, pins: Mapping[str, Version]) -> None:
         self.pins = pins
         self.problems: dict[str, None] = {}  # in order, each once
         self.compared: set[tuple[str, str]] = set()
         self.reached: set[str] = set()
-        self._ahead: list[Wanted] = []
+        self._pending: list[WithExtras] = []
 
     def walk(self, environment: Environment) -> None:
-        """Follow what lies ahead until all of it has been seen."""
-        seen: set[Wanted] = set()
-        while self._ahead:
-            wanted = self._ahead.pop()
+        """Follow the pending requirements until none is left."""
+        seen: set[WithExtras] = set()
+        while self._pending:
+            wanted = self._pending.pop()
             if wanted not in seen:
                 seen.add(wanted)
                 name, extras = wanted
@@ -196,17 +196,17 @@ class _Walk:
             return
         if not requirement.specifier.contains(pin, prereleases=True):
             self.problems[f"{name} requires {requirement}; pinned is {needed}=={pin}"] = None
-        self._ahead.append((needed, frozenset(requirement.extras)))
+        self._pending.append((needed, frozenset(requirement.extras)))
 
 
-# -- the part with the public index ----------------------------------------------------------------
+# -- check against the public index ----------------------------------------------------------------
 
 
 def resolve_from_index(constraints: Path, roots: list[Requirement]) -> tuple[bool, str]:
     """Let pip resolve the pins from the metadata of the public index alone; nothing is installed.
 
     Returns:
-        Whether that is fine, and a line to print. An index that cannot be reached is fine.
+        Whether the check passed, and a line to print. It passes if the index cannot be reached.
     """
     try:
         probe = _pip("--no-deps", "--timeout=10", "--retries=0", "iniconfig")
@@ -224,7 +224,7 @@ def resolve_from_index(constraints: Path, roots: list[Requirement]) -> tuple[boo
 
 
 def _pip(*arguments: str) -> subprocess.CompletedProcess[str]:
-    # The settings of this machine may name folders of wheels or other indexes.
+    # The pip configuration of this machine may name folders of wheels or other indexes.
     settings = {key: value for key, value in os.environ.items() if key != "PIP_NO_INDEX"}
     settings |= {
         "PIP_CONFIG_FILE": os.devnull,
@@ -246,7 +246,7 @@ def _pip(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Print what was found; 1 if something is wrong."""
+    """Print the problems; return 1 if there are any."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--index", action="store_true", help="also resolve from the public index")
     parser.add_argument("--constraints", type=Path, default=ROOT / "constraints.txt")
@@ -254,13 +254,13 @@ def main(arguments: list[str]) -> int:
     roots = read_roots(ROOT / "pyproject.toml")
     found = check_pins(read_pins(options.constraints.read_text()), roots)
     print(*found.problems, sep="\n", end="\n" if found.problems else "")
-    print(f"{found.compared} requirements compared with the pins, {len(found.problems)} do not fit")
-    fine = not found.problems
+    print(f"{found.compared} requirements compared with the pins, {len(found.problems)} problems")
+    passed = not found.problems
     if options.index:
         resolved, line = resolve_from_index(options.constraints, roots)
         print(line)
-        fine = fine and resolved
-    return 0 if fine else 1
+        passed = passed and resolved
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

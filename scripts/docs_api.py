@@ -107,7 +107,7 @@ def _signature(full: str, value: object) -> str:
     text = full + signature
     if len(text) <= 90:
         return text
-    return re.sub(r"\((.*)\)", _broken, text, count=1, flags=re.S)
+    return re.sub(r"\((.*)\)", _break_arguments, text, count=1, flags=re.S)
 
 
 def is_error(value: object) -> bool:
@@ -115,7 +115,7 @@ def is_error(value: object) -> bool:
     return inspect.isclass(value) and issubclass(value, Exception)
 
 
-def _broken(match: re.Match[str]) -> str:
+def _break_arguments(match: re.Match[str]) -> str:
     """Arguments on lines of their own; commas inside brackets stay."""
     depth, lines, line = 0, [], ""
     for letter in match.group(1):
@@ -155,7 +155,7 @@ def _split_block(body: str) -> tuple[str, str]:
 
 
 def _prose(text: str) -> str:
-    """Paragraphs; sessions of the interpreter, and blocks that are indented by four columns, become code."""
+    """Paragraphs; interpreter sessions and blocks indented by four columns become code."""
     paragraphs = [each for each in re.split(r"\n\s*\n", text.strip("\n")) if each.strip()]
     return "\n\n".join(_paragraph(each) for each in paragraphs)
 

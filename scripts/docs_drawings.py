@@ -47,7 +47,7 @@ WHAT = {
     "process": "memory",
     "source_images": "DICOM images",
     "deprecation": "renamed names",
-    "extras": "a missing optional library is one line",
+    "extras": "missing optional libraries",
 }
 FILLS = (PALE, BLUE, GREEN)
 
@@ -124,7 +124,7 @@ def network(folder: Path) -> None:
 
 
 def inputs(folder: Path) -> None:
-    """Positions of slices as acquired, and the grid they are brought onto."""
+    """Positions of slices as acquired, and the regular grid onto which they are resampled."""
     figure, columns = plt.subplots(1, 4, figsize=(9.6, 3.4), dpi=110)
     regular = [float(at) for at in range(9)]
     kinds = {

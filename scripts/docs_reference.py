@@ -1,10 +1,10 @@
-"""Write the pages of docs/reference that follow from the code: API, command line, configuration, flags, exit codes.
+"""Write the pages of docs/reference that are generated from code: API, command line, configuration, flags, exit codes.
 
 The changelog, the guide for contributors and the model card become pages as well.
 
     python scripts/docs_reference.py [FOLDER]
 
-They are written into docs/reference (or FOLDER), are ignored by git, and `make docs` writes them first.
+They are written into docs/reference (or FOLDER), are ignored by git; `make docs` runs this script first.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def pages() -> dict[str, str]:
 
 
 def copied(path: str) -> str:
-    """A file from outside docs/, with its links as seen from docs/reference."""
+    """A file from outside docs/, with its links rewritten for docs/reference."""
     text = (ROOT / path).read_text(encoding="utf-8")
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)  # the model card's metadata
     text = re.sub(r"\]\((?:\.\./)*docs/", "](../", text)

@@ -109,7 +109,7 @@ def fit(collected: Path) -> None:
     content = {
         "weights_sha256": Segmenter.load(device="cpu").weights_sha256,
         "provenance": _provenance(val),
-        "line": _line(val),
+        "line": _fit_logistic(val),
     }
     path = Path(predicting.__file__).with_name(predicting._CALIBRATION)
     replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), "calibration")
@@ -133,7 +133,7 @@ def _provenance(val: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _line(cases: list[dict[str, Any]]) -> dict[str, Any]:
+def _fit_logistic(cases: list[dict[str, Any]]) -> dict[str, Any]:
     """A logistic model, fitted by weighted non-negative least squares to the logit of Dice."""
     groups = [(case["source"], case["as"]) for case in cases]
     weight = np.sqrt([1 / groups.count(group) for group in groups])

@@ -72,9 +72,7 @@ FLIPS: tuple[tuple[FlippedAxis, ...], ...] = (
     ("superior/inferior",),
     ("left/right", "superior/inferior"),
 )
-CLEAR_LIVER = (
-    40  # pixels of 4 mm; slices with fewer, but not none, do not count for the liver output
-)
+CLEAR_LIVER = 40  # pixels of 4 mm; slices with fewer, but more than none, are not used to train the liver output
 
 
 def training_data(root: str) -> DataConfig:

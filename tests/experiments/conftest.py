@@ -6,7 +6,7 @@ import pytest
 
 from folders import folder_config, write_folder
 from news import ignore_below
-from rma_mamba.training.toml_writer import as_toml
+from rma_mamba.training.toml_writer import to_toml
 
 BENCHMARK = """
 title = "Trial"
@@ -42,7 +42,7 @@ def benchmark_file(tmp_path: Path) -> Path:
         "training": {"epochs": 1, "batch_size": 4, "workers": 0, "accelerator": "cpu"},
         "data": {**data.model_dump(mode="json", exclude_unset=True), "slices_per_epoch": 8},
     }
-    (tmp_path / "recipe.toml").write_text(as_toml(content))
+    (tmp_path / "recipe.toml").write_text(to_toml(content))
     path = tmp_path / "benchmark.toml"
     path.write_text(BENCHMARK.format(folder=tmp_path / "out"))
     return path

@@ -11,7 +11,7 @@ import pytest
 import rma_mamba
 from folders import folder_config, write_folder
 from rma_mamba.datasets.phantom import make_phantom
-from rma_mamba.training.toml_writer import as_toml
+from rma_mamba.training.toml_writer import to_toml
 from tiny import SETTINGS, tiny_weights
 
 pytestmark = pytest.mark.slow
@@ -65,7 +65,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "training": training,
         "data": {**data, "slices_per_epoch": 4},
     }
-    (work / "recipe.toml").write_text(as_toml(content))
+    (work / "recipe.toml").write_text(to_toml(content))
     yield work
     shutil.rmtree(work)
 

@@ -15,7 +15,7 @@ from clinical_series import clinical_series
 from dicom_series import save
 from folders import folder_config, write_folder
 from rma_mamba.datasets.phantom import make_phantom
-from rma_mamba.training.toml_writer import as_toml
+from rma_mamba.training.toml_writer import to_toml
 from tiny import SETTINGS, tiny_weights
 
 SCRIPT = Path(__file__).with_name("core_only.py")
@@ -41,7 +41,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "model": {"name": "rma-mamba-n", "settings": {**SETTINGS, "depths": [1, 1, 1, 1]}},
         "data": data.model_dump(mode="json", exclude_unset=True),
     }
-    (work / "recipe.toml").write_text(as_toml(content))
+    (work / "recipe.toml").write_text(to_toml(content))
     return work
 
 

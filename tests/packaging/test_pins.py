@@ -1,4 +1,4 @@
-"""The pinned versions fit each other with either build of torch; pins that do not fit are found."""
+"""The pinned versions are compatible with either build of torch; incompatible pins are found."""
 
 import importlib.util
 import re

@@ -7,7 +7,7 @@ import pytest
 
 from folders import folder_config, write_folder
 from news import ignore_below
-from rma_mamba.training.toml_writer import as_toml
+from rma_mamba.training.toml_writer import to_toml
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,5 +44,5 @@ def content(tmp_path: Path) -> dict[str, Any]:
 def recipe(tmp_path: Path, content: dict[str, Any]) -> Path:
     """The same recipe as a file."""
     path = tmp_path / "recipe.toml"
-    path.write_text(as_toml(content))
+    path.write_text(to_toml(content))
     return path

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.training.recipe_loading import load_recipe, merged_recipe
+from rma_mamba.training.recipe_loading import load_recipe, merge_recipe
 
 WARNING = r"'valid' is deprecated and will be removed in 0\.3\.0; use 'val'"
 
@@ -30,14 +30,14 @@ def test_an_override_may_use_an_old_key() -> None:
 
 
 def test_a_key_of_that_name_elsewhere_is_left_alone(tmp_path: Path) -> None:
-    content = merged_recipe(write(tmp_path / "mine.toml", "[other]\nvalid = 3\n"))
+    content = merge_recipe(write(tmp_path / "mine.toml", "[other]\nvalid = 3\n"))
     assert content == {"other": {"valid": 3}}
 
 
 def test_both_names_in_one_table_are_refused(tmp_path: Path) -> None:
     both = write(tmp_path / "mine.toml", '[data.splits.a]\nvalid = ["1"]\nval = ["2"]\n')
     with pytest.raises(ConfigError, match="both 'val' and its old name 'valid'"):
-        merged_recipe(both)
+        merge_recipe(both)
 
 
 @pytest.mark.filterwarnings("ignore:.*is deprecated and will be removed:DeprecationWarning")

@@ -13,8 +13,8 @@ from rma_mamba.errors import ConfigError
 from rma_mamba.models import create_model
 from rma_mamba.models.weights import read_checkpoint
 from rma_mamba.training import bundled_recipes, load_recipe
-from rma_mamba.training.recipe_loading import merged_recipe
-from rma_mamba.training.toml_writer import as_toml
+from rma_mamba.training.recipe_loading import merge_recipe
+from rma_mamba.training.toml_writer import to_toml
 
 MINIMAL = """
 [[data.sources]]
@@ -110,8 +110,8 @@ def test_a_circular_base_is_a_one_line_error(tmp_path: Path, base: str) -> None:
 
 @pytest.mark.parametrize("name", bundled_recipes())
 def test_a_recipe_survives_writing_and_reading(name: str) -> None:
-    content = merged_recipe(name, ["training.lr=1e-9"])
-    assert tomllib.loads(as_toml(content)) == content
+    content = merge_recipe(name, ["training.lr=1e-9"])
+    assert tomllib.loads(to_toml(content)) == content
 
 
 LEAVES = st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False) | st.text()
@@ -128,7 +128,7 @@ LEAVES = st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=Fals
     )
 )
 def test_every_toml_value_survives_writing_and_reading(content: dict[str, object]) -> None:
-    assert tomllib.loads(as_toml(content)) == content
+    assert tomllib.loads(to_toml(content)) == content
 
 
 @pytest.mark.parametrize(

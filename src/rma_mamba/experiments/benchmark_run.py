@@ -32,7 +32,7 @@ def run_benchmark(
         benchmark: The networks to compare.
         overrides: Settings for all recipes, such as "data.root=FOLDER".
         folder: Output folder; None: that of the benchmark.
-        data: A TOML file whose data replace those of the recipes; see `training.merged_recipe`.
+        data: A TOML file whose data replace those of the recipes; see `training.train`.
         weights: Folder of the initial weights files; None: networks start as their recipes specify, which is
             randomly by default.
         only: Names of the networks to train and score; empty: all. The tables show all completed networks.

@@ -16,16 +16,16 @@ def to_latex(table: ComparisonTable) -> str:
     """Format a comparison as a tabular; requires the LaTeX package booktabs."""
     best_rows = [column.best_rows(table) for column in ALL_COLUMNS]
     lines = [
-        f"% {_escaped(table.title)}",
+        f"% {_escape(table.title)}",
         r"\begin{tabular}{l" + "r" * len(ALL_COLUMNS) + "}",
         r"\toprule",
-        " & ".join(["Method", *(_escaped(column.heading) for column in ALL_COLUMNS)]) + r" \\",
+        " & ".join(["Method", *(_escape(column.heading) for column in ALL_COLUMNS)]) + r" \\",
         r"\midrule",
     ]
     for row in table.rows:
-        cells = [_escaped(row.name)]
+        cells = [_escape(row.name)]
         for column, best in zip(ALL_COLUMNS, best_rows, strict=True):
-            cell = _escaped(column.cell(table, row))
+            cell = _escape(column.cell(table, row))
             cells.append(rf"\textbf{{{cell}}}" if row.name in best else cell)
         lines.append(" & ".join(cells) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
@@ -50,7 +50,7 @@ def to_csv(table: ComparisonTable) -> str:
     return text.getvalue()
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     for symbol in "&%_#":
         text = text.replace(symbol, "\\" + symbol)
     return text

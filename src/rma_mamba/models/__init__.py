@@ -3,6 +3,8 @@
 model = create_model("rma-mamba-t", extra_blocks=1)
 load_weights(model, "weights.safetensors")
 *coarser, finest = model(images)           # logits [slice, 1, height, width]
+
+To add a network, write a module in `baselines`, and list its classes below and its name in `registry`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Names of the networks with their settings and numbers of parameters. Imports no heavy library."""
+"""Names of the networks with their settings and numbers of parameters, without importing torch.
+
+To add a network, list it here and in the table of `rma_mamba.models`.
+"""
 
 from __future__ import annotations
 

@@ -18,14 +18,14 @@ Count = Annotated[int, Field(ge=0)]
 _HALF = 5  # layers of the stem up to its first nonlinearity
 
 
-class _ToLast(nn.Module):
+class _ToChannelsLast(nn.Module):
     """[slice, channel, height, width] to [slice, height, width, channel]."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.permute(0, 2, 3, 1)
 
 
-class _ToFirst(nn.Module):
+class _ToChannelsFirst(nn.Module):
     """[slice, height, width, channel] to [slice, channel, height, width]."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class _ToFirst(nn.Module):
 def _downsample(in_channels: int, out_channels: int) -> list[nn.Module]:
     return [
         nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1),
-        _ToLast(),
+        _ToChannelsLast(),
         nn.LayerNorm(out_channels),
     ]
 
@@ -52,7 +52,7 @@ class Stage(nn.Module):
         self.blocks = nn.Sequential(*(VSSBlock(width, drop, states) for drop in drop_paths))
         self.downsample: nn.Module = nn.Identity()
         if not last:
-            self.downsample = nn.Sequential(_ToFirst(), *_downsample(width, 2 * width))
+            self.downsample = nn.Sequential(_ToChannelsFirst(), *_downsample(width, 2 * width))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """[slice, height, width, channel] to the feature map of this stage and the input of the next one."""
@@ -103,7 +103,10 @@ class VMamba(nn.Module):
         width, depths, states = config.width, config.depths, config.states
         self.widths = tuple(width * 2**level for level in range(len(depths)))
         self.patch_embed = nn.Sequential(
-            *_downsample(3, width // 2), _ToFirst(), nn.GELU(), *_downsample(width // 2, width)
+            *_downsample(3, width // 2),
+            _ToChannelsFirst(),
+            nn.GELU(),
+            *_downsample(width // 2, width),
         )
         drop_paths = torch.linspace(0, config.drop_path, sum(depths), device="cpu").tolist()
         half, *levels = zip(config.local_blocks, config.local_hidden, strict=True)

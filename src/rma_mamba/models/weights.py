@@ -4,7 +4,7 @@
 2. checkpoints of the RMA-Mamba authors (.pth, a plain state_dict): the whole network;
 3. files of this package (.safetensors): the whole network, with its name, settings, slice recipe and SHA-256.
 
-A file that does not match the network raises an error that lists missing, unexpected and misshapen parameters.
+A file that does not match the network raises an error that lists missing, unexpected and wrongly shaped parameters.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 train("recipe.toml", ["training.lr=1e-4"])
 
-Loading recipes needs no more than the core package; training needs the extra `train`.
+Recipes can be loaded with the core package alone; training requires the extra `train`.
 """
 
 from rma_mamba.training.config import WEIGHTS_FILE, Recipe

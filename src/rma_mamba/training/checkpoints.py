@@ -29,7 +29,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Raises:
             ScanError: The folder is not writable, or the disk is full.
         """
-        # In memory first: torch raises its own kind of error if the disk is full, files an OSError.
+        # Serialise in memory first: on a full disk torch raises an error of its own, writing bytes an OSError.
         content = io.BytesIO()
         torch.save(checkpoint, content)
         replace_file(Path(path), content.getvalue(), "checkpoint")
@@ -38,7 +38,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class Checkpoints(Checkpoint):
     """Save `best.ckpt` if the validation Dice is the best so far, then `last.ckpt`, after every epoch.
 
-    In this order, `best.ckpt` always contains the best epoch that `last.ckpt` knows of. If the process ends
+    In this order, `best.ckpt` always contains the best epoch that `last.ckpt` records. If the process ends
     between the two, the epoch is repeated with the same result when the run is resumed.
     """
 

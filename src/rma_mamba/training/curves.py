@@ -18,7 +18,7 @@ from rma_mamba.training.history import History, write_history
 
 _INTERVAL_S = 60  # between two drawings, each of which takes about a third of a second
 _DPI = 120
-_MOST_MARKERS = 30  # epochs up to which each one is marked with a dot
+_MAX_MARKED_EPOCHS = 30  # epochs up to which each one is marked with a dot
 
 
 class Curves(Callback):
@@ -85,7 +85,7 @@ def draw_curves(history: History) -> bytes:
 def _plot(axes: Axes, history: History, names: dict[str, str], title: str) -> None:
     for name, label in names.items():
         values = history[name]
-        marker = "." if len(values) < _MOST_MARKERS else ""
+        marker = "." if len(values) < _MAX_MARKED_EPOCHS else ""
         axes.plot(range(len(values)), values, marker=marker, label=label)
     axes.set(title=title, xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -32,7 +32,7 @@ from rma_mamba.training.curves import Curves
 from rma_mamba.training.data_module import SliceDataModule
 from rma_mamba.training.lightning_module import SegmentationModule
 from rma_mamba.training.optimizer import check_encoder
-from rma_mamba.training.run_errors import as_package_errors
+from rma_mamba.training.run_errors import translate_errors
 from rma_mamba.training.run_record import RunRecord
 from rma_mamba.training.trainer import make_trainer
 
@@ -53,7 +53,7 @@ def fit_recipe(
 
     Args:
         recipe: The validated recipe.
-        content: The same as read, with base and overrides, for the record.
+        content: The recipe as read, merged with its base and overrides, for the run record.
         folder: Run folder.
         resume: Continue from the last checkpoint, if there is one.
         quiet: Hide the progress bar.
@@ -68,7 +68,7 @@ def fit_recipe(
     module = SegmentationModule(model, recipe.training, recipe.run.seed)
     callbacks = [*_callbacks(recipe, folder), RunRecord(folder, content, recipe, data)]
     trainer = make_trainer(recipe.training, folder, callbacks, model, quiet=quiet)
-    with _without_harmless_warnings(), as_package_errors():
+    with _ignore_harmless_warnings(), translate_errors():
         _fit(trainer, module, data, last)
     return _export(recipe, folder, trainer)
 
@@ -111,7 +111,7 @@ def _callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
 
 
 @contextmanager
-def _without_harmless_warnings() -> Iterator[None]:
+def _ignore_harmless_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         for message in _HARMLESS_WARNINGS:
             warnings.filterwarnings("ignore", message)

@@ -36,7 +36,7 @@ class SegmentationModule(lightning.LightningModule):
         self.seed = seed
         self.plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
         self._plateau_state: dict[str, Any] = {}
-        # validation sums: pixels of the intersection, prediction and reference; loss; slices
+        # Validation sums: pixels of the intersection, prediction and reference; loss; slices
         self._sums = torch.zeros(5, dtype=torch.float64)
 
     @property

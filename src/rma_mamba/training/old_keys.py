@@ -1,4 +1,4 @@
-"""Old keys of recipes under their current names, renamed before recipes are merged; everything here goes in 0.3.0.
+"""Rename the old keys of recipes before recipes are merged. Remove this module in 0.3.0.
 
 The settings models accept old keys as well, but a recipe that sets an old key over a base that sets the new one would
 have both after merging.

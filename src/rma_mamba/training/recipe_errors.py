@@ -15,7 +15,7 @@ _LONGEST_VALUE = 80  # characters; longer values are not quoted in errors
 
 
 def as_config_error(error: pydantic.ValidationError, model: type[BaseModel]) -> ConfigError:
-    """The first problem of a validation as an error of this package.
+    """Convert the first validation error of pydantic to an error of this package.
 
     Args:
         error: Raised by the validation of a recipe.

@@ -29,15 +29,15 @@ def bundled_recipes() -> list[str]:
 def load_recipe(
     recipe: str | Path, overrides: Sequence[str] = (), data: str | Path | None = None
 ) -> Recipe:
-    """Read a recipe and apply `KEY=VALUE` overrides; arguments and errors as in `merged_recipe`.
+    """Read a recipe and apply `KEY=VALUE` overrides; arguments and errors as in `merge_recipe`.
 
     Raises:
         ConfigError: A setting is unknown or has an invalid value.
     """
-    return validated_recipe(merged_recipe(recipe, overrides, data))
+    return validate_recipe(merge_recipe(recipe, overrides, data))
 
 
-def merged_recipe(
+def merge_recipe(
     recipe: str | Path, overrides: Sequence[str] = (), data: str | Path | None = None
 ) -> dict[str, Any]:
     """The content of a recipe merged with its base, data and overrides; not yet validated.
@@ -57,12 +57,12 @@ def merged_recipe(
     if data is not None:
         _replace_data(content, data)
     for override in overrides:
-        _apply(content, override)
+        _apply_override(content, override)
     return content
 
 
-def validated_recipe(content: Mapping[str, Any]) -> Recipe:
-    """The recipe with this content.
+def validate_recipe(content: Mapping[str, Any]) -> Recipe:
+    """Validate the content of a recipe.
 
     Raises:
         ConfigError: A setting is unknown or has an invalid value.
@@ -86,7 +86,7 @@ def _with_base(recipe: str | Path, descendants: tuple[str, ...]) -> dict[str, An
         )
     if base not in bundled_recipes():
         base = str(Path(recipe).parent / base)
-    return _merged(_with_base(base, (*descendants, path)), content)
+    return _merge(_with_base(base, (*descendants, path)), content)
 
 
 def _replace_data(content: dict[str, Any], data: str | Path) -> None:
@@ -104,11 +104,11 @@ def _replace_data(content: dict[str, Any], data: str | Path) -> None:
             target[name] = table[name]
 
 
-def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in changes.items():
         old = base.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
-            value = _merged(old, value)
+            value = _merge(old, value)
         base[key] = value
     return base
 
@@ -122,7 +122,7 @@ def _read(recipe: str | Path) -> dict[str, Any]:
         ) from None
 
 
-def _apply(content: dict[str, Any], override: str) -> None:
+def _apply_override(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     *tables, name = key.strip().split(".")
     if not equals or not name:

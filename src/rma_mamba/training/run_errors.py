@@ -12,7 +12,7 @@ _DEAD_WORKER = "DataLoader worker"
 
 
 @contextmanager
-def as_package_errors() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Translate a full disk and a dead data loader worker, which are not bugs in rma-mamba.
 
     Raises:

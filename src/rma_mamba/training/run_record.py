@@ -16,7 +16,7 @@ from rma_mamba.datasets.data_manifest import data_manifest
 from rma_mamba.files import replace_file
 from rma_mamba.training.config import Recipe
 from rma_mamba.training.data_module import SliceDataModule
-from rma_mamba.training.toml_writer import as_toml
+from rma_mamba.training.toml_writer import to_toml
 
 _PACKAGES = ("rma-mamba", "torch", "lightning", "monai", "numba", "numpy")
 
@@ -44,7 +44,7 @@ class RunRecord(Callback):
             return
         cases = data_manifest(self.data.files, self.data.cases)
         texts = {
-            "recipe.toml": as_toml(self.content),
+            "recipe.toml": to_toml(self.content),
             "recipe.json": self.recipe.model_dump_json(indent=2),
             "versions.json": json.dumps(versions(), indent=2),
             "data_manifest.json": json.dumps(cases, indent=1),

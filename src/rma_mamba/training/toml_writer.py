@@ -10,7 +10,7 @@ from typing import Any
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def as_toml(content: Mapping[str, Any]) -> str:
+def to_toml(content: Mapping[str, Any]) -> str:
     """Format a table as TOML: one line per value, nested tables as dotted keys.
 
     Args:

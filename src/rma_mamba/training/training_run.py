@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rma_mamba.extras import require_extra
-from rma_mamba.training.recipe_loading import merged_recipe, validated_recipe
+from rma_mamba.training.recipe_loading import merge_recipe, validate_recipe
 
 
 def train(
@@ -28,7 +28,8 @@ def train(
         recipe: A TOML file, or the name of a bundled recipe.
         overrides: Settings such as "training.lr=1e-4".
         resume: Continue from `last.ckpt` in the same folder, if there is one.
-        data: A TOML file whose data replace those of the recipe; see `merged_recipe`.
+        data: A TOML file, as written by `rma-mamba data prepare`, whose `data.root`, `data.sources` and `data.splits`
+            replace those of the recipe.
         quiet: Hide the progress bar.
 
     Returns:
@@ -44,8 +45,8 @@ def train(
     """
     for package in ("lightning", "monai"):
         require_extra(package, "train", "training")
-    content = merged_recipe(recipe, overrides, data)
-    settings = validated_recipe(content)
+    content = merge_recipe(recipe, overrides, data)
+    settings = validate_recipe(content)
     from rma_mamba.training.fitting import fit_recipe
 
     return fit_recipe(settings, content, Path(settings.run.folder), resume=resume, quiet=quiet)

@@ -129,21 +129,21 @@ def _entering_states(scan: _ScanTensors, grad_y: Tensor | None) -> tuple[Tensor,
     batch, channels = scan.u.shape[0], scan.u.shape[3]
     directions, _, states = scan.A.shape
     rows = states * channels
-    into, out_of, back_into, back_out_of = (
+    map_a, map_b, back_map_a, back_map_b = (
         scan.A.new_empty(batch, directions, scan.chunks, rows) for _ in range(4)
     )
     _launch(
         kernels.aggregate, scan,
         scan.u, scan.delta, scan.gates, scan.weight, scan.A, scan.bias,
-        scan.u if grad_y is None else grad_y, into, out_of, back_into, back_out_of,
+        scan.u if grad_y is None else grad_y, map_a, map_b, back_map_a, back_map_b,
         BACK=grad_y is not None,
     )  # fmt: skip
     carry = kernels.carry[triton.cdiv(rows, _LANES), batch * directions]
     options = {"DIRECTIONS": directions, "LANES": _LANES}
-    carry(into, out_of, scan.chunks, rows, BACK=False, **options)
+    carry(map_a, map_b, scan.chunks, rows, BACK=False, **options)
     if grad_y is not None:
-        carry(back_into, back_out_of, scan.chunks, rows, BACK=True, **options)
-    return out_of, back_out_of
+        carry(back_map_a, back_map_b, scan.chunks, rows, BACK=True, **options)
+    return map_b, back_map_b
 
 
 def _launch(kernel: Any, scan: _ScanTensors, *tensors: Tensor, **options: bool) -> None:

@@ -103,13 +103,13 @@ def _gate(gates, b, k, position, length, number, GATES: tl.constexpr, DIRECTIONS
 
 @triton.jit
 def aggregate(
-    u, delta, gates, weight, A, bias, grad_y, into, out_of, back_into, back_out_of,
+    u, delta, gates, weight, A, bias, grad_y, map_a, map_b, back_map_a, back_map_b,
     batch, height, width, channels, chunks,
     COLUMNS: tl.constexpr, RANK: tl.constexpr, STATES: tl.constexpr, DIRECTIONS: tl.constexpr,
     SOFTPLUS: tl.constexpr, BACK: tl.constexpr, POSITIONS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
-    """The affine map that a chunk applies to the state that enters it: into * state + out_of."""
-    # into and out_of have shape (batch, direction, chunk, state, channel).
+    """The affine map that a chunk applies to the state that enters it: map_a * state + map_b."""
+    # map_a and map_b have shape (batch, direction, chunk, state, channel).
     GATES: tl.constexpr = RANK + 2 * STATES
     length = height * width
     chunk, block, b = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
@@ -143,8 +143,8 @@ def aggregate(
                     (a, step * gate_in * x), 0, _join, reverse=way == 1
                 )
                 at = (((b * DIRECTIONS + k) * chunks + chunk) * STATES + n) * channels + c
-                tl.store(into + at, tl.sum(tl.where(order == last, a_all, 0.0), 0), c < channels)
-                tl.store(out_of + at, tl.sum(tl.where(order == last, b_all, 0.0), 0), c < channels)
+                tl.store(map_a + at, tl.sum(tl.where(order == last, a_all, 0.0), 0), c < channels)
+                tl.store(map_b + at, tl.sum(tl.where(order == last, b_all, 0.0), 0), c < channels)
                 if BACK:
                     gate_out = _gate(
                         gates, b, k, position, length, RANK + STATES + n, GATES, DIRECTIONS
@@ -154,12 +154,12 @@ def aggregate(
                         (a, gate_out * g), 0, _join, reverse=way == 0
                     )
                     tl.store(
-                        back_into + at,
+                        back_map_a + at,
                         tl.sum(tl.where(order == first, a_all, 0.0), 0),
                         c < channels,
                     )
                     tl.store(
-                        back_out_of + at,
+                        back_map_b + at,
                         tl.sum(tl.where(order == first, b_all, 0.0), 0),
                         c < channels,
                     )
@@ -167,9 +167,9 @@ def aggregate(
 
 @triton.jit
 def carry(
-    into, out_of, chunks, rows, DIRECTIONS: tl.constexpr, BACK: tl.constexpr, LANES: tl.constexpr
+    map_a, map_b, chunks, rows, DIRECTIONS: tl.constexpr, BACK: tl.constexpr, LANES: tl.constexpr
 ):
-    """The state that enters each chunk, written over `out_of`; chunks are visited in scan order."""
+    """The state that enters each chunk, written over `map_b`; chunks are visited in scan order."""
     lane = tl.program_id(0) * LANES + tl.arange(0, LANES)
     batch_direction = tl.program_id(1).to(tl.int64)
     backwards = (batch_direction % DIRECTIONS) >= 2
@@ -179,9 +179,9 @@ def carry(
     for i in range(chunks):
         chunk = tl.where(backwards, chunks - 1 - i, i)
         at = (batch_direction * chunks + chunk) * rows + lane
-        a = tl.load(into + at, lane < rows, 1.0)
-        leaving = tl.load(out_of + at, lane < rows, 0.0)
-        tl.store(out_of + at, state, lane < rows)
+        a = tl.load(map_a + at, lane < rows, 1.0)
+        leaving = tl.load(map_b + at, lane < rows, 0.0)
+        tl.store(map_b + at, state, lane < rows)
         state = a * state + leaving
 
 
