@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from dataclasses import is_dataclass
+from enum import Enum
 from pathlib import Path
 from types import ModuleType
 
@@ -95,19 +97,59 @@ def _members(owner: type) -> list[str]:
 
 
 def _signature(full: str, value: object) -> str:
+    """A call as one writes it: strings in quotes, functions by name, and no addresses in memory."""
+    if is_error(value):
+        return f"{full}(message)"
+    protocol = getattr(value, "_is_protocol", False)
+    if protocol or (inspect.isclass(value) and issubclass(value, Enum)):
+        return full
     try:
-        signature = str(inspect.signature(value))  # type: ignore[arg-type]
+        signature = inspect.signature(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return full
-    signature = re.sub(r"<factory>|<object object at 0x[0-9a-f]+>", "...", signature).replace(
-        "'", ""
-    )
-    if is_error(value):
-        signature = "(message)"
-    text = full + signature
+    annotations = vars(value).get("__annotations__", {}) if inspect.isclass(value) else {}
+    parameters = [
+        each.replace(
+            annotation=_Text(_annotation(annotations.get(each.name, each.annotation))),
+            default=each.default if each.default is each.empty else _Text(_default(each.default)),
+        )
+        for each in signature.parameters.values()
+    ]
+    returned = "" if inspect.isclass(value) else f" -> {_annotation(signature.return_annotation)}"
+    text = f"{full}{inspect.Signature(parameters)}{returned}"
     if len(text) <= 90:
         return text
     return re.sub(r"\((.*)\)", _break_arguments, text, count=1, flags=re.S)
+
+
+class _Text(str):
+    """Text that `inspect` shows as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _annotation(annotation: object) -> str:
+    """A type, without the limits of its values, which the settings of pydantic models carry."""
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    text = re.sub(r"Annotated\[(\w+), Field\([^)]*\)\]", r"\1", text).replace("'", '"')
+    return re.sub(r"\bFinite\b", "float", text)
+
+
+def _default(value: object) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    if inspect.isfunction(value):
+        return value.__name__
+    if is_dataclass(value):
+        try:
+            return f"{type(value).__name__}()" if type(value)() == value else "..."
+        except TypeError:
+            return "..."
+    text = repr(value)
+    return "..." if text.startswith("<") else text
 
 
 def is_error(value: object) -> bool:

@@ -258,7 +258,7 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> N
 
 
 def save(figure: plt.Figure, path: Path) -> None:
-    """Write without a date, so that equal figures give equal bytes."""
+    """Write without a date, so that equal figures give identical files."""
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
     figure.savefig(path, facecolor=PAPER, metadata=metadata)
     plt.close(figure)

@@ -72,7 +72,7 @@ def phantoms(out: Path) -> None:
 
 
 def path(out: Path, ct: Volume, result: Segmentation, segmenter: rma_mamba.Segmenter) -> None:
-    """A slice of the scan, as the network sees it, its probabilities, and the mask."""
+    """A slice of the scan, the scaled slice, its probabilities, and the mask."""
     k = largest_slice(result.mask.labels)
     seen = to_slices(replace(ct, modality="CT"), segmenter.recipe)
     figure, row = plt.subplots(1, 4, figsize=(9.6, 2.8), dpi=110)

@@ -1,7 +1,7 @@
 """The surface of a mask as a closed mesh in RAS+ millimetres.
 
 Marching cubes (Lewiner et al. 2003, as implemented in scikit-image) on a binary mask reproduces every voxel edge as a
-staircase and overestimates the area by 9 % for a ball, and by 24 % for thick slices. The mask is therefore smoothed
+staircase and overestimates the area by 9 % for a sphere, and by 24 % for thick slices. The mask is therefore smoothed
 first, by the same distance in mm along all axes, and the level is chosen so that the mesh encloses its volume.
 """
 

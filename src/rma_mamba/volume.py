@@ -1,7 +1,7 @@
 """A scan and its mask as arrays with a geometry in millimetres (RAS+ world coordinates, as in NIfTI).
 
 Nothing here reads files or imports torch. `Geometry` gives the voxel size, the directions of the axes, and the
-permutation and flips that bring an array into the canonical orientation, in which the network sees every scan.
+permutation and flips that bring an array into the canonical orientation, that of the network's input.
 """
 
 from __future__ import annotations
@@ -137,8 +137,9 @@ class Geometry:
 
     @property
     def canonical(self) -> AxisOrder:
-        """The axis order in which the network sees every scan: axial slices inferior to superior, rows anterior to
-        posterior, columns right to left (radiological convention).
+        """Axis order of the network's input, which is the radiological convention.
+
+        Axial slices from inferior to superior, rows from anterior to posterior, columns from right to left.
         """
         (r, a, s), (r_reversed, a_reversed, s_reversed) = self._world_axes
         return AxisOrder((s, a, r), (s_reversed, not a_reversed, not r_reversed))
@@ -173,7 +174,7 @@ class Volume:
     Args:
         values: Intensities (i, j, k) of any real type, as in the file; `slicing.calibrated` determines their unit.
         geometry: The grid.
-        modality: "CT" or "MR" if the header says so, else None.
+        modality: "CT" or "MR" if stated in the header, else None.
         header: The part of the file's header that a mask inherits.
         warnings: Repairs and suspicious header values, one sentence each, without patient data.
         source_images: The DICOM images from which it was read; None for other formats and arrays.

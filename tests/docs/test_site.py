@@ -98,6 +98,15 @@ def test_the_reference_names_every_command_option_and_key() -> None:
     assert "| 4 |" in pages["exit-codes.md"]
 
 
+def test_signatures_in_the_reference_read_as_code() -> None:
+    page = REFERENCE["pages"]()["api.md"]
+    assert 'device: str = "auto",' in page
+    assert "tta_scales: tuple[float, ...] = (1.0,)," in page
+    assert "progress: Progress = ignore_progress," in page
+    for noise in (" at 0x", "FieldInfo", "<factory>", "*args, **kwargs"):
+        assert noise not in page, noise
+
+
 def test_every_public_name_has_an_example_in_the_reference() -> None:
     import rma_mamba
 
@@ -111,6 +120,26 @@ def test_every_file_that_a_page_names_exists(page: str) -> None:
     assert len(named) > 5
     for name in named:
         assert (ROOT / name).exists() or (ROOT / "src" / "rma_mamba" / name).exists(), name
+
+
+def test_every_term_of_the_glossary_is_defined_once_in_alphabetical_order() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^(\S.*)\n:   ", text, flags=re.M)
+    assert len(terms) > 30
+    assert terms == sorted(set(terms), key=str.lower)
+
+
+def test_a_caption_names_the_script_that_draws_the_figure() -> None:
+    caption = r"!\[[^\]]*\]\([^)]*/([\w-]+)\.\w+\)\n\n\*[^*]*drawn\b[^*]*by `scripts/(\w+)\.py`"
+    found = [
+        each
+        for page in (ROOT / "docs").rglob("*.md")
+        for each in re.findall(caption, page.read_text(encoding="utf-8"), flags=re.IGNORECASE)
+    ]
+    assert len(found) >= 4
+    for figure, script in found:
+        code = (ROOT / "scripts" / f"{script}.py").read_text(encoding="utf-8")
+        assert f"def {figure.replace('-', '_')}(" in code, f"{figure}: {script}"
 
 
 def test_the_layers_in_contributing_are_those_of_the_contract() -> None:

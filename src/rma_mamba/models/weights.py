@@ -123,7 +123,7 @@ def load_weights(model: nn.Module, path: str | Path, *, fresh: Sequence[str] = (
     """Load a weights file of any supported type into a network; if it does not match, the network is unchanged.
 
     Args:
-        model: A network of `create_model`. An ImageNet checkpoint is loaded into the encoder; its four output norms
+        model: A network from `create_model`. An ImageNet checkpoint is loaded into the encoder; its four output norms
             and the decoder keep their values. A network with a method `translate_weights` (which renames the tensors
             of a file) reads the checkpoint formats of that network instead of the first two.
         path: Path of the weights file.
@@ -222,11 +222,11 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         with torch.serialization.safe_globals([(OrderedDict, _CONFIGURATION)]):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        refused = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
-        if refused is None:
+        forbidden = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
+        if forbidden is None:
             raise _corrupt_error(path) from None
         raise WeightsError(
-            f"{path.name} also contains a Python object ({refused[1]}), which could run code; expected a .pth "
+            f"{path.name} also contains a Python object ({forbidden[1]}), which could run code; expected a .pth "
             "file with tensors only. If you trust the file, save its state_dict alone and load that."
         ) from None
     except MemoryError:

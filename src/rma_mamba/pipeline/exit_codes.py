@@ -21,13 +21,13 @@ from rma_mamba.errors import (
 class ExitCode(IntEnum):
     """Exit codes of the command `rma-mamba`."""
 
-    OK = 0
+    OK = 0  # success
     INTERNAL_ERROR = 1  # a bug in rma-mamba, or an error without a code of its own
     USAGE = 2  # wrong option, setting or recipe
     SOME_CASES_FAILED = 3  # the other cases of the cohort are complete
     BAD_INPUT = 4  # a scan, a mask or a dataset cannot be used
     BAD_WEIGHTS = 5  # weights are missing or corrupt
-    OUT_OF_MEMORY = 6
+    OUT_OF_MEMORY = 6  # of the machine or of the GPU
     DEVICE_UNAVAILABLE = 7  # a device, an operator backend or an optional library cannot be used
     INTERRUPTED = 130  # Ctrl-C: 128 + SIGINT
     TERMINATED = 143  # 128 + SIGTERM

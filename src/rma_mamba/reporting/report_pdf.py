@@ -79,7 +79,7 @@ class _Pages:
 def write_pdf(report: Report, path: Path) -> None:
     """Write the report as PDF, without the interactive surface, atomically.
 
-    Equal cases give equal bytes.
+    The same case always gives an identical file.
 
     Raises:
         GridError: The mask is not on the scan's grid.
@@ -100,7 +100,7 @@ def render_pdf(report: Report) -> bytes:
     pages.heading("Provenance")
     pages.table(report.provenance)
     content = io.BytesIO()
-    # no date: it could identify the patient, and equal cases must give equal bytes
+    # no date: it could identify the patient, and equal cases must give identical files
     metadata = {
         "Title": "Liver segmentation report",
         "Creator": report.software,

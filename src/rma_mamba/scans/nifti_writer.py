@@ -1,4 +1,4 @@
-"""Writing of masks and scans as NIfTI; equal voxels on equal grids give equal bytes."""
+"""Writing of masks and scans as NIfTI; equal voxels on equal grids give identical files."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _write(
     with ExitStack() as files:
         file = files.enter_context(atomic_write(path, what))
         if path.name.lower().endswith(".gz"):
-            # No file name and no time stamp in the gzip header, so that equal voxels give equal bytes.
+            # No file name and no time stamp in the gzip header, so that equal voxels give identical files.
             compressed = files.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
             file = cast("BinaryIO", compressed)
         file.write(header.binaryblock + bytes(4))  # four zero bytes: no header extensions

@@ -42,7 +42,7 @@ def write_mask(
 ) -> None:
     """Write a mask atomically.
 
-    - "nifti" (.nii, .nii.gz): uint8 {0, 1} on the grid of the scan; equal masks give equal bytes. The mask of a
+    - "nifti" (.nii, .nii.gz): uint8 {0, 1} on the grid of the scan; equal masks give identical files. The mask of a
       NIfTI scan inherits affine, sform and qform codes, pixdim and units bit for bit; any other mask is written
       with its affine and both codes 1 (scanner).
     - "dicom_seg" and "dicom_rtstruct" (.dcm): on the source images of a DICOM scan.
@@ -113,7 +113,7 @@ def write_structured_report(
 
 
 def write_scan(volume: Volume, path: str | os.PathLike[str]) -> None:
-    """Write a scan as NIfTI with its own geometry; equal scans give equal bytes.
+    """Write a scan as NIfTI with its own geometry; equal scans give identical files.
 
     Args:
         volume: The scan; data types other than uint8, int16 and float32 are converted to one of these.
