@@ -11,13 +11,14 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import pytest
+import SimpleITK as sitk  # noqa: N813 - the customary name
 from hypothesis import given
 from hypothesis import strategies as st
 from nibabel.orientations import axcodes2ornt, io_orientation
 
 from rma_mamba.errors import GridError
 from rma_mamba.source_images import SourceImages
-from rma_mamba.volume import Geometry, Mask, Volume
+from rma_mamba.volume import Geometry, Mask, Volume, affine_of_itk_image
 
 ORDERS = [
     "".join(letters)
@@ -259,3 +260,11 @@ def test_source_is_the_deprecated_name_of_source_images() -> None:
     ):
         with pytest.deprecated_call(match="use .*source_images"):
             assert scan.source is images
+
+
+def test_axes_of_itk_run_to_the_left_and_posterior() -> None:
+    image = sitk.Image(2, 3, 4, sitk.sitkUInt8)
+    image.SetOrigin((10, 20, 30))
+    image.SetSpacing((1, 2, 3))
+    expected = [[-1, 0, 0, -10], [0, -2, 0, -20], [0, 0, 3, 30], [0, 0, 0, 1]]
+    assert affine_of_itk_image(image).tolist() == expected

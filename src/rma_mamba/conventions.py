@@ -5,6 +5,7 @@ Each of these values is defined here only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 SOFTWARE_NAME = "rma-mamba"
@@ -30,6 +31,14 @@ SCAN_SUFFIXES = (
     *(*NIFTI_SUFFIXES, *ANALYZE_SUFFIXES, *ITK_SUFFIXES),
     *(*IMAGE_SUFFIXES, *DICOM_SUFFIXES, *ARCHIVE_SUFFIXES),
 )
+
+
+def strip_suffix(name: str, suffixes: Sequence[str]) -> str:
+    """A file name without the longest of the suffixes that it ends in, in upper or lower case."""
+    for suffix in sorted(suffixes, key=len, reverse=True):
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name
 
 
 @cache

@@ -23,6 +23,9 @@ from rma_mamba.source_images import SourceImages
 Affine = npt.NDArray[np.float64]
 Modality = Literal["CT", "MR"]
 
+# DICOM and ITK coordinates (LPS+ mm) to those of NIfTI and of this package (RAS+ mm); its own inverse.
+LPS_TO_RAS: Affine = np.diag([-1.0, -1.0, 1.0, 1.0])
+
 # World axis (0 right, 1 anterior, 2 superior) and its two directions, in RAS+.
 _AXIS_CODES = (("L", "R"), ("P", "A"), ("I", "S"))
 
@@ -243,3 +246,11 @@ def _check_shape(array: npt.NDArray[Any], geometry: Geometry) -> None:
             f"the array has shape {array.shape} and its geometry {geometry.shape}; expected the same shape. "
             "Build the geometry from the array's own shape."
         )
+
+
+def affine_of_itk_image(image: Any) -> Affine:
+    """Voxel index to RAS+ mm, of a 3-D image with the interface of SimpleITK (LPS+ mm)."""
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
+    affine[:3, 3] = image.GetOrigin()
+    return LPS_TO_RAS @ affine

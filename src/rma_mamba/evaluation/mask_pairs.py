@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rma_mamba.conventions import NIFTI_SUFFIXES
+from rma_mamba.conventions import NIFTI_SUFFIXES, strip_suffix
 from rma_mamba.errors import ConfigError
 
 _LISTED = 10  # number of missing predictions listed in an error
@@ -184,7 +184,4 @@ def _patient(path: Path, pattern: str | None) -> str:
 
 
 def _stem(path: Path) -> str:
-    for suffix in NIFTI_SUFFIXES:
-        if path.name.lower().endswith(suffix):
-            return path.name[: -len(suffix)]
-    return path.name
+    return strip_suffix(path.name, NIFTI_SUFFIXES)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rma_mamba.conventions import SCAN_SUFFIXES, strip_suffix
 from rma_mamba.datasets.config import DataConfig, SourceConfig
 from rma_mamba.datasets.labelled_images import read_slice, read_volume
 from rma_mamba.datasets.source_files import SourceFiles
@@ -94,7 +95,7 @@ class _Patient:
     def case_name(self, path: Path) -> CaseName:
         """Identification of a case: its path below the source's image folder, without the suffix."""
         name = path.relative_to(Path(self.files.config.root) / self.source.images)
-        case = str(name.with_name(name.name.removesuffix(".gz").rpartition(".")[0]))
+        case = str(name.with_name(strip_suffix(name.name, SCAN_SUFFIXES)))
         source = self.source
         return CaseName(self.method, source.name, source.group_name, self.patient, case)
 

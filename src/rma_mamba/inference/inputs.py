@@ -16,12 +16,10 @@ import numpy.typing as npt
 
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import read_scan, volume_from_memory
-from rma_mamba.volume import Volume
+from rma_mamba.volume import Volume, affine_of_itk_image
 
 # A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its 4x4 affine (RAS+ mm).
 Scan = Any
-
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def as_volume(scan: Scan) -> Volume:
@@ -56,9 +54,5 @@ def _from_itk(image: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
             f"the SimpleITK image has {image.GetDimension()} axes; expected three. Pass one 3-D volume."
         )
     to_array = sys.modules[type(image).__module__.partition(".")[0]].GetArrayViewFromImage
-    affine = np.eye(4)
-    directions = np.reshape(image.GetDirection(), (3, 3))
-    affine[:3, :3] = directions * np.asarray(image.GetSpacing())
-    affine[:3, 3] = image.GetOrigin()
     # a copy: the view would point to freed memory once the image is deleted
-    return np.array(to_array(image)).transpose(), _LPS_TO_RAS @ affine
+    return np.array(to_array(image)).transpose(), affine_of_itk_image(image)

@@ -8,7 +8,7 @@ folder of folders that belong to several studies, each folder a case. Folders wi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from rma_mamba.conventions import (
     ITK_SUFFIXES,
     NIFTI_SUFFIXES,
     SCAN_SUFFIXES,
+    strip_suffix,
 )
 from rma_mamba.errors import ConfigError, RmaMambaError
 from rma_mamba.scans import count_studies, count_volumes
@@ -74,14 +75,6 @@ def find_cohort(folder: Path, results: str | Path | None = None) -> list[Case] |
 def case_name(scan: Path) -> str:
     """The name of a scan without its suffix, and so the name of its output folder."""
     return strip_suffix(scan.resolve().name, SCAN_SUFFIXES)
-
-
-def strip_suffix(name: str, suffixes: Sequence[str]) -> str:
-    """A file name without the longest of the suffixes that it ends in, in upper or lower case."""
-    for suffix in sorted(suffixes, key=len, reverse=True):
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name
 
 
 def split_volumes(case: Case, series: str | None = None) -> list[Case]:

@@ -12,6 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
 
+from rma_mamba.conventions import SOFTWARE_NAME, software_version
+
 LIBRARIES = (
     "torch",
     "numpy",
@@ -40,7 +42,7 @@ def take_inventory() -> dict[str, dict[str, str]]:
 
 
 def _versions() -> dict[str, str]:
-    found = {"rma-mamba": metadata.version("rma-mamba"), "python": platform.python_version()}
+    found = {SOFTWARE_NAME: software_version(), "python": platform.python_version()}
     for name in LIBRARIES:
         try:
             found[name] = metadata.version(name)

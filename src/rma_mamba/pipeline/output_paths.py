@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from rma_mamba.conventions import NIFTI_SUFFIXES
+from rma_mamba.conventions import NIFTI_SUFFIXES, strip_suffix
 from rma_mamba.errors import ConfigError
-from rma_mamba.pipeline.discovery import case_name, strip_suffix
+from rma_mamba.pipeline.discovery import case_name
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES, SELECTABLE
 from rma_mamba.scans.writers import mask_format
 

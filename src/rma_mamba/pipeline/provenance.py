@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rma_mamba.conventions import software_version
+from rma_mamba.conventions import ANALYZE_SUFFIXES, software_version, strip_suffix
 from rma_mamba.deprecation import with_old_fields
 from rma_mamba.files import file_sha256
 
@@ -89,7 +89,7 @@ def input_sha256(scan: Path) -> str:
 
 def _stem(scan: Path) -> str:
     """The name without suffixes, with wildcards escaped."""
-    name = scan.name.removesuffix(".gz").rpartition(".")[0]
+    name = strip_suffix(scan.name, ANALYZE_SUFFIXES)
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 

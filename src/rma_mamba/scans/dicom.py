@@ -36,7 +36,7 @@ from rma_mamba.source_images import SourceImage, SourceImages
 from rma_mamba.volume import Geometry, Modality, Volume
 
 # Fill value outside a shifted slice: air in CT, no signal in MR.
-_AIR_HU, _NO_SIGNAL = -1024.0, 0.0
+_AIR_FILL_HU, _NO_SIGNAL = -1024.0, 0.0
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ def _values(
     warnings: dict[str, None] = {}
     rescaled = dicom_pixels.rescaled_slices(slices, warnings)
     if not images.is_regular:
-        fill = _AIR_HU if slices[0].modality == "CT" else _NO_SIGNAL
+        fill = _AIR_FILL_HU if slices[0].modality == "CT" else _NO_SIGNAL
         return resample_slices(rescaled, images, shape, fill), tuple(warnings)
     decoded = list(rescaled)
     dtype = np.result_type(*{values.dtype for values in decoded})

@@ -27,11 +27,10 @@ from rma_mamba.scans.dicom_objects import (
     save,
 )
 from rma_mamba.source_images import SourceImage, SourceImages
-from rma_mamba.volume import Mask
+from rma_mamba.volume import LPS_TO_RAS, Mask
 
 _OUTPUT = "DICOM RTSTRUCT"
 _STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"  # retired SOP class, still required in this sequence
-_RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 
 
 def write(mask: Mask, path: Path) -> None:
@@ -123,7 +122,7 @@ def _roi(header: Dataset) -> Dataset:
 
 def _contours(mask: Mask, images: SourceImages, headers: list[Dataset]) -> Dataset:
     # steps to the next column and to the next row of an image, LPS+ mm
-    to_next_column, to_next_row, _ = (_RAS_TO_LPS[:, None] * mask.geometry.affine[:3, :3]).T
+    to_next_column, to_next_row, _ = (LPS_TO_RAS @ mask.geometry.affine)[:3, :3].T
     planes = images.on_slices(mask.labels)
     item = Dataset()
     item.ReferencedROINumber = 1

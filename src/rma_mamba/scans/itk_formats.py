@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import SimpleITK as sitk  # noqa: N813 - the customary name
 
 from rma_mamba.errors import ScanError
@@ -17,9 +16,7 @@ from rma_mamba.scans.checks import check_size, check_volume_number, plausibility
 from rma_mamba.scans.dtypes import compact_values
 from rma_mamba.scans.itk_headers import ItkHeader, check_compressed_data, corrupt_file, read_header
 from rma_mamba.scans.stream import MAX_GZIP_RATIO
-from rma_mamba.volume import Geometry, Volume
-
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+from rma_mamba.volume import Geometry, Volume, affine_of_itk_image
 
 _NO_ORIENTATION = "The header defines no orientation: left and right may be swapped."
 
@@ -47,10 +44,7 @@ def read(path: Path, volume: int | None = None) -> Volume:
             image = reader.Execute()
     except RuntimeError as error:  # the message of ITK contains the path
         raise corrupt_file() from error
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
-    affine[:3, 3] = image.GetOrigin()
-    geometry = Geometry(shape, _LPS_TO_RAS @ affine)
+    geometry = Geometry(shape, affine_of_itk_image(image))
     raw = sitk.GetArrayFromImage(image).transpose()
     values, repairs = compact_values(raw, 1, 0)
     orientation = () if header.has_orientation else (_NO_ORIENTATION,)

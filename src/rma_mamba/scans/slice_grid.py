@@ -20,7 +20,7 @@ from rma_mamba.scans.slice_planes import (
     check_consistent,
     positions_of,
 )
-from rma_mamba.volume import Geometry
+from rma_mamba.volume import LPS_TO_RAS, Geometry
 
 # Deviations from even spacing that are attributed to rounding: 1 % of the slice spacing, or 0.05 mm if larger.
 _SPACING_TOLERANCE = 0.01
@@ -36,7 +36,6 @@ _MAX_GAP_MM = 30.0
 MAX_MISSING_FRACTION = 0.5
 _MAX_SHIFT_FRACTION = 0.5
 
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 _EXPORT_AGAIN = "Export or copy the whole series again"
 
@@ -129,7 +128,7 @@ def _geometry(plane: Plane, shape: tuple[int, int, int], step: Points, start: Po
     affine[:3] = np.column_stack(
         [along_row * column_spacing, along_column * row_spacing, step, start]
     )
-    return Geometry(shape, _LPS_TO_RAS @ affine)
+    return Geometry(shape, LPS_TO_RAS @ affine)
 
 
 def _check_strict(strict: bool, problems: Sequence[str]) -> None:

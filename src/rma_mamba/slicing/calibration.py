@@ -37,7 +37,7 @@ IntensityUnit = Literal["HU", "a.u."]
 
 RESCALE_INTERCEPT = -1024  # used by nearly all CT scanners: stored value 0 is -1024 HU
 
-_AIR_HU = -900  # lung, the air around the patient and all padding values lie below
+_AIR_THRESHOLD_HU = -900  # lung, the air around the patient and all padding values lie below
 _DARK_HU = -200  # darker than fat: air, lung, bowel gas
 _AIR_SHARE = 0.005  # bowel gas and the rim of a tight crop; noise and ringing in MR never reach it
 _SOFT_HU = (-150, 250)  # fat to enhanced organs
@@ -150,7 +150,7 @@ def _looks_like_hu(values: Values, shift: int) -> bool:
         bone += above
         soft += int(np.count_nonzero(finite >= _SOFT_HU[0] + shift)) - above
         lowest = min(lowest, finite.min() if finite.size else np.inf)
-    air = lowest <= _AIR_HU + shift and dark >= _AIR_SHARE * values.size
+    air = lowest <= _AIR_THRESHOLD_HU + shift and dark >= _AIR_SHARE * values.size
     body = soft > 0 and soft >= _SOFT_SHARE * bright and gap <= _GAP_SHARE * bright
     # values are only changed if bone is visible as well
     return bool(air and body and (not shift or bone >= _BONE_SHARE * bright))
