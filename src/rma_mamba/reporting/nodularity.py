@@ -26,7 +26,7 @@ def fine_smoothing_mm(mask: Mask) -> float:
 def nodularity_ratio(mask: Mask, surface: Surface) -> float | None:
     """Area of the surface divided by its area after smoothing by 10 mm at constant volume, minus 1.
 
-    Near 0 for a ball, and larger for an uneven surface. None if the mask is empty or too small for the
+    Near 0 for a sphere, and larger for an uneven surface. None if the mask is empty or too small for the
     smoothing, or if a voxel side exceeds 5 mm.
     """
     if fine_smoothing_mm(mask) > _MAX_SMOOTHING_RATIO * COARSE_MM or not len(surface.faces):
