@@ -219,8 +219,8 @@ def flags() -> str:
     )
     parts = [
         "# Quality flags",
-        "Every flag that `segment` can raise, with its colour and its message; the parts in braces are filled in. "
-        "[Quality and uncertainty](../explanation/quality.md) explains when each is raised and how often it is right.",
+        "Every flag that `segment` can raise, with its colour and message; values replace the braces. "
+        "[Quality and uncertainty](../explanation/quality.md) explains when each is raised, and how reliable it is.",
         f"| code | light | message |\n|---|---|---|\n{rows}",
         "## Thresholds",
         _thresholds(),
@@ -305,7 +305,7 @@ def exit_codes() -> str:
     )
     parts = [
         "# Exit codes",
-        "All commands leave the process with one of these codes. `src/rma_mamba/pipeline/exit_codes.py` decides them.",
+        "All commands exit with one of these codes, which are defined in `src/rma_mamba/pipeline/exit_codes.py`.",
         f"| code | name | meaning |\n|---|---|---|\n{codes}",
         "## Errors in Python",
         "Library code raises these errors and never exits. `except rma_mamba.RmaMambaError` catches all of them.",
