@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import pydantic
 import pytest
 
@@ -9,8 +10,12 @@ from rma_mamba.deprecation import (
     suppress_rename_warnings,
     warn_renamed,
     with_old_fields,
+    with_renamed_arguments,
     with_renamed_keys,
 )
+from rma_mamba.reporting import PatientSize, quantify
+from rma_mamba.source_images import SourceImages
+from rma_mamba.volume import Geometry, Mask, Volume
 
 
 class Settings(pydantic.BaseModel):
@@ -80,3 +85,36 @@ def test_warnings_can_be_switched_off_for_a_while_even_after_an_error() -> None:
 def test_old_output_fields_follow_the_new_ones() -> None:
     record = with_old_fields({"split": "val", "dice": 1}, {"split": "side", "missing": "gone"})
     assert list(record.items()) == [("split", "val"), ("dice", 1), ("side", "val")]
+
+
+@with_renamed_arguments(side="split", limits="thresholds")
+def score(case: str, *, split: str = "test", thresholds: int = 0) -> tuple[str, str, int]:
+    """Score a case."""
+    return case, split, thresholds
+
+
+def test_old_keyword_arguments_arrive_under_their_new_names() -> None:
+    assert score("a", split="val") == ("a", "val", 0)
+    with pytest.warns(DeprecationWarning, match=r"'side=' is deprecated.*use 'split='"):
+        assert score("a", side="val") == ("a", "val", 0)
+    assert (score.__name__, score.__doc__) == ("score", "Score a case.")
+
+
+def test_an_old_keyword_argument_beside_its_new_name_is_an_error() -> None:
+    with pytest.raises(TypeError, match="both 'split' and its old name 'side'"):
+        score("a", side="val", split="val")
+
+
+def test_constructors_and_functions_accept_their_old_keyword_arguments() -> None:
+    geometry = Geometry((2, 2, 2), np.eye(4))
+    labels = np.ones((2, 2, 2), np.uint8)
+    images = SourceImages((), (2, 2), np.zeros((0, 3)))
+    with pytest.warns(DeprecationWarning, match="source_images="):
+        mask = Mask(labels, geometry, source=images)
+    with pytest.warns(DeprecationWarning, match="source_images="):
+        volume = Volume(labels, geometry, source=images)
+    assert mask.source_images is volume.source_images is images
+    size = PatientSize(170.0, 70.0)
+    with pytest.warns(DeprecationWarning, match="patient_size="):
+        measured = quantify(mask, body=size)
+    assert measured == quantify(mask, patient_size=size)

@@ -3,17 +3,23 @@
 warn_renamed("segment(frame=...)", "volume")               # a keyword, a function, an option
 data = with_renamed_keys(data, {"side": "split"})          # in a pydantic "before" validator
 record = with_old_fields(record, {"split": "side"})        # an output record
+
+@with_renamed_arguments(side="split")                      # keyword arguments of a function
+def score(*, split): ...
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 REMOVED_IN = "0.3.0"
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
@@ -39,6 +45,32 @@ def suppress_rename_warnings() -> Iterator[None]:
         yield
     finally:
         _quiet.reset(token)
+
+
+def with_renamed_arguments(**renamed: str) -> Callable[[Function], Function]:
+    """Decorate a function or a method so that it also accepts the old names of keyword arguments, with a warning.
+
+    Args:
+        renamed: Old name to new name.
+
+    Returns:
+        A decorator. What it returns raises TypeError if an old name and its replacement are both passed.
+    """
+
+    def decorate(function: Function) -> Function:
+        @wraps(function)
+        def with_new_names(*args: Any, **kwargs: Any) -> Any:
+            for old in renamed.keys() & kwargs.keys():
+                new = renamed[old]
+                if new in kwargs:
+                    raise TypeError(f"both '{new}' and its old name '{old}' are passed")
+                warn_renamed(f"'{old}='", f"'{new}='")
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return with_new_names  # type: ignore[return-value]
+
+    return decorate
 
 
 def with_renamed_keys(data: Any, renamed: Mapping[str, str]) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.conventions import GRID_TOLERANCE_MM
-from rma_mamba.deprecation import warn_renamed
+from rma_mamba.deprecation import warn_renamed, with_renamed_arguments
 from rma_mamba.errors import GridError
 from rma_mamba.source_images import SourceImages
 
@@ -238,6 +238,11 @@ class Mask:
     def volume_ml(self) -> float:
         """Voxel-count volume of labels > 0 in millilitres (Cavalieri's principle); 0.0 if empty."""
         return int(np.count_nonzero(self.labels)) * self.geometry.voxel_volume_ml
+
+
+# The constructors also accept the deprecated keyword argument `source`.
+for _class in (Volume, Mask):
+    _class.__init__ = with_renamed_arguments(source="source_images")(_class.__init__)  # type: ignore[method-assign]
 
 
 def _check_shape(array: npt.NDArray[Any], geometry: Geometry) -> None:

@@ -14,6 +14,7 @@ from rma_mamba.datasets.config import DataConfig, SourceConfig
 from rma_mamba.datasets.labelled_images import read_slice, read_volume
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import parse_split
+from rma_mamba.deprecation import with_renamed_arguments
 from rma_mamba.evaluation.case_scores import CaseName, CaseScore, score_case
 from rma_mamba.metrics import dice
 
@@ -51,6 +52,7 @@ class PatientScore:
     cases: tuple[CaseScore, ...] = ()
 
 
+@with_renamed_arguments(side="split")
 def score_patients(
     segmenter: Segmenter, data: DataConfig, split: str = "test", *, method: str = "default"
 ) -> Iterator[PatientScore]:
@@ -74,6 +76,7 @@ def score_patients(
             yield score(_Patient(segmenter, files, source, patient, method), images)
 
 
+@with_renamed_arguments(side="split")
 def score_segmenter(
     segmenter: Segmenter, data: DataConfig, split: str = "test", *, method: str = "default"
 ) -> list[CaseScore]:

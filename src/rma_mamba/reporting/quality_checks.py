@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from rma_mamba.deprecation import with_renamed_arguments
 from rma_mamba.reporting.measure import measure
 from rma_mamba.reporting.quality import LIGHTS, AnatomyCheck, Flag, Quality
 from rma_mamba.reporting.quality_thresholds import THRESHOLDS, QualityThresholds
@@ -18,6 +19,7 @@ _BODY = 0.1  # of the intensity scale: brighter than air
 _COARSE_MM = 4.0  # components and the body are examined on voxels of about this size
 
 
+@with_renamed_arguments(predicted_dice="estimated_dice", limits="thresholds")
 def assess(
     volume: Volume,
     mask: Mask,

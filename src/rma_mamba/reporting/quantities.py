@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rma_mamba.deprecation import with_old_fields
+from rma_mamba.deprecation import with_old_fields, with_renamed_arguments
 from rma_mamba.files import replace_file
 from rma_mamba.reporting import expected_volume, nodularity
 from rma_mamba.reporting.expected_volume import PatientSize
@@ -75,6 +75,7 @@ class Quantities:
         }
 
 
+@with_renamed_arguments(body="patient_size")
 def quantify(
     mask: Mask, scan: Volume | None = None, patient_size: PatientSize | None = None
 ) -> Quantities:
