@@ -48,6 +48,7 @@ WHAT = {
     "source_images": "DICOM images",
     "deprecation": "renamed names",
     "extras": "missing optional libraries",
+    "setting_errors": "invalid settings",
 }
 FILLS = (PALE, BLUE, GREEN)
 

@@ -1,5 +1,7 @@
 """Old names of options and settings work for one release, with one line of warning."""
 
+import subprocess
+import sys
 import warnings
 
 import nibabel as nib
@@ -25,10 +27,32 @@ def test_the_deprecated_option_frame_selects_a_volume(command, segmenter, tmp_pa
     assert "deprecated" not in command(*arguments, "--volume", "2").err
 
 
+def test_an_option_and_its_old_name_together_are_an_error(command) -> None:
+    both = {
+        "--frame": ("segment", "-i", "a", "-o", "b", "--frame", "1", "--volume", "2"),
+        "--side": ("evaluate", "default", "--side", "val", "--split", "test"),
+    }
+    for old, arguments in both.items():
+        done = command(*arguments)
+        assert done.code == 2
+        assert done.err.count("\n") == 1
+        assert f"its old name {old} are set" in done.err
+
+
+def test_the_old_module_prints_one_warning() -> None:
+    command = [sys.executable, "-m", "rma_mamba.cli", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        "rma-mamba: warning: python -m rma_mamba.cli is deprecated and will be removed in 0.3.0; "
+        "use python -m rma_mamba."
+    ]
+
+
 def test_an_option_that_is_not_used_does_not_warn() -> None:
     assert renamed_option("--old", None, "--new", "a") == "a"
     with pytest.warns(DeprecationWarning, match="--old is deprecated.*use --new"):
-        assert renamed_option("--old", "b", "--new", "a") == "b"
+        assert renamed_option("--old", "b", "--new", None) == "b"
 
 
 def test_each_deprecation_is_printed_once_as_one_line(capfd: pytest.CaptureFixture[str]) -> None:

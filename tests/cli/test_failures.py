@@ -83,6 +83,21 @@ def test_wrong_usage_exits_with_2(command, arguments: list[str]) -> None:
     assert "Traceback" not in done.err
 
 
+def test_an_unknown_modality_is_a_one_line_error(command) -> None:
+    for arguments in (("segment", "-i", "a", "-o", "b"), ("measure", "a")):
+        done = command(*arguments, "--modality", "PET")
+        assert done.err == (
+            "rma-mamba: error: the modality is 'PET'; expected CT or MR. Write --modality CT, for example.\n"
+        )
+
+
+def test_a_usage_error_is_without_internal_words(command) -> None:
+    done = command("evaluate", "default", "--split", "x")
+    assert done.err.endswith(
+        "Error: Invalid value for '--split': 'x' is not one of 'val', 'test'.\n"
+    )
+
+
 def test_invalid_input_is_a_one_line_error_in_a_real_process(scan: Path, tmp_path: Path) -> None:
     truncated = tmp_path / "truncated.nii.gz"
     truncated.write_bytes(scan.read_bytes()[:-40])

@@ -8,7 +8,9 @@ import typer.main
 
 import rma_mamba.cli
 from rma_mamba.cli.app import app
+from rma_mamba.datasets.layouts import LAYOUTS
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES, SELECTABLE
+from rma_mamba.training import bundled_recipes
 
 GROUP = typer.main.get_command(app)
 COMMANDS = {name: each for name, each in GROUP.commands.items() if name != "data"}
@@ -46,6 +48,24 @@ def test_the_help_lists_every_output_type(command) -> None:
     assert f"comma-separated: {', '.join(SELECTABLE)}." in text
     for each in OUTPUT_TYPES.values():
         assert each.option in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_placeholders_are_words_and_not_python_types(command, name: str) -> None:
+    text = command(*name.split(), "--help").out.replace("<case>", "")
+    assert not re.search(r"<[\w,|\[\] ]+>|[{}]", text)
+
+
+def test_the_help_lists_every_bundled_recipe(command) -> None:
+    text = " ".join(command("train", "--help").out.split()).replace("- ", "-")
+    for name in bundled_recipes():
+        known = "ablation-1 to ablation-6" if name.startswith("ablation-") else name
+        assert known in text, name
+
+
+def test_the_help_lists_every_layout(command) -> None:
+    text = " ".join(command("data", "check", "--help").out.split())
+    assert ", ".join(LAYOUTS) in text
 
 
 def test_deprecated_options_are_hidden(command) -> None:

@@ -138,6 +138,7 @@ def test_every_toml_value_survives_writing_and_reading(content: dict[str, object
         ("training.schedule=cosine", "cosine"),
         ('training.schedule="cosine"', "cosine"),
         ("training.epochs = 3", 3),
+        ("training.patience=none", None),
     ],
 )
 def test_an_override_replaces_a_setting(recipe: Path, override: str, value: object) -> None:
@@ -152,9 +153,12 @@ def test_an_override_replaces_a_setting(recipe: Path, override: str, value: obje
         ("training.epoch=1", "Did you mean 'epochs'"),
         ("trainin.lr=1", "Did you mean 'training'"),
         ("data.recipe.spacing=1", "Did you mean 'spacing_mm'"),
-        ("training.lr=fast", "'training.lr' is \"fast\""),
+        (
+            "training.lr=fast",
+            "'training.lr' of the recipe is \"fast\"; expected a number. Correct it.",
+        ),
         ("training.epochs=0", "greater than or equal to 1"),
-        ("data.crop=100", "'data.crop' is 100"),
+        ("data.crop=100", "'data.crop' of the recipe is 100"),
         ("data.canvases=[64, 512]", "expected at most 256"),
         ("training.lr", "expected KEY=VALUE"),
         ("=3", "expected KEY=VALUE"),

@@ -15,20 +15,27 @@ def benchmark(
     benchmark: Annotated[
         str,
         typer.Argument(
-            help="TOML file, or name of a bundled one: ablation, chaos_mini, cirrmri600_t2, lits."
+            metavar="BENCHMARK",
+            help="TOML file, or name of a bundled one: ablation, chaos_mini, cirrmri600_t2, lits.",
         ),
     ],
     settings: Settings = None,
     data: PreparedData = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Output folder; overrides that of the benchmark."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Output folder; overrides that of the benchmark.",
+        ),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option("--weights", help="Folder of initial weights.")
+        Path | None, typer.Option("--weights", metavar="FOLDER", help="Folder of initial weights.")
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", help="Train only this network; repeatable.")
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="Train only this network; repeatable."),
     ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -39,7 +46,6 @@ def benchmark(
     """
     from rma_mamba.experiments import load_benchmark, run_benchmark
 
-    console = Console(quiet, verbose)
     text = run_benchmark(
         load_benchmark(benchmark),
         settings or [],
@@ -48,6 +54,6 @@ def benchmark(
         weights=weights,
         only=only or [],
         quiet=quiet,
-        note=console.note,
+        note=Console(quiet, verbose).note,
     )
     typer.echo(text)

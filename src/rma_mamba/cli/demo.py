@@ -17,7 +17,10 @@ CONTRASTS: dict[Literal["mr_t2", "ct"], str] = {"mr_t2": "MR-like", "ct": "CT-li
 
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for scans, masks and previews.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Folder for scans, masks and previews."
+        ),
     ] = Path("demo_output"),
     quiet: Quiet = False,
     verbose: Verbose = False,

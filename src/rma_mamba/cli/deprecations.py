@@ -9,16 +9,25 @@ from typing import TextIO, TypeVar
 
 from rma_mamba.cli.console import Console
 from rma_mamba.deprecation import REMOVED_IN, warn_renamed
+from rma_mamba.errors import ConfigError
 
 T = TypeVar("T")
 
 _MESSAGE = rf".* is deprecated and will be removed in {REMOVED_IN}"
 
 
-def renamed_option(old: str, old_value: T | None, new: str, new_value: T) -> T:
-    """The value of an option, or that of its deprecated name if it was used."""
+def renamed_option(old: str, old_value: T | None, new: str, new_value: T | None) -> T | None:
+    """The value of an option, or that of its deprecated name if it was used.
+
+    Raises:
+        ConfigError: Both names were used.
+    """
     if old_value is None:
         return new_value
+    if new_value is not None:
+        raise ConfigError(
+            f"both {new} and its old name {old} are set; expected only {new}. Remove {old}."
+        )
     warn_renamed(old, new)
     return old_value
 

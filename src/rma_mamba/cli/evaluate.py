@@ -14,11 +14,14 @@ from rma_mamba.cli.shared_options import PreparedData, Quiet, ScoreFolder, Setti
 
 
 def evaluate(
-    recipe: Annotated[str, typer.Argument(help="TOML file, or name of a bundled recipe.")],
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="TOML file, or name of a bundled recipe.")
+    ],
     model: Model = "default",
     split: Annotated[
-        Literal["val", "test"], typer.Option(help="Split whose patients are scored.")
-    ] = "test",
+        Literal["val", "test"] | None,
+        typer.Option(metavar="val|test", help="Split whose patients are scored.  [default: test]"),
+    ] = None,
     side: Annotated[Literal["valid", "val", "test"] | None, typer.Option(hidden=True)] = None,
     settings: Settings = None,
     data: PreparedData = None,
@@ -48,7 +51,7 @@ def evaluate(
         segmenter = segmenter.with_recipe(neighbours=neighbours)
     scores = []
     for score in score_patients(
-        segmenter, config, "test" if chosen == "test" else "val", method=Path(model).stem
+        segmenter, config, "test" if chosen in (None, "test") else "val", method=Path(model).stem
     ):
         console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")
         scores.append(score)

@@ -10,6 +10,22 @@ from typer.core import TyperCommand
 class SectionedCommand(TyperCommand):
     """A command whose help has a section for each `rich_help_panel` of its options, and the others at the end."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse arguments; errors are without the prefix that pydantic adds to them."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            message = getattr(error, "message", None)
+            if isinstance(message, str):
+                error.message = message.removeprefix("Value error, ")  # type: ignore[attr-defined]
+            raise
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The usage line, with names of arguments as plain words: SCAN, not {SCAN}."""
+        return [
+            piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)
+        ]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options to the help text."""
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -18,7 +34,8 @@ class SectionedCommand(TyperCommand):
             record = parameter.get_help_record(ctx)
             heading = getattr(parameter, "rich_help_panel", None)
             if record is not None and parameter.param_type_name == "argument":
-                sections.setdefault("Arguments", []).append(record)
+                name, text = record
+                sections.setdefault("Arguments", []).append((name.partition(" <")[0], text))
             elif record is not None:
                 (sections.setdefault(heading, []) if heading else others).append(record)
         sections["Options"] = others

@@ -13,19 +13,23 @@ from rma_mamba.cli.shared_options import Quiet, Verbose
 
 
 def measure(
-    mask: Annotated[Path, typer.Argument(help="Mask made by any tool (NIfTI, NRRD, MetaImage).")],
+    mask: Annotated[
+        Path, typer.Argument(metavar="MASK", help="Mask made by any tool (NIfTI, NRRD, MetaImage).")
+    ],
     scan: Annotated[
-        Path | None, typer.Option(help="Scan on the same grid, for intensities.")
+        Path | None, typer.Option(metavar="PATH", help="Scan on the same grid, for intensities.")
     ] = None,
     labels: Labels = None,
     modality: Modality = None,
     height_cm: HeightCm = None,
     weight_kg: WeightKg = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the table as JSON to this file.")
+        Path | None,
+        typer.Option("--json", metavar="PATH", help="Write the table as JSON to this file."),
     ] = None,
     csv_file: Annotated[
-        Path | None, typer.Option("--csv", help="Write the table as CSV to this file.")
+        Path | None,
+        typer.Option("--csv", metavar="PATH", help="Write the table as CSV to this file."),
     ] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -34,13 +38,18 @@ def measure(
 
     Print volume and its uncertainty, extent, surface, nodularity, and on request intensities and standard liver volume.
     """
+    from rma_mamba.cli.option_values import parse_modality
     from rma_mamba.pipeline import measuring
     from rma_mamba.pipeline.patient_size import patient_size
 
     size = patient_size(height_cm, weight_kg)
     measuring.check_tables(json_file, csv_file)
     found = measuring.measure_mask(
-        mask, scan, labels=labels or (), modality=modality, patient_size=size
+        mask,
+        scan,
+        labels=labels or (),
+        modality=parse_modality(modality),
+        patient_size=size,
     )
     measuring.write_tables(found, json_file, csv_file)
     Console(quiet, verbose).warn(found.warnings)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from rma_mamba.errors import ConfigError
+from rma_mamba.volume import Modality
+
+_MODALITIES: dict[str, Modality] = {"CT": "CT", "MR": "MR"}
 
 
 def parse_volume(text: str | None) -> int | Literal["all"] | None:
@@ -21,9 +24,22 @@ def parse_volume(text: str | None) -> int | Literal["all"] | None:
         return int(text)
     except ValueError:
         raise ConfigError(
-            "the volume is not a number; expected the number of a volume, from 1, or all. "
+            "the volume is not a number; expected the number of a volume (1-based), or all. "
             "Write --volume 2, for example."
         ) from None
+
+
+def parse_modality(text: str | None) -> Modality | None:
+    """CT or MR, in upper or lower case.
+
+    Raises:
+        ConfigError: The text is neither.
+    """
+    if text is not None and text.upper() not in _MODALITIES:
+        raise ConfigError(
+            f"the modality is '{text}'; expected CT or MR. Write --modality CT, for example."
+        )
+    return _MODALITIES.get((text or "").upper())
 
 
 def parse_spacing(text: str | None) -> tuple[float, ...] | None:

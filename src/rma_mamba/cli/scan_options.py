@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 Modality = Annotated[
-    Literal["CT", "MR"] | None,
+    str | None,
     typer.Option(
-        case_sensitive=False,
         metavar="CT|MR",
         rich_help_panel="Input",
         help="Modality of the scan.  [default: from the header, else detected from intensities]",
@@ -19,7 +18,16 @@ Labels = Annotated[
     list[int] | None,
     typer.Option(
         "--label",
-        help="Label value that means liver; repeatable.  [default: all values above 0]",
+        metavar="N",
+        help="Label value of the liver; repeatable.  [default: all values above 0]",
+    ),
+]
+PredictionLabels = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--prediction-label",
+        metavar="N",
+        help="Label value of the liver in predictions; repeatable.  [default: same as --label]",
     ),
 ]
 HeightCm = Annotated[

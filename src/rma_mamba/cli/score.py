@@ -8,25 +8,23 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.scan_options import Labels
+from rma_mamba.cli.scan_options import Labels, PredictionLabels
 from rma_mamba.cli.shared_options import Quiet, ScoreFolder, Verbose
 
 
 def score(
-    reference: Annotated[Path, typer.Argument(help="Reference mask, or folder of masks.")],
+    reference: Annotated[
+        Path, typer.Argument(metavar="REFERENCE", help="Reference mask, or folder of masks.")
+    ],
     predictions: Annotated[
         list[Path],
-        typer.Argument(help="Predicted mask, or folder of masks, of each method."),
+        typer.Argument(
+            metavar="PREDICTION", help="Predicted mask, or folder of masks, of each method."
+        ),
     ],
     output: ScoreFolder = None,
     labels: Labels = None,
-    prediction_labels: Annotated[
-        list[int] | None,
-        typer.Option(
-            "--prediction-label",
-            help="Label value that means liver in predictions; repeatable.  [default: as --label]",
-        ),
-    ] = None,
+    prediction_labels: PredictionLabels = None,
     patient: Annotated[
         str | None,
         typer.Option(
@@ -51,7 +49,7 @@ def score(
     pairing = pair_masks(reference, predictions, patient=patient, missing_as_empty=missing_as_empty)
     console.warn(pairing.remarks)
     warnings: list[str] = []
-    selected = (labels or (), prediction_labels or None)
+    selected = labels or (), prediction_labels or None
     with console.progress("Scoring") as progress:
         scored = score_pairs(pairing, *selected, progress=progress, warn=warnings.append)
         cases = list(scored)

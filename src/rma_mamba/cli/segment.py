@@ -48,7 +48,7 @@ def segment(
         typer.Option(
             metavar="N|all",
             rich_help_panel=_INPUT,
-            help="Volume of a 4-D scan, from 1; all: segment each volume as a case.",
+            help="Volume of a 4-D scan to segment (1-based), or 'all' for every volume.",
         ),
     ] = None,
     frame: Annotated[str | None, typer.Option(hidden=True)] = None,
@@ -84,7 +84,7 @@ def segment(
             min=1,
             metavar="N",
             rich_help_panel=_NETWORK,
-            help="Slices per batch.  [default: chosen to fit into memory]",
+            help="Slices per batch.  [default: chosen to fit in memory]",
         ),
     ] = None,
     fast: Annotated[
@@ -99,6 +99,7 @@ def segment(
     precision: Annotated[
         Literal["float32", "bfloat16"],
         typer.Option(
+            metavar="float32|bfloat16",
             rich_help_panel=_NETWORK,
             help="Precision of matrix multiplications; bfloat16 is faster and slightly less accurate.",
         ),
@@ -170,12 +171,16 @@ def segment(
     part_id: Annotated[
         int,
         typer.Option(
-            min=0, metavar="N", rich_help_panel=_COHORT, help="Number of this run, from 0."
+            min=0, metavar="N", rich_help_panel=_COHORT, help="Index of this run (0-based)."
         ),
     ] = 0,
     engine: Annotated[
         Literal["local", "ray"],
-        typer.Option(rich_help_panel=_COHORT, help="Run in this process, or on a Ray cluster."),
+        typer.Option(
+            metavar="local|ray",
+            rich_help_panel=_COHORT,
+            help="Run in this process, or on a Ray cluster.",
+        ),
     ] = "local",
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -186,7 +191,7 @@ def segment(
     """
     from rma_mamba.cli.deprecations import renamed_option
     from rma_mamba.cli.interrupts import interruptible
-    from rma_mamba.cli.option_values import parse_spacing, parse_volume
+    from rma_mamba.cli.option_values import parse_modality, parse_spacing, parse_volume
     from rma_mamba.pipeline.exit_codes import ExitCode
     from rma_mamba.pipeline.output_types import parse_output_types, types_of_options
     from rma_mamba.pipeline.patient_size import patient_size
@@ -203,7 +208,7 @@ def segment(
     }
     request = SegmentRequest(
         NetworkOptions(model, device, batch_size, fast, precision),
-        ReadOptions(series, number, strict, parse_spacing(spacing_mm), modality),
+        ReadOptions(series, number, strict, parse_spacing(spacing_mm), parse_modality(modality)),
         (*parse_output_types(output_type), *types_of_options(options)),
         resume,
         patient_size(height_cm, weight_kg),

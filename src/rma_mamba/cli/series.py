@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def series(
-    scan: Annotated[Path, typer.Argument(help="DICOM folder, zip archive or file.")],
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="DICOM folder, zip or file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     verbose: Verbose = False,
 ) -> None:

@@ -18,11 +18,16 @@ Settings = Annotated[
 PreparedData = Annotated[
     Path | None,
     typer.Option(
-        "--data", help="recipe_data.toml of a prepared dataset; replaces the data of the recipe."
+        "--data",
+        metavar="PATH",
+        help="recipe_data.toml of a prepared dataset; replaces the data of the recipe.",
     ),
 ]
 ScoreFolder = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write CSV and JSON tables to this folder.")
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FOLDER", help="Write CSV and JSON tables to this folder."
+    ),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only results, warnings and errors.")

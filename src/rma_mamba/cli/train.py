@@ -14,8 +14,9 @@ def train(
     recipe: Annotated[
         Path,
         typer.Argument(
-            help="TOML file, or name of a bundled recipe: default, fine-tune, paper-t, paper-s, "
-            "ablation-1 to ablation-6."
+            metavar="RECIPE",
+            help="TOML file, or name of a bundled recipe: default, fine-tune, chaos-mini, paper-t, paper-s, "
+            "paper-lits, ablation-1 to ablation-6.",
         ),
     ],
     settings: Settings = None,

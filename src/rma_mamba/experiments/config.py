@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from rma_mamba.datasets.settings import Settings
 from rma_mamba.deprecation import with_renamed_keys
-from rma_mamba.errors import ConfigError
+from rma_mamba.setting_errors import as_config_error
 from rma_mamba.training.bundled_toml import bundled_names, read_toml
 
 _BENCHMARKS = "experiments/benchmarks"
@@ -106,11 +106,7 @@ def load_benchmark(benchmark: str | Path) -> Benchmark:
     try:
         found = Benchmark.model_validate(read_toml(benchmark, _BENCHMARKS, "benchmark"))
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        setting = ".".join(str(part) for part in first["loc"]) or "networks"
-        raise ConfigError(
-            f"the benchmark's setting '{setting}' is invalid; expected: {first['msg']}. Correct it."
-        ) from None
+        raise as_config_error(error, Benchmark, "the benchmark") from None
     return found.model_copy(
         update={
             "recipe": _resolved(path, found.recipe),

@@ -33,6 +33,7 @@ from rma_mamba.models.registry import BASELINES, ENCODERS, NETWORKS, PARAMETERS
 from rma_mamba.models.rma_mamba import RMAMamba, RMAMambaConfig
 from rma_mamba.models.vmamba import VMamba, VMambaConfig
 from rma_mamba.models.weights import load_weights
+from rma_mamba.setting_errors import as_config_error
 
 __all__ = ["create_model", "for_inference", "list_models", "load_weights", "model_settings"]
 
@@ -94,7 +95,7 @@ def _definition(
         return RMAMamba, RMAMambaConfig, NETWORKS[name]
     if name in BASELINES:
         return *_BASELINES[name], BASELINES[name]
-    raise _unknown_error(f"model '{name}'", name, list_models())
+    raise _unknown_model_error(name)
 
 
 def _build_config(
@@ -103,22 +104,12 @@ def _build_config(
     try:
         return kind(**settings)
     except pydantic.ValidationError as error:
-        raise _setting_error(kind, name, error) from None
+        raise as_config_error(error, kind, name) from None
 
 
-def _setting_error(
-    kind: type[pydantic.BaseModel], name: str, error: pydantic.ValidationError
-) -> ConfigError:
-    first = error.errors()[0]
-    setting = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return _unknown_error(f"setting '{setting}' of {name}", setting, list(kind.model_fields))
-    return ConfigError(
-        f"setting '{setting}' of {name} is {first['input']!r}; expected: {first['msg']}. Correct the value."
-    )
-
-
-def _unknown_error(what: str, name: str, known: list[str]) -> ConfigError:
-    near = difflib.get_close_matches(name, known, n=1)
+def _unknown_model_error(name: str) -> ConfigError:
+    near = difflib.get_close_matches(name, list_models(), n=1)
     hint = f"Did you mean '{near[0]}'?" if near else "Choose one of these."
-    return ConfigError(f"unknown {what}; expected one of {', '.join(known)}. {hint}")
+    return ConfigError(
+        f"unknown model '{name}'; expected one of {', '.join(list_models())}. {hint}"
+    )

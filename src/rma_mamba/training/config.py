@@ -46,7 +46,9 @@ class TrainingConfig(Settings):
     """Maximum number of epochs."""
 
     patience: int | None = Field(default=50, ge=1)
-    """Early stopping: epochs without improvement of the validation Dice after which training stops. None: never."""
+    """Early stopping: epochs without improvement of the validation Dice after which training stops. None: never;
+    write "none" in TOML, which has no None, and in `--set training.patience=none`. This applies to every optional
+    setting."""
 
     batch_size: int = Field(default=16, ge=1)
     """Slices per batch on each device."""

@@ -11,10 +11,10 @@ from typing import Any
 import pydantic
 
 from rma_mamba.errors import ConfigError
+from rma_mamba.setting_errors import as_config_error
 from rma_mamba.training.bundled_toml import bundled_names, read_toml
 from rma_mamba.training.config import Recipe
 from rma_mamba.training.old_keys import current_key, with_current_keys
-from rma_mamba.training.recipe_errors import as_config_error
 
 _RECIPES = "training/recipes"
 _BASE = "base"
@@ -70,7 +70,7 @@ def validate_recipe(content: Mapping[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except pydantic.ValidationError as error:
-        raise as_config_error(error, Recipe) from None
+        raise as_config_error(error, Recipe, "the recipe") from None
 
 
 def _with_base(recipe: str | Path, descendants: tuple[str, ...]) -> dict[str, Any]:

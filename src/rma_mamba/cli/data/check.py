@@ -17,7 +17,8 @@ def check(
     name: Name,
     root: Root,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the findings, case by case, as JSON.")
+        Path | None,
+        typer.Option("--json", metavar="PATH", help="Write the findings, case by case, as JSON."),
     ] = None,
     sequences: Sequences = None,
     liver: Liver = None,

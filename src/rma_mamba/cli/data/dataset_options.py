@@ -14,18 +14,25 @@ if TYPE_CHECKING:
 
 Name = Annotated[
     Literal["auto", "cirrmri600", "lits", "msd-liver", "chaos", "nnunet", "folders"],
-    typer.Argument(help="Layout of the dataset; auto: detected from the folder."),
+    typer.Argument(
+        metavar="LAYOUT",
+        help="Layout: cirrmri600, chaos, msd-liver, lits, nnunet, folders, or auto (detected from the folder).",
+    ),
 ]
-Root = Annotated[Path, typer.Argument(help="Folder of the extracted dataset.")]
+Root = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the extracted dataset.")]
 Sequences = Annotated[
     list[str] | None,
-    typer.Option("--sequence", help="Use only this sequence, named as in the summary; repeatable."),
+    typer.Option(
+        "--sequence",
+        metavar="NAME",
+        help="Use only this sequence, named as in the summary; repeatable.",
+    ),
 ]
 Liver = Annotated[
     str | None,
     typer.Option(
         metavar="VALUES",
-        help="Label values that mean liver, such as 1 or 1,2. [default: as the dataset defines]",
+        help="Label values of the liver, such as 1 or 1,2.  [default: as defined by the dataset]",
     ),
 ]
 Patient = Annotated[

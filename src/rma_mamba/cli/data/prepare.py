@@ -16,16 +16,23 @@ from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 def prepare(
     name: Name,
     root: Root,
-    out: Annotated[Path, typer.Argument(help="Output folder; an unfinished one is continued.")],
+    out: Annotated[
+        Path,
+        typer.Argument(metavar="OUTPUT", help="Output folder; an unfinished one is continued."),
+    ],
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Exclude cases with errors, and list them.")
     ] = False,
     png: Annotated[bool, typer.Option("--png", help="Also write each slice as PNG.")] = False,
     window_hu: Annotated[
-        tuple[float, float], typer.Option(help="CT window in HU: values shown black and white.")
+        tuple[float, float],
+        typer.Option(metavar="LOW HIGH", help="CT window: HU values mapped to black and to white."),
     ] = ABDOMEN_WINDOW_HU,
     folds: Annotated[
-        int, typer.Option(min=2, help="Number of folds, if the dataset has no published split.")
+        int,
+        typer.Option(
+            min=2, metavar="N", help="Number of folds, if the dataset has no published split."
+        ),
     ] = 5,
     sequences: Sequences = None,
     liver: Liver = None,
@@ -48,7 +55,10 @@ def prepare(
     with console.progress("Writing") as progress:
         manifest = write(result, out, PreparationOptions(lenient, png, window_hu, folds), progress)
     console.warn(f"excluded: {case}: {why}" for case, why in manifest.left_out.items())
-    slices = sum(case.slices for case in manifest.cases)
-    with_liver = sum(case.slices_with_liver for case in manifest.cases)
-    console.note(f"{len(manifest.cases)} cases, {slices} slices, {with_liver} of them with liver")
+    cases = manifest.cases
+    slices, livers = (
+        sum(each.slices for each in cases),
+        sum(each.slices_with_liver for each in cases),
+    )
+    console.note(f"{len(cases)} cases, {slices} slices, {livers} of them with liver")
     typer.echo(str(out / RECIPE_DATA))
