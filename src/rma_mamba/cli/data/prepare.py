@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.data.dataset_options import Liver, Name, Patient, Root, Sequences, open_dataset
+from rma_mamba.cli.data.prepare_options import Folds, Output, WindowHu
 from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 
@@ -16,24 +16,13 @@ from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 def prepare(
     name: Name,
     root: Root,
-    out: Annotated[
-        Path,
-        typer.Argument(metavar="OUTPUT", help="Output folder; an unfinished one is continued."),
-    ],
+    out: Output,
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Exclude cases with errors, and list them.")
     ] = False,
     png: Annotated[bool, typer.Option("--png", help="Also write each slice as PNG.")] = False,
-    window_hu: Annotated[
-        tuple[float, float],
-        typer.Option(metavar="LOW HIGH", help="CT window: HU values mapped to black and to white."),
-    ] = ABDOMEN_WINDOW_HU,
-    folds: Annotated[
-        int,
-        typer.Option(
-            min=2, metavar="N", help="Number of folds, if the dataset has no published split."
-        ),
-    ] = 5,
+    window_hu: WindowHu = ABDOMEN_WINDOW_HU,
+    folds: Folds = 5,
     sequences: Sequences = None,
     liver: Liver = None,
     patient: Patient = None,
