@@ -1,12 +1,20 @@
 """Old names work for one release, with a warning."""
 
+import subprocess
+import sys
 import warnings
+from dataclasses import replace
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
 
 import numpy as np
 import pydantic
 import pytest
 
+from rma_mamba import SliceRecipe, errors
 from rma_mamba.deprecation import (
+    renamed_attributes,
     suppress_rename_warnings,
     warn_renamed,
     with_old_fields,
@@ -118,3 +126,111 @@ def test_constructors_and_functions_accept_their_old_keyword_arguments() -> None
     with pytest.warns(DeprecationWarning, match="patient_size="):
         measured = quantify(mask, body=size)
     assert measured == quantify(mask, patient_size=size)
+
+
+RENAMED = {
+    "datasets.audit": {"Report": "AuditResult"},
+    "datasets.layouts": {
+        "Dataset": "DatasetIndex",
+        "Entry": "IndexedCase",
+        "Options": "LayoutOptions",
+    },
+    "datasets.prepare": {"Choices": "PreparationOptions", "RECIPE_TABLE": "RECIPE_DATA"},
+    "evaluation": {
+        "Report": "ScoreSummary",
+        "report_to_markdown": "summary_to_markdown",
+        "to_markdown": "patients_to_markdown",
+    },
+    "experiments": {"shipped_benchmarks": "bundled_benchmarks"},
+    "reporting": {"Body": "PatientSize"},
+    "scans": {
+        "count_frames": "count_volumes",
+        "volume_of": "volume_from_memory",
+        "write_report": "write_structured_report",
+    },
+    "slicing": {
+        "detect_modality": "calibration.detect_modality",
+        "has_lost_its_intercept": "calibration.lacks_rescale_intercept",
+        "with_intercept": "calibration.restore_rescale_intercept",
+    },
+    "training": {"shipped_recipes": "bundled_recipes"},
+}
+
+
+@pytest.mark.parametrize(
+    ("package", "old", "new"),
+    [(package, old, new) for package, names in RENAMED.items() for old, new in names.items()],
+)
+def test_renamed_names_of_packages_work_with_a_warning(package: str, old: str, new: str) -> None:
+    module = import_module(f"rma_mamba.{package}")
+    with pytest.warns(DeprecationWarning, match=rf"{package}\.{old} is .* use .*\.{new}\.$"):
+        value = getattr(module, old)
+    assert value is attrgetter(new)(module)
+    assert old not in module.__all__
+
+
+@pytest.mark.parametrize("package", RENAMED)
+def test_a_name_that_never_existed_is_an_attribute_error(package: str) -> None:
+    with pytest.raises(AttributeError, match=f"module 'rma_mamba.{package}' has no attribute"):
+        attrgetter("nonsense")(import_module(f"rma_mamba.{package}"))
+
+
+def test_a_renamed_attribute_is_looked_up_when_it_is_used() -> None:
+    with pytest.warns(DeprecationWarning, match=r"use .*\.PatientSize"):
+        assert renamed_attributes(__name__, {"Body": "PatientSize"})("Body") is PatientSize
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.RmaMambaError, 1),
+        (errors.ScanError, 4),
+        (errors.GridError, 4),
+        (errors.DataError, 4),
+        (errors.WeightsError, 5),
+        (errors.ConfigError, 2),
+        (errors.BackendError, 7),
+    ],
+)
+def test_error_classes_and_errors_have_their_exit_code(
+    error: type[errors.RmaMambaError], code: int
+) -> None:
+    with pytest.warns(DeprecationWarning, match="use rma_mamba.pipeline.exit_code_of"):
+        assert error.exit_code == error("message").exit_code == code
+
+
+def test_measurements_have_their_old_names() -> None:
+    mask = Mask(np.ones((2, 3, 4), np.uint8), Geometry((2, 3, 4), np.diag([1.0, 2, 3, 1])))
+    measured = replace(quantify(mask), extent_anterior_to_posterior_mm=1.5)
+    with pytest.warns(DeprecationWarning, match="use Quantities.extent_anterior_to_posterior_mm"):
+        assert attrgetter("extent_front_to_back_mm")(measured) == 1.5
+    for old, value in (("extent_foot_to_head_mm", 12), ("voxel_foot_to_head_mm", 3)):
+        with pytest.warns(DeprecationWarning, match=old):
+            assert getattr(measured, old) == pytest.approx(value)
+    with pytest.raises(AttributeError, match="no attribute 'depth'"):
+        attrgetter("depth")(measured)
+
+
+def test_a_slice_recipe_has_its_old_attribute() -> None:
+    with pytest.warns(DeprecationWarning, match="use SliceRecipe.tta_scales"):
+        assert SliceRecipe(tta_scales=(1.0, 1.5)).magnifications == (1.0, 1.5)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from rma_mamba.scans import volume_of",
+        "rma_mamba.SliceRecipe(magnifications=(1.0,))",
+        "rma_mamba.SliceRecipe.model_validate({'magnifications': (1.0,)})",
+        "rma_mamba.SliceRecipe().magnifications",
+        "rma_mamba.ScanError.exit_code",
+        "rma_mamba.Volume(None, None, source=None)",
+    ],
+)
+def test_python_shows_the_warning_to_the_author_of_a_script(line: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(f"import rma_mamba\n\ntry:\n    {line}\nexcept AttributeError:\n    pass\n")
+    command = [sys.executable, "-P", str(script)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"{script}:4: DeprecationWarning: " in result.stderr
+    assert result.stderr.count("DeprecationWarning") == 1

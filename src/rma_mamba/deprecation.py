@@ -6,35 +6,66 @@ record = with_old_fields(record, {"split": "side"})        # an output record
 
 @with_renamed_arguments(side="split")                      # keyword arguments of a function
 def score(*, split): ...
+
+__getattr__ = renamed_attributes(__name__, {"Body": "PatientSize"})  # names in a module
+
+Warnings point to the first line outside this package and pydantic: Python shows them by default only if that line is
+in the user's own script.
 """
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from operator import attrgetter
+from types import FrameType
 from typing import Any, TypeVar
 
 REMOVED_IN = "0.3.0"
+
+# Code between a deprecated name and the line of the user that contains it.
+_SKIPPED_PACKAGES = {"rma_mamba", "pydantic", "importlib"}
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
-def warn_renamed(old: str, new: str, *, stacklevel: int = 2) -> None:
+def warn_renamed(old: str, new: str) -> None:
     """Emit a DeprecationWarning that names the replacement of a deprecated name.
 
     Args:
         old: The old name as the user wrote it.
         new: The name to use instead.
-        stacklevel: As in `warnings.warn`, counted from the function that calls this one: 2 is its caller.
     """
-    if not _quiet.get():
-        message = f"{old} is deprecated and will be removed in {REMOVED_IN}; use {new}."
-        warnings.warn(message, DeprecationWarning, stacklevel=stacklevel + 1)
+    if _quiet.get():
+        return
+    frame = _users_frame()
+    warnings.warn_explicit(
+        f"{old} is deprecated and will be removed in {REMOVED_IN}; use {new}.",
+        DeprecationWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def _users_frame() -> FrameType:
+    """The innermost frame outside this package and pydantic, else the outermost one."""
+    frame = sys._getframe()
+    while frame.f_back is not None and _is_skipped(frame):
+        frame = frame.f_back
+    return frame
+
+
+def _is_skipped(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__", ""))
+    return module.split(".")[0] in _SKIPPED_PACKAGES
 
 
 @contextmanager
@@ -73,6 +104,23 @@ def with_renamed_arguments(**renamed: str) -> Callable[[Function], Function]:
     return decorate
 
 
+def renamed_attributes(module: str, renamed: Mapping[str, str]) -> Callable[[str], Any]:
+    """Make the `__getattr__` of a module that gives access to its attributes under their old names, with a warning.
+
+    Args:
+        module: `__name__` of the module.
+        renamed: Old name to new name; dotted if the attribute is in a submodule.
+    """
+
+    def get_renamed(name: str) -> Any:
+        if name not in renamed:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warn_renamed(f"{module}.{name}", f"{module}.{renamed[name]}")
+        return attrgetter(renamed[name])(sys.modules[module])
+
+    return get_renamed
+
+
 def with_renamed_keys(data: Any, renamed: Mapping[str, str]) -> Any:
     """Rename old keys in the input of a pydantic "before" validator, with a DeprecationWarning for each.
 
@@ -95,7 +143,7 @@ def with_renamed_keys(data: Any, renamed: Mapping[str, str]) -> Any:
             raise ValueError(
                 f"both '{new}' and its old name '{old}' are set; expected only '{new}'"
             )
-        warn_renamed(f"'{old}'", f"'{new}'", stacklevel=3)
+        warn_renamed(f"'{old}'", f"'{new}'")
         result[new] = result.pop(old)
     return result
 

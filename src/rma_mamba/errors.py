@@ -13,9 +13,24 @@ A message is one line: what was found, what was expected, what to do next. It ne
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from rma_mamba.deprecation import warn_renamed
+
+
+class _ExitCode:
+    """Deprecated attribute of errors and their classes; the codes are decided in a higher layer."""
+
+    def __get__(self, error: RmaMambaError | None, owner: type[RmaMambaError]) -> int:
+        warn_renamed(f"{owner.__name__}.exit_code", "rma_mamba.pipeline.exit_code_of")
+        exit_codes = import_module("rma_mamba.pipeline.exit_codes")
+        return int(exit_codes.exit_code_of(owner.__new__(owner) if error is None else error))
+
 
 class RmaMambaError(Exception):
     """Base class of all errors of this package."""
+
+    exit_code = _ExitCode()
 
 
 class ScanError(RmaMambaError):

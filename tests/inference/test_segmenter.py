@@ -159,6 +159,13 @@ def test_slices_without_a_trace_of_liver_are_segmented_at_one_scale_only(
     assert as_everywhere[highest > between].all()
 
 
+def test_the_old_name_of_tta_logits_gives_the_same_logits(segmenter: Segmenter) -> None:
+    images = [np.zeros((2, 3, 32, 32), np.float32)]
+    with pytest.warns(DeprecationWarning, match=r"use Segmenter\.tta_logits"):
+        old = segmenter.looks(images)
+    assert np.array_equal(old.maps[-1], segmenter.tta_logits(images).maps[-1])
+
+
 def test_progress_ends_with_all_slices() -> None:
     segmenter = Segmenter(network(), SliceRecipe(**RECIPE), batch_size=3)
     seen: list[tuple[int, int]] = []

@@ -6,9 +6,9 @@
 >>> write_scores(Path("scores"), cases, summary)
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from rma_mamba.deprecation import warn_renamed
+from rma_mamba.deprecation import renamed_attributes
 from rma_mamba.evaluation.case_scores import CaseName, CaseScore, SliceScore, score_case
 from rma_mamba.evaluation.comparison import PairedTest, paired_tests
 from rma_mamba.evaluation.mask_pairs import Pair, Pairing, pair_masks
@@ -53,15 +53,13 @@ __all__ = [
     "write_scores",
 ]
 
-_OLD_NAMES = {
-    "Report": "ScoreSummary",
-    "report_to_markdown": "summary_to_markdown",
-    "to_markdown": "patients_to_markdown",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _OLD_NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warn_renamed(f"rma_mamba.evaluation.{name}", _OLD_NAMES[name])
-    return globals()[_OLD_NAMES[name]]
+# Hidden from type checkers, which see the new names only.
+if not TYPE_CHECKING:
+    __getattr__ = renamed_attributes(
+        __name__,
+        {
+            "Report": "ScoreSummary",
+            "report_to_markdown": "summary_to_markdown",
+            "to_markdown": "patients_to_markdown",
+        },
+    )

@@ -1,5 +1,8 @@
 """Benchmarks: several networks trained with the same recipe, scored, and compared in tables and figures."""
 
+from typing import TYPE_CHECKING
+
+from rma_mamba.deprecation import renamed_attributes
 from rma_mamba.experiments.benchmark_run import run_benchmark
 from rma_mamba.experiments.config import (
     Benchmark,
@@ -9,3 +12,12 @@ from rma_mamba.experiments.config import (
 )
 
 __all__ = ["Benchmark", "NetworkRow", "bundled_benchmarks", "load_benchmark", "run_benchmark"]
+
+# Hidden from type checkers, which see the new names only.
+if not TYPE_CHECKING:
+    __getattr__ = renamed_attributes(
+        __name__,
+        {
+            "shipped_benchmarks": "bundled_benchmarks",
+        },
+    )

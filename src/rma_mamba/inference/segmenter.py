@@ -11,7 +11,7 @@ import pydantic
 import torch
 from torch import nn
 
-from rma_mamba.deprecation import suppress_rename_warnings
+from rma_mamba.deprecation import suppress_rename_warnings, warn_renamed
 from rma_mamba.errors import ConfigError, WeightsError
 from rma_mamba.inference.device import choose_device
 from rma_mamba.inference.inputs import Scan, as_volume
@@ -202,6 +202,11 @@ class Segmenter:
     def tta_logits(self, images: list[Images]) -> TtaLogits:
         """Logits of the same slices at each TTA scale; see `rma_mamba.inference.tta`."""
         return tta_logits(self.maps, images)
+
+    def looks(self, images: list[Images]) -> TtaLogits:
+        """Deprecated name of `tta_logits`."""
+        warn_renamed("Segmenter.looks", "Segmenter.tta_logits")
+        return self.tta_logits(images)
 
 
 def _embedded() -> Checkpoint:

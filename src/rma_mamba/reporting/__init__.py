@@ -1,8 +1,8 @@
 """Measurements, quality flags, preview and report of a mask, without torch and without the scan's file."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from rma_mamba.deprecation import warn_renamed
+from rma_mamba.deprecation import renamed_attributes
 from rma_mamba.reporting.expected_volume import PatientSize
 from rma_mamba.reporting.measure import Face, Measurements, measure
 from rma_mamba.reporting.preview import write_preview
@@ -25,10 +25,11 @@ __all__ = [
     "write_preview",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Deprecated names."""
-    if name == "Body":
-        warn_renamed("rma_mamba.reporting.Body", "rma_mamba.reporting.PatientSize")
-        return PatientSize
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Hidden from type checkers, which see the new names only.
+if not TYPE_CHECKING:
+    __getattr__ = renamed_attributes(
+        __name__,
+        {
+            "Body": "PatientSize",
+        },
+    )

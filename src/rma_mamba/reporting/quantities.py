@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rma_mamba.deprecation import with_old_fields, with_renamed_arguments
+from rma_mamba.deprecation import warn_renamed, with_old_fields, with_renamed_arguments
 from rma_mamba.files import replace_file
 from rma_mamba.reporting import expected_volume, nodularity
 from rma_mamba.reporting.expected_volume import PatientSize
@@ -64,6 +64,16 @@ class Quantities:
     volume_to_vauthey_ratio: float | None
     volume_to_urata_ratio: float | None
     warnings: tuple[str, ...]
+
+    # Hidden from type checkers, which see the new names only.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            for new, old in _OLD_NAMES.items():
+                if name == old:
+                    warn_renamed(f"Quantities.{old}", f"Quantities.{new}")
+                    return getattr(self, new)
+            raise AttributeError(f"'Quantities' object has no attribute {name!r}")
 
     @property
     def record(self) -> dict[str, float | None]:

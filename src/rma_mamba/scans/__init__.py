@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rma_mamba.deprecation import warn_renamed
+from rma_mamba.deprecation import renamed_attributes, warn_renamed
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.scans.writers import write_mask, write_scan, write_structured_report
 from rma_mamba.volume import Geometry, Volume
@@ -258,13 +258,13 @@ def _file_errors() -> Iterator[None]:
         ) from error
 
 
-_RENAMED = {"count_frames": "count_volumes", "write_report": "write_structured_report"}
-
 # Hidden from type checkers, which see the new names only.
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        if name not in _RENAMED:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        warn_renamed(f"{__name__}.{name}", _RENAMED[name])
-        return globals()[_RENAMED[name]]
+    __getattr__ = renamed_attributes(
+        __name__,
+        {
+            "count_frames": "count_volumes",
+            "volume_of": "volume_from_memory",
+            "write_report": "write_structured_report",
+        },
+    )

@@ -7,6 +7,9 @@
 `SliceStack` computes the same slices in batches; `SlicePlan` maps between the two grids.
 """
 
+from typing import TYPE_CHECKING
+
+from rma_mamba.deprecation import renamed_attributes
 from rma_mamba.slicing.calibration import CalibratedVolume, calibrated
 from rma_mamba.slicing.grid import SlicePlan
 from rma_mamba.slicing.intensity_scale import IntensityScale
@@ -23,3 +26,14 @@ __all__ = [
     "to_mask",
     "to_slices",
 ]
+
+# Hidden from type checkers, which see the new names only.
+if not TYPE_CHECKING:
+    __getattr__ = renamed_attributes(
+        __name__,
+        {
+            "detect_modality": "calibration.detect_modality",
+            "has_lost_its_intercept": "calibration.lacks_rescale_intercept",
+            "with_intercept": "calibration.restore_rescale_intercept",
+        },
+    )

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
-from rma_mamba.deprecation import with_renamed_keys
+from rma_mamba.deprecation import warn_renamed, with_renamed_keys
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -53,6 +53,12 @@ class SliceRecipe(BaseModel):
     @classmethod
     def _accept_old_names(cls, data: object) -> object:
         return with_renamed_keys(data, {"magnifications": "tta_scales"})
+
+    @property
+    def magnifications(self) -> tuple[float, ...]:
+        """Deprecated name of `tta_scales`."""
+        warn_renamed("SliceRecipe.magnifications", "SliceRecipe.tta_scales")
+        return self.tta_scales
 
     @field_validator("spacing_mm", mode="before")
     @classmethod

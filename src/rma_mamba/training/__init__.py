@@ -5,6 +5,9 @@ train("recipe.toml", ["training.lr=1e-4"])
 Recipes can be loaded with the core package alone; training requires the extra `train`.
 """
 
+from typing import TYPE_CHECKING
+
+from rma_mamba.deprecation import renamed_attributes
 from rma_mamba.training.config import WEIGHTS_FILE, Recipe
 from rma_mamba.training.history import read_history
 from rma_mamba.training.recipe_loading import bundled_recipes, load_recipe
@@ -18,3 +21,12 @@ __all__ = [
     "read_history",
     "train",
 ]
+
+# Hidden from type checkers, which see the new names only.
+if not TYPE_CHECKING:
+    __getattr__ = renamed_attributes(
+        __name__,
+        {
+            "shipped_recipes": "bundled_recipes",
+        },
+    )

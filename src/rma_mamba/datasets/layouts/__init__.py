@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rma_mamba.datasets.layouts import chaos, cirrmri600, lits, nnunet_raw, plain_folders
 from rma_mamba.datasets.layouts.index import DatasetIndex, IndexedCase, LayoutOptions
+from rma_mamba.deprecation import renamed_attributes
 from rma_mamba.errors import ConfigError
 
 __all__ = [
@@ -96,3 +98,15 @@ def open_dataset(
             f"{hint or 'Pass the folder that contains these.'}"
         )
     return dataset.with_sequences(sequences) if sequences else dataset
+
+
+# Hidden from type checkers, which see the new names only.
+if not TYPE_CHECKING:
+    __getattr__ = renamed_attributes(
+        __name__,
+        {
+            "Dataset": "DatasetIndex",
+            "Entry": "IndexedCase",
+            "Options": "LayoutOptions",
+        },
+    )
