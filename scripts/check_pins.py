@@ -31,7 +31,7 @@ PLATFORMS = [("linux", "Linux", "x86_64"), ("linux", "Linux", "aarch64")]
 PLATFORMS += [("darwin", "Darwin", "x86_64"), ("darwin", "Darwin", "arm64")]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
-# Not pinned: constraints.txt says why.
+# Not pinned: constraints.txt explains why.
 UNPINNED_PREFIXES = ("cuda-", "nvidia-")
 UNPINNED_EXTRAS = ("mlflow", "wandb")
 

@@ -77,7 +77,7 @@ def _lines(
 
 def _degraded(volume: Volume, labels: Any, whole: bool) -> Iterator[tuple[str, Volume, Any]]:
     """The scan and degraded versions of it; thin slices are subsampled first to save time."""
-    yield "as it is", volume, labels
+    yield "unmodified", volume, labels
     if not whole:
         return
     geometry = volume.geometry
@@ -115,7 +115,7 @@ def fit(collected: Path) -> None:
     replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), "calibration")
     predicting.calibration.cache_clear()
     print(content["line"])
-    whole = {line["source"] for line in scored if line["as"] != "as it is"}
+    whole = {line["source"] for line in scored if line["as"] != "unmodified"}
     for split in SPLITS:
         _print_prediction([line for line in scored if line["split"] == split], whole)
     _print_degraded([line for line in scored if line["source"] in whole])
@@ -154,7 +154,7 @@ def _fit_logistic(cases: list[dict[str, Any]]) -> dict[str, Any]:
 def _print_prediction(cases: list[dict[str, Any]], whole: set[str]) -> None:
     volumes = [case for case in cases if case["source"] in whole]
     groups = {
-        "volumes, unmodified": [case for case in volumes if case["as"] == "as it is"],
+        "volumes, unmodified": [case for case in volumes if case["as"] == "unmodified"],
         "volumes, degraded ones included": volumes,
         "single slices": [case for case in cases if case["source"] not in whole],
     }

@@ -43,7 +43,7 @@ def test_named_values_are_liver_and_nothing_else_is(values: np.ndarray, liver: s
     present = set(np.unique(values).astype(int).tolist()) - {0}
     ambiguous = liver and not liver & present and 255 in present and present != {255}
     if ambiguous:
-        with pytest.raises(ScanError, match="255 besides other values"):
+        with pytest.raises(ScanError, match="255 as well as other values"):
             liver_in(values, liver)
         return
     wanted = {255} if present == {255} else liver or present
@@ -55,7 +55,7 @@ def test_named_values_are_liver_and_nothing_else_is(values: np.ndarray, liver: s
 
 def test_a_stray_value_in_a_mask_of_0_and_255_is_an_error_unless_it_is_named() -> None:
     values = np.array([0, 255, 255, 6], np.uint8)
-    with pytest.raises(ScanError, match=r"255 besides other values \(6\)"):
+    with pytest.raises(ScanError, match=r"255 as well as other values \(6\)"):
         liver_in(values, {1})
     assert liver_in(values, {6}).tolist() == [0, 0, 0, 1]
     assert liver_in(values, {255}).tolist() == [0, 1, 1, 0]

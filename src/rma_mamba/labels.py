@@ -106,7 +106,7 @@ class LabelRule:
         if stray.size:
             shown = ", ".join(f"{value:g}" for value in stray[:_SHOWN].tolist())
             raise ScanError(
-                f"a mask contains 255 besides other values ({shown}), but none of the values that mean liver "
+                f"a mask contains 255 as well as other values ({shown}), but none of the values that mean liver "
                 f"({', '.join(map(str, sorted(self.liver)))}); expected only 0 and 255, or label values. "
                 "Remove the stray values, or specify the values that mean liver."
             )

@@ -1,7 +1,7 @@
 """The surface of a mask as a closed mesh in RAS+ millimetres.
 
 Marching cubes (Lewiner et al. 2003, as implemented in scikit-image) on a binary mask reproduces every voxel edge as a
-staircase and overestimates the area by 9 % for a sphere, and by 24 % for thick slices. The mask is therefore smoothed
+staircase and overestimates the area by 9% for a sphere, and by 24% for thick slices. The mask is therefore smoothed
 first, by the same distance in mm along all axes, and the level is chosen so that the mesh encloses its volume.
 """
 
@@ -18,7 +18,7 @@ Points = npt.NDArray[np.float64]
 Faces = npt.NDArray[np.int64]
 Field = npt.NDArray[np.float32]
 
-# Fraction of the largest voxel side: less leaves a staircase, more removes detail. Areas of balls are within 2 %.
+# Fraction of the largest voxel side: less leaves a staircase, more removes detail. Areas of balls are within 2%.
 SMOOTHING = 0.8
 
 # Truncation of the Gaussian, in standard deviations.

@@ -26,7 +26,7 @@ def test_the_list_names_each_series_and_marks_the_choice(command, study) -> None
     assert [row[0] for row in rows] == ["*", " ", " "]
     assert "best match" in rows[0]
     assert rows[1].endswith("[31mlatephase")  # no code that a terminal would obey
-    assert "no slices of a scan" in rows[2]
+    assert "no image slices" in rows[2]
 
 
 def test_the_list_as_json_is_the_same(command, study) -> None:

@@ -100,7 +100,7 @@ BAD: dict[str, tuple[Edit, type[RmaMambaError], str]] = {
     "localizers only": (
         assign("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]),
         ScanError,
-        "no slices of a scan",
+        "no image slices",
     ),
 }
 

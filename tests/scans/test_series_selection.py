@@ -60,7 +60,7 @@ def test_the_list_says_why_each_series_was_not_selected(tmp_path: Path) -> None:
         4: "best match",
         5: "derived images",
         6: "not CT or MR",
-        7: "no slices of a scan",
+        7: "no image slices",
     }
     assert [one.number for one in found if one.chosen] == [4]
     fourth = found[3]

@@ -85,5 +85,5 @@ def test_slices_of_a_different_grid_are_rejected() -> None:
 @pytest.mark.parametrize("size_mm", [1e-30, 1e-6, 0.01])
 def test_implausibly_small_voxels_are_rejected(size_mm: float) -> None:
     geometry = Geometry((40, 40, 3), np.diag([size_mm, size_mm, 3, 1]))
-    with pytest.raises(GridError, match="expected that of a body scan"):
+    with pytest.raises(GridError, match="expected a voxel size plausible for a body scan"):
         SlicePlan(geometry, SliceRecipe(size=64, spacing_mm=2.0))

@@ -27,7 +27,7 @@ def demo(
 ) -> None:
     """Segment two phantoms of known liver volume.
 
-    One resembles MR, the other CT. The exit code is 1 if a volume differs by more than 10 %.
+    One resembles MR, the other CT. The exit code is 1 if a volume differs by more than 10%.
     """
     from rma_mamba.inference import Segmenter
     from rma_mamba.pipeline.demo_case import run_demo_case

@@ -30,7 +30,7 @@ class PairedTest:
         patients: Number of patients with at least one sample that is defined for both methods.
         left_out: Number of samples that are undefined or missing for one of the methods.
         mean_difference: Mean over patients of first minus second.
-        difference_low, difference_high: Limits of its 95 % bootstrap confidence interval, resampling patients.
+        difference_low, difference_high: Limits of its 95% bootstrap confidence interval, resampling patients.
         p: p-value of the two-sided Wilcoxon signed-rank test on the patient means.
         p_holm: The same, with Holm's correction over all pairs of methods in this group, protocol and metric.
     """

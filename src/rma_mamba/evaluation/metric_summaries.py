@@ -34,7 +34,7 @@ class MetricSummary:
         samples: Number of samples with a defined value.
         undefined: Number of volumes or slices without a defined value; excluded from the statistics.
         mean: Mean over the samples.
-        mean_low, mean_high: Limits of the 95 % bootstrap confidence interval of the mean, resampling
+        mean_low, mean_high: Limits of the 95% bootstrap confidence interval of the mean, resampling
             patients; NaN if there is only one patient.
         median, lower_quartile, upper_quartile: Of the samples.
         worst: Mean value of the worst patient; for volume errors, the mean furthest from 0.

@@ -19,11 +19,11 @@ _TITLES: dict[Protocol, tuple[str, str]] = {
     ),
 }
 _HEAD = (
-    "| metric | mean | 95 % CI | median | quartiles | worst patient | undefined |",
+    "| metric | mean | 95% CI | median | quartiles | worst patient | undefined |",
     "|---|---|---|---|---|---|---|",
 )
 _TESTS_HEAD = (
-    "| metric | methods | patients | mean difference | 95 % CI | p | p (Holm) |",
+    "| metric | methods | patients | mean difference | 95% CI | p | p (Holm) |",
     "|---|---|---|---|---|---|---|",
 )
 

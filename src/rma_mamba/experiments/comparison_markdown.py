@@ -75,7 +75,7 @@ def _notes(table: ComparisonTable) -> str:
         f"{row.name}: {', '.join(row.own_settings)}" for row in table.rows if row.own_settings
     )
     notes = [
-        "In parentheses: 95 % bootstrap confidence interval of the mean, resampling patients.",
+        "In parentheses: 95% bootstrap confidence interval of the mean, resampling patients.",
         f"GMACs and latency (median, float32, networks run in turn): one image of {size} pixels.",
         "The row distance is what the paper reports as HD; it is not a distance in mm.",
         start if pretrained else "All networks were initialised randomly.",

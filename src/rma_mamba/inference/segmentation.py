@@ -24,7 +24,7 @@ class Segmentation:
             report are made from it.
         warnings: Problems of the file and of the mask, one sentence each.
         probabilities: float32 (i, j, k) on the scan's grid, before small components were removed; or None.
-        quality: Quality light with its flags.
+        quality: Traffic-light rating with its flags.
         uncertainty: Agreement between TTA scales and between the network's maps, and the Dice estimated from it.
 
     Example:

@@ -1,8 +1,8 @@
-"""The quality of a mask: flags, and the quality light that they give.
+"""The quality of a mask: flags, and the traffic-light rating that they give.
 
 red     the mask or the scan's header cannot be correct: do not use the measurements
 yellow  review closely: something is unusual, cut off, or not covered by the training data
-green   no quality problems found: review the mask nevertheless
+green   no quality problems found: still review the mask
 
 `quality_checks.assess` derives the flags from the scan and the mask alone.
 """

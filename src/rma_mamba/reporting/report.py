@@ -59,7 +59,7 @@ _LABELS = {
     "touches_border": "Reaches the edge of the scan",
 }
 _VERDICTS: dict[Light, str] = {
-    "green": "No quality problems found. Review the mask nevertheless.",
+    "green": "No quality problems found. Still review the mask.",
     "yellow": "Review the mask closely before using the measurements.",
     "red": "Do not use the measurements: the mask or the scan's header is not reliable.",
 }
@@ -76,7 +76,7 @@ class Report:
     Args:
         volume: The scan, as `Segmentation.scan`, so that its modality is known.
         mask: Its mask.
-        quality: Flags and quality light.
+        quality: Flags and traffic-light rating.
         statistics: Measurements by name, which ends in the unit; all of them are listed.
         run: Provenance, as in run.json.
     """

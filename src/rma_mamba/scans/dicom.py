@@ -152,7 +152,7 @@ def _sorted_slices(
     grid = fit_grid(planes, strict=selection.strict, problems=volumes.problems)
     slices = [slices[index] for index in grid.order]
     single = (
-        ("The scan is a single slice: volume and mask are those of this slice.",)
+        ("The scan has only one slice; the mask and volume cover that slice alone.",)
         if len(slices) == 1
         else ()
     )
@@ -174,7 +174,7 @@ def _check_series(series: Series) -> None:
     counts = modality_counts(slices or series.images)
     if not slices:
         raise ScanError(
-            f"the series contains no slices of a scan ({counts}); expected CT or MR slices. "
+            f"the series contains no image slices ({counts}); expected CT or MR slices. "
             "List the series with `rma-mamba series` and select another one."
         )
     found = {image.modality for image in slices}

@@ -70,7 +70,7 @@ def read_files(files: Sequence[InputFile], *, strict: bool = False) -> StudyFile
             "complete series. Export or copy the whole series again."
         )
     if not images:
-        problem = "there are no DICOM images" if files else "the folder is empty"
+        problem = "no DICOM images found" if files else "the folder is empty"
         raise ScanError(
             f"{problem}; expected the files of a DICOM series. "
             "Pass the folder, the zip archive or the file of the scan."

@@ -146,17 +146,17 @@ def _check_axes(header: ItkHeader) -> None:
 
 
 def _check_data_file(header: ItkHeader) -> None:
-    """The voxels must be in the header file or in one file beside it."""
+    """The voxels must be in the header file or in one file next to it."""
     name = header.data_file_name
     if not name:
         return
     if Path(name).name != name or name.upper().startswith("LIST") or "%" in name:
         raise ScanError(
-            "the header refers to several data files or to another folder; expected one data file beside it. "
+            "the header refers to several data files or to another folder; expected one data file next to it. "
             "Put both into one folder, or convert the scan to .nii.gz."
         )
     if not (header.path.parent / name).is_file():
         raise ScanError(
-            "the data file named in the header is missing; expected it beside the header. "
+            "the data file named in the header is missing; expected it next to the header. "
             "Copy header and data file into one folder."
         )

@@ -97,7 +97,7 @@ def parse_header(stream: BinaryIO, *, is_pair: bool = False) -> Any:
 
 
 def has_separate_image(header: Any) -> bool:
-    """Whether the magic string says that the image is in a separate file."""
+    """Whether the magic string indicates that the image is in a separate file."""
     return bool(header["magic"].item().startswith(b"ni"))
 
 

@@ -119,7 +119,7 @@ def _candidates(series: Sequence[Series]) -> list[Series]:
     if not with_slices:
         images = [image for each in series for image in each.images]
         raise ScanError(
-            f"there are no slices of a scan ({len(images)} other DICOM files: {modality_counts(images)}); "
+            f"there are no image slices ({len(images)} other DICOM files: {modality_counts(images)}); "
             "expected a CT or MR series. Pass the folder of the scan."
         )
     images = [image for each in with_slices for image in each.slices]
@@ -144,5 +144,5 @@ def _rank(candidates: Sequence[Series]) -> tuple[Series, dict[int, str]]:
 
 def _exclusion_reason(each: Series) -> str:
     if not each.slices:
-        return "no slices of a scan"
+        return "no image slices"
     return "not CT or MR" if len(each.positions_mm) else "slices without position"

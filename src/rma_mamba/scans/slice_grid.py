@@ -22,7 +22,7 @@ from rma_mamba.scans.slice_planes import (
 )
 from rma_mamba.volume import LPS_TO_RAS, Geometry
 
-# Deviations from even spacing that are attributed to rounding: 1 % of the slice spacing, or 0.05 mm if larger.
+# Deviations from even spacing that are attributed to rounding: 1% of the slice spacing, or 0.05 mm if larger.
 _SPACING_TOLERANCE = 0.01
 _SPACING_TOLERANCE_MM = 0.05
 

@@ -98,8 +98,8 @@ class SlicePlan:
     def __post_init__(self) -> None:
         if min(self._pixel_mm) * _MAX_VOXELS_PER_PIXEL < self.spacing_mm:
             raise GridError(
-                f"the axial voxel size is {self._pixel_mm[0]:.3g} x {self._pixel_mm[1]:.3g} mm; expected that of "
-                "a body scan. Check the voxel size and its unit in the scan's header."
+                f"the axial voxel size is {self._pixel_mm[0]:.3g} x {self._pixel_mm[1]:.3g} mm; expected a "
+                "voxel size plausible for a body scan. Check the voxel size and its unit in the scan's header."
             )
         field_mm = [round(size * mm) for size, mm in zip(self.shape, self._pixel_mm, strict=True)]
         if max(field_mm) > _MAX_FIELD_MM or max(self.canvas) > _MAX_CANVAS:
