@@ -1,10 +1,11 @@
 """The API reference: signatures and docstrings of the public names, each with an example.
 
-The examples are the sections of docs/reference/api_examples.py, which the tests execute.
+The examples are the sections of docs_api_examples.py, which the tests execute.
 """
 
 from __future__ import annotations
 
+import html
 import importlib
 import inspect
 import re
@@ -13,8 +14,10 @@ from enum import Enum
 from pathlib import Path
 from types import ModuleType
 
+from pydantic import BaseModel
+
 ROOT = Path(__file__).parents[1]
-EXAMPLES = ROOT / "docs" / "reference" / "api_examples.py"
+EXAMPLES = ROOT / "scripts" / "docs_api_examples.py"
 # The package itself, and the modules whose `__all__` the how-to guides use.
 MODULES = (
     "rma_mamba",
@@ -34,8 +37,9 @@ def page() -> str:
         "Everything listed under `rma_mamba` is public: it changes only with a note in the "
         "[changelog](changelog.md), and a renamed name keeps working for one minor release. "
         "The other modules are documented because the how-to guides use them.",
-        "The examples run in a folder with a scan `scan.nii.gz`, a mask `liver.nii.gz` and a DICOM series "
-        "`series/`; the test suite executes every one of them.",
+        "The examples run in a folder with a scan `scan.nii.gz`, a mask `liver.nii.gz`, a DICOM series `series/`, and "
+        "folders of scans (`images/`) and masks (`reference/`, `ours/`, `other/`). Names that are used together share "
+        "an example, which is shown under each. The test suite executes every example.",
     ]
     seen: set[int] = set()
     for name in MODULES:
@@ -59,10 +63,22 @@ def public_names(module: ModuleType) -> list[str]:
     ]
 
 
+def sections() -> list[tuple[str, str]]:
+    """The names in each heading `# --- names` of the examples, and the code below it."""
+    pieces = re.split(r"^# --- (.+)\n", EXAMPLES.read_text(encoding="utf-8"), flags=re.M)
+    return [(names, code.strip()) for names, code in zip(pieces[1::2], pieces[2::2], strict=True)]
+
+
 def examples() -> dict[str, str]:
-    """The code under each heading `# --- name` of the examples."""
-    pieces = re.split(r"^# --- (\S+)\n", EXAMPLES.read_text(encoding="utf-8"), flags=re.M)
-    return {name: code.strip() for name, code in zip(pieces[1::2], pieces[2::2], strict=True)}
+    """The example of each name."""
+    return {name: code for names, code in sections() for name in names.split()}
+
+
+def enum_values(kind: type[Enum]) -> list[tuple[str, str, str]]:
+    """Value, name and comment of each member of an enumeration."""
+    source = inspect.getsource(kind)
+    notes = dict(re.findall(r"^ +(\w+) = \S+(?: +# (.+))?$", source, flags=re.M))
+    return [(str(each.value), each.name, notes.get(each.name, "")) for each in kind]
 
 
 def _entry(module: str, name: str, value: object) -> str:
@@ -73,11 +89,27 @@ def _entry(module: str, name: str, value: object) -> str:
         markdown(value.__doc__ or ""),
     ]
     if inspect.isclass(value):
-        parts += _members(value)
-    example = None if "**Example**" in parts[2] else examples().get(name)
-    if example:
+        parts += [*_values(value), *_members(value)]
+    # An example of the file shows its imports, so it replaces that of the docstring.
+    if example := examples().get(name):
+        parts[2] = re.sub(r"\n\n\*\*Example\*\*\n\n```pycon\n.*?```", "", parts[2], flags=re.S)
         parts.append(f"**Example**\n\n```python\n{example}\n```")
     return "\n\n".join(part for part in parts if part)
+
+
+def _values(owner: type) -> list[str]:
+    """Values of an enumeration, or fields of a settings class."""
+    if issubclass(owner, Enum):
+        rows = [
+            f"| `{name}` | {value} | {cell(note)} |" for value, name, note in enum_values(owner)
+        ]
+        return ["| name | value | meaning |\n|---|---|---|\n" + "\n".join(rows)]
+    if issubclass(owner, BaseModel):
+        fields = owner.model_fields.items()
+        rows = [f"| `{name}` | {cell(each.description or '')} |" for name, each in fields]
+        table = "| field | |\n|---|---|\n" + "\n".join(rows)
+        return [table, "Types and limits: [configuration keys](configuration.md#datarecipe)."]
+    return []
 
 
 def _members(owner: type) -> list[str]:
@@ -221,5 +253,15 @@ def _table(title: str, block: str) -> str:
 
 
 def cell(text: str) -> str:
-    """Text that fits into a cell of a table."""
-    return " ".join(text.split()).replace("|", "\\|")
+    """Text for a cell of a table: shown as written, also `<`, `|` and code."""
+    parts = re.split(r"`([^`]+)`", " ".join(text.split()))
+    parts[0::2] = [each.replace("<", "&lt;").replace("|", "&#124;") for each in parts[0::2]]
+    parts[1::2] = [code(each) for each in parts[1::2]]
+    return "".join(parts)
+
+
+def code(text: str) -> str:
+    """Text as code in a cell of a table, where a bar would end the cell even inside backticks."""
+    if "|" not in text:
+        return f"`{text}`"
+    return f"<code>{html.escape(text, quote=False).replace('|', '&#124;')}</code>"

@@ -4,7 +4,9 @@ The changelog, the guide for contributors and the model card become pages as wel
 
     python scripts/docs_reference.py [FOLDER]
 
-They are written into docs/reference (or FOLDER), are ignored by git; `make docs` runs this script first.
+They are written into docs/reference (or FOLDER) and are checked in, so that links to them work on a repository host; a
+test finds pages that are not up to date. `make docs` runs this script first. The exit code is 1 if a page shows an image
+that does not exist.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -33,11 +36,27 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "reference"
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
-        (folder / name).write_text(f"{NOTE}\n\n{text}", encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8")
+    if dead := dead_images(ROOT / "docs"):
+        sys.exit("\n".join(["images that do not exist:", *dead]))
+
+
+def dead_images(docs: Path) -> list[str]:
+    """Images that a page shows but that do not exist, as "page: image"; the site generator does not check them."""
+    return [
+        f"{page.relative_to(docs)}: {target}"
+        for page in sorted(docs.rglob("*.md"))
+        for target in re.findall(r"!\[[^\]]*\]\(([^)\s]+)", page.read_text(encoding="utf-8"))
+        if "://" not in target and not (page.parent / target).exists()
+    ]
 
 
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
+    return {name: f"{NOTE}\n\n{text}" for name, text in _pages().items()}
+
+
+def _pages() -> dict[str, str]:
     return {
         "api.md": docs_api.page(),
         "cli.md": command_line(),
@@ -67,12 +86,13 @@ def command_line() -> str:
     from rma_mamba.cli.app import app
 
     root = typer.main.get_command(app)
+    context = root.make_context("rma-mamba", [], resilient_parsing=True)
     parts = [
         "# Command line",
         "Every command and option of `rma-mamba`, as `--help` prints them. Options may be written with hyphens or "
         "underscores (`--output-type`, `--output_type`). Progress and warnings go to stderr; stdout is for data. "
         "[Exit codes](exit-codes.md) are the same for all commands.",
-        *(_command(command, path) for path, command in _commands(root, "rma-mamba")),
+        *(_command(command, path, context) for path, command in _commands(root, "rma-mamba")),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -87,22 +107,47 @@ def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _commands(child, f"{path} {name}")
 
 
-def _command(command: Any, path: str) -> str:
-    context = command.make_context(path, [], resilient_parsing=True)
+def _command(command: Any, path: str, root: Any) -> str:
+    context = command.make_context(path, [], parent=root, resilient_parsing=True)
     usage = " ".join([path, *command.collect_usage_pieces(context)])
-    records = [each.get_help_record(context) for each in command.get_params(context)]
-    rows = [
-        f"| `{names.strip().replace('|', chr(92) + '|')}` | {cell(text)} |"
-        for names, text in filter(None, records)
+    tables = [
+        f"| {heading} | |\n|---|---|\n"
+        + "\n".join(f"| {docs_api.code(names.strip())} | {cell(text)} |" for names, text in records)
+        for heading, records in _groups(command, context).items()
+        if records
     ]
-    table = "| option | meaning |\n|---|---|\n" + "\n".join(rows)
     return "\n\n".join(
-        [f"## {path}", f"```text\n{usage}\n```", _paragraphs(command.help or ""), table]
+        [f"## {path}", f"```text\n{usage}\n```", _paragraphs(command.help or ""), *tables]
     )
 
 
+def _groups(command: Any, context: Any) -> dict[str, list[tuple[str, str]]]:
+    """Arguments and options under the headings of `--help`, in its order."""
+    groups = _Groups()
+    if hasattr(command, "format_options"):
+        command.format_options(context, groups)
+    return groups.records
+
+
+class _Groups:
+    """Receive the sections of a help text as a formatter of click does."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, list[tuple[str, str]]] = {}
+        self._heading = ""
+
+    def section(self, heading: str) -> AbstractContextManager[None]:
+        self._heading = heading
+        return nullcontext()
+
+    def write_dl(self, records: Iterable[tuple[str, str]]) -> None:
+        self.records.setdefault(self._heading, []).extend(records)
+
+
 def _paragraphs(text: str) -> str:
-    return inspect.cleandoc(text.replace("\b", ""))
+    """Prose in which `<` and a leading asterisk are shown as written."""
+    text = inspect.cleandoc(text.replace("\b", "")).replace("<", "&lt;")
+    return re.sub(r"^\* ", r"\* ", text, flags=re.M)
 
 
 # Configuration
@@ -161,8 +206,19 @@ def _row(name: str, field: Any) -> str:
     if default is PydanticUndefined:
         shown = "required" if field.is_required() else "empty"
     else:
-        shown = f"`{default!r}`".replace("'", '"') if default is not None else "none"
+        shown = "not set" if default is None else docs_api.code(_toml(default))
     return f"| `{name}` | {cell(_type(field.annotation))} | {shown} | {cell(field.description or '')} |"
+
+
+def _toml(value: Any) -> str:
+    """A value as one writes it in a TOML file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{}" if not value else str(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml(each) for each in value)}]"
+    return f'"{value}"' if isinstance(value, str | Path) else repr(value)
 
 
 def _type(annotation: Any) -> str:
@@ -292,11 +348,9 @@ def exit_codes() -> str:
     from rma_mamba import errors
     from rma_mamba.pipeline import exit_codes as module
 
-    source = inspect.getsource(module.ExitCode)
-    notes = dict(re.findall(r"^ +(\w+) = \d+(?: +# (.+))?$", source, flags=re.M))
     codes = "\n".join(
-        f"| {code.value} | {code.name.replace('_', ' ').lower()} | {cell(notes.get(code.name, ''))} |"
-        for code in module.ExitCode
+        f"| {value} | {name.replace('_', ' ').lower()} | {cell(note)} |"
+        for value, name, note in docs_api.enum_values(module.ExitCode)
     )
     types = "\n".join(
         f"| `{kind.__name__}` | {module.exit_code_of(kind('')).value} | {cell((kind.__doc__ or '').splitlines()[0])} |"
@@ -305,13 +359,14 @@ def exit_codes() -> str:
     )
     parts = [
         "# Exit codes",
-        "All commands exit with one of these codes, which are defined in `src/rma_mamba/pipeline/exit_codes.py`.",
+        "Every command exits with one of these codes. They are defined in `src/rma_mamba/pipeline/exit_codes.py`.",
         f"| code | name | meaning |\n|---|---|---|\n{codes}",
+        "`rma-mamba demo` also exits with code 1 if a measured volume differs from the true one by more than 10 %.",
         "## Errors in Python",
         "Library code raises these errors and never exits. `except rma_mamba.RmaMambaError` catches all of them.",
         f"| error | exit code | meaning |\n|---|---|---|\n{types}",
-        "A message is one line: what was found, what was expected, what to do next. No message names a patient, a "
-        "file or a date; `--verbose` adds the traceback.",
+        "A message is one line: what was found, what was expected, what to do next. No message contains patient data. "
+        "`--verbose` adds the traceback.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import json
 import re
+import runpy
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ from rma_mamba.volume import Mask
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+API = runpy.run_path(str(ROOT / "scripts" / "docs_api.py"))
 GUIDES = (
     "get-started.md",
     "how-to/segment-one-scan.md",
@@ -53,7 +55,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the guides start from: series/, study/, scan.nii.gz, liver.nii.gz, reference/, ours/, other/."""
+    """What the guides start from: series/, study/, scan.nii.gz, liver.nii.gz, images/, reference/, ours/, other/."""
     folder = tmp_path_factory.mktemp("example")
     volume = read_scan(save(folder / "series", clinical_series()))
     shutil.copytree(folder / "series", folder / "study")
@@ -61,6 +63,8 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     labels = np.zeros(volume.geometry.shape, np.uint8)
     labels[5:15, 5:20, 2:9] = 1
     write_mask(Mask(labels, volume.geometry), folder / "liver.nii.gz")
+    (folder / "images").mkdir()
+    shutil.copy(folder / "scan.nii.gz", folder / "images" / "case_01.nii.gz")
     for name in ("reference", "ours", "other"):
         (folder / name).mkdir()
         shutil.copy(folder / "liver.nii.gz", folder / name / "case_01.nii.gz")
@@ -96,9 +100,9 @@ def test_the_code_of_a_guide_runs(here: Path, page: str) -> None:
         exec(compile(code, page, "exec"), {})
 
 
-def test_the_examples_of_the_api_reference_run(here: Path) -> None:
-    path = DOCS / "reference" / "api_examples.py"
-    exec(compile(path.read_text(), str(path), "exec"), {})
+def test_each_example_of_the_api_reference_runs_on_its_own(here: Path) -> None:
+    for names, code in API["sections"]():
+        exec(compile(code, names, "exec"), {"__name__": "example"})
     assert (here / "liver_copy.nii.gz").exists()
 
 
