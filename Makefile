@@ -15,7 +15,7 @@ export TORCH ?= cpu
 help:
 	@echo "make demo    segment a synthetic abdomen with the embedded network, into demo_output/"
 	@echo "make test    format, lint, types, layers and tests"
-	@echo "make docs    build the documentation into site/; a dead link is an error"
+	@echo "make docs    build the documentation into site/; a dead link or image is an error"
 	@echo "make docs-serve   the same, served while you write"
 	@echo "make format  rewrite the code in the project's format"
 	@echo "make clean   remove the virtual environment and all caches"

@@ -4,9 +4,9 @@ The changelog, the guide for contributors and the model card become pages as wel
 
     python scripts/docs_reference.py [FOLDER]
 
-They are written into docs/reference (or FOLDER) and are checked in, so that links to them work on a repository host; a
-test finds pages that are not up to date. `make docs` runs this script first. The exit code is 1 if a page shows an image
-that does not exist.
+They are written into docs/reference (or FOLDER) and are checked in, so that links to them work on a repository host;
+a test finds pages that are not up to date. `make docs` runs this script first. The exit code is 1 if a page shows an
+image that does not exist.
 """
 
 from __future__ import annotations
