@@ -1,4 +1,4 @@
-"""One rule says which label values mean liver."""
+"""One rule says which label values are the liver."""
 
 import numpy as np
 import pytest

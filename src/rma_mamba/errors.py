@@ -42,7 +42,7 @@ class GridError(RmaMambaError):
 
 
 class DataError(RmaMambaError):
-    """A dataset would give invalid results: a patient in two splits, a label of another case."""
+    """A dataset would give invalid results: a patient in two splits, a label that belongs to another case."""
 
 
 class WeightsError(RmaMambaError):

@@ -1,4 +1,4 @@
-"""The label rule: which values of a mask or label file mean liver. Every reader of masks uses this one.
+"""The label rule: which values of a mask or label file are the liver. Every reader of masks uses this one.
 
 | values in the file | liver values named | liver |
 |---|---|---|
@@ -60,7 +60,7 @@ class LabelRule:
         return replace(self, liver=named, known=known)
 
     def liver_in(self, values: Values) -> Bits:
-        """1 where a label means liver, else 0; uint8, same shape as `values`.
+        """1 where a label is liver, else 0; uint8, same shape as `values`.
 
         Args:
             values: Label values of any real type and shape, slices along the last axis.
@@ -106,9 +106,9 @@ class LabelRule:
         if stray.size:
             shown = ", ".join(f"{value:g}" for value in stray[:_SHOWN].tolist())
             raise ScanError(
-                f"a mask contains 255 as well as other values ({shown}), but none of the values that mean liver "
+                f"a mask contains 255 as well as other values ({shown}), but none of the values of the liver "
                 f"({', '.join(map(str, sorted(self.liver)))}); expected only 0 and 255, or label values. "
-                "Remove the stray values, or specify the values that mean liver."
+                "Remove the stray values, or specify the values of the liver."
             )
 
     @property
@@ -117,11 +117,11 @@ class LabelRule:
 
 
 def liver_in(values: Values, liver: Iterable[int] = ()) -> Bits:
-    """1 where a label means liver, else 0: `LabelRule.liver_in` for a file whose other labels are unknown.
+    """1 where a label is liver, else 0: `LabelRule.liver_in` for a file whose other labels are unknown.
 
     Args:
         values: Label values of any real type and shape.
-        liver: Values that mean liver; none: every value above 0.
+        liver: Values of the liver; none: every value above 0.
 
     Raises:
         ScanError: The values are not labels, or their meaning is ambiguous.

@@ -54,7 +54,7 @@ def test_all_labels_are_liver_unless_some_are_selected(command, mask) -> None:
     [
         (("--height-cm", "175"), "only one of height and weight"),
         (("--height-cm", "1.75", "--weight-kg", "80"), "expected 40 to 250 cm"),
-        (("--json", "a.txt"), "does not end in .json"),
+        (("--json", "a.txt"), "expected a path ending in .json"),
     ],
 )
 def test_wrong_settings_are_one_line_errors(command, mask, options, said: str) -> None:

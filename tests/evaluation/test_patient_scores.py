@@ -80,7 +80,7 @@ def test_the_old_name_of_a_split_is_accepted_and_an_unknown_one_rejected(tmp_pat
         old = score_segmenter(Bright(400), config, "valid")  # type: ignore[arg-type]
     assert [each.case for each in old] == [each.case for each in current]
     with pytest.raises(
-        ConfigError, match="no split 'validation'; expected one of train, val, test"
+        ConfigError, match="unknown split 'validation'; expected one of train, val, test"
     ):
         score_segmenter(Bright(400), config, "validation")  # type: ignore[arg-type]
 

@@ -25,7 +25,7 @@ def test_a_path_and_a_case_are_written_to_different_folders(
     assert by_path.files["nifti"] == tmp_path / "out" / "case_7" / "liver.nii.gz"
     assert by_case.files["nifti"] == tmp_path / "out" / "a" / "b" / "liver.nii.gz"
     assert by_path.volume_ml == by_case.volume_ml == pytest.approx(BOX_ML)
-    assert by_path.lines == (f"Liver: {BOX_ML:.0f} mL (MR)", "Quality: green: no flags")
+    assert by_path.lines == (f"Liver: {BOX_ML:.0f} mL (MR)", "Quality: green (no problems found)")
 
 
 def test_a_network_in_memory_is_used_instead_of_loading_one(segmenter, scan, tmp_path) -> None:

@@ -63,5 +63,5 @@ def test_tables_are_written_together_or_not_at_all(mask: Path, tmp_path: Path) -
 
 def test_tables_need_their_suffix(tmp_path: Path) -> None:
     check_tables(None, tmp_path / "a.CSV")
-    with pytest.raises(ConfigError, match=r"does not end in \.json"):
+    with pytest.raises(ConfigError, match=r"expected a path ending in \.json"):
         check_tables(tmp_path / "a.csv", None)

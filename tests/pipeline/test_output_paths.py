@@ -59,8 +59,8 @@ def test_outputs_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
     scan.write_bytes(b"")
     for out, outputs, message in (
         (tmp_path / "a.xyz", (), "not that of a mask format"),
-        (tmp_path / "a.stl", ("nifti",), "does not fit the output type nifti"),
-        (tmp_path / "out", ("nii",), "no output type 'nii'"),
+        (tmp_path / "a.stl", ("nifti",), "output type nifti; expected .nii.gz or .nii. Choose"),
+        (tmp_path / "out", ("nii",), "unknown output type 'nii'"),
         (tmp_path / "file" / "a.nii", (), "folder cannot be written"),
         (scan, (), "the scan itself"),
         (tmp_path / f"{'a' * 300}.nii", (), "File name too long"),

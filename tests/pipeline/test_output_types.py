@@ -97,8 +97,12 @@ def test_wrong_output_types_are_refused_before_any_work(
     command, segmenter, dicom, tmp_path
 ) -> None:
     for out, listed, said in (
-        ("out", "nifti,dicom-seg", "no output type 'dicom-seg'"),
-        ("a.stl", "nifti", "does not fit the output type nifti"),
+        ("out", "nifti,dicom-seg", "unknown output type 'dicom-seg'"),
+        (
+            "a.stl",
+            "nifti",
+            "is not that of the output type nifti; expected .nii.gz or .nii. Choose",
+        ),
         ("a.xyz", "", "the suffix of the output file is not that of a mask format"),
     ):
         extra = ("-ot", listed) if listed else ()

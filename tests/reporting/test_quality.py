@@ -39,7 +39,7 @@ def codes(volume: Volume, mask: Mask, **more: object) -> set[str]:
 def test_an_ordinary_case_is_green() -> None:
     found = assess(*scene(), SCALE, estimated_dice=0.93)
     assert (found.flags, found.light) == ((), "green")
-    assert found.line == "green: no flags; estimated Dice 0.93"
+    assert found.line == "green (no problems found); estimated Dice 0.93"
 
 
 @given(order=st.sampled_from(ORDERS))
@@ -164,7 +164,7 @@ def test_the_most_severe_flag_comes_first_and_gives_the_light() -> None:
     flags = (Flag("a", "A.", "red"), Flag("b", "B.", "yellow"))
     found = Quality(flags, 0.5)
     assert found.light == "red"
-    assert found.line == "red: a, b; estimated Dice 0.50"
+    assert found.line == "red (a, b); estimated Dice 0.50"
     assert found.as_dict()["flags"][0] == {"code": "a", "message": "A.", "severity": "red"}
     volume, mask = scene()
     mask.labels[50:80, 15:45, 30:] = 1

@@ -40,6 +40,8 @@ def test_a_volume_number_is_required_only_if_there_are_several_volumes() -> None
     for number in (0, 3, -1):
         with pytest.raises(ConfigError, match=f"volume {number} does not exist; expected 1 to 2"):
             check_volume_number(number, 2)
+    with pytest.raises(ConfigError, match=r"the scan has one volume, .* Omit --volume\.$"):
+        check_volume_number(3, 1)
 
 
 @pytest.mark.parametrize("spacing_mm", [0.1, 1, 20])

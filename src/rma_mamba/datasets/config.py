@@ -49,7 +49,7 @@ class SourceConfig(Settings):
     defined in `data.splits`."""
 
     liver: tuple[int, ...] = (1,)
-    """Label values that mean liver in volumes."""
+    """Label values of the liver in volumes."""
 
     modality: Modality | None = None
     """Modality of volumes: CT or MR. None: read from the header or detected from the intensities. Ignored for slices,

@@ -45,7 +45,7 @@ def read_label_values(
 
 
 def liver_labels(source: SourceConfig, values: npt.NDArray[Any]) -> Grey:
-    """1 where a label means liver.
+    """1 where a label is liver.
 
     Raises:
         ScanError: The values are not label values.

@@ -34,7 +34,7 @@ def parse_split(split: str) -> Split:
         if known == current:
             return known
     raise ConfigError(
-        f"there is no split '{split}'; expected one of {', '.join(SPLITS)}. Correct the name."
+        f"unknown split '{split}'; expected one of {', '.join(SPLITS)}. Correct the name."
     )
 
 
@@ -127,7 +127,7 @@ def split_of(config: SplitConfig, patient: str, patients: Iterable[str]) -> Spli
 def fold(patients: Iterable[str], folds: int, number: int, seed: int = 0) -> frozenset[str]:
     """The patients of one of several folds of equal size (give or take one).
 
-    Patients are dealt out in the order of a hash of seed and patient ID, so that the folds do not depend on the
+    Patients are distributed in the order of a hash of seed and patient ID, so that the folds do not depend on the
     machine or on the order of the patients.
 
     Raises:

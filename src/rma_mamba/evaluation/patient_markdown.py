@@ -36,7 +36,8 @@ _SUMMARY_HEAD = (
 
 def _row(score: PatientScore) -> str:
     if math.isnan(score.found_ml):
-        volumes = f"| - | - | {score.false_ml:.0f} slices"
+        count = round(score.false_ml)
+        volumes = f"| - | - | {count} slice{'' if count == 1 else 's'}"
     else:
         volumes = f"| {score.reference_ml:.0f} | {score.found_ml:.0f} | {score.false_ml:.1f} mL"
     dice = "-" if math.isnan(score.dice) else f"{score.dice:.3f}"

@@ -72,7 +72,7 @@ def segment_case(
         out: The output path.
         request: All settings.
         segmenter: A network in memory. None: load that of the request, once the scan is read, so that a wrong path or
-            a corrupt scan is reported at once.
+            a corrupt scan is reported immediately.
         progress: Called with (slices done, slices in total).
 
     Raises:

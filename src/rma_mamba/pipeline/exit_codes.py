@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
     """Exit codes of the command `rma-mamba`."""
 
     OK = 0  # success
-    INTERNAL_ERROR = 1  # a bug in rma-mamba, or an error without a code of its own
+    INTERNAL_ERROR = 1  # a bug in rma-mamba, or any other error
     USAGE = 2  # wrong option, setting or recipe
     SOME_CASES_FAILED = 3  # the other cases of the cohort are complete
     BAD_INPUT = 4  # a scan, a mask or a dataset cannot be used

@@ -31,7 +31,7 @@ def measure_mask(
     Args:
         mask: Path of a mask made by any tool (NIfTI, NRRD, MetaImage).
         scan: Path of the scan on the same grid, for intensities.
-        labels: Label values that mean liver; empty: all values above 0.
+        labels: Label values of the liver; empty: all values above 0.
         modality: Modality of the scan; None: from the header, else detected.
         patient_size: For standard liver volumes.
 
@@ -56,7 +56,7 @@ def check_tables(json_file: Path | None, csv_file: Path | None) -> None:
             continue
         if path.suffix.lower() != suffix:
             raise ConfigError(
-                f"the path of the table does not end in {suffix}; expected this suffix. "
+                f"the path of the table has the wrong suffix; expected a path ending in {suffix}. "
                 "Choose another name."
             )
         check_writable(path)

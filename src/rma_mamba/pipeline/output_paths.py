@@ -36,8 +36,8 @@ def plan_outputs(
 ) -> OutputPaths:
     """Name the files of one case, and check that they can be written. Nothing is written yet.
 
-    A file name is used as it is, and the other files go beside it: `liver_preview.png` beside `liver.nii.gz`.
-    If the path is a folder, has no suffix or ends in a slash, the files are `<case>/liver.nii.gz`,
+    A file name is used as it is, and the other files are written next to it: `liver_preview.png` next to
+    `liver.nii.gz`. If the path is a folder, has no suffix or ends in a slash, the files are `<case>/liver.nii.gz`,
     `<case>/preview.png` and so on, and `<case>/run.json`, the record of the run.
 
     Args:
@@ -51,14 +51,14 @@ def plan_outputs(
     """
     if unknown := [name for name in outputs if name not in OUTPUT_TYPES]:
         raise ConfigError(
-            f"there is no output type '{unknown[0]}'; expected {', '.join(OUTPUT_TYPES)}. "
+            f"unknown output type '{unknown[0]}'; expected {', '.join(OUTPUT_TYPES)}. "
             "Choose from these."
         )
     try:
         if case is not None or is_folder(out):
             paths = _in_folder(Path(out) / (case or case_name(scan)), outputs)
         else:
-            paths = _beside_file(Path(out), outputs)
+            paths = _next_to_file(Path(out), outputs)
         for path in (*paths.files.values(), *((paths.run,) if paths.run else ())):
             if path.exists() and scan.exists() and path.samefile(scan):
                 raise ConfigError(
@@ -106,13 +106,14 @@ def _in_folder(folder: Path, outputs: tuple[str, ...]) -> OutputPaths:
     return OutputPaths(files, folder / "run.json")
 
 
-def _beside_file(out: Path, outputs: tuple[str, ...]) -> OutputPaths:
+def _next_to_file(out: Path, outputs: tuple[str, ...]) -> OutputPaths:
     listed = tuple(name for name in outputs if name in SELECTABLE) or (mask_format(out),)
     first = next((name for name in listed if OUTPUT_TYPES[name].accepts(out)), None)
     if first is None:
+        suffixes = [suffix for name in listed for suffix in OUTPUT_TYPES[name].allowed_suffixes]
         raise ConfigError(
-            f"the suffix of the output file does not fit the output type {', '.join(listed)}; expected one "
-            "that fits. Choose a name with such a suffix, or a folder."
+            f"the suffix of the output file is not that of the output type {' or '.join(listed)}; "
+            f"expected {' or '.join(dict.fromkeys(suffixes))}. Choose a name with such a suffix, or a folder."
         )
     others = [name for name in dict.fromkeys((*listed, *outputs)) if name != first]
     stem = strip_suffix(out.name, (*NIFTI_SUFFIXES, out.suffix.lower()))

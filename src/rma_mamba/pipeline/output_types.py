@@ -30,7 +30,7 @@ class OutputType:
     Args:
         name: Name of the type, as in `--output-type nifti`.
         file_name: Name of the file in the folder of a case.
-        suffix: Suffix of the file beside another one: `_preview.png` gives `out_preview.png` beside `out.nii.gz`.
+        suffix: Suffix of the file next to another one: `_preview.png` gives `out_preview.png` next to `out.nii.gz`.
         write: Writes the file.
         option: Option that selects it. A file that is selected by `--output-type` may be the output path itself.
         suffixes: Suffixes that the output path may have; None: that of `file_name`.
@@ -49,8 +49,12 @@ class OutputType:
 
     def accepts(self, path: Path) -> bool:
         """Whether a file of this type may have this name."""
-        suffixes = self.suffixes or (Path(self.file_name).suffix,)
-        return path.name.lower().endswith(suffixes)
+        return path.name.lower().endswith(self.allowed_suffixes)
+
+    @property
+    def allowed_suffixes(self) -> tuple[str, ...]:
+        """Suffixes that the output path may have."""
+        return self.suffixes or (Path(self.file_name).suffix,)
 
 
 def _mask_writer(kind: MaskFormat) -> Writer:
@@ -89,7 +93,7 @@ def _write_probabilities(result: CaseResult, path: Path) -> None:
 
 
 def _write_uncertainty(result: CaseResult, path: Path) -> None:
-    """Overwrites the probabilities: both maps at once may not fit into memory."""
+    """Overwrite the probabilities: both maps together may not fit in memory."""
     if result.segmentation.probabilities is not None:
         from rma_mamba.inference.uncertainty import entropy_bits
 
@@ -158,7 +162,7 @@ def parse_output_types(text: str | None) -> tuple[str, ...]:
     unknown = next((part for part in named if part not in SELECTABLE), None)
     if unknown is not None:
         raise ConfigError(
-            f"there is no output type '{unknown}'; expected {', '.join(SELECTABLE)}. "
+            f"unknown output type '{unknown}'; expected {', '.join(SELECTABLE)}. "
             "Choose one or more of these, separated by commas."
         )
     return tuple(dict.fromkeys([*named[:1], *(name for name in SELECTABLE if name in named)]))

@@ -87,10 +87,10 @@ class Quality:
 
     @property
     def line(self) -> str:
-        """Summary in one line: "yellow: touches_border; estimated Dice 0.91"."""
-        codes = ", ".join(flag.code for flag in self.flags) or "no flags"
+        """Summary in one line: "yellow (touches_border); estimated Dice 0.91"."""
+        codes = ", ".join(flag.code for flag in self.flags) or "no problems found"
         dice = "" if self.estimated_dice is None else f"; estimated Dice {self.estimated_dice:.2f}"
-        return f"{self.light}: {codes}{dice}"
+        return f"{self.light} ({codes}){dice}"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

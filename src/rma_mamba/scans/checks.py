@@ -62,6 +62,10 @@ def check_volume_number(volume: int | None, count: int, differing: str = "") -> 
             f"the scan contains {count} volumes{detail}; expected one 3-D volume. "
             f"Select one with --volume 1 to {count}, or use --volume all."
         )
+    if volume is not None and count == 1 and volume != 1:
+        raise ConfigError(
+            f"the scan has one volume, not {volume}; expected no volume number. Omit --volume."
+        )
     if volume is not None and not 1 <= volume <= count:
         raise ConfigError(
             f"volume {volume} does not exist; expected 1 to {count}, the number of volumes in the scan. "

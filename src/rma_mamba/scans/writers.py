@@ -160,8 +160,8 @@ def check_suffix(path: Path, file_format: str, what: str) -> None:
     suffixes = _SUFFIXES[file_format]
     if not path.name.lower().endswith(suffixes):
         raise ConfigError(
-            f"the output path of the {what} does not end in {_either(suffixes)}; expected such a path for "
-            f"the format {file_format}. Change the suffix of the path."
+            f"the output path of the {what} has the wrong suffix; expected a path ending in "
+            f"{_either(suffixes)} for the format {file_format}. Change the suffix of the path."
         )
 
 

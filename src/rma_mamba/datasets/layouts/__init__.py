@@ -84,7 +84,7 @@ def open_dataset(
         found = (
             "the dataset folder has no known layout"
             if name == "auto"
-            else f"there is no layout '{name}'"
+            else f"unknown layout '{name}'"
         )
         raise ConfigError(
             f"{found}; expected one of {', '.join(LAYOUTS)}. Compare the folder with the documentation of datasets."

@@ -34,7 +34,7 @@ _MR_SERIES = {
     "T1 out of phase": ("T1DUAL", "DICOM_anon/OutPhase"),
     "T2": ("T2SPIR", "DICOM_anon"),
 }
-_NOTE = "CT and MR are of different patients; T1 and T2 with the same number are of one patient."
+_NOTE = "CT and MR come from different patients; T1 and T2 with the same number belong to the same patient."
 
 
 def recognises(root: Path) -> bool:

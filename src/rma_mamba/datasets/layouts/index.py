@@ -51,7 +51,7 @@ class IndexedCase:
         return (*self.images, *(label for label in self.labels if label is not None))
 
     def same_patient(self, other: IndexedCase) -> bool:
-        """Whether two cases are of one patient."""
+        """Whether two cases belong to the same patient."""
         return (self.dataset, self.patient) == (other.dataset, other.patient)
 
 
@@ -99,10 +99,10 @@ class DatasetIndex:
 
 @dataclass(frozen=True)
 class LayoutOptions:
-    """What users may specify about a dataset.
+    """User options for a dataset.
 
     Args:
-        liver: Label values that mean liver; empty: as the dataset defines them.
+        liver: Label values of the liver; empty: as defined by the dataset.
         patient: Regular expression over a case name; its first group is the patient ID. None: as the layout defines it.
     """
 

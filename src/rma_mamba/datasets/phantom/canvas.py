@@ -111,7 +111,7 @@ class Canvas:
         self.tissue[region] = tissue
 
     def paint_inside(self, region: Region, tissue: Tissue) -> None:
-        """Paint a region as far as it is inside the abdominal cavity."""
+        """Paint the part of a region inside the abdominal cavity."""
         self.tissue[region & self.cavity] = tissue
 
 

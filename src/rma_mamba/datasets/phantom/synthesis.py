@@ -65,7 +65,7 @@ def make_phantom(
     """
     if contrast not in CONTRASTS:
         raise ConfigError(
-            f"there is no contrast '{contrast}'; expected one of {', '.join(CONTRASTS)}. Choose one."
+            f"unknown contrast '{contrast}'; expected one of {', '.join(CONTRASTS)}. Choose one."
         )
     random = np.random.default_rng([seed, CONTRASTS.index(contrast)])
     shape, spacing_mm = shape or _GRIDS[contrast][0], spacing_mm or _GRIDS[contrast][1]

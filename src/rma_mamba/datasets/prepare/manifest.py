@@ -91,7 +91,7 @@ class PreparedCase(Settings):
     """Number of axial slices with liver."""
 
     liver: tuple[int, ...] = ()
-    """Values of the original label that mean liver."""
+    """Values of the liver in the original label."""
 
     done: bool = False
     """Whether all files of the case have been written."""
@@ -115,10 +115,10 @@ class Manifest(Settings):
     """Whether the slices of volumes were also exported as PNG files."""
 
     notes: tuple[str, ...] = ()
-    """What readers of results should know about the dataset."""
+    """Notes on the dataset."""
 
     left_out: dict[str, str] = Field(default={})
-    """Cases that were left out because of an error, with the error."""
+    """Excluded cases, each with its error."""
 
     complete: bool = False
     """Whether all cases have been written."""

@@ -126,7 +126,7 @@ class Stage(nn.Module):
         self.norm = nn.LayerNorm(channels, eps=_EPSILON)
 
     def forward(self, x: Tensor) -> Features:
-        """Tokens [slice, height, width, channel] (first stage) or the previous feature map to a feature map."""
+        """Turn tokens [slice, height, width, channel] (first stage) or the previous feature map into a feature map."""
         tokens = x if self.downsample is None else self.downsample(x)
         out: Features = self.norm(self.blocks(tokens)).permute(0, 3, 1, 2)
         return out

@@ -81,7 +81,7 @@ class Attention(nn.Module):
         self.weigh = _pre_activation_conv(width, width)
 
     def forward(self, skip: Features, x: Features) -> Features:
-        """Both feature maps to one of the shape of x."""
+        """Merge both feature maps into one shaped like x."""
         out: Features = x * self.weigh(self.gate(skip) + self.own(x))
         return out
 
