@@ -14,7 +14,7 @@ from rma_mamba import evaluation
     ],
 )
 def test_an_old_name_is_a_deprecated_alias(old: str, new: str) -> None:
-    with pytest.warns(DeprecationWarning, match=f"use {new}"):
+    with pytest.warns(DeprecationWarning, match=rf"use rma_mamba\.evaluation\.{new}"):
         assert getattr(evaluation, old) is getattr(evaluation, new)
 
 

@@ -84,7 +84,7 @@ def test_a_series_that_does_not_exist_is_a_config_error(tmp_path: Path, wanted: 
     assert "Doe" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("wanted", "words"), [(6, "is not supported"), (7, "no slices")])
+@pytest.mark.parametrize(("wanted", "words"), [(6, "is not supported"), (7, "no image slices")])
 def test_a_series_without_a_scan_is_rejected_even_if_requested(
     tmp_path: Path, wanted: int, words: str
 ) -> None:
@@ -157,7 +157,7 @@ def test_one_file_is_a_scan_of_one_slice_with_a_warning(tmp_path: Path) -> None:
     folder = save(tmp_path, series())
     volume = read_scan(folder / "IM0003")
     assert volume.geometry.shape[2] == 1
-    assert any("single slice" in line for line in volume.warnings)
+    assert any("only one slice" in line for line in volume.warnings)
 
 
 def test_a_series_cannot_be_selected_in_other_formats(tmp_path: Path) -> None:
