@@ -13,6 +13,7 @@ import pydantic
 import pytest
 
 from rma_mamba import SliceRecipe, errors
+from rma_mamba.datasets.prepare import PreparationOptions
 from rma_mamba.deprecation import (
     renamed_attributes,
     suppress_rename_warnings,
@@ -126,6 +127,8 @@ def test_constructors_and_functions_accept_their_old_keyword_arguments() -> None
     with pytest.warns(DeprecationWarning, match="patient_size="):
         measured = quantify(mask, body=size)
     assert measured == quantify(mask, patient_size=size)
+    with pytest.warns(DeprecationWarning, match="png="):
+        assert PreparationOptions(pictures=True).png
 
 
 RENAMED = {

@@ -14,6 +14,7 @@ from rma_mamba.datasets.prepare.case_writer import write_case
 from rma_mamba.datasets.prepare.manifest import Manifest, read_manifest, write_manifest
 from rma_mamba.datasets.prepare.planning import plan_cases, resume_plan
 from rma_mamba.datasets.prepare.recipe_data import RECIPE_DATA, recipe_data
+from rma_mamba.deprecation import with_renamed_arguments
 from rma_mamba.errors import ConfigError, DataError
 from rma_mamba.files import replace_file
 from rma_mamba.slicing import SliceRecipe
@@ -34,6 +35,10 @@ class PreparationOptions:
     png: bool = False
     ct_window_hu: tuple[float, float] = ABDOMEN_WINDOW_HU
     folds: int = 5
+
+
+# The constructor also accepts the deprecated keyword argument `pictures`.
+PreparationOptions.__init__ = with_renamed_arguments(pictures="png")(PreparationOptions.__init__)  # type: ignore[method-assign]
 
 
 def prepare(
