@@ -18,7 +18,7 @@ def choose_device(requested: str) -> torch.device:
         BackendError: The device is not available.
     """
     if requested == "auto":
-        fast = any(each.device == "cuda" and not each.missing() for each in BACKENDS)
+        fast = any(backend.device == "cuda" and not backend.missing() for backend in BACKENDS)
         return torch.device("cuda" if fast and torch.cuda.is_available() else "cpu")
     if requested == "gpu" or requested.startswith("gpu:"):
         requested = requested.replace("gpu", "cuda")

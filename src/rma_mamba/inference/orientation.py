@@ -93,12 +93,12 @@ def estimate_pose(stack: SliceStack) -> Pose:
     Args:
         stack: The scan's slices.
     """
-    images, shown = thumbnails(stack)
-    if len(shown) < MIN_SLICES:
-        return Pose(slices=len(shown))
+    images, slice_numbers = thumbnails(stack)
+    if len(slice_numbers) < MIN_SLICES:
+        return Pose(slices=len(slice_numbers))
     geometry = stack.volume.geometry
     spacing_mm = geometry.spacing_mm[geometry.canonical.permutation[0]]
-    return combine(orientation_network().predict(images), shown * spacing_mm)
+    return combine(orientation_network().predict(images), slice_numbers * spacing_mm)
 
 
 def combine(predictions: SlicePredictions, height_mm: Numbers) -> Pose:

@@ -59,7 +59,9 @@ def _near_largest(
     largest = [box for box, size in zip(boxes, sizes, strict=True) if size == sizes.max()]
     return np.array(
         [
-            any(_distance_mm(box, each, spacing_mm) <= MAX_DISTANCE_MM for each in largest)
+            any(
+                _distance_mm(box, large_box, spacing_mm) <= MAX_DISTANCE_MM for large_box in largest
+            )
             for box in boxes
         ]
     )

@@ -52,8 +52,8 @@ class SliceWriter:
         mean = first.plan.to_probabilities(logits.maps[-1])
         repeated = logits.repeated
         of_scales = [mean[repeated]]
-        for scale, each in zip(others, logits.others, strict=False):
-            of_scales.append(scale.plan.to_probabilities(each))
+        for scale, scale_logits in zip(others, logits.others, strict=False):
+            of_scales.append(scale.plan.to_probabilities(scale_logits))
         if len(of_scales) > 1:
             mean[repeated] = np.mean(of_scales, axis=0)
         self._labels[batch] = mean > self.threshold

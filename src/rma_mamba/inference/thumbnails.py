@@ -33,15 +33,15 @@ def thumbnails(stack: SliceStack, count: int = _SLICES) -> tuple[Tensor, npt.NDA
     """
     coarse = SliceStack(stack.volume, COARSE, stack.scale)
     chosen = np.unique(np.linspace(0, len(coarse) - 1, count).round().astype(int))
-    images, shown = [], []
+    images, slice_numbers = [], []
     for at in chosen.tolist():
         image = coarse[at : at + 1][0, 0]
         box = body_box(image)
         if box is not None:
             images.append(crop(image, box))
-            shown.append(at)
+            slice_numbers.append(at)
     empty = torch.zeros(0, SIDE, SIDE)
-    return torch.stack(images) if images else empty, np.array(shown, np.intp)
+    return torch.stack(images) if images else empty, np.array(slice_numbers, np.intp)
 
 
 def body_box(image: Image) -> Box | None:

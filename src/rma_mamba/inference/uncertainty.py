@@ -56,9 +56,9 @@ class Agreement:
         self._expected += mass, np.count_nonzero(inside) + float(mean.sum(dtype=np.float64))
         if len(scales) == 1:
             return
-        found = [scale > self._threshold for scale in scales]
+        masks = [scale > self._threshold for scale in scales]
         for sums, (one, other) in zip(self._between_scales, self._pairs, strict=True):
-            sums += _overlap(found[one], found[other])
+            sums += _overlap(masks[one], masks[other])
 
     def add_maps(self, finest: npt.NDArray[Any], coarser: npt.NDArray[Any]) -> None:
         """Add logits of the first scale on the canvas: the map of the highest resolution and a coarser one."""

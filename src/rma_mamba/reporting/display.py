@@ -77,8 +77,8 @@ class DisplayedScan:
     def grey(self, plane: Plane) -> npt.NDArray[np.uint8]:
         """Convert intensities to grey levels 0..255 in the window."""
         low, high = self.window
-        shown = (np.nan_to_num(plane.astype(np.float64), nan=low) - low) / (high - low)
-        return np.asarray(np.clip(shown, 0, 1) * 255, dtype=np.uint8)
+        scaled = (np.nan_to_num(plane.astype(np.float64), nan=low) - low) / (high - low)
+        return np.asarray(np.clip(scaled, 0, 1) * 255, dtype=np.uint8)
 
     @cached_property
     def body(self) -> Box:
@@ -87,12 +87,12 @@ class DisplayedScan:
         brightest = np.max([self.grey(plane) for plane in planes], axis=0)
         bright = Image.fromarray((brightest > _BODY).astype(np.uint8))
         # A minimum filter keeps the body and removes the table, wires and noise.
-        found = np.asarray(bright.filter(ImageFilter.MinFilter(_TABLE_PX))) > 0
-        found |= self.labels.any(axis=0)
+        body = np.asarray(bright.filter(ImageFilter.MinFilter(_TABLE_PX))) > 0
+        body |= self.labels.any(axis=0)
         _, row_mm, column_mm = self.spacing_mm
         return (
-            _extent(found.mean(axis=1) > _MIN_SHARE, _MARGIN_MM / row_mm),
-            _extent(found.mean(axis=0) > _MIN_SHARE, _MARGIN_MM / column_mm),
+            _extent(body.mean(axis=1) > _MIN_SHARE, _MARGIN_MM / row_mm),
+            _extent(body.mean(axis=0) > _MIN_SHARE, _MARGIN_MM / column_mm),
         )
 
 

@@ -28,13 +28,13 @@ class DisplayMesh:
 
 def display_mesh(mask: Mask) -> DisplayMesh:
     """The surface of a mask, reduced to coarse voxels; without triangles if the mask is empty."""
-    found = surface_of(_coarse(mask))
-    if not len(found.faces):
+    surface = surface_of(_coarse(mask))
+    if not len(surface.faces):
         return DisplayMesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.uint32))
     # RAS to LPS: two axes flip, so triangles keep their orientation
-    points = found.vertices_mm * (-1, -1, 1)
+    points = surface.vertices_mm * (-1, -1, 1)
     points -= (points.min(axis=0) + points.max(axis=0)) / 2
-    return DisplayMesh(points.astype(np.float32), found.faces.astype(np.uint32))
+    return DisplayMesh(points.astype(np.float32), surface.faces.astype(np.uint32))
 
 
 def _coarse(mask: Mask) -> Mask:

@@ -181,13 +181,13 @@ def _draw_scale(tile: Image.Image, px_per_mm: float) -> None:
 
 def _write_title(page: Image.Image, scan: DisplayedScan) -> None:
     draw = ImageDraw.Draw(page)
-    found = measure(scan.mask)
-    title = f"Liver {found.volume_ml:,.0f} mL" if found.volume_ml else "No liver found"
+    measured = measure(scan.mask)
+    title = f"Liver {measured.volume_ml:,.0f} mL" if measured.volume_ml else "No liver found"
     draw.rectangle((_MARGIN_PX, 21, _MARGIN_PX + 12, 40), fill=LIVER_RGB)
     _write(draw, (_MARGIN_PX + 22, 30), title, 24)
-    if found.touches_border:
+    if measured.touches_border:
         after = _MARGIN_PX + 40 + round(draw.textlength(title, font=_font(24)))
-        faces = ", ".join(found.touches_border)
+        faces = ", ".join(measured.touches_border)
         _write(draw, (after, 31), f"reaches the edge of the scan: {faces}", 14, colour=LIVER_RGB)
     geometry = scan.volume.geometry
     grid = " x ".join(str(size) for size in geometry.shape)

@@ -75,24 +75,24 @@ def _check_region(anatomy: AnatomyCheck, mask: Mask) -> Iterator[Flag]:
 
 
 def _check_volume(mask: Mask, thresholds: QualityThresholds) -> Iterator[Flag]:
-    found = measure(mask)
-    if not found.volume_ml:
+    measured = measure(mask)
+    if not measured.volume_ml:
         message = "No liver was found: the scan shows another body region, or segmentation failed."
         yield Flag("no_liver", message, "red")
         return
-    if found.touches_border:
-        faces = ", ".join(found.touches_border)
+    if measured.touches_border:
+        faces = ", ".join(measured.touches_border)
         message = f"The liver reaches the edge of the scan ({faces}): its volume is a lower bound."
         yield Flag("touches_border", message, "yellow")
     (small, large), (least, most) = thresholds.usual_ml, thresholds.plausible_ml
-    volume = f"The liver volume of {found.volume_ml:.0f} mL is outside the"
-    if found.volume_ml > most or (found.volume_ml < least and not found.touches_border):
+    volume = f"The liver volume of {measured.volume_ml:.0f} mL is outside the"
+    if measured.volume_ml > most or (measured.volume_ml < least and not measured.touches_border):
         message = (
             f"{volume} plausible range ({least:.0f} to {most:.0f} mL). "
             "Check the voxel size in the header."
         )
         yield Flag("volume_impossible", message, "red")
-    elif found.volume_ml > large or (found.volume_ml < small and not found.touches_border):
+    elif measured.volume_ml > large or (measured.volume_ml < small and not measured.touches_border):
         message = f"{volume} usual range of adults ({small:.0f} to {large:.0f} mL)."
         yield Flag("volume_unusual", message, "yellow")
 

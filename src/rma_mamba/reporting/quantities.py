@@ -99,16 +99,16 @@ def quantify(
     Raises:
         GridError: Mask and scan are not on the same grid.
     """
-    found = measure(mask)
+    measured = measure(mask)
     surface = surface_of(mask)
     mean, sd, hu = _intensities(mask, scan)
     cuts = {f"cut_{face}_mm2": area for face, area in cut_areas_mm2(mask).items()}
-    right_to_left, anterior_to_posterior, inferior_to_superior = found.extent_mm
+    right_to_left, anterior_to_posterior, inferior_to_superior = measured.extent_mm
     slice_mm, row_mm, column_mm = mask.geometry.in_canonical_order.spacing_mm
     vauthey = expected_volume.vauthey_ml(patient_size) if patient_size else None
     urata = expected_volume.urata_ml(patient_size) if patient_size else None
     return Quantities(
-        volume_ml=found.volume_ml,
+        volume_ml=measured.volume_ml,
         volume_uncertainty_ml=volume_uncertainty_ml(mask),
         extent_right_to_left_mm=right_to_left,
         extent_anterior_to_posterior_mm=anterior_to_posterior,
@@ -127,9 +127,9 @@ def quantify(
         voxel_inferior_to_superior_mm=slice_mm,
         standard_volume_vauthey_ml=vauthey,
         standard_volume_urata_ml=urata,
-        volume_to_vauthey_ratio=found.volume_ml / vauthey if vauthey else None,
-        volume_to_urata_ratio=found.volume_ml / urata if urata else None,
-        warnings=(*found.warnings, *((expected_volume.CAVEAT,) if patient_size else ())),
+        volume_to_vauthey_ratio=measured.volume_ml / vauthey if vauthey else None,
+        volume_to_urata_ratio=measured.volume_ml / urata if urata else None,
+        warnings=(*measured.warnings, *((expected_volume.CAVEAT,) if patient_size else ())),
     )
 
 

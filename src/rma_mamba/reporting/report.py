@@ -127,18 +127,18 @@ class Report:
     @cached_property
     def measurements(self) -> Rows:
         """All measurements with their units."""
-        shown = {
+        listed = {
             key: value for key, value in self.statistics.items() if key not in _SHOWN_ELSEWHERE
         }
-        return list(_rows(shown))
+        return list(_rows(listed))
 
     @cached_property
     def provenance(self) -> Rows:
         """Input, network, settings and versions."""
-        shown = {key: value for key, value in self.run.items() if key not in _NOT_PROVENANCE}
-        if versions := shown.get("versions"):
-            shown["versions"] = [f"{name} {number}" for name, number in versions.items()]
-        return list(_rows(shown))
+        listed = {key: value for key, value in self.run.items() if key not in _NOT_PROVENANCE}
+        if versions := listed.get("versions"):
+            listed["versions"] = [f"{name} {number}" for name, number in versions.items()]
+        return list(_rows(listed))
 
 
 def _rows(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
