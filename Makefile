@@ -13,7 +13,7 @@ export TORCH ?= cpu
 .PHONY: help demo test check docs docs-serve format clean
 
 help:
-	@echo "make demo    segment a synthetic abdomen with the embedded network, into demo_output/"
+	@echo "make demo    segment a synthetic abdomen with the bundled network, into demo_output/"
 	@echo "make test    format, lint, types, layers and tests"
 	@echo "make docs    build the documentation into site/; a dead link or image is an error"
 	@echo "make docs-serve   the same, served while you write"

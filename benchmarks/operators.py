@@ -142,7 +142,7 @@ def _rows(
             f"{times[other, 1].best / whole.best:.0f}" if (other, 1) in times else "-"
             for other in SLOW
         ]
-        share = f"{100 * 3 * least / whole.best / copied:.0f} %"
+        share = f"{100 * 3 * least / whole.best / copied:.0f}%"
         rows.append([
             f"{batch}, {side} x {side}, {channels}", name, milliseconds(forward), milliseconds(whole),
             *ratios, share,

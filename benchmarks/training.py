@@ -16,7 +16,7 @@ from rma_mamba.training import load_recipe
 
 
 def run(device: str = "cpu") -> Report:
-    """Milliseconds per slice with the recipe of the embedded network, on synthetic abdomens."""
+    """Milliseconds per slice with the recipe of the bundled network, on synthetic abdomens."""
     recipe = load_recipe("default", ["data.phantoms.count=2"])
     data, batch = recipe.data, recipe.training.batch_size
     dataset = SliceDataset(

@@ -1,4 +1,4 @@
-"""Draw the figures of the documentation that show phantoms, with the embedded network: about a minute.
+"""Draw the figures of the documentation that show phantoms, with the bundled network: about a minute.
 
     python scripts/docs_figures.py [FOLDER]
 

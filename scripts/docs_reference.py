@@ -361,7 +361,7 @@ def exit_codes() -> str:
         "# Exit codes",
         "Every command exits with one of these codes. They are defined in `src/rma_mamba/pipeline/exit_codes.py`.",
         f"| code | name | meaning |\n|---|---|---|\n{codes}",
-        "`rma-mamba demo` also exits with code 1 if a measured volume differs from the true one by more than 10 %.",
+        "`rma-mamba demo` also exits with code 1 if a measured volume differs from the true one by more than 10%.",
         "## Errors in Python",
         "Library code raises these errors and never exits. `except rma_mamba.RmaMambaError` catches all of them.",
         f"| error | exit code | meaning |\n|---|---|---|\n{types}",

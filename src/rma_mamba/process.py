@@ -16,7 +16,7 @@ def tune_process() -> None:
 
     A network constantly allocates and frees feature maps of several megabytes. By default each one is
     requested from the operating system again, page by page, which takes a quarter of the run time of the
-    embedded network. With these settings the process keeps up to 128 MiB of freed memory.
+    bundled network. With these settings the process keeps up to 128 MiB of freed memory.
     This has an effect only if the C library is glibc.
 
     Cyclic garbage collection takes a sixth of the time needed to import torch and numba, and finds nothing.

@@ -328,7 +328,7 @@ def test_the_embedded_network_loads_and_segments() -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("rma-mamba-t", "without embedded weights"),
+        ("rma-mamba-t", "without bundled weights"),
         ("nowhere.safetensors", "weights file nowhere.safetensors does not exist"),
         ("defualt", "weights file defualt does not exist"),
     ],

@@ -1,4 +1,4 @@
-"""The whole way on real patients that the embedded network never saw; skipped where they are missing."""
+"""The whole way on real patients that the bundled network never saw; skipped where they are missing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One of the processes of a training under torchrun: RECIPE SETTING... It leaves its weights in the run's folder."""
+"""One of the processes of a training run under torchrun: RECIPE SETTING... It leaves its weights in the run's folder."""
 
 import sys
 from pathlib import Path

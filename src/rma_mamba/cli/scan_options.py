@@ -53,6 +53,6 @@ Model = Annotated[
         "-m",
         metavar="MODEL",
         rich_help_panel="Network",
-        help="Path of a weights file, or default for the embedded network.",
+        help="Path of a weights file, or default for the bundled network.",
     ),
 ]

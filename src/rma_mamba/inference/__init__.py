@@ -32,7 +32,7 @@ def segment(
 
     Args:
         scan: A path, a Volume, a nibabel or SimpleITK image, or an array [i, j, k] with its 4x4 affine (RAS+ mm).
-        model: "default", the embedded network, or a weights file written by `rma-mamba train`.
+        model: "default", the bundled network, or a weights file written by `rma-mamba train`.
         modality: CT or MR; None: read from the header, else detected from the intensities.
         device: auto, cpu, cuda or cuda:N.
         progress: Called with (slices done, total number of slices).

@@ -86,7 +86,7 @@ class Segmenter:
         """Load a segmenter with trained weights.
 
         Args:
-            model: "default", the embedded network, or a weights file written by `rma-mamba train`.
+            model: "default", the bundled network, or a weights file written by `rma-mamba train`.
             device: auto, cpu, cuda or cuda:N.
             batch_size: Slices per batch; None: chosen for each scan.
             fast: Skip multi-scale test-time augmentation: faster, slightly less accurate.
@@ -217,7 +217,7 @@ def _embedded() -> Checkpoint:
 def _from_file(model: str) -> Checkpoint:
     if model in list_models():
         raise WeightsError(
-            f"'{model}' is a network without embedded weights; expected 'default' or a weights file. "
+            f"'{model}' is a network without bundled weights; expected 'default' or a weights file. "
             "Train it, and pass the path of its weights.safetensors."
         )
     return read_checkpoint(model)

@@ -18,7 +18,7 @@ NETWORKS: Final[dict[str, dict[str, Any]]] = {
     "rma-mamba-s": {**ENCODERS["vmamba-s"], "extra_blocks": 1},
     # Compact variant for laptops, not in the paper: the same blocks at a third of the width, another logit map at half
     # resolution for sharper borders, and features passed from level to level. It is too small for stochastic depth to
-    # help. The embedded weights belong to this network.
+    # help. The bundled weights belong to this network.
     "rma-mamba-n": {
         "width": 32,
         "depths": (2, 2, 5, 2),

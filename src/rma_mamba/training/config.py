@@ -32,7 +32,7 @@ class ModelConfig(Settings):
     """Changes to the preset of that name, such as `extra_blocks = 0`. Empty: the preset."""
 
     weights: str | None = None
-    """Initial weights: "default" for the embedded weights, or a file (VMamba's ImageNet checkpoint, a released
+    """Initial weights: "default" for the bundled weights, or a file (VMamba's ImageNet checkpoint, a released
     checkpoint, or a weights file of a training run). None: random."""
 
     fresh: tuple[str, ...] = ()
