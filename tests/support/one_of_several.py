@@ -1,4 +1,7 @@
-"""One of the processes of a training run under torchrun: RECIPE SETTING... It leaves its weights in the run's folder."""
+"""One of the processes of a training run under torchrun: RECIPE SETTING...
+
+It writes its weights to the run's folder.
+"""
 
 import sys
 from pathlib import Path
