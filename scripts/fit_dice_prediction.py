@@ -128,7 +128,7 @@ def _provenance(val: list[dict[str, Any]]) -> dict[str, Any]:
         counts[key] = counts.get(key, 0) + 1
     return {
         "made_by": "scripts/fit_dice_prediction.py",
-        "fitted_to": "validation patients of the embedded network, with equal weight for each source",
+        "fitted_to": "validation patients of the bundled network, with equal weight for each source",
         "cases": counts,
     }
 
