@@ -207,7 +207,13 @@ def _row(name: str, field: Any) -> str:
         shown = "required" if field.is_required() else "empty"
     else:
         shown = "not set" if default is None else docs_api.code(_toml(default))
-    return f"| `{name}` | {cell(_type(field.annotation))} | {shown} | {cell(field.description or '')} |"
+    return f"| `{name}` | {cell(_type(field.annotation))} | {shown} | {cell(_described(field))} |"
+
+
+def _described(field: Any) -> str:
+    """What a docstring says about a key, with the values in TOML notation."""
+    text = re.sub(r"\b(True|False)(?=: )", lambda found: found[0].lower(), field.description or "")
+    return text if field.default is not None else re.sub(r"\bNone: ", "Not set: ", text)
 
 
 def _toml(value: Any) -> str:
