@@ -98,6 +98,13 @@ def test_a_usage_error_is_without_internal_words(command) -> None:
     )
 
 
+def test_a_number_out_of_range_is_an_error_with_the_range(command) -> None:
+    done = command("segment", "-i", "a", "-o", "b", "--batch-size", "0")
+    assert done.err.endswith("'--batch-size': expected a value greater than or equal to 1\n")
+    done = command("measure", "mask.nii", "--label", "x")
+    assert done.err.endswith("'--label': expected a valid integer\n")
+
+
 def test_invalid_input_is_a_one_line_error_in_a_real_process(scan: Path, tmp_path: Path) -> None:
     truncated = tmp_path / "truncated.nii.gz"
     truncated.write_bytes(scan.read_bytes()[:-40])

@@ -10,6 +10,7 @@ import rma_mamba.cli
 from rma_mamba.cli.app import app
 from rma_mamba.datasets.layouts import LAYOUTS
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES, SELECTABLE
+from rma_mamba.scans.writers import MASK_SUFFIXES
 from rma_mamba.training import bundled_recipes
 
 GROUP = typer.main.get_command(app)
@@ -46,6 +47,7 @@ def test_options_of_segment_are_in_sections_and_the_others_at_the_end(command) -
 def test_the_help_lists_every_output_type(command) -> None:
     text = " ".join(command("segment", "--help").out.split())
     assert f"comma-separated: {', '.join(SELECTABLE)}." in text
+    assert f"Mask file ({', '.join(MASK_SUFFIXES)})" in text
     for each in OUTPUT_TYPES.values():
         assert each.option in text
 

@@ -11,13 +11,13 @@ class SectionedCommand(TyperCommand):
     """A command whose help has a section for each `rich_help_panel` of its options, and the others at the end."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse arguments; errors are without the prefix that pydantic adds to them."""
+        """Parse arguments; errors are without the words that pydantic adds to them."""
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
             message = getattr(error, "message", None)
             if isinstance(message, str):
-                error.message = message.removeprefix("Value error, ")  # type: ignore[attr-defined]
+                error.message = _plain(message)  # type: ignore[attr-defined]
             raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -42,3 +42,11 @@ class SectionedCommand(TyperCommand):
         for heading, records in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(records)
+
+
+def _plain(message: str) -> str:
+    """A message of pydantic as an expectation: "expected a value greater than or equal to 1"."""
+    text = message.removeprefix("Value error, ")
+    text = text.replace("Input should be a ", "expected a ")
+    text = text.replace("Input should be ", "expected a value ")
+    return text.partition(", unable to parse")[0]

@@ -28,7 +28,7 @@ def train(
 ) -> None:
     """Train a network from a recipe.
 
-    The recipe sets the data, the network, the training and the output folder.
+    The recipe defines the data, the network, the training settings and the output folder.
     """
     from rma_mamba.training import train as run_training
 

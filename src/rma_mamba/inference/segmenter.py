@@ -24,6 +24,7 @@ from rma_mamba.inference.uncertainty import estimate_uncertainty
 from rma_mamba.models import create_model, for_inference, list_models
 from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
 from rma_mamba.reporting import assess, measure
+from rma_mamba.setting_errors import as_config_error
 from rma_mamba.slicing import SliceRecipe, SliceStack, calibrated
 from rma_mamba.volume import Mask, Modality
 
@@ -134,11 +135,7 @@ class Segmenter:
         try:
             recipe = SliceRecipe.model_validate({**self.recipe.model_dump(), **changes})
         except pydantic.ValidationError as error:
-            first = error.errors()[0]
-            raise ConfigError(
-                f"the slice recipe cannot be changed: {first['loc'][0]}: {first['msg']}; expected fields of "
-                "SliceRecipe with valid values. Correct the keyword arguments."
-            ) from None
+            raise as_config_error(error, SliceRecipe, "the slice recipe") from None
         changed = copy(self)
         changed.recipe = recipe
         return changed
