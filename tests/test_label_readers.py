@@ -9,13 +9,15 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from rma_mamba.datasets.config import SourceConfig
-from rma_mamba.datasets.labelled_images import liver_labels
+from rma_mamba.datasets.labelled_images import liver_labels, read_grey_image
+from rma_mamba.datasets.layouts.case_reader import _mask
 from rma_mamba.datasets.layouts.plain_folders import _RULE
 from rma_mamba.errors import ScanError
 from rma_mamba.evaluation.masks import read_liver_mask
-from rma_mamba.labels import liver_in
+from rma_mamba.labels import liver_in, liver_in_grey_levels
 from rma_mamba.scans import read_scan
 
 VALUES = st.sampled_from([0, 0, 0, 1, 2, 6, 63, 127, 255])
@@ -67,3 +69,24 @@ def test_a_stray_voxel_is_an_error_for_all_readers_rather_than_a_different_volum
 ):
     assert result(lambda: liver_in(STRAY, {1})) == "error"
     assert result(lambda: _RULE.liver_in(STRAY)) == "error"
+
+
+@given(
+    levels=hnp.arrays(np.uint8, (5, 4), elements=st.sampled_from([0, 0, 1, 6, 63, 64, 127, 255])),
+    suffix=st.sampled_from([".png", ".bmp"]),
+)
+@example(levels=np.array([[0, 255], [255, 6]], np.uint8), suffix=".png")
+@example(levels=np.array([[0, 127], [249, 7]], np.uint8), suffix=".png")
+@settings(max_examples=40, deadline=None)
+def test_scoring_training_and_dataset_checks_read_the_same_liver_in_images_of_one_structure(
+    levels: np.ndarray, suffix: str
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"mask{suffix}"
+        Image.fromarray(levels).save(path)
+        scored = read_liver_mask(path)
+        trained = liver_in_grey_levels(read_grey_image(path))
+        assert int(scored.bits.sum()) == int(trained.sum())
+        if levels.max() > 63 or levels.max() <= 1:  # others are label values, which a check reports
+            checked = _RULE.liver_in(_mask(path, _RULE).values)
+            assert int(checked.sum()) == int(trained.sum())

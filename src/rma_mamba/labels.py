@@ -7,12 +7,12 @@
 | whole numbers | none | every value above 0 |
 | whole numbers | some | the named values |
 | 255 and stray values; no named value | some, 255 and the stray values neither named nor known | error |
-| grey levels of an 8-bit image, all 0 or 1 | not used | 1 |
-| grey levels of an 8-bit image, others | not used | every level above 63 |
+| grey levels of an 8-bit image of one structure, none above 63 | none | every level above 0 |
+| grey levels of an 8-bit image of one structure, some above 63 | none | every level above 63 |
 
 A stray value is one that is neither 0 nor 255. It makes a binary mask ambiguous: 255 can be the liver, or the "ignore"
-label of a case without liver. The last two rows apply to 8-bit images of a single structure (`liver_in_grey_levels`):
-JPEG compression and interpolation create levels close to 0 and 255 around every contour.
+label of a case without liver. The last two rows apply to PNG and JPEG masks unless label values are
+named (`liver_in_grey_levels`): JPEG compression and interpolation create levels near 0 and 255 around every contour.
 
 Temporary arrays cover a few slices only: label files of whole-body scans have hundreds of millions of voxels.
 """
@@ -50,6 +50,11 @@ class LabelRule:
 
     liver: frozenset[int] = frozenset()
     known: frozenset[int] | None = None
+
+    @property
+    def is_single_structure(self) -> bool:
+        """Whether the files contain a single structure, 0 and 1, and no other label values."""
+        return self.liver == frozenset({1}) == self.known
 
     def with_liver(self, values: Iterable[int]) -> LabelRule:
         """The same rule with other values for the liver; no values: unchanged."""
@@ -133,10 +138,15 @@ def liver_in_grey_levels(image: Values) -> Bits:
     """1 where an 8-bit image of a single structure shows liver, else 0.
 
     Args:
-        image: Grey levels 0 to 255, as read from PNG or JPEG; or labels 0 and 1.
+        image: Grey levels 0 to 255, as read from PNG or JPEG; or label values up to 63.
     """
-    threshold = 0 if image.max(initial=0) <= 1 else GREY_LEVEL_THRESHOLD
+    threshold = GREY_LEVEL_THRESHOLD if is_brightness(image) else 0
     return (image > threshold).astype(np.uint8)
+
+
+def is_brightness(image: Values) -> bool:
+    """Whether an 8-bit mask image encodes the structure as brightness, and not as a label value."""
+    return bool(image.max(initial=0) > GREY_LEVEL_THRESHOLD)
 
 
 def check_whole(values: Values) -> None:

@@ -114,10 +114,17 @@ def test_a_changed_recipe_gives_a_new_segmenter_and_keeps_the_old_one() -> None:
     assert changed.recipe != original.recipe
     assert changed.model is original.model
     assert (changed.device, changed.dtype) == (original.device, original.dtype)
-    for wrong in ({"neighbors": True}, {"threshold": 2.0}):
+    for wrong in ({"neighbors": True}, {"threshold": 2.0}, {"ct_window_hu": (200, 100)}):
         with pytest.raises(ConfigError, match="slice recipe"):
             original.with_recipe(**wrong)
     assert original.recipe == recipe
+
+
+def test_a_recipe_is_changed_by_its_old_field_name_with_a_warning() -> None:
+    original = Segmenter(network(), SliceRecipe(**RECIPE))
+    with pytest.warns(DeprecationWarning, match="tta_scales"):
+        changed = original.with_recipe(magnifications=(1.0, 1.25))
+    assert changed.recipe.tta_scales == (1.0, 1.25)
 
 
 def test_tta_scales_are_averaged_and_fast_uses_the_first_one() -> None:

@@ -136,7 +136,7 @@ def segment(
     save_probabilities: Annotated[
         bool,
         typer.Option(
-            "--save-probabilities",
+            "--save-probabilities/--no-save-probabilities",
             rich_help_panel=_OUTPUT,
             help="Write voxel-wise probabilities (NIfTI, float32).",
         ),
@@ -144,7 +144,7 @@ def segment(
     save_uncertainty: Annotated[
         bool,
         typer.Option(
-            "--save-uncertainty",
+            "--save-uncertainty/--no-save-uncertainty",
             rich_help_panel=_OUTPUT,
             help="Write the voxel-wise entropy in bits (NIfTI, float32).",
         ),

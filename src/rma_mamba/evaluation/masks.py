@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rma_mamba.conventions import GRID_TOLERANCE_MM
+from rma_mamba.conventions import GRID_TOLERANCE_MM, IMAGE_SUFFIXES
 from rma_mamba.errors import GridError, ScanError
-from rma_mamba.labels import liver_in
+from rma_mamba.labels import liver_in, liver_in_grey_levels
 from rma_mamba.metrics.overlap import Bits
 from rma_mamba.scans import read_scan
 from rma_mamba.scans.checks import CONSTANT
@@ -41,8 +41,8 @@ def read_liver_mask(path: Path, labels: Sequence[int] = ()) -> LiverMask:
 
     Args:
         path: Any file that `read_scan` reads, containing label values: whole numbers of any dtype.
-        labels: Label values of the liver; none: every value above 0. In a file that contains only 0 and
-            255, 255 is the liver (see `rma_mamba.labels`).
+        labels: Label values of the liver; none: every value above 0, in PNG and JPEG files every level above
+            63. In a file that contains only 0 and 255, 255 is the liver (see `rma_mamba.labels`).
 
     Raises:
         ScanError: The file cannot be read, or its values are not labels.
@@ -54,7 +54,10 @@ def read_liver_mask(path: Path, labels: Sequence[int] = ()) -> LiverMask:
             "a mask contains voxels that are not finite numbers; expected label values. "
             "Replace them with 0, or export the mask again."
         )
-    bits = liver_in(volume.values, labels).astype(bool)
+    if path.suffix.lower() in IMAGE_SUFFIXES and volume.values.dtype == np.uint8 and not labels:
+        bits = liver_in_grey_levels(volume.values).astype(bool)
+    else:
+        bits = liver_in(volume.values, labels).astype(bool)
     order = volume.geometry.canonical
     has_other_labels = not bits.any() and bool((volume.values > 0).any())
     warnings = tuple(each for each in volume.warnings if each != CONSTANT)  # normal for a mask

@@ -18,7 +18,13 @@ from rma_mamba.experiments.score_cache import fingerprint, load_scores, save_sco
 from rma_mamba.files import replace_file
 from rma_mamba.inference import Segmenter
 from rma_mamba.models import create_model
-from rma_mamba.training import WEIGHTS_FILE, Recipe, load_recipe, train
+from rma_mamba.training import (
+    WEIGHTS_FILE,
+    Recipe,
+    load_recipe,
+    require_training_packages,
+    train,
+)
 
 Note = Callable[[str], None]  # receives progress messages
 
@@ -94,6 +100,7 @@ class NetworkRun:
         """Train the network, or resume its training run, unless it is already trained.
 
         Raises:
+            BackendError: A package of the extra `train` is not installed.
             ConfigError: The run folder contains a training run with another recipe.
         """
         marker = self.folder / _MARKER
@@ -106,6 +113,7 @@ class NetworkRun:
         if self.weights.exists():
             self.options.note(f"{self.row.name}: already trained")
             return
+        require_training_packages()
         replace_file(marker, json.dumps({"recipe": key}).encode(), "benchmark")
         self.options.note(f"{self.row.name}: training")
         train(

@@ -11,7 +11,7 @@ import pydantic
 import torch
 from torch import nn
 
-from rma_mamba.deprecation import suppress_rename_warnings, warn_renamed
+from rma_mamba.deprecation import suppress_rename_warnings, warn_renamed, with_renamed_keys
 from rma_mamba.errors import ConfigError, WeightsError
 from rma_mamba.inference.device import choose_device
 from rma_mamba.inference.inputs import Scan, as_volume
@@ -26,6 +26,7 @@ from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, rea
 from rma_mamba.reporting import assess, measure
 from rma_mamba.setting_errors import as_config_error
 from rma_mamba.slicing import SliceRecipe, SliceStack, calibrated
+from rma_mamba.slicing.recipe import RENAMED_FIELDS
 from rma_mamba.volume import Mask, Modality
 
 Precision = Literal["float32", "bfloat16"]
@@ -133,6 +134,7 @@ class Segmenter:
             ConfigError: There is no such field, or a value is invalid.
         """
         try:
+            changes = with_renamed_keys(changes, RENAMED_FIELDS)
             recipe = SliceRecipe.model_validate({**self.recipe.model_dump(), **changes})
         except pydantic.ValidationError as error:
             raise as_config_error(error, SliceRecipe, "the slice recipe") from None

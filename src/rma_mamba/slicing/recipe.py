@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 from rma_mamba.deprecation import warn_renamed, with_renamed_keys
 
+RENAMED_FIELDS = {"magnifications": "tta_scales"}  # old name to new name
+
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -52,7 +54,7 @@ class SliceRecipe(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _accept_old_names(cls, data: object) -> object:
-        return with_renamed_keys(data, {"magnifications": "tta_scales"})
+        return with_renamed_keys(data, RENAMED_FIELDS)
 
     @property
     def magnifications(self) -> tuple[float, ...]:

@@ -43,10 +43,19 @@ def train(
         WeightsError: The initial weights do not fit the network.
         RmaMambaError: A data loader worker died.
     """
-    for package in ("lightning", "monai"):
-        require_extra(package, "train", "training")
+    require_training_packages()
     content = merge_recipe(recipe, overrides, data)
     settings = validate_recipe(content)
     from rma_mamba.training.fitting import fit_recipe
 
     return fit_recipe(settings, content, Path(settings.run.folder), resume=resume, quiet=quiet)
+
+
+def require_training_packages() -> None:
+    """Check that training is possible, before anything is written.
+
+    Raises:
+        BackendError: A package of the extra `train` is not installed.
+    """
+    for package in ("lightning", "monai"):
+        require_extra(package, "train", "training")

@@ -12,7 +12,7 @@ from rma_mamba.datasets.labelled_images import read_grey_image, slice_volume
 from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.datasets.layouts.lps import lps_geometry, to_lps
 from rma_mamba.errors import GridError
-from rma_mamba.labels import liver_in_grey_levels
+from rma_mamba.labels import LabelRule, is_brightness, liver_in_grey_levels
 from rma_mamba.scans import read_geometry, read_scan, slice_files
 from rma_mamba.volume import Geometry, Volume
 
@@ -44,7 +44,9 @@ def read_images(case: IndexedCase) -> Iterator[LabelledImage]:
         yield _volume(case)
         return
     for image, label in zip(case.images, case.labels, strict=True):
-        yield LabelledImage(_slice(image), None if label is None else _mask(label), "LPI")
+        yield LabelledImage(
+            _slice(image), None if label is None else _mask(label, case.rule), "LPI"
+        )
 
 
 def read_geometries(case: IndexedCase) -> tuple[Geometry, ...]:
@@ -88,10 +90,11 @@ def _series_masks(masks: list[Path], series: Path, scan: Volume) -> Volume:
     return Volume(np.stack(planes, axis=2), scan.geometry)
 
 
-def _mask(path: Path) -> Volume:
-    """A mask image; lossy JPEG masks are thresholded to 0 and 255."""
+def _mask(path: Path, rule: LabelRule) -> Volume:
+    """A mask image; masks that encode one structure as brightness are thresholded to 0 and 255, as in training."""
     grey = read_grey_image(path)
-    if path.suffix.lower() != ".png":
+    is_lossy = path.suffix.lower() != ".png"
+    if is_lossy or (rule.is_single_structure and is_brightness(grey)):
         grey = liver_in_grey_levels(grey) * np.uint8(255)
     return slice_volume(grey, PIXEL_MM)
 
