@@ -34,7 +34,7 @@ def test_settings_of_the_command_line_take_precedence(benchmark: Benchmark, tmp_
 
 
 def test_an_invalid_setting_is_found_before_training(benchmark: Benchmark, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="unknown setting .widht."):
+    with pytest.raises(ConfigError, match="unknown setting 'widht'"):
         run(benchmark, tmp_path, "model.settings.widht=4", notes=[])
 
 
