@@ -86,7 +86,7 @@ def test_a_series_with_a_single_volume_is_volume_1(tmp_path: Path) -> None:
     folder = save(tmp_path, series())
     assert count_volumes(folder) == 1
     assert np.array_equal(read_scan(folder, volume=1).values, read_scan(folder).values)
-    with pytest.raises(ConfigError, match="expected 1 to 1"):
+    with pytest.raises(ConfigError, match="the scan has one volume, not 2"):
         read_scan(folder, volume=2)
 
 

@@ -28,9 +28,9 @@ def test_frame_is_the_deprecated_name_of_volume(four_d: Path) -> None:
 
 
 def test_old_function_names_are_deprecated_aliases() -> None:
-    with pytest.deprecated_call(match="use count_volumes"):
+    with pytest.deprecated_call(match="count_volumes"):
         assert scans.count_frames is count_volumes  # type: ignore[attr-defined]
-    with pytest.deprecated_call(match="use write_structured_report"):
+    with pytest.deprecated_call(match="write_structured_report"):
         assert scans.write_report is write_structured_report  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="read_everything"):
         _ = scans.read_everything  # type: ignore[attr-defined]
