@@ -253,6 +253,13 @@ def _check_shape(array: npt.NDArray[Any], geometry: Geometry) -> None:
         )
 
 
+def grid_description(canonical: Geometry) -> str:
+    """Size and spacing of a grid in canonical axis order, as right-left, anterior-posterior, inferior-superior."""
+    size = " x ".join(map(str, reversed(canonical.shape)))
+    spacing = " x ".join(f"{each:.4g}" for each in reversed(canonical.spacing_mm))
+    return f"{size} voxels of {spacing} mm"
+
+
 def affine_of_itk_image(image: Any) -> Affine:
     """Voxel index to RAS+ mm, of a 3-D image with the interface of SimpleITK (LPS+ mm)."""
     affine = np.eye(4)

@@ -13,6 +13,8 @@ from rma_mamba.deprecation import with_renamed_keys
 from rma_mamba.slicing import SliceRecipe
 from rma_mamba.volume import Modality
 
+RENAMED_SOURCE_KEYS = {"cohort": "dataset", "side": "split"}  # old key to current key
+
 
 class SourceConfig(Settings):
     """A folder of images and the folder of their labels."""
@@ -76,7 +78,7 @@ class SourceConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _accept_old_keys(cls, data: Any) -> Any:
-        return with_renamed_keys(data, {"cohort": "dataset", "side": "split"})
+        return with_renamed_keys(data, RENAMED_SOURCE_KEYS)
 
     @property
     def group_name(self) -> str:

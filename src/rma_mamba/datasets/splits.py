@@ -15,6 +15,8 @@ from rma_mamba.errors import ConfigError
 Split = Literal["train", "val", "test"]
 SPLITS: Final[tuple[Split, ...]] = get_args(Split)
 
+RENAMED_SPLIT_KEYS = {"valid": "val"}  # old key to current key
+
 
 def _current_name(split: object) -> object:
     if split != "valid":
@@ -68,7 +70,7 @@ class SplitConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _accept_old_keys(cls, data: Any) -> Any:
-        return with_renamed_keys(data, {"valid": "val"})
+        return with_renamed_keys(data, RENAMED_SPLIT_KEYS)
 
     @model_validator(mode="after")
     def _check_validation_patients(self) -> Self:

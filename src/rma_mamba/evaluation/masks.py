@@ -16,7 +16,7 @@ from rma_mamba.metrics.overlap import Bits
 from rma_mamba.scans import read_scan
 from rma_mamba.scans.checks import CONSTANT
 from rma_mamba.scans.dtypes import NOT_FINITE
-from rma_mamba.volume import Geometry
+from rma_mamba.volume import Geometry, grid_description
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +78,8 @@ def check_same_grid(reference: Geometry, prediction: Geometry) -> None:
     if reference.shape == prediction.shape:
         offset = f", up to {_largest_offset_mm(reference, prediction):.3g} mm apart"
     raise GridError(
-        f"the prediction is on a different grid ({_description(prediction)}) than the reference "
-        f"({_description(reference)}){offset}; expected the same grid. Resample the prediction onto the "
+        f"the prediction is on a different grid ({grid_description(prediction)}) than the reference "
+        f"({grid_description(reference)}){offset}; expected the same grid. Resample the prediction onto the "
         "reference's grid with nearest-neighbour interpolation, or export it on the grid of the scan."
     )
 
@@ -88,10 +88,3 @@ def _largest_offset_mm(one: Geometry, other: Geometry) -> float:
     corners = np.array(list(itertools.product(*((0, size - 1) for size in one.shape), (1,)))).T
     difference = ((one.affine - other.affine) @ corners)[:3]
     return float(np.linalg.norm(difference, axis=0).max())
-
-
-def _description(grid: Geometry) -> str:
-    """Shape and spacing along the left-right, anterior-posterior and inferior-superior axes."""
-    shape = " x ".join(str(size) for size in reversed(grid.shape))
-    spacing = " x ".join(f"{size:.4g}" for size in reversed(grid.spacing_mm))
-    return f"{shape} voxels of {spacing} mm"

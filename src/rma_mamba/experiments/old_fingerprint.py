@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_SOURCE = {"dataset": "cohort", "split": "side"}
-_SPLIT = {"val": "valid"}
-_SLICES = {"tta_scales": "magnifications"}
+from rma_mamba.datasets.config import RENAMED_SOURCE_KEYS
+from rma_mamba.datasets.splits import RENAMED_SPLIT_KEYS
+from rma_mamba.slicing.recipe import RENAMED_FIELDS
+
+# Current name to old name.
+_SOURCE = {new: old for old, new in RENAMED_SOURCE_KEYS.items()}
+_SPLIT = {new: old for old, new in RENAMED_SPLIT_KEYS.items()}
+_SLICES = {new: old for old, new in RENAMED_FIELDS.items()}
 
 
 def with_old_keys(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.errors import GridError
-from rma_mamba.volume import Geometry, Mask, Volume
+from rma_mamba.volume import Geometry, Mask, Volume, grid_description
 
 
 def mean_and_sd(mask: Mask, scan: Volume) -> tuple[float | None, float | None]:
@@ -49,8 +49,6 @@ def _statistics(planes: list[npt.NDArray[np.float64]]) -> tuple[float | None, fl
 
 def _description(grid: Geometry) -> str:
     """Shape, spacing and centre; axes right to left, anterior to posterior, inferior to superior."""
-    sizes = " x ".join(map(str, reversed(grid.shape)))
-    spacing = " x ".join(f"{size:.4g}" for size in reversed(grid.spacing_mm))
     middle = grid.affine @ [*((size - 1) / 2 for size in grid.shape), 1]
     centre = ", ".join(f"{value:.4g}" for value in middle[:3])
-    return f"{sizes} voxels of {spacing} mm around ({centre}) mm"
+    return f"{grid_description(grid)} around ({centre}) mm"

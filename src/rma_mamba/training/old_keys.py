@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from rma_mamba.datasets.splits import RENAMED_SPLIT_KEYS
 from rma_mamba.deprecation import with_renamed_keys
+from rma_mamba.slicing.recipe import RENAMED_FIELDS
 
 # Table of a recipe (with * for any name), and its old keys with their current names.
 _RENAMED = {
-    "data.splits.*": {"valid": "val"},
-    "data.recipe": {"magnifications": "tta_scales"},
+    "data.splits.*": RENAMED_SPLIT_KEYS,
+    "data.recipe": RENAMED_FIELDS,
 }
 
 
