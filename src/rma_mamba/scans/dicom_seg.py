@@ -11,7 +11,6 @@ import highdicom as hd
 import numpy as np
 import pydicom
 from pydicom.sr.codedict import codes
-from pydicom.valuerep import format_number_as_ds
 
 from rma_mamba.conventions import LIVER_RGB, SOFTWARE_NAME, software_version
 from rma_mamba.scans.dicom_objects import (
@@ -22,7 +21,7 @@ from rma_mamba.scans.dicom_objects import (
     equipment,
     save,
 )
-from rma_mamba.scans.dicom_source_headers import slice_spacing_mm, unique
+from rma_mamba.scans.dicom_source_headers import unique
 from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
 
@@ -59,7 +58,6 @@ def write(mask: Mask, path: Path) -> None:
         )
         if "ContentCreatorName" not in segmentation:
             segmentation.ContentCreatorName = None  # type 2: may be empty, but not missing
-        _add_slice_spacing(segmentation, mask, images)
         _restore_frame_numbers(segmentation, images)
     save(segmentation, path, _OUTPUT)
 
@@ -106,15 +104,3 @@ def _restore_frame_numbers(segmentation: pydicom.Dataset, images: SourceImages) 
                 number = int(image.ReferencedFrameNumber)
                 image.ReferencedFrameNumber = images.slices[number - 1].frame
 
-
-def _add_slice_spacing(segmentation: pydicom.Dataset, mask: Mask, images: SourceImages) -> None:
-    """Add SpacingBetweenSlices, even if slices are missing.
-
-    Readers that place frames on a regular grid (dcmqi, 3D Slicer) would otherwise use the slice thickness and
-    distort the mask.
-    """
-    measures = segmentation.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
-    positions = images.offsets[:, 2]
-    if "SpacingBetweenSlices" not in measures and np.array_equal(positions, positions.round()):
-        spacing_mm = slice_spacing_mm(mask)
-        measures.SpacingBetweenSlices = format_number_as_ds(round(spacing_mm, 6))

@@ -13,7 +13,7 @@ import numpy as np
 import pydicom
 from highdicom.enum import PatientSexValues, SpecificCharacterSetValues
 from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
-from pydicom.valuerep import DA, TM
+from pydicom.valuerep import DA, TM, format_number_as_ds
 
 from rma_mamba.errors import ScanError
 from rma_mamba.source_images import SourceImages
@@ -27,6 +27,9 @@ _TYPE_2 = (
 
 # Elements without which an image cannot be referenced.
 _REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+
+# Rounding errors add up from slice to slice: 0.000006 mm after 600 slices.
+_SPACING_DECIMALS = 8
 
 _SOP_CLASSES = {"CT": CTImageStorage, "MR": MRImageStorage}
 
@@ -89,10 +92,33 @@ def _complete(header: pydicom.Dataset, mask: Mask, frame: int | None) -> None:
     if not header.get("FrameOfReferenceUID"):
         # the same UID for all objects derived from this series, which share its coordinates
         header.FrameOfReferenceUID = generate_uid(entropy_srcs=[str(header.SeriesInstanceUID)])
-    if header.get("SliceThickness") is None:
-        header.SliceThickness = round(slice_spacing_mm(mask), 6)
     if frame is not None:
         _share_frame_geometry(header, header.PerFrameFunctionalGroupsSequence[frame - 1])
+    for measures in _pixel_measures(header, frame):
+        _correct_slice_distances(measures, slice_spacing_mm(mask))
+
+
+def _pixel_measures(header: pydicom.Dataset, frame: int | None) -> list[pydicom.Dataset]:
+    """The datasets from which highdicom takes spacing and thickness of the slices."""
+    if frame is None:
+        return [header]
+    return list(header.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence)
+
+
+def _correct_slice_distances(measures: pydicom.Dataset, spacing_mm: float) -> None:
+    """Replace SpacingBetweenSlices by the distance of the positions along the normal, and a useless SliceThickness.
+
+    The value in the header may be missing, zero, negative, or that of another reconstruction, and readers that place
+    frames on a regular grid (dcmqi, 3D Slicer) use it, or else the thickness, whatever the positions are.
+    """
+    distance = format_number_as_ds(round(spacing_mm, _SPACING_DECIMALS))
+    measures.SpacingBetweenSlices = distance
+    try:
+        valid = 0 < float(measures.SliceThickness) < math.inf
+    except (AttributeError, TypeError, ValueError):  # missing, empty, or no number
+        valid = False
+    if not valid:
+        measures.SliceThickness = distance
 
 
 def _share_frame_geometry(header: pydicom.Dataset, group: pydicom.Dataset) -> None:
@@ -100,6 +126,8 @@ def _share_frame_geometry(header: pydicom.Dataset, group: pydicom.Dataset) -> No
 
     All frames that were read have the same orientation and spacing.
     """
+    if not header.get("SharedFunctionalGroupsSequence"):
+        header.SharedFunctionalGroupsSequence = [pydicom.Dataset()]
     shared = header.SharedFunctionalGroupsSequence[0]
     for keyword in ("PlaneOrientationSequence", "PixelMeasuresSequence"):
         if keyword not in shared and keyword in group:
@@ -107,7 +135,7 @@ def _share_frame_geometry(header: pydicom.Dataset, group: pydicom.Dataset) -> No
 
 
 def _clear_invalid_values(header: pydicom.Dataset) -> None:
-    """Empty invalid dates, times, sex and slice thickness, which highdicom would reject."""
+    """Empty invalid dates, times and sex, which highdicom would reject."""
     for keyword, validate in _VALIDATORS.items():
         try:
             value = header.get(keyword)
@@ -115,9 +143,6 @@ def _clear_invalid_values(header: pydicom.Dataset) -> None:
                 validate(str(value))
         except Exception:
             setattr(header, keyword, None)
-    thickness = header.get("SliceThickness")
-    if thickness is not None and not 0 < float(thickness) < math.inf:
-        header.SliceThickness = None
 
 
 def _replace_unknown_character_set(header: pydicom.Dataset) -> None:
