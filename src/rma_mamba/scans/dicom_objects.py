@@ -17,6 +17,7 @@ from rma_mamba.errors import RmaMambaError, ScanError
 from rma_mamba.files import atomic_write
 from rma_mamba.scans.checks import require_source_images
 from rma_mamba.scans.dicom_parsing import pydicom_messages_suppressed
+from rma_mamba.scans.dicom_provenance import complete_provenance
 from rma_mamba.scans.dicom_source_headers import source_headers
 from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
@@ -54,14 +55,21 @@ def derived_object(mask: Mask, output: str) -> Iterator[tuple[SourceImages, list
         yield images, source_headers(mask, images)
 
 
-def save(dataset: pydicom.Dataset, path: Path, output: str) -> None:
-    """Write a DICOM object atomically.
+def save(dataset: pydicom.Dataset, header: pydicom.Dataset, path: Path, output: str) -> None:
+    """Complete a DICOM object with the provenance of its scan, and write it atomically.
+
+    Args:
+        dataset: The object.
+        header: Header of an image of the scan, from `derived_object`.
+        path: The file to write.
+        output: The object ("DICOM SEG"), for errors.
 
     Raises:
         ScanError: It cannot be encoded or written.
     """
     content = BytesIO()
     with _library_errors(output):
+        complete_provenance(dataset, header)
         dataset.save_as(content, enforce_file_format=True)
     with atomic_write(path, output) as file:
         file.write(content.getbuffer())

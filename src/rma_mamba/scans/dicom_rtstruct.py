@@ -5,7 +5,6 @@ Source: DICOM PS3.3 A.19 (RT Structure Set IOD), C.8.8.5, C.8.8.6 and C.8.8.8.
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import highdicom as hd
@@ -48,12 +47,11 @@ def write(mask: Mask, path: Path) -> None:
         structures.StructureSetROISequence = [_roi(headers[0])]
         structures.ROIContourSequence = [_contours(mask, images, headers)]
         structures.RTROIObservationsSequence = [_observation()]
-    save(structures, path, _OUTPUT)
+    save(structures, headers[0], path, _OUTPUT)
 
 
 def _empty_structure_set(header: Dataset) -> hd.SOPClass:
     """Patient, study, series, equipment and structure set modules."""
-    now = datetime.now()
     structures = hd.SOPClass(
         study_instance_uid=header.StudyInstanceUID,
         series_instance_uid=hd.UID(),
@@ -81,8 +79,7 @@ def _empty_structure_set(header: Dataset) -> hd.SOPClass:
     structures.PositionReferenceIndicator = header.PositionReferenceIndicator
     structures.OperatorsName = None
     structures.StructureSetLabel = "Liver"
-    structures.StructureSetDate = now.strftime("%Y%m%d")
-    structures.StructureSetTime = now.strftime("%H%M%S")
+    structures.StructureSetDate = structures.StructureSetTime = None  # set with the other dates
     structures.ApprovalStatus = "UNAPPROVED"
     return structures
 

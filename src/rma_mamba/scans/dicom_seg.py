@@ -59,7 +59,7 @@ def write(mask: Mask, path: Path) -> None:
         if "ContentCreatorName" not in segmentation:
             segmentation.ContentCreatorName = None  # type 2: may be empty, but not missing
         _restore_frame_numbers(segmentation, images)
-    save(segmentation, path, _OUTPUT)
+    save(segmentation, headers[0], path, _OUTPUT)
 
 
 def _description() -> hd.seg.SegmentDescription:
@@ -103,4 +103,3 @@ def _restore_frame_numbers(segmentation: pydicom.Dataset, images: SourceImages) 
             for image in derivation.SourceImageSequence:
                 number = int(image.ReferencedFrameNumber)
                 image.ReferencedFrameNumber = images.slices[number - 1].frame
-

@@ -94,7 +94,7 @@ def write(
             series_description=f"Liver measurements ({SOFTWARE_NAME})",
             **equipment(),
         )
-    save(report, path, _OUTPUT)
+    save(report, headers[0], path, _OUTPUT)
 
 
 def _measurement_group(
