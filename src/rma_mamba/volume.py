@@ -22,6 +22,7 @@ from rma_mamba.source_images import SourceImages
 
 Affine = npt.NDArray[np.float64]
 Modality = Literal["CT", "MR"]
+ModalitySource = Literal["requested", "header", "detected"]
 
 # DICOM and ITK coordinates (LPS+ mm) to those of NIfTI and of this package (RAS+ mm); its own inverse.
 LPS_TO_RAS: Affine = np.diag([-1.0, -1.0, 1.0, 1.0])

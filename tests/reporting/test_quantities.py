@@ -147,6 +147,7 @@ def test_names_include_units_and_csv_and_json_have_the_same_values(tmp_path: Pat
     assert content["warnings"] == list(found.warnings)
     with (tmp_path / "a.csv").open() as file:
         (row,) = csv.DictReader(file)
+    assert row.pop("warnings") == " | ".join(found.warnings)
     assert list(row) == [*found.record, *OLD_NAMES]
     assert [row[name] for name in OLD_NAMES] == [row[new] for new in OLD_NAMES.values()]
     for name, cell in row.items():

@@ -16,6 +16,7 @@ import pytest
 
 from rma_mamba.conventions import LIVER_RGB
 from rma_mamba.reporting import Flag, Quality, Quantities
+from rma_mamba.reporting.case_notes import CaseNotes
 from rma_mamba.reporting.display_mesh import display_mesh
 from rma_mamba.reporting.report import _LABELS, Report
 from rma_mamba.reporting.report_html import render_html, write_html
@@ -29,8 +30,8 @@ STATISTICS = {
     "cut_inferior_mm2": 1360.0,
     "voxel_inferior_to_superior_mm": 5.0,
     "surface_area_cm2": 712.0,
-    "warnings": ["Something was repaired.", "A flag says it."],
 }
+WARNINGS = ("Something was repaired.", "A flag says it.")
 RUN = {
     "rma_mamba": "0.1.0",
     "input_sha256": "ab" * 32,
@@ -45,7 +46,8 @@ def report(scene) -> Report:
         Flag("odd", "<script>alert('A flag')</script>", "yellow"),
         Flag("repeated", "A flag says it.", "red"),
     )
-    return Report(scene.volume, scene.mask, Quality(flags, 0.91), STATISTICS, RUN)
+    notes = CaseNotes("MR", "header", Quality(flags, 0.91), WARNINGS)
+    return Report(scene.volume, scene.mask, notes, STATISTICS, RUN)
 
 
 class Page(HTMLParser):
@@ -232,7 +234,7 @@ def test_the_verdict_says_what_the_light_means(
     report: Report, severity: str | None, verdict: str
 ) -> None:
     flags = () if severity is None else (Flag("a", "A.", severity),)  # type: ignore[arg-type]
-    shown = replace(report, quality=Quality(flags))
+    shown = replace(report, notes=replace(report.notes, quality=Quality(flags)))
     assert shown.light == (severity or "green")
     assert shown.verdict.startswith(verdict)
     assert "Dice" not in shown.verdict

@@ -16,10 +16,9 @@ from rma_mamba.pipeline.output_types import OUTPUT_TYPES
 from rma_mamba.pipeline.provenance import describe_run, is_complete
 from rma_mamba.pipeline.request import SegmentRequest
 from rma_mamba.pipeline.write_results import check_scan_supports, write_results
-from rma_mamba.reporting.expected_volume import CAVEAT
 
 if TYPE_CHECKING:
-    from rma_mamba.inference import Segmentation, Segmenter
+    from rma_mamba.inference import Segmenter
 
 LOCK_DELAY_S = (
     1.0  # a temporary file as young as this may belong to another run that is about to lock it
@@ -101,25 +100,17 @@ def segment_case(
         keep_probabilities=_needs_probabilities(paths),
     )
     run = run or describe_run(case, request, segmenter)
-    write_results(paths, CaseResult(result, run, request.patient_size))
+    written = CaseResult(result, run, request.patient_size)
+    write_results(paths, written)
     return CompletedCase(
         paths.files,
         result.measurements.volume_ml,
         result.modality,
         result.quality.line,
         time.monotonic() - started,
-        _warnings(result, request),
+        written.notes.urgent,
     )
 
 
 def _needs_probabilities(paths: OutputPaths) -> bool:
     return any(OUTPUT_TYPES[name].probabilities for name in paths.files)
-
-
-def _warnings(result: Segmentation, request: SegmentRequest) -> tuple[str, ...]:
-    """Warnings, and the messages of red flags that no warning repeats, each once."""
-    red = [flag for flag in result.quality.flags if flag.severity == "red"]
-    flags = [flag.message for flag in red if flag.code != "no_liver"]
-    caveats = (CAVEAT,) if request.patient_size else ()
-    found = (*result.warnings, *result.measurements.warnings, *flags, *caveats)
-    return tuple(dict.fromkeys(found))

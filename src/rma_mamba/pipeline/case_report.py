@@ -36,11 +36,8 @@ def _report(result: CaseResult) -> Report:
     } | {
         "touches_border": list(segmentation.measurements.touches_border),
         "grid_voxels": list(segmentation.mask.geometry.shape),
-        "warnings": result.warnings,
     }
-    return Report(
-        segmentation.scan, segmentation.mask, segmentation.quality, statistics, result.run
-    )
+    return Report(segmentation.scan, segmentation.mask, result.notes, statistics, result.run)
 
 
 def _is_shown(name: str, value: float | None, *, has_nodularity: bool) -> bool:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rma_mamba.pipeline.provenance import describe_result
-from rma_mamba.reporting import PatientSize, Quantities, quantify
+from rma_mamba.reporting import PatientSize, Quantities, measure, quantify
+from rma_mamba.reporting.case_notes import CaseNotes
+from rma_mamba.reporting.expected_volume import CAVEAT
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation
@@ -31,14 +33,22 @@ class CaseResult:
     files: dict[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.run = {**self.run, **describe_result(self.segmentation)}
+        self.run = {**self.run, **describe_result(self.segmentation, self.notes)}
 
     @cached_property
     def quantities(self) -> Quantities:
         """All measurements of the mask; computed once, and only if an output needs them."""
         return quantify(self.segmentation.mask, self.segmentation.scan, self.patient_size)
 
-    @property
-    def warnings(self) -> list[str]:
-        """Warnings about the scan, the mask and the measurements, each once."""
-        return list(dict.fromkeys((*self.segmentation.warnings, *self.quantities.warnings)))
+    @cached_property
+    def notes(self) -> CaseNotes:
+        """Everything that a reader must be told; the console and all writers take it from here."""
+        result = self.segmentation
+        return CaseNotes.collect(
+            result.modality,
+            result.scan.modality_source,
+            result.quality,
+            result.warnings,
+            measure(result.mask).warnings,
+            (CAVEAT,) if self.patient_size else (),
+        )

@@ -26,7 +26,7 @@ def measure_mask(
     modality: Modality | None = None,
     patient_size: PatientSize | None = None,
 ) -> Quantities:
-    """Measure a liver mask; warnings about the mask come first in `Quantities.warnings`.
+    """Measure a liver mask; warnings about mask and scan come first in `Quantities.warnings`.
 
     Args:
         mask: Path of a mask made by any tool (NIfTI, NRRD, MetaImage).
@@ -42,7 +42,9 @@ def measure_mask(
     bits, mask_warnings = _read_mask(Path(mask), labels)
     volume = None if scan is None else calibrated(read_scan(scan), modality)
     quantities = quantify(bits, volume, patient_size)
-    return replace(quantities, warnings=(*mask_warnings, *quantities.warnings))
+    scan_warnings = () if volume is None else volume.warnings
+    found = dict.fromkeys((*mask_warnings, *scan_warnings, *quantities.warnings))
+    return replace(quantities, warnings=tuple(found))
 
 
 def check_tables(json_file: Path | None, csv_file: Path | None) -> None:

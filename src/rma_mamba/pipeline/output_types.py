@@ -65,11 +65,11 @@ def _mask_writer(kind: MaskFormat) -> Writer:
 
 
 def _write_json(result: CaseResult, path: Path) -> None:
-    write_json(result.quantities, path, software=software())
+    write_json(result.quantities, path, **result.notes.as_dict(), software=software())
 
 
 def _write_csv(result: CaseResult, path: Path) -> None:
-    write_csv(result.quantities, path)
+    write_csv(result.quantities, path, **result.notes.as_row())
 
 
 def _write_dicom_sr(result: CaseResult, path: Path) -> None:
@@ -77,7 +77,7 @@ def _write_dicom_sr(result: CaseResult, path: Path) -> None:
         result.segmentation.mask,
         result.quantities.record,
         path,
-        comments=result.quantities.warnings,
+        comments=result.notes.sentences,
         segmentation=result.files.get("dicom_seg"),
     )
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation, Segmenter
     from rma_mamba.pipeline.discovery import Case
     from rma_mamba.pipeline.request import SegmentRequest
+    from rma_mamba.reporting.case_notes import CaseNotes
 
 _LIBRARIES = ("rma-mamba", "torch", "numpy", "numba", "scipy", "nibabel", "pydicom")
 # Two runs with the same values of these fields give the same mask.
@@ -37,13 +38,11 @@ def describe_run(case: Case, request: SegmentRequest, segmenter: Segmenter) -> d
     }
 
 
-def describe_result(result: Segmentation) -> dict[str, Any]:
+def describe_result(result: Segmentation, notes: CaseNotes) -> dict[str, Any]:
     """Fields of run.json that are known afterwards."""
     agreements = {name: round(value, 4) for name, value in result.uncertainty.agreements.items()}
     return {
-        "modality": result.modality,
-        "warnings": list(result.warnings),
-        "quality": result.quality.as_dict(),
+        **notes.as_dict(),
         "agreements": with_old_fields(agreements, {"tta": "looks"}),
     }
 

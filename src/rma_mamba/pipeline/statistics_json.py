@@ -34,11 +34,9 @@ def statistics(result: CaseResult) -> dict[str, Any]:
         **with_old_names(result.quantities.record),
         "extent_mm": with_old_fields(extent_mm, _OLD_EXTENTS),
         "touches_border": list(measurements.touches_border),
-        "modality": segmentation.modality,
         "grid_voxels": list(geometry.shape),
         "spacing_mm": [round(size, 6) for size in geometry.spacing_mm],
-        "quality": segmentation.quality.as_dict(),
-        "warnings": result.warnings,
+        **result.notes.as_dict(),
         "model": result.run["model"],
         "software": software(),
     }

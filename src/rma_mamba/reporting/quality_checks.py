@@ -82,7 +82,10 @@ def _check_volume(mask: Mask, thresholds: QualityThresholds) -> Iterator[Flag]:
         return
     if measured.touches_border:
         faces = ", ".join(measured.touches_border)
-        message = f"The liver reaches the edge of the scan ({faces}): its volume is a lower bound."
+        message = (  # as in `Measurements.warnings`, so that it is said once
+            f"The liver reaches the edge of the scan ({faces}): "
+            "part of it may lie outside the scan, and the volume is a lower bound."
+        )
         yield Flag("touches_border", message, "yellow")
     (small, large), (least, most) = thresholds.usual_ml, thresholds.plausible_ml
     volume = f"The liver volume of {measured.volume_ml:.0f} mL is outside the"

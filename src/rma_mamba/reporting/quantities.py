@@ -158,14 +158,14 @@ def write_json(found: Quantities, path: Path, **more: Any) -> None:
     replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), "table of measurements")
 
 
-def write_csv(found: Quantities, path: Path) -> None:
-    """Write a CSV file with one row of values; undefined values are empty cells.
+def write_csv(found: Quantities, path: Path, **more: Any) -> None:
+    """Write a CSV file with one row: values, warnings and the columns in `more`; undefined values are empty cells.
 
     Raises:
         ScanError: The file cannot be written.
     """
     text = io.StringIO()
-    record = with_old_names(found.record)
+    record = {**with_old_names(found.record), "warnings": " | ".join(found.warnings), **more}
     table = csv.DictWriter(text, record, lineterminator="\n")
     table.writeheader()
     table.writerow(record)

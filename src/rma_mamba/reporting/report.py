@@ -11,8 +11,9 @@ from functools import cached_property
 from typing import Any
 
 from rma_mamba.conventions import SOFTWARE_NAME
-from rma_mamba.reporting.measure import FACES, measure
-from rma_mamba.reporting.quality import Flag, Light, Quality
+from rma_mamba.reporting.case_notes import CaseNotes
+from rma_mamba.reporting.measure import FACES
+from rma_mamba.reporting.quality import Flag, Light
 from rma_mamba.volume import Mask, Volume
 
 DISCLAIMER = "Research software, not a medical device."
@@ -63,8 +64,18 @@ _VERDICTS: dict[Light, str] = {
     "yellow": "Review the mask closely before using the measurements.",
     "red": "Do not use the measurements: the mask or the scan's header is not reliable.",
 }
-_SHOWN_ELSEWHERE = ("quality", "warnings", "modality", "software", "model", "flags")
-_NOT_PROVENANCE = ("rma_mamba", "modality", "quality", "warnings", "agreements", "files")
+_SHOWN_ELSEWHERE = (
+    "quality",
+    "warnings",
+    "modality",
+    "modality_source",
+    "software",
+    "model",
+    "flags",
+)
+_NOT_PROVENANCE = (
+    *("rma_mamba", "modality", "modality_source", "quality", "warnings", "agreements", "files"),
+)
 
 Rows = list[tuple[str, str]]
 
@@ -76,14 +87,14 @@ class Report:
     Args:
         volume: The scan, as `Segmentation.scan`, so that its modality is known.
         mask: Its mask.
-        quality: Flags and traffic-light rating.
+        notes: Modality, quality and warnings.
         statistics: Measurements by name, which ends in the unit; all of them are listed.
         run: Provenance, as in run.json.
     """
 
     volume: Volume
     mask: Mask
-    quality: Quality
+    notes: CaseNotes
     statistics: Mapping[str, Any]
     run: Mapping[str, Any]
 
@@ -94,8 +105,9 @@ class Report:
 
     @property
     def modality(self) -> str:
-        """CT or MR."""
-        return self.volume.modality or ""
+        """CT or MR, and whether that was detected."""
+        detected = " (detected)" if self.notes.modality_source == "detected" else ""
+        return f"{self.notes.modality}{detected}"
 
     @property
     def software(self) -> str:
@@ -105,24 +117,24 @@ class Report:
     @property
     def light(self) -> Light:
         """Green, yellow or red."""
-        return self.quality.light
+        return self.notes.quality.light
 
     @property
     def verdict(self) -> str:
         """What the light means, and the estimated Dice."""
-        dice = self.quality.estimated_dice
+        dice = self.notes.quality.estimated_dice
         return _VERDICTS[self.light] + ("" if dice is None else f" Estimated Dice {dice:.2f}.")
 
     @property
     def flags(self) -> tuple[Flag, ...]:
         """The quality problems."""
-        return self.quality.flags
+        return self.notes.quality.flags
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings about the scan, without those that repeat a flag."""
-        repeated = {flag.message for flag in self.flags} | set(measure(self.mask).warnings)
-        return [text for text in self.statistics.get("warnings", ()) if text not in repeated]
+        """Warnings, without those that repeat a flag."""
+        repeated = {flag.message for flag in self.flags}
+        return [text for text in self.notes.warnings if text not in repeated]
 
     @cached_property
     def measurements(self) -> Rows:

@@ -22,7 +22,7 @@ specify the modality, because percentile scaling suits it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 from rma_mamba.errors import ConfigError
-from rma_mamba.volume import Modality, Volume
+from rma_mamba.volume import Modality, ModalitySource, Volume
 
 Values = npt.NDArray[Any]
 IntensityUnit = Literal["HU", "a.u."]
@@ -54,10 +54,12 @@ class CalibratedVolume(Volume):
     Args:
         modality: "CT" or "MR".
         intensity_unit: "HU" for CT in Hounsfield units; "a.u." (arbitrary units) for MR and for windowed CT.
+        modality_source: Whether the modality was requested, stated by the header, or detected from the intensities.
     """
 
     modality: Modality = field()
     intensity_unit: IntensityUnit = "a.u."
+    modality_source: ModalitySource = "header"
 
 
 def calibrated(volume: Volume, modality: str | None = None) -> CalibratedVolume:
@@ -85,6 +87,11 @@ def calibrated(volume: Volume, modality: str | None = None) -> CalibratedVolume:
     if isinstance(volume, CalibratedVolume) and requested in (None, volume.modality):
         return volume
     known = cast("Modality | None", requested) or volume.modality
+    source: ModalitySource = "header" if known else "detected"
+    return replace(_with_unit(volume, known), modality_source="requested" if requested else source)
+
+
+def _with_unit(volume: Volume, known: Modality | None) -> CalibratedVolume:
     if known == "MR":
         return _calibrated(volume, "MR", "a.u.")
     if detect_modality(volume.values) == "CT":

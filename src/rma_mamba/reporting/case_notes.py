@@ -1,0 +1,81 @@
+"""What the reader of any output file must be told about a case: collected once, and written by every writer.
+
+A new warning or flag reaches all outputs if it is among those of the scan, the mask or the quality: no writer selects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rma_mamba.reporting.quality import Quality
+from rma_mamba.volume import Modality, ModalitySource
+
+_SEPARATOR = " | "  # between the sentences in a cell of a table
+
+
+@dataclass(frozen=True)
+class CaseNotes:
+    """All remarks on a case.
+
+    Args:
+        modality: CT or MR.
+        modality_source: Who decided that: the user, the header, or the intensities.
+        quality: Flags and traffic light.
+        warnings: About the scan, the mask and the measurements, one sentence each.
+    """
+
+    modality: Modality
+    modality_source: ModalitySource
+    quality: Quality
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def collect(
+        cls,
+        modality: Modality,
+        modality_source: ModalitySource,
+        quality: Quality,
+        *warnings: Iterable[str],
+    ) -> CaseNotes:
+        """Notes with the warnings of several sources, each sentence once."""
+        sentences = dict.fromkeys(sentence for source in warnings for sentence in source)
+        return cls(modality, modality_source, quality, tuple(sentences))
+
+    @property
+    def urgent(self) -> tuple[str, ...]:
+        """Warnings, and the messages of red flags, each once: for the console."""
+        red = (flag for flag in self.quality.flags if flag.severity == "red")
+        messages = (flag.message for flag in red if flag.code != "no_liver")  # a warning says it
+        return tuple(dict.fromkeys((*self.warnings, *messages)))
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Everything as text, each sentence once: light, modality, flags, warnings."""
+        flags = (f"{flag.severity}: {flag.message}" for flag in self.quality.flags)
+        modality = f"Modality: {self.modality} ({self.modality_source})."
+        return (f"Quality: {self.quality.line}", modality, *flags, *self.warnings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "modality": self.modality,
+            "modality_source": self.modality_source,
+            "quality": self.quality.as_dict(),
+            "warnings": list(self.warnings),
+        }
+
+    def as_row(self) -> dict[str, str]:
+        """For a table: columns and their text."""
+        dice = self.quality.estimated_dice
+        return {
+            "modality": self.modality,
+            "modality_source": self.modality_source,
+            "quality_light": self.quality.light,
+            "quality_estimated_dice": "" if dice is None else f"{dice:.3f}",
+            "quality_flags": _SEPARATOR.join(
+                f"{flag.code}: {flag.message}" for flag in self.quality.flags
+            ),
+            "warnings": _SEPARATOR.join(self.warnings),
+        }
