@@ -17,6 +17,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from rma_mamba.ops.selective_scan.kernel_cache import cache_on_disk
+
 f4 = np.float32
 i4 = np.int32
 
@@ -86,12 +88,8 @@ class Layout(NamedTuple):
 
 
 def _kernel(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile at the first call, and cache on disk where numba finds a writable directory."""
-    options = {"fastmath": True, "nogil": True, "error_model": "numpy"}
-    try:
-        return nb.njit(cache=True, **options)(function)
-    except RuntimeError:
-        return nb.njit(**options)(function)
+    """Compile at the first call, and cache on disk where numba finds a writable folder."""
+    return cache_on_disk(nb.njit(fastmath=True, nogil=True, error_model="numpy")(function))
 
 
 @intrinsic
