@@ -26,6 +26,8 @@ class OutOfMemoryError(RuntimeError):
         (OutOfMemoryError("CUDA out of memory"), 6),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 6),
         (ZeroDivisionError(SECRET), 1),
+        (EOFError(SECRET), 1),  # the following two Typer takes for an interrupt
+        (BrokenPipeError(32, SECRET), 1),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )

@@ -7,6 +7,13 @@ from typing import Any
 from typer.core import TyperCommand
 
 
+class CommandError(Exception):
+    """Carries an error past Typer."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
 class SectionedCommand(TyperCommand):
     """A command whose help has a section for each `rich_help_panel` of its options, and the others at the end."""
 
@@ -19,6 +26,17 @@ class SectionedCommand(TyperCommand):
             if isinstance(message, str):
                 error.message = _plain(message)  # type: ignore[attr-defined]
             raise
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Typer would end on these errors as if the user had stopped it, with "Aborted!" or no word.
+
+        Raises:
+            CommandError: A file ended early, or a pipe has lost its reader.
+        """
+        try:
+            return super().invoke(ctx)
+        except (EOFError, BrokenPipeError) as error:
+            raise CommandError(error) from error
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The usage line, with names of arguments as plain words: SCAN, not {SCAN}."""

@@ -8,13 +8,17 @@ import traceback
 from rma_mamba.cli.app import app
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.deprecations import print_deprecation_warnings
+from rma_mamba.cli.help_sections import CommandError
+from rma_mamba.cli.streams import OutputError, repair_streams
 from rma_mamba.environment import complete_environment
+from rma_mamba.errors import RmaMambaError
 from rma_mamba.pipeline.exit_codes import ExitCode, error_message, exit_code_of
 from rma_mamba.process import tune_process
 
 
 def main() -> None:
     """Run the command line and exit with its exit code."""
+    repair_streams()
     complete_environment()
     tune_process()
     sys.exit(run(sys.argv[1:]))
@@ -27,9 +31,20 @@ def run(arguments: list[str]) -> int:
             app(arguments, prog_name="rma-mamba")
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except OutputError as error:
+        if error.broken_pipe:  # as with `| head -1`: nobody wants to know more
+            return ExitCode.OUTPUT_CLOSED
+        return _fail(RmaMambaError(str(error)), arguments)
+    except CommandError as carrier:
+        return _fail(carrier.error, arguments)
     except Exception as error:
-        if {"-v", "--verbose"} & set(arguments):
-            traceback.print_exception(error)
-        Console().fail(error_message(error))
-        return exit_code_of(error)
+        return _fail(error, arguments)
     return ExitCode.OK
+
+
+def _fail(error: Exception, arguments: list[str]) -> int:
+    """Print an error, and return its exit code."""
+    if {"-v", "--verbose"} & set(arguments):
+        traceback.print_exception(error)
+    Console().fail(error_message(error))
+    return exit_code_of(error)

@@ -30,6 +30,7 @@ class ExitCode(IntEnum):
     OUT_OF_MEMORY = 6  # of the machine or of the GPU
     DEVICE_UNAVAILABLE = 7  # a device, an operator backend or an optional library cannot be used
     INTERRUPTED = 130  # Ctrl-C: 128 + SIGINT
+    OUTPUT_CLOSED = 141  # whoever reads the output has gone, as with `| head -1`: 128 + SIGPIPE
     TERMINATED = 143  # 128 + SIGTERM
 
 
