@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -263,7 +264,14 @@ def grid_description(canonical: Geometry) -> str:
 
 def affine_of_itk_image(image: Any) -> Affine:
     """Voxel index to RAS+ mm, of a 3-D image with the interface of SimpleITK (LPS+ mm)."""
+    return affine_from_itk(image.GetDirection(), image.GetSpacing(), image.GetOrigin())
+
+
+def affine_from_itk(
+    direction: Sequence[float], spacing_mm: Sequence[float], origin_mm: Sequence[float]
+) -> Affine:
+    """Voxel index to RAS+ mm, from the nine direction cosines, spacing and origin of ITK (LPS+ mm)."""
     affine = np.eye(4)
-    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
-    affine[:3, 3] = image.GetOrigin()
+    affine[:3, :3] = np.reshape(direction, (3, 3)) * np.asarray(spacing_mm)
+    affine[:3, 3] = origin_mm
     return LPS_TO_RAS @ affine

@@ -6,6 +6,7 @@ Source: the NRRD format (teem.sourceforge.net/nrrd/format.html) and ITK's MetaIO
 
 from __future__ import annotations
 
+import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,8 @@ class ItkHeader:
     def data_file_name(self) -> str:
         """Name of the separate data file; "" if the voxels follow the header."""
         name = next((self.fields[key] for key in _DATA_FILE if key in self.fields), "LOCAL")
-        return "" if name.upper() == "LOCAL" else name
+        # the bytes of the header, as Python represents them in a path
+        return "" if name.upper() == "LOCAL" else os.fsdecode(name.encode("latin-1"))
 
     @property
     def data_file(self) -> tuple[Path, int]:
