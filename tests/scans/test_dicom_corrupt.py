@@ -68,8 +68,8 @@ def test_a_slice_with_corrupt_pixels_is_treated_as_missing(
     with pytest.raises(ScanError, match=words) as caught:
         read_scan(folder, strict=True)
     volume = read_scan(folder)
-    expected = "1 DICOM image is truncated or corrupt: it was skipped"
-    assert volume.warnings[0].startswith(expected)
+    assert volume.warnings[0].startswith("1 DICOM image is truncated or corrupt")
+    assert ": it was skipped" in volume.warnings[0]
     for text in (str(caught.value), *volume.warnings):
         assert "\n" not in text
         assert not any(secret in text for secret in SECRETS)

@@ -165,7 +165,7 @@ def _volumes(series: Series) -> SeriesVolumes:
     _check_series(series)
     _check_slices(slices)
     check_consistent([image.plane for image in slices])
-    return split_volumes(slices, dicom_pixels.pixel_hasher())
+    return split_volumes(slices, dicom_pixels.pixel_hasher(slices))
 
 
 def _check_series(series: Series) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from rma_mamba.conventions import DICOM_SUFFIXES
 from rma_mamba.errors import ScanError
 from rma_mamba.scans.dicom_image import DicomImage
-from rma_mamba.scans.dicom_parsing import parse_file, split_frames
+from rma_mamba.scans.dicom_parsing import parse_file
+from rma_mamba.scans.functional_groups import split_frames
 from rma_mamba.scans.input_files import InputFile
 from rma_mamba.scans.slice_grid import MAX_MISSING_FRACTION
 
@@ -21,11 +22,13 @@ class StudyFiles:
         images: The DICOM files; multi-frame objects as separate frames.
         non_dicom: Number of files without a suffix that are not DICOM; they could be corrupt slices.
         corrupt: Number of DICOM files or frames that cannot be read.
+        lacking: The elements that all of these lack, if that is why; else empty.
     """
 
     images: list[DicomImage]
     non_dicom: int
     corrupt: int
+    lacking: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -33,7 +36,7 @@ class StudyFiles:
         non_slices = len({image.file.name for image in self.images if not image.is_slice})
         return (
             *_non_dicom_warning(self.non_dicom),
-            *_corrupt_warning(self.corrupt),
+            *_corrupt_warning(self.corrupt, self.lacking),
             *_non_slice_warning(non_slices),
         )
 
@@ -51,8 +54,10 @@ def read_files(files: Sequence[InputFile], *, strict: bool = False) -> StudyFile
     """
     images: list[DicomImage] = []
     corrupt, non_dicom = 0, 0
+    reasons: set[str] = set()
     for file in files:
-        image, is_dicom = parse_file(file)
+        parsed = parse_file(file)
+        image, is_dicom = parsed.image, parsed.is_dicom
         is_dicomdir = file.base_name == "DICOMDIR"
         # An empty file is recognised as DICOM by its name; ignoring it could drop the last slice of a series.
         is_dicom |= file.suffix in DICOM_SUFFIXES
@@ -63,11 +68,14 @@ def read_files(files: Sequence[InputFile], *, strict: bool = False) -> StudyFile
             raise
         except Exception:  # corrupt functional groups raise exceptions of any type
             image = None
-        corrupt += is_dicom and image is None and not is_dicomdir
+        if is_dicom and image is None and not is_dicomdir:
+            corrupt += 1
+            reasons.add(parsed.lacking)
+    lacking = () if "" in reasons else tuple(sorted(reasons))
     if corrupt and (strict or corrupt > MAX_MISSING_FRACTION * len(images)):
         raise ScanError(
-            f"{corrupt} DICOM {'file is' if corrupt == 1 else 'files are'} truncated or corrupt; expected a "
-            "complete series. Export or copy the whole series again."
+            f"{_corrupt_files(corrupt, lacking, 'file')}; expected a complete series. "
+            "Export or copy the whole series again."
         )
     if not images:
         problem = "no DICOM images found" if files else "the folder is empty"
@@ -75,16 +83,24 @@ def read_files(files: Sequence[InputFile], *, strict: bool = False) -> StudyFile
             f"{problem}; expected the files of a DICOM series. "
             "Pass the folder, the zip archive or the file of the scan."
         )
-    return StudyFiles(images, non_dicom, corrupt)
+    return StudyFiles(images, non_dicom, corrupt, lacking)
 
 
-def _corrupt_warning(count: int) -> tuple[str, ...]:
+def _corrupt_files(count: int, lacking: tuple[str, ...], noun: str) -> str:
+    """What is wrong with DICOM files."""
+    files = f"1 DICOM {noun}" if count == 1 else f"{count} DICOM {noun}s"
+    if lacking and "PixelData" not in lacking:
+        return f"{' or '.join(lacking)} is missing in {files}"
+    detail = f" ({' or '.join(lacking)} is missing)" if lacking else ""
+    return f"{files} {'is' if count == 1 else 'are'} truncated or corrupt{detail}"
+
+
+def _corrupt_warning(count: int, lacking: tuple[str, ...]) -> tuple[str, ...]:
     if not count:
         return ()
-    subject = "1 DICOM image is" if count == 1 else f"{count} DICOM images are"
     was = "it was" if count == 1 else "they were"
     return (
-        f"{subject} truncated or corrupt: {was} skipped, and slices may be missing at the ends of the mask.",
+        f"{_corrupt_files(count, lacking, 'image')}: {was} skipped, and slices may be missing at the ends of the mask.",
     )
 
 

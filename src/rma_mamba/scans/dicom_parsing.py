@@ -1,6 +1,6 @@
-"""Parsing of DICOM files: header only, multi-frame objects split into frames, corrupt files detected.
+"""Parsing of DICOM files: header only, corrupt files detected.
 
-Source: DICOM PS3.3 C.7.6.16 (Multi-frame Functional Groups); PS3.10 (file format).
+Source: DICOM PS3.10 (file format).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import pydicom
@@ -49,35 +50,60 @@ def pydicom_messages_suppressed() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def parse_file(file: InputFile) -> tuple[DicomImage | None, bool]:
-    """The header of a file if it is readable DICOM, and whether the file is DICOM at all, even if corrupt."""
+@dataclass(frozen=True)
+class ParsedFile:
+    """A file that may be DICOM.
+
+    Args:
+        image: Its header; None if the file is not DICOM, corrupt or incomplete.
+        is_dicom: Whether it is DICOM at all, even if corrupt.
+        lacking: The element without which it is no image, although its header is intact; else "".
+    """
+
+    image: DicomImage | None
+    is_dicom: bool
+    lacking: str = ""
+
+
+def parse_file(file: InputFile) -> ParsedFile:
+    """Read the header of a file if it is DICOM."""
     with file.open() as stream:
         head = stream.read(132)
         has_prefix = has_dicom_prefix(head)
         if not (has_prefix or is_dicom_without_preamble(head)):
-            return None, False
+            return ParsedFile(None, False)
         stream.seek(0)
         try:
             return _parse(file, stream, has_prefix)
         except (MemoryError, OSError):
             raise
         except Exception:  # pydicom raises exceptions of any type for corrupt bytes
-            return None, has_prefix
+            return ParsedFile(None, has_prefix)
 
 
-def _parse(file: InputFile, stream: BinaryIO, has_prefix: bool) -> tuple[DicomImage | None, bool]:
+def _parse(file: InputFile, stream: BinaryIO, has_prefix: bool) -> ParsedFile:
     check_deflated_size(stream)
     tags: list[Any] = [*TAGS, *FUNCTIONAL_GROUPS]
     header = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags)
     meta = header.get("file_meta", {})
     if meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
-        return None, False
+        return ParsedFile(None, False)
     image = DicomImage(file, header, _transfer_syntax(header))
     # pydicom reads a deflated file to its end, so its stream position does not show whether pixel data follow
     at_end = image.syntax != DeflatedExplicitVRLittleEndian and not stream.read(1)
-    complete = image.has_pixels and not (at_end and image.is_slice)
-    readable = complete or (has_prefix and image.is_non_image)
-    return (image if readable else None), has_prefix or image.is_slice
+    is_dicom = has_prefix or image.is_slice
+    if image.has_pixels and not (at_end and image.is_slice):
+        return ParsedFile(image, is_dicom)
+    if has_prefix and image.is_non_image:
+        return ParsedFile(image, is_dicom)
+    return ParsedFile(None, is_dicom, _lacking(image, at_end))
+
+
+def _lacking(image: DicomImage, at_end: bool) -> str:
+    """The element that keeps a file with pixel data, or with a whole header, from being an image."""
+    if image.has_pixels:
+        return "PixelData"
+    return "" if at_end else "Rows" if image.integer("Rows") <= 0 else "Columns"
 
 
 def check_deflated_size(stream: BinaryIO) -> None:
@@ -99,39 +125,6 @@ def check_deflated_size(stream: BinaryIO) -> None:
         if size > _MAX_INFLATED_BYTES:
             raise ValueError
     stream.seek(0)
-
-
-def split_frames(image: DicomImage) -> list[DicomImage]:
-    """The frames of an enhanced object as separate images; any other image unchanged.
-
-    Raises:
-        ValueError: NumberOfFrames differs from the number of per-frame functional groups.
-    """
-    if not image.is_multi_frame:
-        return [image]
-    shared, per_frame = (image.header.get(keyword) or [] for keyword in FUNCTIONAL_GROUPS)
-    if len(per_frame) != image.integer("NumberOfFrames"):
-        raise ValueError
-    common = pydicom.Dataset()
-    for element in image.header:
-        if element.keyword not in FUNCTIONAL_GROUPS:
-            common.add(element)
-    for group in shared:
-        _flatten(group, common)
-    frames = []
-    for number, group in enumerate(per_frame, start=1):
-        header = pydicom.Dataset()
-        header.update(common)
-        _flatten(group, header)
-        frames.append(DicomImage(image.file, header, image.syntax, number))
-    return frames
-
-
-def _flatten(group: pydicom.Dataset, header: pydicom.Dataset) -> None:
-    """Copy the elements of functional groups to the top level of a header."""
-    for element in group:
-        for item in (element.value or []) if element.VR == "SQ" else []:
-            header.update({inner.tag: inner for inner in item if inner.VR != "SQ"})
 
 
 def _transfer_syntax(dataset: pydicom.Dataset) -> UID:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from rma_mamba.scans import jpeg_lossless
 from rma_mamba.scans.dicom_image import DicomImage
 from rma_mamba.scans.dicom_parsing import check_deflated_size
 from rma_mamba.scans.dtypes import compact_values
+from rma_mamba.scans.pixel_module import PixelModule
+from rma_mamba.scans.pixel_padding import fill_padding, padding_mask
 
 # One fixed decoder per transfer syntax, so that results do not depend on what else is installed.
 _DECODERS = {
@@ -51,7 +54,9 @@ def check_transfer_syntaxes(images: Sequence[DicomImage]) -> None:
     Raises:
         ScanError: A transfer syntax is not supported.
     """
-    for syntax, bits in sorted({(image.syntax, image.integer("BitsStored")) for image in images}):
+    for syntax, bits in sorted(
+        {(image.syntax, image.integer("BitsStored") or 16) for image in images}
+    ):
         if not _can_decode(syntax, bits):
             raise ScanError(
                 f"the slices are compressed as {_name(syntax)}, which is not supported; expected a supported "
@@ -73,18 +78,25 @@ def rescaled_slices(
         ScanError: The rescale slope is invalid.
     """
     warnings.update(dict.fromkeys(_missing_intercept_warning(images)))
-    decoder = _Decoder()
+    module = PixelModule(images)
+    warnings.update(dict.fromkeys(module.warnings))
+    decoder = _Decoder(module)
     for image in images:
-        pixels = decoder.pixels(image)
+        decoded, rescale = decoder.pixels(image), _rescale(image)
+        pixels = decoded.stored
+        padding = padding_mask(image, pixels, decoded.words)
+        intact = pixels if padding is None else pixels[~padding]
+        module.check_sign(image, intact, decoded.bits_stored)
         # MONOCHROME1 only affects display: in CT the rescaled values are HU nonetheless (PS3.3 C.7.6.3.1.2).
         # MR intensities have no unit and are read as they would be displayed.
-        inverted = image.text("PhotometricInterpretation") == "MONOCHROME1"
+        inverted = module.value(image, "PhotometricInterpretation") == "MONOCHROME1"
         if inverted and image.modality != "CT":
             warnings[INVERTED] = None
-            signed = image.integer("PixelRepresentation") == 1
-            top = -1 if signed else 2 ** image.integer("BitsStored") - 1
+            top = -1 if pixels.dtype.kind == "i" else 2**decoded.bits_stored - 1
             pixels = top - pixels.astype(np.int64)
-        values, repairs = compact_values(pixels.T[:, :, None], *_rescale(image))
+        if padding is not None:
+            pixels = fill_padding(image, pixels, padding, rescale)
+        values, repairs = compact_values(pixels.T[:, :, None], *rescale)
         warnings.update(dict.fromkeys(repairs))
         yield values[:, :, 0]
 
@@ -110,7 +122,7 @@ def _rescale(image: DicomImage) -> tuple[float, float]:
 
 def undecodable(images: Sequence[DicomImage]) -> list[DicomImage]:
     """The images whose pixel data are missing, truncated or corrupt; all images are decoded to find them."""
-    decoder, corrupt = _Decoder(), []
+    decoder, corrupt = _Decoder(PixelModule(images)), []
     for image in images:
         try:
             decoder.pixels(image)
@@ -119,42 +131,71 @@ def undecodable(images: Sequence[DicomImage]) -> list[DicomImage]:
     return corrupt
 
 
-def pixel_hasher() -> Callable[[DicomImage], bytes]:
-    """A function that computes a hash of the stored pixels of an image, to find duplicates.
+def pixel_hasher(images: Sequence[DicomImage]) -> Callable[[DicomImage], bytes]:
+    """A function that computes a hash of the stored pixels of one of the images, to find duplicates.
 
     It raises CorruptPixelsError if the image cannot be decoded.
     """
-    decoder = _Decoder()
-    return lambda image: hashlib.sha256(decoder.pixels(image).tobytes()).digest()
+    decoder = _Decoder(PixelModule(images))
+    return lambda image: hashlib.sha256(decoder.pixels(image).stored.tobytes()).digest()
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """The pixels of one image [row, column], in native byte order.
+
+    Args:
+        stored: Stored values.
+        words: The same, including the bits above BitsStored.
+        bits_stored: Number of bits of a stored value.
+    """
+
+    stored: npt.NDArray[Any]
+    words: npt.NDArray[Any]
+    bits_stored: int
 
 
 class _Decoder:
     """Decodes images; for consecutive frames a multi-frame file is read only once."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: PixelModule) -> None:
+        self._module = module
         self._name: str | None = None
         self._dataset: pydicom.Dataset | None = None
 
-    def pixels(self, image: DicomImage) -> npt.NDArray[Any]:
-        """Stored values [row, column] of one image, in native byte order."""
+    def pixels(self, image: DicomImage) -> _Decoded:
+        """Decode one image.
+
+        Raises:
+            CorruptPixelsError: The pixel data are missing, truncated or corrupt.
+        """
         size = image.integer("Rows"), image.integer("Columns")
         try:
             dataset = self._read(image)
+            self._module.complete(dataset, image)
             index = None if image.frame is None else image.frame - 1
             if image.syntax in (JPEGLossless, JPEGLosslessSV1):
                 _check_jpeg_lossless(dataset, index or 0, size)
             plugin = _DECODERS.get(image.syntax, "")
-            pixels = pixel_array(dataset, index=index, decoding_plugin=plugin)
-            if pixels.shape != size:
+            words = pixel_array(
+                dataset, index=index, decoding_plugin=plugin, correct_unused_bits=False
+            )
+            if words.shape != size:
                 raise ValueError
-        except (MemoryError, OSError):
+        except (MemoryError, OSError, ScanError):
             raise
         except Exception as error:  # pydicom and its decoders raise exceptions of any type
             raise CorruptPixelsError(
                 f"the pixel data of a slice are missing, truncated or corrupt ({_name(image.syntax)}); expected "
                 f"{size[0]} x {size[1]} grey levels. Export or copy the whole series again."
             ) from error
-        return pixels.astype(pixels.dtype.newbyteorder("="))
+        words = words.astype(words.dtype.newbyteorder("="))
+        # JPEG 2000 and signed JPEG-LS streams have a precision of their own, which pydicom has applied.
+        applied = image.syntax in JPEG2000TransferSyntaxes or (
+            image.syntax in JPEGLSTransferSyntaxes and dataset.PixelRepresentation == 1
+        )
+        unused = 0 if applied else max(0, 8 * words.dtype.itemsize - dataset.BitsStored)
+        return _Decoded((words << unused) >> unused, words, dataset.BitsStored)
 
     def _read(self, image: DicomImage) -> pydicom.Dataset:
         if self._dataset is None or image.frame is None or self._name != image.file.name:
