@@ -69,6 +69,26 @@ def test_every_row_of_the_calibration_table_holds(
     assert (found.geometry, found.header) == (given.geometry, given.header)
 
 
+@pytest.mark.parametrize("header", [None, "CT"])
+@pytest.mark.parametrize("padding", [-2000, -3024, -32768])
+@pytest.mark.parametrize("air", [-1000, -120])
+def test_padding_is_not_taken_for_air(padding: int, air: int, header: Modality | None) -> None:
+    """As converters leave it, in HU and in stored values, around a body in air and around a body cut out."""
+    inside = np.full((20, 20, 4), air, np.int16)
+    inside[2:18, 2:18] = np.random.default_rng(0).integers(-120, 300, (16, 16, 4))
+    padded = np.full((30, 30, 4), padding, np.int16)
+    padded[5:25, 5:25] = inside
+    found = calibrated(volume(padded, header))
+    assert (found.modality, found.intensity_unit) == ("CT", "HU")
+    assert np.array_equal(found.values[5:25, 5:25], inside)
+    if air == -1000:
+        padded[5:25, 5:25] = inside + 1024
+        found = calibrated(volume(padded, header))
+        assert (found.modality, found.intensity_unit) == ("CT", "HU")
+        assert np.array_equal(found.values[5:25, 5:25], inside)
+        assert found.values[0].max() < -1024
+
+
 @pytest.mark.parametrize("values", [HU, STORED, WINDOWED, PLAIN_MR])
 @pytest.mark.parametrize("modality", [None, "CT", "MR"])
 def test_a_calibrated_scan_is_not_examined_again(

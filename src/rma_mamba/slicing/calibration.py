@@ -7,7 +7,7 @@ work on a `CalibratedVolume`, and none of them detects the modality or the unit 
 |---|---|---|---|---|
 | MR | any | MR | a.u. | unchanged |
 | CT | Hounsfield units | CT | HU | unchanged |
-| CT | Hounsfield units + 1024 | CT | HU | 1024 subtracted, with a warning |
+| CT | Hounsfield units + 1024, whatever the padding | CT | HU | 1024 subtracted, with a warning |
 | CT | others, some below -160 | CT | HU | unchanged |
 | CT | others, none below -160: windowed to 0..255, for example | CT | a.u. | unchanged |
 | none | Hounsfield units | CT | HU | unchanged |
@@ -38,6 +38,7 @@ IntensityUnit = Literal["HU", "a.u."]
 RESCALE_INTERCEPT = -1024  # used by nearly all CT scanners: stored value 0 is -1024 HU
 
 _AIR_THRESHOLD_HU = -900  # lung, the air around the patient and all padding values lie below
+_LOWEST_AIR_HU = -1100  # noise in air goes down to about here; darker values are padding
 _DARK_HU = -200  # darker than fat: air, lung, bowel gas
 _AIR_SHARE = 0.005  # bowel gas and the rim of a tight crop; noise and ringing in MR never reach it
 _SOFT_HU = (-150, 250)  # fat to enhanced organs
@@ -94,10 +95,13 @@ def calibrated(volume: Volume, modality: str | None = None) -> CalibratedVolume:
 def _with_unit(volume: Volume, known: Modality | None) -> CalibratedVolume:
     if known == "MR":
         return _calibrated(volume, "MR", "a.u.")
-    if detect_modality(volume.values) == "CT":
+    is_hu = detect_modality(volume.values) == "CT"
+    if is_hu and _contains_air(volume.values):
         return _calibrated(volume, "CT", "HU")
     if lacks_rescale_intercept(volume.values):
         return _calibrated(restore_rescale_intercept(volume), "CT", "HU")
+    if is_hu:
+        return _calibrated(volume, "CT", "HU")
     if known is None:
         return _calibrated(volume, "MR", "a.u.")
     return _calibrated(volume, "CT", "HU" if _extends_below_window(volume.values) else "a.u.")
@@ -119,7 +123,10 @@ def lacks_rescale_intercept(values: Values) -> bool:
 
 def restore_rescale_intercept(volume: Volume) -> CalibratedVolume:
     """Convert a CT without rescale intercept to Hounsfield units, and add a warning."""
-    values = volume.values.astype(np.result_type(volume.values, np.int16)) + RESCALE_INTERCEPT
+    values = volume.values.astype(np.result_type(volume.values, np.int16))
+    if values.dtype.kind == "i":  # the darkest padding must not become the brightest value
+        np.maximum(values, np.iinfo(values.dtype).min - RESCALE_INTERCEPT, out=values)
+    values += RESCALE_INTERCEPT
     warning = (
         f"The CT intensities seem to lack the rescale intercept: {-RESCALE_INTERCEPT} was subtracted "
         "to obtain HU."
@@ -138,6 +145,14 @@ def _calibrated(
 def _extends_below_window(values: Values) -> bool:
     """Whether air or lung is visible, as in any CT of the abdomen in HU."""
     return bool(values.size) and bool(values.min() < ABDOMEN_WINDOW_HU[0])
+
+
+def _contains_air(values: Values) -> bool:
+    """Whether there are Hounsfield units of air, not only padding below them.
+
+    In a CT without rescale intercept, padding (-2000, for example) is as dark as in any other, but air is about 24.
+    """
+    return bool(np.any((values >= _LOWEST_AIR_HU) & (values <= _AIR_THRESHOLD_HU)))
 
 
 def _looks_like_hu(values: Values, shift: int) -> bool:
