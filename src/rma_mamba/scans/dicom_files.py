@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from rma_mamba.conventions import DICOM_SUFFIXES
 from rma_mamba.errors import ScanError
+from rma_mamba.scans.dicom_functional_groups import split_frames
 from rma_mamba.scans.dicom_image import DicomImage
 from rma_mamba.scans.dicom_parsing import parse_file
-from rma_mamba.scans.functional_groups import split_frames
 from rma_mamba.scans.input_files import InputFile
 from rma_mamba.scans.slice_grid import MAX_MISSING_FRACTION
 

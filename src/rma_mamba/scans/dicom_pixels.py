@@ -29,10 +29,10 @@ from pydicom.uid import (
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import jpeg_lossless
 from rma_mamba.scans.dicom_image import DicomImage
+from rma_mamba.scans.dicom_padding import fill_padding, padding_mask
 from rma_mamba.scans.dicom_parsing import check_deflated_size
+from rma_mamba.scans.dicom_pixel_module import PixelModule
 from rma_mamba.scans.dtypes import compact_values
-from rma_mamba.scans.pixel_module import PixelModule
-from rma_mamba.scans.pixel_padding import fill_padding, padding_mask
 
 # One fixed decoder per transfer syntax, so that results do not depend on what else is installed.
 _DECODERS = {

@@ -12,8 +12,8 @@ from pydicom import Dataset
 
 from dicom_series import assert_every_voxel_at_its_position, enhanced, save, series
 from rma_mamba.scans import count_volumes, read_scan
+from rma_mamba.scans.dicom_functional_groups import split_frames
 from rma_mamba.scans.dicom_image import DicomImage
-from rma_mamba.scans.functional_groups import split_frames
 
 
 def contradiction() -> Dataset:
