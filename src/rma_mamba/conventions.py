@@ -32,6 +32,14 @@ SCAN_SUFFIXES = (
     *(*IMAGE_SUFFIXES, *DICOM_SUFFIXES, *ARCHIVE_SUFFIXES),
 )
 
+# Files that may lie beside scans and contain none: notes, tables, and other results of this program.
+ACCOMPANYING_SUFFIXES = (
+    *(".txt", ".md", ".rtf", ".log", ".ini", ".inf", ".json", ".jsonl", ".csv", ".tsv", ".xml"),
+    *(".yaml", ".yml", ".toml", ".html", ".htm", ".css", ".js", ".pdf", ".doc", ".docx", ".xls"),
+    *(".xlsx", ".ppt", ".pptx", ".db", ".lnk", ".url", ".exe", ".bat", ".sh", ".py", ".gif"),
+    *(".svg", ".bval", ".bvec", ".md5", ".sha256", ".stl", ".obj", ".pickle", ".npy", ".npz"),
+)
+
 
 def strip_suffix(name: str, suffixes: Sequence[str]) -> str:
     """A file name without the longest of the suffixes that it ends in, in upper or lower case."""

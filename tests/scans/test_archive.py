@@ -59,6 +59,20 @@ def test_links_are_not_followed(study: Path, tmp_path: Path) -> None:
     assert_same_scan(added(study, tmp_path / "a.zip", (link, b"/etc/passwd")))
 
 
+def test_a_link_stands_for_a_missing_slice_unless_its_target_is_in_the_archive(
+    study: Path, tmp_path: Path
+) -> None:
+    link = zipfile.ZipInfo("below/link.dcm")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(study) as source:
+        inside = f"../{source.namelist()[0]}".encode()
+    before = read_scan(study).warnings
+    assert read_scan(added(study, tmp_path / "a.zip", (link, inside))).warnings == before
+    found = read_scan(added(study, tmp_path / "b.zip", (link, b"../nowhere"))).warnings
+    assert len(set(found) - set(before)) == 1
+    assert any(each.startswith("1 link leads nowhere") for each in found)
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_members_with_the_same_name_are_all_read(study: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(study) as source, zipfile.ZipFile(tmp_path / "a.zip", "w") as file:

@@ -26,6 +26,7 @@ from dicom_series import (
     save,
     series,
     stored,
+    zipped,
 )
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import dicom_parsing, read_scan
@@ -37,8 +38,76 @@ def test_other_files_and_folders_are_ignored(tmp_path: Path) -> None:
     (folder / "empty.log").write_bytes(b"")
     (folder / "noise.bin").write_bytes(b"\x08\x00" + bytes(range(256)) * 20)
     (folder / "subfolder").mkdir()
-    (folder / "dangling").symlink_to(folder / "nowhere")
+    (folder / "dangling.txt").symlink_to(folder / "nowhere")
     volume = read_scan(folder)
+    assert volume.geometry.shape == (COLUMNS, ROWS, SLICES)
+    assert volume.warnings == ()
+
+
+APPLE_DOUBLE = bytes.fromhex("00051607000200004d6163204f532058") + bytes(4000)
+
+
+@pytest.mark.parametrize("end", ["", ".dcm"])
+@pytest.mark.parametrize("zip_it", [False, True])
+def test_what_operating_systems_leave_beside_slices_is_not_a_slice(
+    tmp_path: Path, end: str, zip_it: bool
+) -> None:
+    folder = save(tmp_path / "series", series())
+    (folder / "__MACOSX").mkdir()
+    for path in [path for path in folder.iterdir() if path.is_file()]:
+        path.rename(path.with_name(path.name + end))
+        (folder / f"._{path.name}{end}").write_bytes(APPLE_DOUBLE)
+        (folder / "__MACOSX" / f"{path.name}{end}").write_bytes(APPLE_DOUBLE)
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store"):
+        (folder / name).write_bytes(APPLE_DOUBLE)
+    volume = read_scan(zipped(folder, tmp_path / "a.zip") if zip_it else folder)
+    assert volume.geometry.shape == (COLUMNS, ROWS, SLICES)
+    assert volume.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["IM9999", "IM9999.dcm", "IM9999.img", "IM9999.dat"])
+def test_links_that_lead_nowhere_are_missing_slices(tmp_path: Path, name: str) -> None:
+    folder = save(tmp_path / "series", series())
+    (folder / name).symlink_to("nowhere")
+    volume = read_scan(folder)
+    assert volume.geometry.shape[2] == SLICES
+    assert volume.warnings == (
+        "1 link leads nowhere: if any stands for a slice, the mask is incomplete.",
+    )
+    with pytest.raises(ScanError, match="1 link leads nowhere"):
+        read_scan(folder, strict=True)
+    for number in range(SLICES):
+        (folder / f"more {number}").symlink_to("nowhere")
+    with pytest.raises(ScanError, match="7 links lead nowhere"):
+        read_scan(folder)
+
+
+def test_links_of_another_series_that_lead_nowhere_are_not_an_error(tmp_path: Path) -> None:
+    save(tmp_path / "here", series())
+    (tmp_path / "elsewhere").mkdir()
+    for number in range(3 * SLICES):
+        (tmp_path / "elsewhere" / f"IM{number}").symlink_to("nowhere")
+    (warning,) = read_scan(tmp_path).warnings
+    assert warning.startswith(f"{3 * SLICES} links lead nowhere")
+
+
+def test_a_folder_of_links_that_lead_nowhere_is_an_error_that_counts_them(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"IM{number}.dcm").symlink_to("nowhere")
+    with pytest.raises(ScanError, match="5 links lead nowhere"):
+        read_scan(tmp_path)
+    with pytest.raises(ScanError, match="a link that leads nowhere"):
+        read_scan(tmp_path / "IM0.dcm")
+
+
+def test_slices_behind_links_are_read_once(tmp_path: Path) -> None:
+    save(tmp_path / "stored", series())
+    (tmp_path / "scan").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "scan" / name).symlink_to(tmp_path / "stored")
+    (tmp_path / "stored" / "back").symlink_to(tmp_path / "scan")
+    (tmp_path / "stored" / "up").symlink_to(tmp_path)
+    volume = read_scan(tmp_path / "scan")
     assert volume.geometry.shape == (COLUMNS, ROWS, SLICES)
     assert volume.warnings == ()
 

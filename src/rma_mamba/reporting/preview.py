@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
-from rma_mamba.conventions import LIVER_RGB, SOFTWARE_NAME
+from rma_mamba.conventions import LIVER_RGB, SOFTWARE_NAME, software
 from rma_mamba.errors import ConfigError, GridError
 from rma_mamba.files import replace_file
 from rma_mamba.reporting.display import DisplayedScan, Plane, draw_plane
@@ -52,7 +53,9 @@ def write_preview(volume: Volume, mask: Mask, path: str | os.PathLike[str]) -> N
             f"the preview's path ends in '{out.suffix}'; expected .png. Use a path ending in .png."
         )
     content = io.BytesIO()
-    render_preview(volume, mask).save(content, format="PNG")
+    mark = PngInfo()
+    mark.add_text("Software", software())  # so that a folder of images is read without it
+    render_preview(volume, mask).save(content, format="PNG", pnginfo=mark)
     replace_file(out, content.getvalue(), "preview")
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rma_mamba.deprecation import renamed_attributes, warn_renamed
 from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.folder_tree import leads_nowhere
 from rma_mamba.scans.writers import write_mask, write_scan, write_structured_report
 from rma_mamba.volume import Geometry, Volume
 
@@ -211,6 +212,11 @@ def volume_from_memory(scan: Any, affine: Any = None) -> Volume:
 
 
 def _detect_format(scan: Path) -> ScanFormat:
+    if leads_nowhere(scan):
+        raise ScanError(
+            "the scan is a link that leads nowhere; expected a scan file or a DICOM folder. "
+            "Download or copy the file that the link stands for."
+        )
     if not scan.exists():
         raise ScanError(
             "the scan does not exist; expected the path of a scan file or a DICOM folder. "

@@ -1,6 +1,7 @@
 """Zip archives of DICOM files, read into memory one member at a time; nothing is extracted to disk.
 
-Member names are therefore never used as paths (`../` and links have no effect), and no archive can fill the disk.
+Member names are therefore never used as paths (`../` has no effect), and no archive can fill the disk. Links are not
+followed: what a link leads to is in the archive under its own name, or is missing.
 The declared sizes are checked before any member is read.
 Source: PKWARE APPNOTE.TXT 6.3, sections 4.3.14 to 4.3.16 (end of central directory).
 """
@@ -8,15 +9,17 @@ Source: PKWARE APPNOTE.TXT 6.3, sections 4.3.14 to 4.3.16 (end of central direct
 from __future__ import annotations
 
 import io
+import posixpath
 import stat
 import struct
 import zipfile
 import zlib
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from rma_mamba.errors import ScanError
+from rma_mamba.folder_tree import is_ignored
 from rma_mamba.scans.input_files import MAX_FILES, InputFile, too_many_files
 
 # Names and sizes of a hundred thousand members take about ten megabytes.
@@ -50,7 +53,7 @@ _CORRUPT = (
 
 
 def members(path: Path) -> list[InputFile]:
-    """The files in a zip archive, sorted by name; folders and links are skipped.
+    """The files in a zip archive, sorted by name, and links to files that are not in it.
 
     Raises:
         ScanError: The archive is corrupt, encrypted, or larger than any study.
@@ -61,16 +64,32 @@ def members(path: Path) -> list[InputFile]:
         archive = zipfile.ZipFile(path)
     except _CORRUPT as error:
         raise _corrupt_archive() from error
-    infos = [info for info in archive.infolist() if _is_file(info)]
+    infos = [info for info in archive.infolist() if _is_visible_file(info)]
     _check_members(infos)
     infos.sort(key=lambda info: (info.filename, info.header_offset))
+    names = {posixpath.normpath(name) for name in archive.namelist()}
+    links = {id(info) for info in infos if stat.S_ISLNK(info.external_attr >> 16)}
     return [
-        InputFile(info.filename, info.file_size, partial(_open, archive, info)) for info in infos
+        InputFile(
+            info.filename,
+            info.file_size,
+            partial(_open, archive, info),
+            is_missing=id(info) in links,
+        )
+        for info in infos
+        if id(info) not in links or _target(archive, info) not in names
     ]
 
 
-def _is_file(info: zipfile.ZipInfo) -> bool:
-    return not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16)
+def _is_visible_file(info: zipfile.ZipInfo) -> bool:
+    return not info.is_dir() and not any(map(is_ignored, PurePosixPath(info.filename).parts))
+
+
+def _target(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    """The name of the member that a link leads to."""
+    with _open(archive, info) as content:
+        link = content.read().decode("utf-8", "surrogateescape")
+    return posixpath.normpath(posixpath.join(posixpath.dirname(info.filename), link))
 
 
 def _check_members(infos: list[zipfile.ZipInfo]) -> None:

@@ -6,7 +6,7 @@ Source: DICOM PS3.3 C.7.6.2 (Image Plane Module).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -138,7 +138,7 @@ def _without_corrupt_pixels(study: StudyFiles, selection: Selection) -> StudyFil
         return study
     dropped = {id(image) for image in corrupt}
     intact = [image for image in study.images if id(image) not in dropped]
-    return StudyFiles(intact, study.non_dicom, study.corrupt + len(corrupt))
+    return replace(study, images=intact, corrupt=study.corrupt + len(corrupt))
 
 
 def _sorted_slices(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageSequence
 
 from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.folder_tree import leads_nowhere
 from rma_mamba.scans.checks import check_size, check_volume_number, plausibility_warnings
 from rma_mamba.scans.dtypes import compact_values
 from rma_mamba.scans.formats import image_files
@@ -51,7 +52,9 @@ def read(path: Path, volume: int | None, spacing_mm: tuple[float, ...] | None) -
     """
     check_volume_number(volume, 1)
     spacing, spacing_warnings = _spacing(spacing_mm)
-    files = sorted(image_files(path), key=_natural_order) if path.is_dir() else [path]
+    found = sorted(image_files(path), key=_natural_order) if path.is_dir() else [path]
+    files = [file for file in found if not leads_nowhere(file)]
+    missing = _missing_warning(len(found) - len(files), len(files))
     slices = [page for file in files for page in _pages(file)]
     shapes = {page.shape for page in slices}
     if len(shapes) > 1:
@@ -67,8 +70,31 @@ def read(path: Path, volume: int | None, spacing_mm: tuple[float, ...] | None) -
     affine = np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])
     affine[:3, 3] = [spacing[0] * (i - 1) / 2, spacing[1] * (j - 1) / 2, 0]
     geometry = Geometry((i, j, k), affine)
-    notes = (*spacing_warnings, _NO_ORIENTATION, *repairs, *plausibility_warnings(values, geometry))
+    notes = (
+        *missing,
+        *spacing_warnings,
+        _NO_ORIENTATION,
+        *repairs,
+        *plausibility_warnings(values, geometry),
+    )
     return Volume(values, geometry, warnings=notes)
+
+
+def _missing_warning(missing: int, existing: int) -> tuple[str, ...]:
+    """A warning about links that lead nowhere.
+
+    Raises:
+        ScanError: No image is left.
+    """
+    if not missing:
+        return ()
+    links = "1 link leads" if missing == 1 else f"{missing} links lead"
+    if not existing:
+        raise ScanError(
+            f"{links} nowhere, and there is no other image; expected the images of a scan. "
+            "Download or copy the files that the links stand for."
+        )
+    return (f"{links} nowhere: slices are missing, and those beyond them are displaced.",)
 
 
 def _spacing(spacing_mm: tuple[float, ...] | None) -> tuple[tuple[float, ...], tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rma_mamba.errors import ScanError
+from rma_mamba.folder_tree import TooManyFilesError, folder_tree
+from rma_mamba.scans.earlier_results import without_results
 
 # A study with five dynamic series has several thousand files; more files than this are not one study.
 MAX_FILES = 100_000
@@ -25,12 +26,14 @@ class InputFile:
         size: Number of bytes.
         open: Open it for reading (seekable); the caller closes it.
         path: Its path, unless it is in an archive.
+        is_missing: Whether it is a link that leads nowhere, and cannot be opened.
     """
 
     name: str
     size: int
     open: Callable[[], BinaryIO]
     path: Path | None = None
+    is_missing: bool = False
 
     @property
     def suffix(self) -> str:
@@ -58,19 +61,28 @@ def _open(path: Path) -> BinaryIO:
 
 
 def files_below(folder: Path) -> list[InputFile]:
-    """All files in a folder and its subfolders, sorted by name; links to folders are not followed.
+    """All files in a folder and its subfolders, sorted by name, without results of earlier runs; see `folder_tree`.
+
+    Links that lead nowhere are included.
 
     Raises:
         ScanError: There are more than `MAX_FILES`.
     """
+    try:
+        tree = folder_tree(folder, max_files=MAX_FILES)
+    except TooManyFilesError:
+        raise too_many_files() from None
     files: list[InputFile] = []
-    for parent, subfolders, names in os.walk(folder, onerror=_raise):
-        subfolders.sort()
-        paths = [Path(parent) / name for name in sorted(names)]
-        files += [from_path(path) for path in paths if path.is_file()]
-        if len(files) > MAX_FILES:
-            raise too_many_files()
+    for each in tree.walk():
+        paths = sorted([*without_results(each), *each.dangling])
+        missing = set(each.dangling)
+        files += [missing_file(path) if path in missing else from_path(path) for path in paths]
     return files
+
+
+def missing_file(path: Path) -> InputFile:
+    """A link that leads nowhere."""
+    return InputFile(str(path), 0, partial(_open, path), path, is_missing=True)
 
 
 def too_many_files() -> ScanError:
@@ -79,7 +91,3 @@ def too_many_files() -> ScanError:
         f"there are more than {MAX_FILES} files; expected the files of one study. "
         "Pass the folder of one series."
     )
-
-
-def _raise(error: OSError) -> None:
-    raise error

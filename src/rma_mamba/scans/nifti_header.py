@@ -14,8 +14,10 @@ import nibabel as nib
 import numpy as np
 
 from rma_mamba.errors import ScanError
+from rma_mamba.folder_tree import leads_nowhere
 from rma_mamba.scans.checks import check_size
 from rma_mamba.scans.formats import has_dicom_prefix
+from rma_mamba.scans.nifti_pairs import header_and_image, pair_suffix
 from rma_mamba.scans.stream import open_stream
 
 # sizeof_hdr, the first field, determines version and byte order; the offset of the magic string depends on it.
@@ -47,17 +49,25 @@ def header_and_image_files(path: Path) -> tuple[Path, Path]:
     """The files that contain header and image: the same file, or the two files of a .hdr/.img pair.
 
     Raises:
-        ScanError: One file of a pair is missing.
+        ScanError: One file of a pair is missing, or is a link that leads nowhere.
     """
-    suffix = path.suffix
-    if suffix.lower() not in (".hdr", ".img"):
+    if not pair_suffix(path):
         return path, path
-    header, image = (
-        path.with_suffix(name.upper() if suffix.isupper() else name) for name in (".hdr", ".img")
-    )
-    if not header.exists() or not image.exists():
+    pair = header_and_image(path)
+    if pair is None:
+        if is_single_file(path):  # content decides, not the name
+            return path, path
         raise incomplete_pair()
-    return header, image
+    if any(map(leads_nowhere, pair)):
+        raise incomplete_pair()
+    return pair
+
+
+def is_single_file(path: Path) -> bool:
+    """Whether a file starts with the header of a NIfTI file that also contains the image."""
+    with open_stream(path) as stream:
+        block = stream.read(348)
+    return any(block[offset : offset + 4] in _SINGLE_FILE for offset in _MAGIC_OFFSET.values())
 
 
 def read_header(path: Path) -> Any:
