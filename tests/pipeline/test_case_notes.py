@@ -269,7 +269,7 @@ def test_measurements_of_any_mask_repeat_the_warnings_about_its_scan(tmp_path: P
 
 
 def test_each_sentence_is_noted_once() -> None:
-    notes = CaseNotes.collect("MR", "header", Quality(NEW_FLAGS), ["One.", "Two."], ["Two."])
+    notes = CaseNotes("MR", "header", Quality(NEW_FLAGS), ("One.", "Two.", "Two."))
     assert notes.warnings == ("One.", "Two.")
     assert notes.urgent == ("One.", "Two.", "A red flag.")
     assert notes.sentences[0] == "Quality: red (red_code, yellow_code)"

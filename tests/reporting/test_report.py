@@ -253,5 +253,5 @@ def test_drawing_libraries_are_imported_on_first_use(module: str) -> None:
 
 
 def test_every_label_belongs_to_an_existing_measurement() -> None:
-    names = {field.name for field in fields(Quantities)} | {"touches_border"}
+    names = {field.name for field in (*fields(Quantities), *fields(CaseNotes))} | {"touches_border"}
     assert set(_LABELS) <= names

@@ -36,6 +36,7 @@ class Result:
     scan: CalibratedVolume
     warnings: tuple[str, ...] = ()
     probabilities: np.ndarray | None = None
+    removed_implausible_ml: float = 0.0
     quality: Quality = field(default_factory=Quality)
     uncertainty: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(agreements={"tta": 0.9})

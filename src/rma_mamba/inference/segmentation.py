@@ -23,9 +23,10 @@ class Segmentation:
         scan: The scan as segmented: its modality is known, and CT is in HU where possible. Preview, measurements and
             report are made from it.
         warnings: Problems of the file and of the mask, one sentence each.
-        probabilities: float32 (i, j, k) on the scan's grid, before small components were removed; or None.
+        probabilities: float32 (i, j, k) on the scan's grid, before anything was removed from the mask; or None.
         quality: Traffic-light rating with its flags.
         uncertainty: Agreement between TTA scales and between the network's maps, and the Dice estimated from it.
+        removed_implausible_ml: Volume removed from the mask because its CT numbers are those of gas, fat or bone.
 
     Example:
         >>> result = rma_mamba.segment("scan.nii.gz")
@@ -39,6 +40,7 @@ class Segmentation:
     probabilities: npt.NDArray[np.float32] | None = field(default=None, repr=False)
     quality: Quality = field(default_factory=Quality)
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
+    removed_implausible_ml: float = 0.0
 
     @property
     def modality(self) -> Modality:

@@ -14,6 +14,7 @@ from torch import nn
 from rma_mamba.deprecation import suppress_rename_warnings, warn_renamed, with_renamed_keys
 from rma_mamba.errors import ConfigError, WeightsError
 from rma_mamba.inference.device import choose_device
+from rma_mamba.inference.implausible_hu import remove_implausible
 from rma_mamba.inference.inputs import Scan, as_volume
 from rma_mamba.inference.orientation import check_anatomy
 from rma_mamba.inference.postprocess import remove_islands
@@ -173,6 +174,7 @@ class Segmenter:
         writer = SliceWriter(stack, labels, probabilities)
         agreement = stream(writer, self.tta_logits, self.batch_size, progress)
         found = int(np.count_nonzero(labels))
+        implausible = remove_implausible(labels, volume)
         remove_islands(labels, self.island_share, volume.geometry.spacing_mm)
         mask = Mask(labels, volume.geometry, volume.header, volume.source_images)
         kept = int(np.count_nonzero(labels))
@@ -183,9 +185,11 @@ class Segmenter:
             stack.scale.range,
             estimated_dice=uncertainty.estimated_dice,
             anatomy=check_anatomy(stack),
+            implausible_share=implausible / max(1, found),
         )
         warnings = tuple(dict.fromkeys((*volume.warnings, *measure(mask).warnings)))
-        return Segmentation(mask, volume, warnings, probabilities, quality, uncertainty)
+        removed_ml = implausible * volume.geometry.voxel_volume_ml
+        return Segmentation(mask, volume, warnings, probabilities, quality, uncertainty, removed_ml)
 
     def logits(self, images: Images) -> Logits:
         """The map of the highest resolution, float32 [slice, 1, height, width], for images on the canvas."""

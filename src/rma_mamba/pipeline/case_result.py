@@ -44,11 +44,11 @@ class CaseResult:
     def notes(self) -> CaseNotes:
         """Everything that a reader must be told; the console and all writers take it from here."""
         result = self.segmentation
-        return CaseNotes.collect(
+        caveats = (CAVEAT,) if self.patient_size else ()
+        return CaseNotes(
             result.modality,
             result.scan.modality_source,
             result.quality,
-            result.warnings,
-            measure(result.mask).warnings,
-            (CAVEAT,) if self.patient_size else (),
+            (*result.warnings, *measure(result.mask).warnings, *caveats),
+            result.removed_implausible_ml,
         )

@@ -5,7 +5,6 @@ A new warning or flag reaches all outputs if it is among those of the scan, the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,25 +22,18 @@ class CaseNotes:
         modality: CT or MR.
         modality_source: Who decided that: the user, the header, or the intensities.
         quality: Flags and traffic light.
-        warnings: About the scan, the mask and the measurements, one sentence each.
+        warnings: About the scan, the mask and the measurements, each sentence once.
+        removed_implausible_ml: Volume removed from the mask because of its CT numbers.
     """
 
     modality: Modality
     modality_source: ModalitySource
     quality: Quality
     warnings: tuple[str, ...]
+    removed_implausible_ml: float = 0.0
 
-    @classmethod
-    def collect(
-        cls,
-        modality: Modality,
-        modality_source: ModalitySource,
-        quality: Quality,
-        *warnings: Iterable[str],
-    ) -> CaseNotes:
-        """Notes with the warnings of several sources, each sentence once."""
-        sentences = dict.fromkeys(sentence for source in warnings for sentence in source)
-        return cls(modality, modality_source, quality, tuple(sentences))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "warnings", tuple(dict.fromkeys(self.warnings)))
 
     @property
     def urgent(self) -> tuple[str, ...]:
@@ -55,7 +47,9 @@ class CaseNotes:
         """Everything as text, each sentence once: light, modality, flags, warnings."""
         flags = (f"{flag.severity}: {flag.message}" for flag in self.quality.flags)
         modality = f"Modality: {self.modality} ({self.modality_source})."
-        return (f"Quality: {self.quality.line}", modality, *flags, *self.warnings)
+        removed = f"Removed from the mask because of its CT numbers: {self.removed_implausible_ml:.1f} mL."
+        corrections = (removed,) if self.removed_implausible_ml else ()
+        return (f"Quality: {self.quality.line}", modality, *flags, *self.warnings, *corrections)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -64,6 +58,7 @@ class CaseNotes:
             "modality_source": self.modality_source,
             "quality": self.quality.as_dict(),
             "warnings": list(self.warnings),
+            "removed_implausible_ml": round(self.removed_implausible_ml, 3),
         }
 
     def as_row(self) -> dict[str, str]:
@@ -78,4 +73,5 @@ class CaseNotes:
                 f"{flag.code}: {flag.message}" for flag in self.quality.flags
             ),
             "warnings": _SEPARATOR.join(self.warnings),
+            "removed_implausible_ml": f"{self.removed_implausible_ml:.3f}",
         }

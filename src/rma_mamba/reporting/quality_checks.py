@@ -27,6 +27,7 @@ def assess(
     *,
     estimated_dice: float | None = None,
     anatomy: AnatomyCheck = NO_PROBLEMS,
+    implausible_share: float = 0.0,
     thresholds: QualityThresholds = THRESHOLDS,
 ) -> Quality:
     """Assess the quality of a mask.
@@ -37,6 +38,7 @@ def assess(
         scale: Intensities that become 0 and 1 in the network's input.
         estimated_dice: The Dice estimated from the agreement between TTA scales and maps.
         anatomy: Comparison of the anatomy with the header.
+        implausible_share: Share of the mask that was removed because of its CT numbers.
         thresholds: Thresholds of the flags.
     """
     flags = [
@@ -46,6 +48,7 @@ def assess(
         *_check_slices(mask, thresholds),
         *_check_components(mask, thresholds),
         *_check_surroundings(volume, mask, scale, thresholds),
+        *_check_plausibility(implausible_share, thresholds),
         *_check_agreement(estimated_dice, thresholds),
     ]
     flags.sort(key=lambda flag: -LIGHTS.index(flag.severity))
@@ -182,6 +185,16 @@ def _check_body(
             "Check the voxel size in the header."
         )
         yield Flag("body_width", message, "red" if width_mm > high else "yellow")
+
+
+def _check_plausibility(share: float, thresholds: QualityThresholds) -> Iterator[Flag]:
+    yellow, red = thresholds.implausible_share
+    if share >= yellow:
+        message = (
+            f"{share:.0%} of the mask had CT numbers of lung, gas, fat or bone and was removed: "
+            "segmentation failed in part of the scan, and the rest of the mask may be wrong as well."
+        )
+        yield Flag("implausible_hu", message, "red" if share >= red else "yellow")
 
 
 def _check_agreement(dice: float | None, thresholds: QualityThresholds) -> Iterator[Flag]:

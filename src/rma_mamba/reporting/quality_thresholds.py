@@ -24,6 +24,8 @@ class QualityThresholds:
             BTCV and CHAOS T2 have 0.10 to 0.50; the upper
             threshold is 0.1 higher, and the lower one allows for small livers.
         component_share: Components with a larger share of the mask are counted.
+        implausible_share: Share of the mask removed because of its CT numbers, above which the light is yellow, and
+            red. Four good masks of CT in HU lost less than 0.01% of their voxels.
         dice: Estimated Dice below which the light is yellow, and red.
         spacing_ratio: Slice spacing estimated from the anatomy, divided by that in the header;
             docs/explanation/quality.md lists the usual values.
@@ -37,6 +39,7 @@ class QualityThresholds:
     slices: int = 8
     liver_share: tuple[float, float] = (0.08, 0.60)
     component_share: float = 0.01
+    implausible_share: tuple[float, float] = (0.02, 0.10)
     dice: tuple[float, float] = (0.85, 0.70)
     spacing_ratio: tuple[float, float] = (0.45, 2.2)
 

@@ -58,24 +58,14 @@ _LABELS = {
     "volume_to_vauthey_ratio": "Volume / standard volume, Vauthey",
     "volume_to_urata_ratio": "Volume / standard volume, Urata",
     "touches_border": "Reaches the edge of the scan",
+    "removed_implausible_ml": "Removed because of its CT numbers (mL)",
 }
 _VERDICTS: dict[Light, str] = {
     "green": "No quality problems found. Still review the mask.",
     "yellow": "Review the mask closely before using the measurements.",
     "red": "Do not use the measurements: the mask or the scan's header is not reliable.",
 }
-_SHOWN_ELSEWHERE = (
-    "quality",
-    "warnings",
-    "modality",
-    "modality_source",
-    "software",
-    "model",
-    "flags",
-)
-_NOT_PROVENANCE = (
-    *("rma_mamba", "modality", "modality_source", "quality", "warnings", "agreements", "files"),
-)
+_NOT_PROVENANCE = ("rma_mamba", "agreements", "files")
 
 Rows = list[tuple[str, str]]
 
@@ -140,14 +130,16 @@ class Report:
     def measurements(self) -> Rows:
         """All measurements with their units."""
         listed = {
-            key: value for key, value in self.statistics.items() if key not in _SHOWN_ELSEWHERE
+            **self.statistics,
+            "removed_implausible_ml": self.notes.removed_implausible_ml or None,
         }
         return list(_rows(listed))
 
     @cached_property
     def provenance(self) -> Rows:
         """Input, network, settings and versions."""
-        listed = {key: value for key, value in self.run.items() if key not in _NOT_PROVENANCE}
+        elsewhere = {*_NOT_PROVENANCE, *self.notes.as_dict()}
+        listed = {key: value for key, value in self.run.items() if key not in elsewhere}
         if versions := listed.get("versions"):
             listed["versions"] = [f"{name} {number}" for name, number in versions.items()]
         return list(_rows(listed))
