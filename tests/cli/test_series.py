@@ -85,3 +85,17 @@ def test_images_get_the_spacing_of_the_option(
     options = ("-i", tmp_path / "a.png", "-o", out, "--spacing-mm", text)
     assert command("segment", *options).code == code
     assert not out.exists() or nib.load(out).header.get_zooms() == (2, 2, 2)
+
+
+def test_the_volumes_of_a_series_are_listed_with_their_numbers(command, tmp_path) -> None:
+    echoes = [*as_series(series(), 1, EchoTime=2.3), *as_series(series(), 1, EchoTime=4.6)]
+    for number, data in enumerate(echoes):
+        data.SOPInstanceUID = f"1.2.3.{number}"
+    lines = command("series", save(tmp_path / "in", echoes)).out.splitlines()
+    assert "echo time" in lines[1]
+    assert lines[2:] == [
+        "",
+        "Volumes of series 1:",
+        "  --volume 1  echo time 2.3 ms",
+        "  --volume 2  echo time 4.6 ms",
+    ]

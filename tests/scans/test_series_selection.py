@@ -10,12 +10,15 @@ import pytest
 from pydicom import Dataset
 
 from dicom_series import (
+    AXIAL,
     CORONAL,
+    SAGITTAL,
     SERIES,
     SLICES,
     as_series,
     beside,
     edited,
+    enhanced,
     pixels_of,
     remove,
     save,
@@ -171,3 +174,75 @@ def test_slices_with_positions_are_preferred_to_slices_without(tmp_path: Path) -
     folder = save(tmp_path, [*lost, *as_series(series(), 2)])
     assert read_scan(folder).geometry.shape[2] == SLICES
     assert list_series(folder)[0].reason == "slices without position"
+
+
+# --- localizers that do not say so ----------------------------------------------------------------
+
+
+def three_planes(number: int = 1, planes: Any = (AXIAL, CORONAL, SAGITTAL)) -> list[Dataset]:
+    """A localizer of long parallel stacks in several planes, whose image type does not name it."""
+    slices = [data for each in planes for data in series(directions=each, slices=20)]
+    return as_series(slices, number, ImageType=["ORIGINAL", "PRIMARY", "M", "ND"])
+
+
+SMALL_SCAN = {"slices": 3, "step_mm": 4.0}
+
+
+@pytest.mark.parametrize("planes", [(AXIAL, CORONAL, SAGITTAL), (AXIAL, CORONAL)])
+@pytest.mark.parametrize("scan", [SMALL_SCAN, LONG])
+def test_images_in_several_orientations_are_no_candidate_beside_a_scan(
+    tmp_path: Path, planes: Any, scan: dict[str, Any]
+) -> None:
+    folder = save(tmp_path, [*three_planes(1, planes), *as_series(series(**scan), 2)])
+    volume = read_scan(folder)
+    assert volume.geometry.shape[2] == scan["slices"]
+    assert volume.warnings == ()
+    first, second = list_series(folder)
+    assert (first.chosen, first.reason) == (False, "several orientations")
+    assert (second.chosen, second.reason) == (True, "the only scan")
+
+
+def test_frames_in_several_orientations_are_no_candidate_either(tmp_path: Path) -> None:
+    data = enhanced(three_planes())
+    groups = data.PerFrameFunctionalGroupsSequence
+    for number, group in enumerate(groups):
+        direction = Dataset()
+        direction.ImageOrientationPatient = list((AXIAL, CORONAL, SAGITTAL)[number // 20])
+        group.PlaneOrientationSequence = [direction]
+    del data.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence
+    folder = save(tmp_path, [data, *as_series(series(**SMALL_SCAN), 2)])
+    assert read_scan(folder).geometry.shape[2] == 3
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_localizers_alone_are_an_error_and_never_the_best(tmp_path: Path, count: int) -> None:
+    slices = [data for number in range(count) for data in three_planes(number + 1)]
+    folder = save(tmp_path, slices)
+    with pytest.raises(ScanError, match="the slices have 3 orientations"):
+        read_scan(folder)
+    assert [entry.chosen for entry in list_series(folder)] == [False] * count
+    assert {entry.reason for entry in list_series(folder)} == {"several orientations"}
+
+
+@pytest.mark.parametrize(
+    ("elements", "reason"),
+    [
+        ({"SeriesDescription": "3-plane loc"}, "localizer by its description"),
+        ({"SeriesDescription": "SURVEY_BH"}, "localizer by its description"),
+        ({"SeriesDescription": "t2_haste"}, "slices far apart"),
+    ],
+)
+def test_a_localizer_in_one_plane_is_not_preferred_to_a_coronal_scan(
+    tmp_path: Path, elements: dict[str, Any], reason: str
+) -> None:
+    step_mm = 20.0 if reason == "slices far apart" else 8.0
+    localizer = as_series(series(slices=5, step_mm=step_mm), 1, **elements)
+    coronal = as_series(series(directions=CORONAL, slices=16), 2)
+    folder = save(tmp_path, [*localizer, *coronal])
+    assert read_scan(folder).geometry.shape[2] == 16
+    assert [entry.reason for entry in list_series(folder)] == [reason, "best match"]
+
+
+def test_a_wide_or_so_called_localizer_is_read_if_there_is_nothing_else(tmp_path: Path) -> None:
+    slices = as_series(series(slices=5, step_mm=20.0), 1, SeriesDescription="Localizer")
+    assert read_scan(save(tmp_path, slices)).geometry.shape[2] == 5

@@ -59,8 +59,10 @@ TAGS = [
     "TemporalPositionIdentifier",
     "DiffusionBValue",
     "TriggerTime",
+    "NominalPercentageOfCardiacPhase",
     "AcquisitionNumber",
     "AcquisitionTime",
+    "ContentTime",
 ]
 FUNCTIONAL_GROUPS = ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"]
 

@@ -85,18 +85,24 @@ def _empty_structure_set(header: Dataset) -> hd.SOPClass:
 
 
 def _frame_of_reference(images: SourceImages, headers: list[Dataset]) -> Dataset:
-    series = Dataset()
-    series.SeriesInstanceUID = headers[0].SeriesInstanceUID
-    pairs = zip(images.slices, headers, strict=True)
-    series.ContourImageSequence = [_image_reference(image, header) for image, header in pairs]
+    references: dict[str, list[Dataset]] = {}
+    for image, header in zip(images.slices, headers, strict=True):
+        references.setdefault(header.SeriesInstanceUID, []).append(_image_reference(image, header))
     study = Dataset()
     study.ReferencedSOPClassUID = _STUDY_MANAGEMENT
     study.ReferencedSOPInstanceUID = headers[0].StudyInstanceUID
-    study.RTReferencedSeriesSequence = [series]
+    study.RTReferencedSeriesSequence = [_series(uid, items) for uid, items in references.items()]
     item = Dataset()
     item.FrameOfReferenceUID = headers[0].FrameOfReferenceUID
     item.RTReferencedStudySequence = [study]
     return item
+
+
+def _series(uid: str, references: list[Dataset]) -> Dataset:
+    series = Dataset()
+    series.SeriesInstanceUID = uid
+    series.ContourImageSequence = references
+    return series
 
 
 def _image_reference(image: SourceImage, header: Dataset) -> Dataset:

@@ -40,6 +40,7 @@ def write(mask: Mask, path: Path) -> None:
         ScanError: The headers of the scan are not sufficient, or the file cannot be written.
     """
     with derived_object(mask, _OUTPUT) as (images, headers):
+        series_of = {header.SOPInstanceUID: header.SeriesInstanceUID for header in headers}
         frames = np.ascontiguousarray(images.on_slices(mask.labels).transpose(2, 1, 0))
         segmentation = hd.seg.Segmentation(
             source_images=_source_datasets(images, headers),
@@ -59,6 +60,7 @@ def write(mask: Mask, path: Path) -> None:
         if "ContentCreatorName" not in segmentation:
             segmentation.ContentCreatorName = None  # type 2: may be empty, but not missing
         _restore_frame_numbers(segmentation, images)
+        _restore_series(segmentation, series_of)
     save(segmentation, headers[0], path, _OUTPUT)
 
 
@@ -83,9 +85,12 @@ def _description() -> hd.seg.SegmentDescription:
 def _source_datasets(images: SourceImages, headers: list[pydicom.Dataset]) -> list[pydicom.Dataset]:
     """The images for highdicom; for a multi-frame object, only the frames that were read, in order.
 
-    Frames of other echoes or phases have the same positions, which highdicom rejects.
+    Frames of other echoes or phases have the same positions, which highdicom rejects, as it does slices that name a
+    series each: here they all name the first.
     """
     datasets = unique(headers)
+    for dataset in datasets:
+        dataset.SeriesInstanceUID = datasets[0].SeriesInstanceUID
     if images.slices[0].frame is not None:
         groups = datasets[0].PerFrameFunctionalGroupsSequence
         read = [groups[(image.frame or 1) - 1] for image in images.slices]
@@ -103,3 +108,16 @@ def _restore_frame_numbers(segmentation: pydicom.Dataset, images: SourceImages) 
             for image in derivation.SourceImageSequence:
                 number = int(image.ReferencedFrameNumber)
                 image.ReferencedFrameNumber = images.slices[number - 1].frame
+
+
+def _restore_series(segmentation: pydicom.Dataset, series_of: dict[str, str]) -> None:
+    """Name the true series of each referenced image."""
+    if len(set(series_of.values())) == 1:
+        return
+    referenced: dict[str, pydicom.Dataset] = {}
+    for item in segmentation.ReferencedSeriesSequence[0].ReferencedInstanceSequence:
+        uid = series_of[item.ReferencedSOPInstanceUID]
+        series = referenced.setdefault(uid, pydicom.Dataset())
+        series.SeriesInstanceUID = uid
+        series.ReferencedInstanceSequence = [*series.get("ReferencedInstanceSequence", []), item]
+    segmentation.ReferencedSeriesSequence = list(referenced.values())

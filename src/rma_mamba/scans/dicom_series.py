@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,13 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.scans.dicom_image import DERIVED_OBJECTS, DicomImage
-from rma_mamba.scans.slice_planes import SAME_POSITION_MM
+from rma_mamba.scans.slice_planes import DIRECTION_TOLERANCE, SAME_POSITION_MM, count_distinct
+from rma_mamba.scans.split_series import put_together
 
 # Modalities that can be segmented; "" is a missing Modality element.
 SUPPORTED_MODALITIES = {"CT", "MR", ""}
 
 # Cosine of the largest angle (about 25 degrees) between a slice normal and the axis of its anatomical plane.
 _MIN_PLANE_COSINE = 0.9
+_LOCALIZER = re.compile(
+    r"locali[sz]er|scout|survey|surview|topogram|scanogram|\b(3|three|tri)[ _-]?pl(ane)?\b",
+    re.IGNORECASE,
+)
 _PLANES = ("sagittal", "coronal", "axial")
 
 
@@ -39,6 +45,9 @@ class SeriesInfo:
         spacing_mm: Between columns, rows and slices; None if unknown.
         chosen: Whether this series is read by default.
         reason: Why it was or was not chosen.
+        differing: The elements in which the volumes differ ("echo time"); "" if there is one volume.
+        volume_labels: For each volume, in the order of `--volume`, what distinguishes it ("echo time 2.3 ms");
+            empty if there is one.
     """
 
     number: int
@@ -53,16 +62,23 @@ class SeriesInfo:
     spacing_mm: tuple[float, float, float] | None
     chosen: bool
     reason: str
+    differing: str = ""
+    volume_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """The images with one SeriesInstanceUID."""
+    """The images with one SeriesInstanceUID, or the slices of one stack that each have their own."""
 
     number: int
     study: int
     uid: str
     images: list[DicomImage] = field(repr=False)
+
+    @cached_property
+    def uids(self) -> set[str]:
+        """The SeriesInstanceUID of every image."""
+        return {image.text("SeriesInstanceUID") for image in self.images}
 
     @cached_property
     def slices(self) -> list[DicomImage]:
@@ -103,6 +119,18 @@ class Series:
             return ""
         axis = int(np.abs(self.normal).argmax())
         return _PLANES[axis] if abs(self.normal[axis]) >= _MIN_PLANE_COSINE else "oblique"
+
+    @cached_property
+    def has_one_orientation(self) -> bool:
+        """Whether the slices are parallel; those of a localizer usually are not."""
+        orientations = (image.numbers("ImageOrientationPatient", 6) for image in self.slices)
+        found = [orientation for orientation in orientations if orientation]
+        return not found or count_distinct(found, DIRECTION_TOLERANCE) == 1
+
+    @cached_property
+    def is_called_localizer(self) -> bool:
+        """Whether the description calls it a localizer; the image type of MR localizers often does not."""
+        return any(_LOCALIZER.search(image.text("SeriesDescription")) for image in self.images[:1])
 
     @cached_property
     def positions_mm(self) -> npt.NDArray[np.float64]:
@@ -151,6 +179,7 @@ def group_by_series(images: Sequence[DicomImage]) -> list[Series]:
     for image in images:
         keywords = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
         images_of.setdefault(tuple(image.text(word) for word in keywords), []).append(image)
+    images_of = put_together(images_of)
     studies = {
         study: number for number, study in enumerate(sorted({key[:2] for key in images_of}), 1)
     }

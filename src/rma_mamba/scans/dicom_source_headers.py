@@ -60,6 +60,10 @@ def source_headers(mask: Mask, images: SourceImages) -> list[pydicom.Dataset]:
     if len(unique(per_slice)) < len(per_slice) and images.slices[0].frame is None:
         raise _missing("unique SOPInstanceUID")
     for header in per_slice:
+        if not header.get("FrameOfReferenceUID"):
+            # the same UID for all objects derived from this series, which share its coordinates
+            source = str(per_slice[0].SeriesInstanceUID)
+            header.FrameOfReferenceUID = generate_uid(entropy_srcs=[source])
         # Differences between slices are rounding errors; the reader rejects larger ones.
         if "ImageOrientationPatient" in header:
             header.ImageOrientationPatient = per_slice[0].ImageOrientationPatient
@@ -89,9 +93,6 @@ def _complete(header: pydicom.Dataset, mask: Mask, frame: int | None) -> None:
     _replace_unknown_character_set(header)
     if "SOPClassUID" not in header:
         header.SOPClassUID = _SOP_CLASSES.get(str(header.get("Modality")), CTImageStorage)
-    if not header.get("FrameOfReferenceUID"):
-        # the same UID for all objects derived from this series, which share its coordinates
-        header.FrameOfReferenceUID = generate_uid(entropy_srcs=[str(header.SeriesInstanceUID)])
     if frame is not None:
         _share_frame_geometry(header, header.PerFrameFunctionalGroupsSequence[frame - 1])
     for measures in _pixel_measures(header, frame):

@@ -11,25 +11,19 @@ import numpy as np
 
 from rma_mamba.scans.checks import check_volume_number
 from rma_mamba.scans.dicom_image import DicomImage
+from rma_mamba.scans.dicom_volume_labels import (
+    FALLBACKS,
+    NAMES,
+    distinguishing_value,
+    volume_labels,
+)
 from rma_mamba.scans.slice_planes import SAME_POSITION_MM, Plane, positions_along_normal
-
-# Elements that distinguish the volumes of one series, with their names in messages.
-_DISTINGUISHING = {
-    "EchoTime": "echo time",
-    "EffectiveEchoTime": "echo time",
-    "EchoNumbers": "echo",
-    "InversionTime": "inversion time",
-    "FlipAngle": "flip angle",
-    "DiffusionBValue": "b-value",
-    "TemporalPositionIdentifier": "phase",
-    "TemporalPositionIndex": "phase",
-    "TriggerTime": "trigger time",
-    "AcquisitionNumber": "acquisition",
-    "ImageType": "image type",
-}
 
 # A volume has slices at nearly all positions of the series; one of several overlapping breath-holds does not.
 _MIN_COVERAGE = 0.8
+
+# An error lists so many volumes; `rma-mamba series` lists all.
+_MAX_LISTED = 8
 
 Digest = Callable[[DicomImage], bytes]
 
@@ -43,16 +37,21 @@ class SeriesVolumes:
         differing: The elements in which the volumes differ, as text.
         problems: What is wrong with the slices, for the error of strict reading.
         repairs: One warning per problem, including how it was repaired.
+        labels: What distinguishes each volume, as text; empty if there is one.
     """
 
     volumes: list[list[DicomImage]]
     differing: str = ""
     problems: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def select(self, volume: int | None) -> list[DicomImage]:
         """The slices of one volume, counted from 1; errors as for `check_volume_number`."""
-        return self.volumes[check_volume_number(volume, len(self.volumes), self.differing) - 1]
+        differing = self.differing
+        if differing and len(self.labels) <= _MAX_LISTED:
+            differing += f" ({', '.join(f'{n}: {text}' for n, text in enumerate(self.labels, 1))})"
+        return self.volumes[check_volume_number(volume, len(self.volumes), differing) - 1]
 
 
 def split_volumes(slices: Sequence[DicomImage], digest: Digest) -> SeriesVolumes:
@@ -67,10 +66,10 @@ def split_volumes(slices: Sequence[DicomImage], digest: Digest) -> SeriesVolumes
     most = max(Counter(positions).values())
     if most == 1:
         return SeriesVolumes([unique], "", *_messages(duplicates, 0))
-    keywords = [word for word in _DISTINGUISHING if _distinguishes(word, unique, positions, most)]
+    keywords = _distinguishing_keywords(unique, positions, most)
     groups: dict[tuple[tuple[float, str], ...], list[int]] = {}
     for index, image in enumerate(unique):
-        key = tuple(_sort_value(image, keyword) for keyword in keywords)
+        key = tuple(distinguishing_value(image, keyword) for keyword in keywords)
         groups.setdefault(key, []).append(index)
     volumes: list[list[DicomImage]] = []
     conflicts = 0
@@ -78,8 +77,23 @@ def split_volumes(slices: Sequence[DicomImage], digest: Digest) -> SeriesVolumes
         group, copies, conflicting = _split_group(groups[key], unique, positions, digest)
         volumes += group
         duplicates, conflicts = duplicates + copies, conflicts + conflicting
-    names = dict.fromkeys(_DISTINGUISHING[keyword] for keyword in keywords)
-    return SeriesVolumes(volumes, " and ".join(names), *_messages(duplicates, conflicts))
+    names = dict.fromkeys(NAMES[keyword] for keyword in keywords)
+    differing = " and ".join(names) if len(volumes) > 1 else ""
+    labels = volume_labels(volumes, keywords)
+    return SeriesVolumes(volumes, differing, *_messages(duplicates, conflicts), labels)
+
+
+def _distinguishing_keywords(
+    images: Sequence[DicomImage], positions: list[int], most: int
+) -> list[str]:
+    """The elements in which the volumes differ; times of acquisition only if nothing else differs."""
+    found = [
+        word
+        for word in NAMES
+        if word not in FALLBACKS and _distinguishes(word, images, positions, most)
+    ]
+    times = (word for word in FALLBACKS if _distinguishes(word, images, positions, most))
+    return found or list(times)[:1]
 
 
 def _split_group(
@@ -166,16 +180,9 @@ def _distinguishes(
     """Whether an element has several values, each of them at nearly all positions."""
     covered: dict[object, set[int]] = {}
     for image, position in zip(images, positions, strict=True):
-        covered.setdefault(_sort_value(image, keyword), set()).add(position)
+        covered.setdefault(distinguishing_value(image, keyword), set()).add(position)
     required = _MIN_COVERAGE * len(set(positions))
     return 1 < len(covered) <= most and all(len(where) >= required for where in covered.values())
-
-
-def _sort_value(image: DicomImage, keyword: str) -> tuple[float, str]:
-    if keyword == "ImageType":
-        return 0.0, "\\".join(image.image_type)
-    number = image.numbers(keyword)
-    return (number[0] if number else -1.0), ""
 
 
 def _acquisition_order(image: DicomImage) -> tuple[int, int, str]:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.errors import ConfigError, RmaMambaError, ScanError
+from rma_mamba.scans.dicom_pixels import pixel_hasher
 from rma_mamba.scans.dicom_series import Series, SeriesInfo, modality_counts
+from rma_mamba.scans.dicom_volumes import SeriesVolumes, split_volumes
+from rma_mamba.scans.slice_planes import check_consistent
+from rma_mamba.scans.split_series import are_one_slice_each
 
 # Shorter series, such as bolus tracking at a single position, do not cover the liver.
 _MIN_LENGTH_MM = 30.0
+
+# Slices further apart are those of a localizer.
+_MAX_SPACING_MM = 15.5
 
 # Series within these ratios are considered equally long, or equally thin.
 _LENGTH_RATIO = 0.9
@@ -20,6 +27,8 @@ Rule = tuple[str, Callable[[Series, Sequence[Series]], bool]]
 # list of series shows for the others.
 _RULES: tuple[Rule, ...] = (
     ("too short", lambda series, _: series.length_mm >= _MIN_LENGTH_MM),
+    ("slices far apart", lambda series, _: series.slice_spacing_mm <= _MAX_SPACING_MM),
+    ("localizer by its description", lambda series, _: not series.is_called_localizer),
     ("derived images", lambda series, _: series.kind == "original"),
     ("not axial", lambda series, _: series.orientation == "axial"),
     ("several volumes", lambda series, _: series.volumes == 1),
@@ -52,10 +61,11 @@ def select(series: Sequence[Series], requested: int | str | None) -> tuple[Serie
         ScanError: There are no slices, or scans of several studies or patients.
     """
     if requested is not None:
-        return _requested(series, requested), ()
+        found = _requested(series, requested)
+        return found, _split_warning(found)
     candidates = _candidates(series)
     if len(candidates) == 1:
-        return candidates[0], ()
+        return candidates[0], _split_warning(candidates[0])
     studies = len({each.study for each in candidates})
     if studies > 1:
         raise ScanError(
@@ -63,7 +73,14 @@ def select(series: Sequence[Series], requested: int | str | None) -> tuple[Serie
             "List them with `rma-mamba series` and select one with --series."
         )
     best, _ = _rank(candidates)
+    if _is_split(best, candidates):
+        raise ScanError(
+            f"{sum(len(each.slices) == 1 for each in candidates)} slices each name a series of their own "
+            "(SeriesInstanceUID) and differ in series number, frame of reference or spacing; expected one series. "
+            "Export the scan as one series, or select one slice with --series."
+        )
     return best, (
+        *_split_warning(best),
         f"{len(candidates)} series can be segmented: number {best.number} in the list of `rma-mamba series` "
         f"was selected ({best.orientation or 'unknown plane'}, {best.kind}, {len(best.slices)} slices).",
     )
@@ -71,18 +88,19 @@ def select(series: Sequence[Series], requested: int | str | None) -> tuple[Serie
 
 def describe(series: Sequence[Series]) -> list[SeriesInfo]:
     """All series as rows of a list; the one that `select` would return by default is marked."""
-    candidates = [each for each in series if each.is_candidate]
+    candidates = _parallel([each for each in series if each.is_candidate])
     best, reasons = _rank(candidates) if candidates else (None, {})
-    several_studies = len({each.study for each in candidates}) > 1
+    doubt = _reason_for_none(best, candidates)
     rows = []
     for each in series:
-        chosen = each is best and not several_studies
-        if several_studies and each.is_candidate:
-            reason = "several studies: select one"
+        chosen = each is best and not doubt
+        if doubt and each in candidates:
+            reason = doubt
         elif chosen:
             reason = "the only scan" if len(candidates) == 1 else "best match"
         else:
             reason = reasons.get(each.number) or _exclusion_reason(each)
+        volumes = _volumes(each)
         rows.append(
             SeriesInfo(
                 number=each.number,
@@ -92,11 +110,13 @@ def describe(series: Sequence[Series]) -> list[SeriesInfo]:
                 kind=each.kind,
                 description=each.images[0].text("SeriesDescription"),
                 images=len(each.images),
-                volumes=each.volumes,
+                volumes=len(volumes.volumes) or each.volumes,
                 orientation=each.orientation,
                 spacing_mm=each.spacing_mm,
                 chosen=chosen,
                 reason=reason,
+                differing=volumes.differing,
+                volume_labels=volumes.labels,
             )
         )
     return rows
@@ -105,7 +125,7 @@ def describe(series: Sequence[Series]) -> list[SeriesInfo]:
 def _requested(series: Sequence[Series], requested: int | str) -> Series:
     text = str(requested).strip()
     for each in series:
-        if text in (each.uid, str(each.number)):
+        if text == str(each.number) or text in each.uids:
             return each
     raise ConfigError(
         f"the requested series does not exist; expected a number from 1 to {len(series)} or a "
@@ -129,7 +149,49 @@ def _candidates(series: Sequence[Series]) -> list[Series]:
             f"SeriesInstanceUID is missing in {without_series} of {len(images)} slices; expected it in each slice. "
             "Put the slices of each scan into a separate folder."
         )
-    return [each for each in with_slices if each.is_candidate] or with_slices[:1]
+    return _parallel([each for each in with_slices if each.is_candidate]) or with_slices[:1]
+
+
+def _parallel(candidates: Sequence[Series]) -> list[Series]:
+    """The candidates whose slices are parallel, if there are any: the others are localizers."""
+    return [each for each in candidates if each.has_one_orientation] or list(candidates)
+
+
+def _is_split(best: Series, candidates: Sequence[Series]) -> bool:
+    """Whether more slices than the best series has form a stack, but name a series each."""
+    single = [each.slices for each in candidates if len(each.slices) == 1]
+    return len(single) > len(best.slices) and are_one_slice_each(single)
+
+
+def _reason_for_none(best: Series | None, candidates: Sequence[Series]) -> str:
+    """Why no series is selected by default; "" if one is."""
+    if best is None:
+        return ""
+    if len({each.study for each in candidates}) > 1:
+        return "several studies: select one"
+    if _is_split(best, candidates):
+        return "one slice of several series"
+    return "" if best.has_one_orientation else "several orientations"
+
+
+def _split_warning(series: Series) -> tuple[str, ...]:
+    if len(series.uids) == 1:
+        return ()
+    return (
+        f"Each of {len(series.uids)} slices names a series of its own (SeriesInstanceUID): they were read as one "
+        "series, because study, series number, frame of reference, orientation and spacing agree.",
+    )
+
+
+def _volumes(series: Series) -> SeriesVolumes:
+    """The volumes of a series; none if its slices cannot be read as a scan."""
+    if not series.is_candidate:
+        return SeriesVolumes([])
+    try:
+        check_consistent([image.plane for image in series.slices])
+        return split_volumes(series.slices, pixel_hasher(series.slices))
+    except (RmaMambaError, TypeError, ValueError):
+        return SeriesVolumes([])
 
 
 def _rank(candidates: Sequence[Series]) -> tuple[Series, dict[int, str]]:
@@ -145,4 +207,6 @@ def _rank(candidates: Sequence[Series]) -> tuple[Series, dict[int, str]]:
 def _exclusion_reason(each: Series) -> str:
     if not each.slices:
         return "no image slices"
+    if not each.has_one_orientation:
+        return "several orientations"
     return "not CT or MR" if len(each.positions_mm) else "slices without position"

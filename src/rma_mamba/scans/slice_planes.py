@@ -17,7 +17,7 @@ from rma_mamba.errors import GridError, ScanError
 Points = npt.NDArray[np.float64]
 
 # Direction cosines are written with about six decimals and vary by a few millionths between slices.
-_DIRECTION_TOLERANCE = 1e-3
+DIRECTION_TOLERANCE = 1e-3
 
 # Two slices closer than this are at the same position.
 SAME_POSITION_MM = 0.01
@@ -75,20 +75,20 @@ def check_consistent(planes: Sequence[Plane]) -> None:
             f"the slices have {len(sizes)} sizes ({examples}{', ...' if len(sizes) > 3 else ''}); expected "
             "one size. Put the slices of each reconstruction into a separate folder."
         )
-    orientations = _count_distinct([plane.directions for plane in planes], _DIRECTION_TOLERANCE)
+    orientations = count_distinct([plane.directions for plane in planes], DIRECTION_TOLERANCE)
     if orientations > 1:
         raise ScanError(
             f"the slices have {orientations} orientations; expected parallel slices. "
             "Put the slices of each orientation into a separate folder."
         )
-    spacings = _count_distinct([plane.spacing for plane in planes], _DIRECTION_TOLERANCE)
+    spacings = count_distinct([plane.spacing for plane in planes], DIRECTION_TOLERANCE)
     if spacings > 1:
         raise ScanError(
             f"the slices have {spacings} pixel spacings; expected one pixel spacing. "
             "Put the slices of each reconstruction into a separate folder."
         )
     axes = planes[0].axes[:2]
-    if not np.allclose(axes @ axes.T, np.eye(2), rtol=0, atol=_DIRECTION_TOLERANCE):
+    if not np.allclose(axes @ axes.T, np.eye(2), rtol=0, atol=DIRECTION_TOLERANCE):
         raise GridError(
             "ImageOrientationPatient of the slices is invalid; expected two perpendicular unit vectors. "
             f"{_EXPORT_AGAIN}"
@@ -100,7 +100,7 @@ def check_consistent(planes: Sequence[Plane]) -> None:
         )
 
 
-def _count_distinct(rows: Sequence[tuple[float, ...]], tolerance: float) -> int:
+def count_distinct(rows: Sequence[tuple[float, ...]], tolerance: float) -> int:
     """Number of rows that differ by more than a tolerance."""
     distinct: list[Points] = []
     for row in np.unique(np.array(rows, dtype=np.float64), axis=0):
