@@ -57,7 +57,7 @@ class ParsedFile:
     Args:
         image: Its header; None if the file is not DICOM, corrupt or incomplete.
         is_dicom: Whether it is DICOM at all, even if corrupt.
-        lacking: The element without which it is no image, although its header is intact; else "".
+        lacking: The element that an otherwise intact header lacks; else "".
     """
 
     image: DicomImage | None
