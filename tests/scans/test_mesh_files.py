@@ -7,6 +7,7 @@ import trimesh
 from rma_mamba.datasets.phantom import make_phantom
 from rma_mamba.errors import ConfigError
 from rma_mamba.scans import write_mask
+from rma_mamba.surface import surface_of
 from rma_mamba.volume import Geometry, Mask
 
 
@@ -17,6 +18,13 @@ def liver() -> Mask:
     turn = np.eye(4)
     turn[:3, :3], _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))
     return Mask(mask.labels, Geometry(mask.labels.shape, turn @ mask.geometry.affine))
+
+
+def uneven_ball() -> Mask:
+    """A ball so small that some vertices of its surface are equal after rounding to 0.0001 mm."""
+    i, j, k = np.meshgrid(*(np.linspace(-1.2, 1.2, 40),) * 3, indexing="ij")
+    labels = (i**2 + 1.1 * j**2 + 0.9 * k**2 + 0.1 * i * j < 1).astype(np.uint8)
+    return Mask(labels, Geometry(labels.shape, np.diag([0.002, 0.002, 0.002, 1])))
 
 
 @pytest.mark.parametrize("name", ["liver.stl", "liver.obj", "LIVER.STL"])
@@ -37,6 +45,27 @@ def test_an_stl_stays_closed_if_single_precision_merges_vertices(liver, tmp_path
     far = Mask(liver.labels, Geometry(liver.geometry.shape, affine))
     write_mask(far, tmp_path / "a.stl")
     assert trimesh.load_mesh(tmp_path / "a.stl").is_watertight
+
+
+@pytest.mark.parametrize("merge", [False, True], ids=["as it is", "equal vertices merged"])
+def test_an_obj_is_a_closed_mesh_of_shared_vertices(tmp_path: Path, merge: bool) -> None:
+    mask = uneven_ball()
+    write_mask(mask, tmp_path / "a.obj")
+    mesh = trimesh.load_mesh(tmp_path / "a.obj", process=False)
+    if merge:
+        mesh.merge_vertices()
+    assert mesh.is_watertight
+    assert mesh.is_winding_consistent
+    assert len(mesh.faces) == 2 * len(mesh.vertices) - 4  # Euler: each vertex is stored once
+    assert mesh.volume / 1000 == pytest.approx(mask.volume_ml, rel=0.03)
+    mesh.update_faces(np.arange(len(mesh.faces)) > 0)
+    assert not mesh.is_watertight  # the comparison can fail
+
+
+def test_the_raw_surface_has_edges_that_vanish_by_rounding() -> None:
+    surface = surface_of(uneven_ball())
+    points = surface.vertices_mm.round(4)
+    assert len(np.unique(points, axis=0)) < len(points)  # or the test above shows nothing
 
 
 def test_axes_and_unit_are_stated_in_the_file(liver: Mask, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from rma_mamba.conventions import SOFTWARE_NAME
 from rma_mamba.files import replace_file
@@ -16,6 +18,8 @@ from rma_mamba.surface import Surface, surface_of
 from rma_mamba.volume import Mask
 
 _COMMENT = f"{SOFTWARE_NAME} liver surface; SPACE=RAS; UNIT=mm"
+
+_OBJ_DECIMALS = 4
 
 _STL_FACE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 
@@ -40,7 +44,9 @@ def write_stl(mask: Mask, path: Path) -> None:
 
 
 def write_obj(mask: Mask, path: Path) -> None:
-    """Write an OBJ file, vertices with 4 decimals; for an empty mask it has no faces.
+    """Write an OBJ file, vertices with 4 decimals and shared by their faces; for an empty mask it has no faces.
+
+    The mesh is closed as it is, and remains so in readers that merge equal vertices.
 
     Raises:
         ScanError: The file cannot be written.
@@ -49,6 +55,20 @@ def write_obj(mask: Mask, path: Path) -> None:
 
 
 def _obj(surface: Surface) -> str:
-    vertices = [f"v {x:.4f} {y:.4f} {z:.4f}" for x, y, z in surface.vertices_mm.tolist()]
-    faces = [f"f {a} {b} {c}" for a, b, c in (surface.faces + 1).tolist()]
+    welded = _welded(surface)
+    vertices = [f"v {x:.4f} {y:.4f} {z:.4f}" for x, y, z in welded.vertices_mm.tolist()]
+    faces = [f"f {a} {b} {c}" for a, b, c in (welded.faces + 1).tolist()]
     return "\n".join([f"# {_COMMENT}", "o liver", *vertices, *faces]) + "\n"
+
+
+def _welded(surface: Surface) -> Surface:
+    """Merge the ends of edges that have no length after rounding, and drop the faces that this leaves without area."""
+    points, faces = surface.vertices_mm.round(_OBJ_DECIMALS), surface.faces
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    short = edges[(points[edges[:, 0]] == points[edges[:, 1]]).all(axis=1)]
+    ends = coo_array((np.ones(len(short)), short.T), (len(points), len(points)))
+    _, merged = connected_components(ends, directed=False)
+    _, first, merged = np.unique(merged, return_index=True, return_inverse=True)
+    faces = merged[faces]
+    valid = (faces != np.roll(faces, 1, axis=1)).all(axis=1)
+    return Surface(points[first], faces[valid])
