@@ -23,8 +23,9 @@ def liver() -> Mask:
 def uneven_ball() -> Mask:
     """A ball so small that some vertices of its surface are equal after rounding to 0.0001 mm."""
     i, j, k = np.meshgrid(*(np.linspace(-1.2, 1.2, 40),) * 3, indexing="ij")
-    labels = (i**2 + 1.1 * j**2 + 0.9 * k**2 + 0.1 * i * j < 1).astype(np.uint8)
-    return Mask(labels, Geometry(labels.shape, np.diag([0.002, 0.002, 0.002, 1])))
+    labels = (i - 0.03) ** 2 + 1.3 * (j + 0.05) ** 2 + 0.8 * k**2 + 0.4 * i * j + 0.3 * j * k < 0.9
+    affine = np.diag([0.0005, 0.0005, 0.0005, 1])
+    return Mask(labels.astype(np.uint8), Geometry(labels.shape, affine))
 
 
 @pytest.mark.parametrize("name", ["liver.stl", "liver.obj", "LIVER.STL"])
