@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydicom import Dataset, uid
+from pydicom import Dataset, dcmread, uid
 from pydicom.encaps import encapsulate
 
+from clinical_series import PATIENT
 from dicom_series import enhanced, save, series, stored
 from jpeg_lossless import compressed, encoded
+from orthanc import orthanc, transcoded
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import read_scan
 from rma_mamba.scans.jpeg_lossless import check
@@ -118,6 +122,83 @@ def test_a_corrupt_stream_is_a_typed_error(tmp_path: Path, stream: bytes, capfd:
         read_scan(save(tmp_path, slices), strict=True)
     assert "JPEG Lossless" in str(caught.value)
     assert capfd.readouterr().err == ""
+
+
+FILLS: dict[str, bytes] = {
+    "a fill byte before the end": STREAM[:-2] + b"\xff\xff\xd9",
+    "several fill bytes before the end": STREAM[:-2] + b"\xff\xff\xff\xff\xd9",
+    "a coded 0xFF before the end": STREAM[:-2] + b"\xff\x00\xff\xff\xd9",
+    "fill bytes before the table": STREAM.replace(b"\xff\xc4", b"\xff\xff\xff\xc4", 1),
+    "fill bytes before the scan": STREAM.replace(b"\xff\xda", b"\xff\xff\xda", 1),
+    "zeros after the end": STREAM + b"\0\0\0",
+    "fill bytes after the end": STREAM + b"\xff\xff",
+    "a quantization table": STREAM[:2] + b"\xff\xdb\x00\x43\x00" + b"\1" * 64 + STREAM[2:],
+    "a table of class 1": STREAM[:2] + b"\xff\xc4\x00\x14\x10\1" + bytes(15) + b"\xf0" + STREAM[2:],
+    "sampling factors": STREAM.replace(FRAME, FRAME[:11] + b"\x22" + FRAME[12:], 1),
+}
+
+
+@pytest.mark.parametrize("stream", FILLS.values(), ids=FILLS.keys())
+def test_whatever_the_standard_allows_is_read(tmp_path: Path, stream: bytes) -> None:
+    slices = [compressed(data) for data in slices_of(np.zeros((2, ROWS, COLUMNS), int), 16, 12, 0)]
+    slices[0].PixelData, slices[1].PixelData = encapsulate([STREAM]), encapsulate([stream])
+    values = read_scan(save(tmp_path, slices), strict=True).values
+    assert values.any()
+    assert np.array_equal(values[:, :, 0], values[:, :, 1])
+
+
+@pytest.mark.parametrize("stream", [STREAM[:-4] + b"\xff\xff\0" + STREAM[-2:], STREAM + STREAM])
+def test_other_bytes_after_0xff_and_after_the_end_are_rejected(stream: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^$"):
+        check(stream, (ROWS, COLUMNS), 16)
+
+
+def archived(folder: Path) -> tuple[list[Dataset], Path]:
+    """A CT series as a hospital sends it, and the folder of its files."""
+    values = np.random.default_rng(2).integers(0, 4096, (4, ROWS, COLUMNS))
+    values[1, :, 3:] = 4095  # long codes of ones
+    slices = slices_of(values, 16, 12, 0)
+    for number, data in enumerate(slices):
+        for keyword, value in PATIENT.items():
+            setattr(data, keyword, value)
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.826.0.1.{number}"
+    return slices, save(folder, slices)
+
+
+@pytest.mark.skipif(shutil.which("dcmcjpeg") is None, reason="dcmtk is not installed")
+@pytest.mark.parametrize("options", ["+e1", "+el +sv 4", "+e1 +fs 1", "+el +sv 7"])
+def test_files_of_dcmtk_are_read(tmp_path: Path, options: str) -> None:
+    _, folder = archived(tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    for file in folder.iterdir():
+        command = ["dcmcjpeg", *options.split(), file, tmp_path / "out" / file.name]
+        subprocess.run(command, check=True, capture_output=True)
+    expected = read_scan(folder).values
+    assert np.array_equal(read_scan(tmp_path / "out", strict=True).values, expected)
+
+
+@pytest.mark.skipif(shutil.which("dcmcjpeg") is None, reason="dcmtk is not installed")
+def test_frames_compressed_by_dcmtk_are_read(tmp_path: Path) -> None:
+    slices, _ = archived(tmp_path / "in")
+    folder = save(tmp_path / "frames", [enhanced(slices)])
+    (tmp_path / "out").mkdir()
+    for options in ("+e1", "+e1 +ot"):
+        command = ["dcmcjpeg", *options.split(), folder / "IM0000", tmp_path / "out" / "frames.dcm"]
+        subprocess.run(command, check=True, capture_output=True)
+        assert np.array_equal(read_scan(tmp_path / "out").values, read_scan(folder).values)
+
+
+@pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed")
+def test_files_transcoded_by_orthanc_are_read(tmp_path: Path) -> None:
+    _, folder = archived(tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    with orthanc(tmp_path / "orthanc") as address:
+        for file in folder.iterdir():
+            content = transcoded(address, file.read_bytes(), uid.JPEGLosslessSV1)
+            (tmp_path / "out" / file.name).write_bytes(content)
+    assert dcmread(tmp_path / "out" / file.name).file_meta.TransferSyntaxUID == uid.JPEGLosslessSV1
+    expected = read_scan(folder).values
+    assert np.array_equal(read_scan(tmp_path / "out", strict=True).values, expected)
 
 
 def test_padding_comments_and_restart_markers_are_accepted() -> None:

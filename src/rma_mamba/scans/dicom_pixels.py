@@ -13,11 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pydicom
+from PIL import features
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
     UID,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    JPEG2000Lossless,
     JPEG2000TransferSyntaxes,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -33,6 +39,15 @@ from rma_mamba.scans.dicom_padding import fill_padding, padding_mask
 from rma_mamba.scans.dicom_parsing import check_deflated_size
 from rma_mamba.scans.dicom_pixel_module import PixelModule
 from rma_mamba.scans.dtypes import compact_values
+
+# OpenJPEG, the library within Pillow, reads high-throughput streams like others since version 2.5; pydicom does not
+# know that.
+_HIGH_THROUGHPUT = {
+    HTJ2KLossless: JPEG2000Lossless,
+    HTJ2KLosslessRPCL: JPEG2000Lossless,
+    HTJ2K: JPEG2000,
+}
+_MIN_OPENJPEG = (2, 5)
 
 # One fixed decoder per transfer syntax, so that results do not depend on what else is installed.
 _DECODERS = {
@@ -176,7 +191,8 @@ class _Decoder:
             index = None if image.frame is None else image.frame - 1
             if image.syntax in (JPEGLossless, JPEGLosslessSV1):
                 _check_jpeg_lossless(dataset, index or 0, size)
-            plugin = _DECODERS.get(image.syntax, "")
+            syntax = dataset.file_meta.TransferSyntaxUID
+            plugin = _DECODERS.get(syntax, "")
             words = pixel_array(
                 dataset, index=index, decoding_plugin=plugin, correct_unused_bits=False
             )
@@ -202,7 +218,8 @@ class _Decoder:
             with image.file.open() as stream:
                 check_deflated_size(stream)
                 self._dataset = pydicom.dcmread(stream, force=True)
-            self._dataset.file_meta.TransferSyntaxUID = image.syntax
+            syntax = _HIGH_THROUGHPUT.get(image.syntax, image.syntax)
+            self._dataset.file_meta.TransferSyntaxUID = syntax
             self._name = image.file.name
         return self._dataset
 
@@ -220,8 +237,16 @@ def _name(syntax: UID) -> str:
 
 
 def _can_decode(syntax: UID, bits_stored: int) -> bool:
+    if syntax in _HIGH_THROUGHPUT and not _reads_high_throughput():
+        return False
     try:
-        available = bool(get_decoder(syntax).is_available)
+        available = bool(get_decoder(_HIGH_THROUGHPUT.get(syntax, syntax)).is_available)
     except NotImplementedError:
         return False
     return available and not (syntax == JPEGExtended12Bit and bits_stored > 8)
+
+
+def _reads_high_throughput() -> bool:
+    """Whether Pillow contains a version of OpenJPEG that reads High-Throughput JPEG 2000."""
+    version = features.version_codec("jpg_2000") or "0"
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal()) >= _MIN_OPENJPEG

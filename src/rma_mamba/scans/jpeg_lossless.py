@@ -1,6 +1,7 @@
-"""Structure of a JPEG Lossless stream, checked before decoding.
+"""Structure of a JPEG Lossless stream, checked before GDCM decodes it.
 
-GDCM aborts the process if a Huffman table is missing, and returns zeros for a truncated stream; a stream that does
+GDCM decodes; nothing is decoded here. It aborts the process, however, if a Huffman table is missing or if more bits
+are declared than it can hold, and it returns an image without an error for many truncated streams. A stream that does
 not conform to the standard is therefore never passed to GDCM.
 
 Source: ITU-T T.81, annexes B (markers and segments), C (Huffman tables) and H (lossless process); DICOM PS3.5 A.4.2.
@@ -8,14 +9,20 @@ Source: ITU-T T.81, annexes B (markers and segments), C (Huffman tables) and H (
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-_START, _END = b"\xff\xd8", b"\xff\xd9"
+_START = b"\xff\xd8"
 _FRAME, _HUFFMAN_TABLE, _SCAN, _RESTART_INTERVAL = 0xC3, 0xC4, 0xDA, 0xDD
-_IGNORED = (*range(0xE0, 0xF0), 0xFE)  # application data and comments
+_IGNORED = (*range(0xE0, 0xF0), 0xFE, 0xDB)  # application data, comments, quantization tables
 _RESTARTS = range(0xD0, 0xD8)
 
+# A marker in coded data, after any number of fill bytes (section B.1.1.2); a zero marks a coded 0xFF instead.
+_MARKER = re.compile(rb"\xff+([^\xff])", re.DOTALL)
+_STUFFED, _END = 0x00, 0xD9
+
 _MAX_CATEGORY = 16
+_CLASS_1 = 16
 _MAX_CODE_LENGTH = 16
 
 
@@ -23,15 +30,14 @@ def check(stream: bytes, size: tuple[int, int], bits_allocated: int) -> None:
     """Check that a stream is one complete greyscale image with valid Huffman tables.
 
     Args:
-        stream: The fragments of one DICOM frame, concatenated; padding after the end marker is ignored.
+        stream: The fragments of one DICOM frame, concatenated; zeros and fill bytes after the end marker are ignored.
         size: Rows and columns.
         bits_allocated: Bits per pixel, 8 or 16.
 
     Raises:
         ValueError: The stream is anything else.
     """
-    end = stream.rstrip(b"\0")
-    _require(stream.startswith(_START) and end.endswith(_END))
+    _require(stream.startswith(_START))
     tables: set[int] = set()
     frame, interval = b"", 0
     for marker, content, after in _segments(stream):
@@ -46,7 +52,7 @@ def check(stream: bytes, size: tuple[int, int], bits_allocated: int) -> None:
             frame = content
         elif marker == _SCAN:
             _check_scan(content, tables, frame)
-            _check_coded_data(stream[after : len(end) - len(_END)], interval)
+            _check_coded_data(stream[after:], interval)
             return
         else:
             _require(marker in _IGNORED)
@@ -69,13 +75,17 @@ def _segments(stream: bytes) -> Iterator[tuple[int, bytes, int]]:
 
 
 def _table_numbers(content: bytes) -> set[int]:
-    """Numbers of the Huffman tables in a segment; each must be a valid prefix code."""
+    """Numbers of the Huffman tables in a segment; each must be a valid prefix code.
+
+    The lossless process uses the tables of class 0; those of class 1 have numbers from 16.
+    """
     numbers: set[int] = set()
     while content:
-        _require(len(content) > _MAX_CODE_LENGTH and content[0] < 4)
+        _require(len(content) > _MAX_CODE_LENGTH and content[0] & 0xEF < 4)
         counts = content[1 : 1 + _MAX_CODE_LENGTH]
         categories = content[1 + _MAX_CODE_LENGTH :][: sum(counts)]
-        _require(0 < len(categories) == sum(counts) and max(categories) <= _MAX_CATEGORY)
+        _require(0 < len(categories) == sum(counts))
+        _require(content[0] >= _CLASS_1 or max(categories) <= _MAX_CATEGORY)
         free_codes = 1
         for count in counts:
             free_codes = 2 * free_codes - count
@@ -91,7 +101,8 @@ def _check_frame(content: bytes, size: tuple[int, int], bits_allocated: int) -> 
     _require(len(content) == 9)
     precision, components, sampling = content[0], content[5], content[7]
     rows, columns = (int.from_bytes(content[at : at + 2], "big") for at in (1, 3))
-    _require((rows, columns) == size and components == 1 and sampling == 0x11)
+    _require((rows, columns) == size and components == 1)
+    _require(1 <= sampling >> 4 <= 4 and 1 <= sampling & 15 <= 4)  # no meaning for one component
     _require(2 <= precision <= bits_allocated)
 
 
@@ -104,10 +115,15 @@ def _check_scan(content: bytes, tables: set[int], frame: bytes) -> None:
 
 
 def _check_coded_data(coded: bytes, interval: int) -> None:
-    """In coded data each 0xFF is followed by a zero, or is a restart marker if restarts are enabled."""
-    _require(len(coded) > 0)
-    for part in coded.split(b"\xff")[1:]:
-        _require(part[:1] == b"\0" or (interval > 0 and part[:1] != b"" and part[0] in _RESTARTS))
+    """Coded data contain no marker but restarts, if enabled, and reach to the end marker; only padding follows."""
+    for marker in _MARKER.finditer(coded):
+        code = marker[1][0]
+        if code == _END:
+            _require(marker.start() > 0 and not coded[marker.end() :].strip(b"\0\xff"))
+            return
+        stuffed = code == _STUFFED and len(marker[0]) == 2
+        _require(stuffed or (interval > 0 and code in _RESTARTS))
+    raise ValueError
 
 
 def _require(condition: bool) -> None:
