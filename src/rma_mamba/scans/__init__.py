@@ -54,8 +54,8 @@ def read_scan(
     """Read one 3-D scan with its geometry in mm (RAS+).
 
     Args:
-        path: A folder, zip archive or single file of DICOM images; a NIfTI file (version 1 or 2, plain or gzip)
-            or either file of a NIfTI or Analyze pair; NRRD or MetaImage; a PNG, JPEG, TIFF or BMP image, or a
+        path: A folder, zip archive, DICOMDIR or single file of DICOM images; a NIfTI file (version 1 or 2, plain or
+            gzip) or either file of a NIfTI or Analyze pair; NRRD or MetaImage; a PNG, JPEG, TIFF or BMP image, or a
             folder of such images.
         series: DICOM only: a number from `list_series` or a SeriesInstanceUID. None selects the best axial CT
             or MR series.
@@ -139,7 +139,7 @@ def slice_files(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def list_series(path: str | os.PathLike[str]) -> list[SeriesInfo]:
-    """List the DICOM series in a folder and its subfolders, in a zip archive or in a file.
+    """List the DICOM series in a folder and its subfolders, in a zip archive, in a DICOMDIR or in a file.
 
     The series that `read_scan` selects by default is marked.
 
@@ -229,11 +229,15 @@ def _detect_format(scan: Path) -> ScanFormat:
 
 def _input_files(scan: Path, file_format: ScanFormat) -> list[InputFile]:
     """The files of a DICOM scan."""
-    from rma_mamba.scans import archive, input_files
+    from rma_mamba.scans import archive, dicomdir, input_files
 
     if file_format == "zip":
         return archive.members(scan)
-    return input_files.files_below(scan) if scan.is_dir() else [input_files.from_path(scan)]
+    if scan.is_dir():
+        return input_files.files_below(scan)
+    if dicomdir.is_dicomdir(scan):
+        return dicomdir.referenced_files(scan)
+    return [input_files.from_path(scan)]
 
 
 def _check_options(
