@@ -197,3 +197,96 @@ def test_a_corrupt_header_never_raises_an_untyped_error(
     path.write_bytes(content)
     with contextlib.suppress(RmaMambaError):
         read_scan(path)
+
+
+# --- voxel size and unit --------------------------------------------------------------------------
+
+RAW = np.arange(60, dtype="<i2").tobytes()
+SPACE = "space: left-posterior-superior"
+VECTORS = ("(1.2,0,0)", "(0,1.5,0)", "(0,0,5)")
+
+
+def nrrd(path: Path, *lines: str) -> Path:
+    head = ["NRRD0004", "type: short", "dimension: 3", "sizes: 5 4 3", "endian: little", *lines]
+    path.write_bytes("\n".join([*head, "encoding: raw", "", ""]).encode() + RAW)
+    return path
+
+
+def meta(path: Path, *lines: str) -> Path:
+    head = ["ObjectType = Image", "NDims = 3", "BinaryData = True", "DimSize = 5 4 3", *lines]
+    end = ["TransformMatrix = 1 0 0 0 1 0 0 0 1", "ElementType = MET_SHORT"]
+    path.write_bytes("\n".join([*head, *end, "ElementDataFile = LOCAL", ""]).encode() + RAW)
+    return path
+
+
+MISSING: dict[str, Any] = {
+    "nrrd": (nrrd, SPACE),
+    "nrrd, not a number": (nrrd, SPACE, "spacings: nan nan nan"),
+    "nrrd, no directions": (nrrd, SPACE, "space directions: none none none"),
+    "nrrd, one direction missing": (nrrd, SPACE, f"space directions: {' '.join(VECTORS[:2])} none"),
+    "nrrd, one number missing": (nrrd, "spacings: 1.2 1.5 nan"),
+    "nrrd, in a remark": (nrrd, SPACE, "spacings:=1.2 1.5 5", "# spacings: 1.2 1.5 5"),
+    "nrrd, thicknesses only": (nrrd, SPACE, "thicknesses: 1.2 1.5 5"),
+    "meta": (meta,),
+    "meta, another name": (meta, "elementspacing = 1.2 1.5 5"),
+    "meta, in a comment": (meta, "Comment = ElementSpacing = 1.2 1.5 5"),
+}
+
+
+@pytest.mark.parametrize("case", MISSING.values(), ids=MISSING.keys())
+def test_a_header_without_voxel_size_is_read_with_a_warning(tmp_path: Path, case: Any) -> None:
+    write, *lines = case
+    volume = read_scan(write(tmp_path / "scan", *lines))
+    assert 1.0 in volume.geometry.spacing_mm
+    assert "does not define the voxel size" in volume.warnings[0]
+    assert "not reliable" in volume.warnings[0]
+
+
+PRESENT: dict[str, Any] = {
+    "nrrd": (nrrd, SPACE, f"space directions: {' '.join(VECTORS)}"),
+    "nrrd, unit": (
+        nrrd,
+        SPACE,
+        f"space directions: {' '.join(VECTORS)}",
+        'space units: "mm" "mm" "mm"',
+    ),
+    "meta": (meta, "ElementSpacing = 1.2 1.5 5"),
+    "meta, size": (meta, "ElementSize = 1.2 1.5 5", "DistanceUnits = mm"),
+}
+
+
+@pytest.mark.parametrize("case", PRESENT.values(), ids=PRESENT.keys())
+def test_a_header_with_voxel_size_is_read_without_a_warning(tmp_path: Path, case: Any) -> None:
+    write, *lines = case
+    volume = read_scan(write(tmp_path / "scan", *lines))
+    assert volume.geometry.spacing_mm == pytest.approx((1.2, 1.5, 5))
+    assert volume.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (nrrd, "spacings: 0 0 0"),
+        (nrrd, SPACE, "space directions: (0,0,0) (0,0,0) (0,0,0)"),
+        (meta, "ElementSpacing = 0 0 0"),
+        (meta, "ElementSpacing = nan nan nan"),
+        (meta, "ElementSpacing = 1.2"),
+    ],
+)
+def test_a_voxel_size_that_is_not_positive_is_an_error(tmp_path: Path, case: Any) -> None:
+    write, *lines = case
+    with pytest.raises(ScanError, match="its header is wrong"):
+        read_scan(write(tmp_path / "scan", *lines))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (nrrd, SPACE, f"space directions: {' '.join(VECTORS)}", 'space units: "cm" "cm" "cm"'),
+        (nrrd, "spacings: 1.2 1.5 5", 'units: "m" "m" "m"'),
+        (meta, "ElementSpacing = 1.2 1.5 5", "DistanceUnits = um"),
+    ],
+)
+def test_another_unit_than_mm_is_a_warning(tmp_path: Path, case: Any) -> None:
+    write, *lines = case
+    assert "unit of length other than mm" in read_scan(write(tmp_path / "scan", *lines)).warnings[0]

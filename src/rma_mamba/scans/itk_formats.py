@@ -15,6 +15,8 @@ from rma_mamba.scans.itk_process import ItkImage, open_image
 from rma_mamba.scans.stream import MAX_GZIP_RATIO
 from rma_mamba.volume import Geometry, Volume
 
+_AXES = 3
+
 _NO_ORIENTATION = "The header defines no orientation: left and right may be swapped."
 
 
@@ -36,9 +38,22 @@ def read(path: Path, volume: int | None = None) -> Volume:
         raw, affine = image.read(check_volume_number(volume, _volumes(image)))
     geometry = Geometry(raw.shape, affine)
     values, repairs = compact_values(raw, 1, 0)
-    orientation = () if header.has_orientation else (_NO_ORIENTATION,)
-    notes = (*orientation, *repairs, *plausibility_warnings(values, geometry))
+    notes = (*_header_warnings(header), *repairs, *plausibility_warnings(values, geometry))
     return Volume(values, geometry, warnings=notes)
+
+
+def _header_warnings(header: ItkHeader) -> Iterator[str]:
+    """Warnings about what the header does not define."""
+    if header.axes_with_spacing < _AXES:
+        axes = "" if header.axes_with_spacing == 0 else " along every axis"
+        yield (
+            f"The header does not define the voxel size{axes}: 1 mm was assumed where it is missing, so volumes and "
+            "sizes are not reliable. Correct the header."
+        )
+    if header.unit:
+        yield "The header states a unit of length other than mm: mm was assumed, so volumes and sizes are not reliable."
+    if not header.has_orientation:
+        yield _NO_ORIENTATION
 
 
 def count_volumes(path: Path) -> int:

@@ -7,6 +7,7 @@ Source: the NRRD format (teem.sourceforge.net/nrrd/format.html) and ITK's MetaIO
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,13 @@ _ZLIB_OR_GZIP = 32 + 15  # window bits that make zlib detect the format
 _DATA_FILE = ("datafile", "elementdatafile")
 _ORIENTATION = ("space", "spacedimension", "transformmatrix", "rotation", "orientation")
 
+# Fields with a length per axis. MetaIO tells capital from small letters, and takes the size of a voxel as its spacing.
+_META_SPACING = ("ElementSpacing", "ElementSize")
+_NRRD_VECTOR = re.compile(r"\([^)]*\)")
+_UNITS = ("units", "spaceunits", "distanceunits")
+_MILLIMETRES = ("", "mm", "millimeter", "millimeters", "millimetre", "millimetres")
+_LENGTH = re.compile(r"(k|d|c|m|u|µ|n)?m|micron|inch|in|(centi|milli|micro|nano)?met(er|re)")
+
 
 @dataclass(frozen=True)
 class ItkHeader:
@@ -34,12 +42,32 @@ class ItkHeader:
         fields: Values by name, in lower case and without spaces.
         is_nrrd: Whether it is NRRD; else it is MetaImage.
         size: Number of bytes of the header.
+        names: The names of the fields as they are written.
     """
 
     path: Path
     fields: dict[str, str]
     is_nrrd: bool
     size: int
+    names: frozenset[str] = frozenset()
+
+    @property
+    def axes_with_spacing(self) -> int:
+        """Number of axes along which the header defines the voxel size; of MetaImage it defines all or none."""
+        if not self.is_nrrd:
+            return 3 if self.names.intersection(_META_SPACING) else 0
+        vectors = _NRRD_VECTOR.findall(self.fields.get("spacedirections", ""))
+        numbers = self.fields.get("spacings", "").lower().split()
+        return min(3, max(len(vectors), sum(number != "nan" for number in numbers)))
+
+    @property
+    def unit(self) -> str:
+        """The unit of length in the header, if it is not mm; else ""."""
+        words = [self.fields.get(name, "").replace('"', " ").lower().split() for name in _UNITS]
+        units = [
+            word for each in words for word in each if _LENGTH.fullmatch(word.removesuffix("s"))
+        ]
+        return next((unit for unit in units if unit not in _MILLIMETRES), "")
 
     @property
     def has_orientation(self) -> bool:
@@ -126,18 +154,22 @@ def _parse(path: Path) -> ItkHeader:
         block = file.read(_HEADER_BYTES)
     is_nrrd = block.startswith(b"NRRD")
     fields: dict[str, str] = {}
+    names: set[str] = set()
     size = 0
     for line in block.splitlines(keepends=True):
         size += len(line)
         name, separator, value = line.decode("latin-1").partition(":" if is_nrrd else "=")
         key = name.strip().replace(" ", "").lower()
+        if is_nrrd and value.startswith("="):
+            continue  # a remark of the user ("key:=value"), which defines nothing
         if key == "ndims" and key in fields:
             raise corrupt_file()  # MetaIO would use either of the two
         if separator and len(key) <= _MAX_NAME_LENGTH:
             fields[key] = value.strip()
+            names.add(name.strip())
         if key == "elementdatafile" or (is_nrrd and not line.strip()):
             break  # end of the header
-    return ItkHeader(path, fields, is_nrrd, size)
+    return ItkHeader(path, fields, is_nrrd, size, frozenset(names))
 
 
 def _check_axes(header: ItkHeader) -> None:
