@@ -13,7 +13,7 @@ from rma_mamba.pipeline.discovery import (
     Case,
     case_name,
     find_cases,
-    find_cohort,
+    search,
     select_part,
     split_volumes,
 )
@@ -43,25 +43,25 @@ def touched(folder: Path, *files: str) -> Path:
 def test_a_folder_is_a_cohort_or_a_single_scan_by_its_files(
     tmp_path: Path, files: list[str], cases: list[str] | None
 ) -> None:
-    found = find_cohort(touched(tmp_path, *files), tmp_path / "out")
+    found = search(touched(tmp_path, *files), tmp_path / "out").cases
     assert (found and [case.name for case in found]) == cases
 
 
 def test_two_cases_with_the_same_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="differ only in suffix or capitalisation"):
-        find_cohort(touched(tmp_path, "a.nii", "A.nii.gz"), tmp_path / "out")
+        search(touched(tmp_path, "a.nii", "A.nii.gz"), tmp_path / "out")
 
 
 def test_the_series_of_a_study_are_one_scan_and_several_studies_are_cases(tmp_path: Path) -> None:
     (tmp_path / "study").mkdir()
     for name in ("one", "two"):
         save(tmp_path / "study" / name, series())
-    assert find_cohort(tmp_path / "study", tmp_path / "out") is None
+    assert search(tmp_path / "study", tmp_path / "out").cases is None
     other = series()
     for each in other:
         each.StudyInstanceUID = generate_uid()
     save(tmp_path / "study" / "three", other)
-    found = find_cohort(tmp_path / "study", tmp_path / "out")
+    found = search(tmp_path / "study", tmp_path / "out").cases
     assert found is not None
     assert [case.name for case in found] == ["one", "three", "two"]
 

@@ -90,7 +90,7 @@ def segment_case(
         run = describe_run(case, request, segmenter)
         if is_complete(paths.run, run, [*paths.files.values()]):
             return CompletedCase(paths.files, skipped=True)
-    volume = request.reading.read(case.scan, case.volume)
+    volume = request.reading.read(case.scan, case.volume, any_study=name is not None)
     check_scan_supports(paths, volume)
     segmenter = segmenter or request.network.load()
     result = segmenter(

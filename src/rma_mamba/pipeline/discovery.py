@@ -3,29 +3,28 @@
 One scan is a file; a folder of DICOM slices or images; or a folder of folders that are the series of one study.
 A cohort is a folder that contains scan files (NIfTI, NRRD, MetaImage, zip) at any depth, each of them a case; or a
 folder of folders that belong to several studies, each folder a case. Folders without scan files are DICOM cases.
+Masks and results of earlier runs are not scans.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rma_mamba.conventions import (
-    ANALYZE_SUFFIXES,
-    ARCHIVE_SUFFIXES,
-    ITK_SUFFIXES,
-    NIFTI_SUFFIXES,
-    SCAN_SUFFIXES,
-    strip_suffix,
+from rma_mamba.conventions import SCAN_SUFFIXES, strip_suffix
+from rma_mamba.errors import ConfigError, RmaMambaError, ScanError
+from rma_mamba.pipeline.folder_contents import (
+    ENOUGH_SLICES,
+    FolderContents,
+    case_suffix,
+    classify,
 )
-from rma_mamba.errors import ConfigError, RmaMambaError
-from rma_mamba.scans import count_studies, count_volumes
+from rma_mamba.scans import count_volumes
 
-# In a cohort, a single image or DICOM file is a slice of a scan, not a case.
-_CASE_SUFFIXES = (*NIFTI_SUFFIXES, *ANALYZE_SUFFIXES, *ITK_SUFFIXES, *ARCHIVE_SUFFIXES)
-_DATA_SUFFIXES = (".img.gz", ".img")  # a case only if there is no header of the same name
+_LISTED = 5  # names in a message
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,21 @@ class Case:
     volume: int | None = None
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Args:
+        cases: The cases of a cohort, sorted by name; None for a single scan.
+        warnings: What was skipped, one sentence each.
+        is_dicom: Whether a cohort consists of folders of DICOM slices or images alone.
+    """
+
+    cases: list[Case] | None
+    warnings: tuple[str, ...] = ()
+    is_dicom: bool = False
+
+
 def find_cases(path: str | Path, *, results: str | Path | None = None) -> list[Case]:
     """The cases at a path, sorted by name; a single scan is one case.
 
@@ -51,25 +65,28 @@ def find_cases(path: str | Path, *, results: str | Path | None = None) -> list[C
         results: Folder of the results, which is not searched.
 
     Raises:
+        ScanError: A folder contains both the slices of a scan and scan files, or nothing but masks.
         ConfigError: Two cases would share an output folder.
     """
     path = Path(path)
-    cases = find_cohort(path, results)
+    cases = search(path, results).cases
     return [Case(path, case_name(path))] if cases is None else cases
 
 
-def find_cohort(folder: Path, results: str | Path | None = None) -> list[Case] | None:
-    """The cases in a folder, sorted by name; None if the path is a single scan. See `find_cases`."""
+def search(folder: Path, results: str | Path | None = None) -> Found:
+    """Find the cases in a folder; any other path is a single scan. See `find_cases`."""
     if not folder.is_dir():
-        return None
-    skipped = Path(results).resolve() if results is not None else None
-    files, folders = _files_and_folders(folder, skipped)
-    is_cohort = _contains_scan_files(folder, skipped) or (not files and _several_studies(folders))
-    if not is_cohort:
-        return None
-    cases = sorted(_walk(folder, "", skipped), key=lambda case: case.name)
-    check_unique_names(cases)
-    return cases
+        return Found(None)
+    root = classify(folder, Path(results).resolve() if results is not None else None)
+    skipped = (*_skipped_warning(root), *_unsearched_warning(root))
+    if root.contains_scans:
+        _check_ambiguity(root)
+    elif not _is_cohort_of_studies(root):
+        _check_not_masks_only(root)
+        return Found(None, skipped)
+    cases = sorted(_walk(root, ""), key=lambda case: case.name)
+    check_unique_names(cases, folder)
+    return Found(cases, (*skipped, *_stray_warnings(root, cases)), not root.contains_scans)
 
 
 def case_name(scan: Path) -> str:
@@ -109,67 +126,135 @@ def select_part(cases: list[Case], part: int, parts: int) -> list[Case]:
     return cases[part::parts]
 
 
-def check_unique_names(cases: list[Case]) -> None:
-    """Check that no two cases share an output folder.
+def check_unique_names(cases: Sequence[Case], folder: Path) -> None:
+    """Check that no two cases share an output folder, or differ in capitalisation only.
+
+    Args:
+        cases: The cases.
+        folder: The folder of the cohort.
 
     Raises:
         ConfigError: Two cases share one.
     """
-    names = [case.name.casefold() for case in cases]
-    if len(set(names)) < len(names):
+    same: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        same[unicodedata.normalize("NFC", case.name).casefold()].append(case)
+    shared = next((found for found in same.values() if len(found) > 1), None)
+    if shared is not None:
+        files = " and ".join(sorted(_shown(case.scan, folder) for case in shared))
         raise ConfigError(
-            "two scans have names that differ only in suffix or capitalisation, and would share an output folder; "
+            f"{files} have names that differ only in suffix or capitalisation, and would share an output folder; "
             "expected distinct names. Rename one of them."
         )
 
 
-def _walk(folder: Path, prefix: str, skipped: Path | None) -> Iterator[Case]:
-    files, folders = _files_and_folders(folder, skipped)
-    for file in files:
-        if suffix := _case_suffix(file):
-            yield Case(file, prefix + file.name[: -len(suffix)])
-    for below in folders:
-        name = prefix + below.name
-        if _contains_scan_files(below, skipped):
-            yield from _walk(below, f"{name}/", skipped)
-        elif _first_file(below) is not None:
-            yield Case(below, name)
+def _shown(path: Path, folder: Path) -> str:
+    """A path relative to the folder of the cohort, in printable characters."""
+    text = str(path.relative_to(folder)) if path.is_relative_to(folder) else path.name
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def _files_and_folders(folder: Path, skipped: Path | None) -> tuple[list[Path], list[Path]]:
-    """Files and folders in a folder, sorted by name, except hidden ones and the results."""
-    found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    folders = [path for path in found if path.is_dir() and path.resolve() != skipped]
-    return [path for path in found if path.is_file()], folders
+def _is_cohort_of_studies(root: FolderContents) -> bool:
+    """Whether a folder without scan files is a cohort; a few slices beside the folders have strayed there."""
+    return bool(root.folders) and not root.is_series and root.has_several_studies
 
 
-def _contains_scan_files(folder: Path, skipped: Path | None) -> bool:
-    files, folders = _files_and_folders(folder, skipped)
-    return any(_case_suffix(file) for file in files) or any(
-        _contains_scan_files(below, skipped) for below in folders
+def _walk(folder: FolderContents, prefix: str) -> Iterator[Case]:
+    for file in folder.scans:
+        yield Case(file, prefix + file.name[: -len(case_suffix(file))])
+    if not folder.has_slices:  # else they stand for slices
+        for link in folder.dangling:
+            yield Case(link, prefix + link.name)
+    for below in folder.folders:
+        name = prefix + below.path.name
+        if _is_walked(below):
+            if below.has_slices:
+                yield Case(below.path, name)
+            yield from _walk(below, f"{name}/")
+        elif below.may_be_scan:
+            yield Case(below.path, name)
+
+
+def _is_walked(folder: FolderContents) -> bool:
+    """Whether what is in a folder are cases, rather than the folder itself."""
+    return folder.contains_scans or _is_cohort_of_studies(folder)
+
+
+def _check_ambiguity(root: FolderContents) -> None:
+    """Check that a folder with scan files is not also the folder of a series."""
+    if root.has_slices:
+        files = [path for folder in root.tree for path in folder.scans]
+        raise ScanError(
+            f"the folder can be read in two ways, as one series of DICOM slices and as a cohort of {len(files)} scan "
+            f"file{'s' * (len(files) > 1)} ({_names(files)}); expected one or the other. "
+            "Move the scan files or the slices to another folder, or pass the scan file itself."
+        )
+
+
+def _check_not_masks_only(root: FolderContents) -> None:
+    """Check that there is something else than masks and results of earlier runs."""
+    skipped = sum(len(folder.masks) + len(folder.results) for folder in root.tree)
+    if skipped and not root.may_be_scan:
+        raise ScanError(
+            f"the folder contains only masks and results of earlier runs ({skipped} files); expected scans. "
+            "Pass the folder of the scans, or a file itself if it is a scan."
+        )
+
+
+def _skipped_warning(root: FolderContents) -> tuple[str, ...]:
+    masks = [path for folder in root.tree for path in folder.masks]
+    images = [
+        path
+        for folder in root.tree
+        for path in folder.results
+        if path.name.lower().endswith(SCAN_SUFFIXES)
+    ]
+    skipped = [*masks, *images]
+    if not skipped:
+        return ()
+    was = (
+        "1 file is a mask or result of an earlier run and was"
+        if len(skipped) == 1
+        else (f"{len(skipped)} files are masks or results of earlier runs and were")
+    )
+    return (f"{was} skipped: {_names(skipped)}.",)
+
+
+def _unsearched_warning(root: FolderContents) -> tuple[str, ...]:
+    if root.unsearched is None or not root.unsearched.contains_scans:
+        return ()
+    return ("The folder of the results contains scan files: it was not searched.",)
+
+
+def _stray_warnings(root: FolderContents, cases: Sequence[Case]) -> tuple[str, ...]:
+    """Warnings about slices beside scans, and folders that are not cases as they are."""
+    taken = {case.scan for case in cases}
+    inner = [root, *filter(_is_walked, root.tree[1:])]
+    stray = sum(0 < each.probe.slices < ENOUGH_SLICES for each in inner)
+    both = sum(each.path in taken for each in inner)
+    split = sum(not each.contains_scans for each in inner[1:])
+    return (
+        *_counted(stray, "contains one or two DICOM slices beside scans: they were skipped"),
+        *_counted(
+            both,
+            "contains both DICOM slices and scan files: the slices are a case, and so is each file",
+        ),
+        *_counted(split, "contains scans of several studies: each folder in it is a case"),
     )
 
 
-def _case_suffix(file: Path) -> str:
-    """The suffix of a scan file; empty if the file is not a case."""
-    name = file.name.lower()
-    suffix = next((suffix for suffix in _CASE_SUFFIXES if name.endswith(suffix)), "")
-    if suffix in _DATA_SUFFIXES:
-        stem = file.name[: -len(suffix)]
-        if any(file.with_name(stem + header).exists() for header in (".hdr", ".hdr.gz")):
-            return ""
-    return suffix
+def _counted(count: int, what: str) -> tuple[str, ...]:
+    if not count:
+        return ()
+    return (
+        (f"1 folder {what}.",)
+        if count == 1
+        else (f"{count} folders {what.replace('contains', 'contain', 1)}.",)
+    )
 
 
-def _several_studies(folders: list[Path]) -> bool:
-    """Whether folders belong to several studies, judged by one file each: a cohort may contain a million files."""
-    first = [file for file in map(_first_file, folders) if file is not None]
-    return count_studies(first) > 1
-
-
-def _first_file(folder: Path) -> Path | None:
-    for place, below, names in os.walk(folder):
-        below.sort()
-        if visible := sorted(name for name in names if not name.startswith(".")):
-            return Path(place, visible[0])
-    return None
+def _names(files: Iterable[Path]) -> str:
+    """File names with their number, without folders, whose names may be those of patients."""
+    counts = Counter(_shown(path, path.parent) for path in files)
+    names = [name if count == 1 else f"{name} ({count})" for name, count in counts.most_common()]
+    return ", ".join(names[:_LISTED]) + ", ..." * (len(names) > _LISTED)

@@ -89,7 +89,7 @@ def _write_preview(result: CaseResult, path: Path) -> None:
 def _write_probabilities(result: CaseResult, path: Path) -> None:
     if result.segmentation.probabilities is not None:
         geometry = result.segmentation.mask.geometry
-        write_scan(Volume(result.segmentation.probabilities, geometry), path)
+        write_scan(Volume(result.segmentation.probabilities, geometry), path, is_map=True)
 
 
 def _write_uncertainty(result: CaseResult, path: Path) -> None:
@@ -98,7 +98,7 @@ def _write_uncertainty(result: CaseResult, path: Path) -> None:
         from rma_mamba.inference.uncertainty import entropy_bits
 
         bits = entropy_bits(result.segmentation.probabilities, in_place=True)
-        write_scan(Volume(bits, result.segmentation.mask.geometry), path)
+        write_scan(Volume(bits, result.segmentation.mask.geometry), path, is_map=True)
 
 
 _MASKS = (

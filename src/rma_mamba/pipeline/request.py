@@ -52,8 +52,11 @@ class ReadOptions:
     spacing_mm: tuple[float, ...] | None = None
     modality: Modality | None = None
 
-    def read(self, scan: Path, volume: int | None = None) -> Volume:
-        """Read a scan. If each volume of a 4-D scan is a case, `volume` is the number of that volume."""
+    def read(self, scan: Path, volume: int | None = None, *, any_study: bool = False) -> Volume:
+        """Read a scan. If each volume of a 4-D scan is a case, `volume` is the number of that volume.
+
+        With `any_study`, as in a cohort, a second study of the patient is a warning, not an error.
+        """
         from rma_mamba.scans import read_scan
 
         return read_scan(
@@ -61,6 +64,7 @@ class ReadOptions:
             series=self.series,
             volume=volume if self.volume == "all" else self.volume,
             strict=self.strict,
+            any_study=any_study,
             spacing_mm=self.spacing_mm,
         )
 

@@ -13,7 +13,7 @@ from rma_mamba.pipeline.discovery import (
     Case,
     case_name,
     check_unique_names,
-    find_cohort,
+    search,
     select_part,
     split_volumes,
 )
@@ -54,7 +54,7 @@ def segment_path(
         ConfigError: A setting does not fit the input.
         Exception: As raised by `segment_case` for one scan, and by `segment_cohort`.
     """
-    cases = _find(scan, out, request)
+    cases = _find(scan, out, request, messages)
     if cases is None:
         if distribution != Distribution():
             raise ConfigError(
@@ -79,11 +79,14 @@ def segment_path(
     )
 
 
-def _find(scan: Path, out: str, request: SegmentRequest) -> list[Case] | None:
+def _find(scan: Path, out: str, request: SegmentRequest, messages: Messages) -> list[Case] | None:
     """The cases of a cohort; None for one scan. With volume="all", a 4-D scan is a cohort of volumes."""
     series = request.reading.series
     try:
-        cases = find_cohort(scan, out)
+        found = search(scan, out)
+        # a series is selected from the list of the whole folder, as `rma-mamba series` prints it
+        cases = None if found.is_dicom and series is not None else found.cases
+        messages.warn(found.warnings)
         if request.reading.volume != "all":
             return cases
         if cases is None:
@@ -95,7 +98,7 @@ def _find(scan: Path, out: str, request: SegmentRequest) -> list[Case] | None:
             f"the input cannot be searched ({error.strerror or 'input/output error'}); expected "
             "readable folders. Check the permissions."
         ) from error
-    check_unique_names(volumes)
+    check_unique_names(volumes, scan)
     return volumes
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "count_studies",
     "count_volumes",
+    "has_images",
     "list_series",
     "read_geometry",
     "read_scan",
@@ -48,6 +49,7 @@ def read_scan(
     series: int | str | None = None,
     volume: int | None = None,
     strict: bool = False,
+    any_study: bool = False,
     spacing_mm: Spacing | None = None,
     frame: int | None = None,
 ) -> Volume:
@@ -62,6 +64,8 @@ def read_scan(
         volume: Which volume of a multi-volume scan (4-D, echoes, phases, b-values) to read, counted from 1.
         strict: DICOM only: raise an error for missing, unevenly spaced, tilted, duplicate or corrupt slices
             instead of repairing or skipping them with a warning.
+        any_study: DICOM only: of several studies of one patient, read the best series of all, with a warning,
+            instead of raising an error.
         spacing_mm: Images only: one number for isotropic voxels, or three numbers: pixel spacing along a row,
             pixel spacing along a column, slice spacing.
         frame: Deprecated name of `volume`.
@@ -87,7 +91,7 @@ def read_scan(
             from rma_mamba.scans import dicom
 
             return dicom.read(
-                _input_files(scan, file_format), dicom.Selection(series, volume, strict)
+                _input_files(scan, file_format), dicom.Selection(series, volume, strict, any_study)
             )
         if file_format == "itk":
             from rma_mamba.scans import itk_formats
@@ -138,10 +142,10 @@ def slice_files(folder: str | os.PathLike[str]) -> list[Path]:
         return dicom.slice_paths(input_files.files_below(Path(folder)))
 
 
-def list_series(path: str | os.PathLike[str]) -> list[SeriesInfo]:
+def list_series(path: str | os.PathLike[str], *, any_study: bool = False) -> list[SeriesInfo]:
     """List the DICOM series in a folder and its subfolders, in a zip archive, in a DICOMDIR or in a file.
 
-    The series that `read_scan` selects by default is marked.
+    The series that `read_scan` selects by default is marked; `any_study` as there.
 
     Raises:
         ScanError: The path is missing or unreadable, or contains no DICOM files.
@@ -150,7 +154,7 @@ def list_series(path: str | os.PathLike[str]) -> list[SeriesInfo]:
     with _file_errors():
         from rma_mamba.scans import dicom
 
-        return dicom.list_series(_input_files(scan, _detect_format(scan)))
+        return dicom.list_series(_input_files(scan, _detect_format(scan)), any_study=any_study)
 
 
 def count_volumes(path: str | os.PathLike[str], *, series: int | str | None = None) -> int:
@@ -193,6 +197,13 @@ def count_studies(files: Iterable[Path]) -> int:
         except ScanError:  # no readable DICOM file
             return 0
         return len({info.study for info in series})
+
+
+def has_images(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder is read as one scan of PNG, JPEG, TIFF or BMP images."""
+    from rma_mamba.scans.formats import image_files
+
+    return bool(image_files(Path(folder)))
 
 
 def volume_from_memory(scan: Any, affine: Any = None) -> Volume:

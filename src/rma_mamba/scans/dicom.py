@@ -47,11 +47,13 @@ class Selection:
         series: Number in the list of series, or UID; None: the best series.
         volume: Number of the volume in a multi-volume series, counted from 1; None if there is one.
         strict: Raise an error for irregular slices and corrupt files instead of correcting or skipping them.
+        any_study: Of several studies of one patient, select the best series of all; not if `strict`.
     """
 
     series: int | str | None = None
     volume: int | None = None
     strict: bool = False
+    any_study: bool = False
 
 
 def read(files: Sequence[InputFile], selection: Selection | None = None) -> Volume:
@@ -99,14 +101,14 @@ def slice_paths(files: Sequence[InputFile]) -> list[Path]:
     return [image.file.path for image in slices if image.file.path is not None]
 
 
-def list_series(files: Sequence[InputFile]) -> list[SeriesInfo]:
+def list_series(files: Sequence[InputFile], *, any_study: bool = False) -> list[SeriesInfo]:
     """All series among the files; the one that `read` selects by default is marked.
 
     Raises:
         ScanError: There are no DICOM files.
     """
     with pydicom_messages_suppressed():
-        return describe(group_by_series(read_files(files).images))
+        return describe(group_by_series(read_files(files).images), any_study=any_study)
 
 
 def count_volumes(files: Sequence[InputFile], series: int | str | None = None) -> int:
@@ -132,7 +134,7 @@ def _volume(study: StudyFiles, selection: Selection) -> Volume:
 
 def _without_corrupt_pixels(study: StudyFiles, selection: Selection) -> StudyFiles:
     """Drop slices that cannot be decoded; the study is returned unchanged if there are too many of them."""
-    slices = select(group_by_series(study.images), selection.series)[0].slices
+    slices = _selected(study, selection)[0].slices
     corrupt = dicom_pixels.undecodable(slices)
     if len(corrupt) > MAX_MISSING_FRACTION * (len(slices) - len(corrupt)):
         return study
@@ -145,7 +147,7 @@ def _sorted_slices(
     study: StudyFiles, selection: Selection
 ) -> tuple[list[DicomImage], SliceGrid, tuple[str, ...]]:
     """The sorted slices of one volume, their grid, and warnings about the selection and skipped files."""
-    series, selected = select(group_by_series(study.images), selection.series)
+    series, selected = _selected(study, selection)
     volumes = _volumes(series)
     slices = volumes.select(selection.volume)
     planes = [image.plane for image in slices]
@@ -157,6 +159,11 @@ def _sorted_slices(
         else ()
     )
     return slices, grid, (*study.warnings, *selected, *single, *volumes.repairs)
+
+
+def _selected(study: StudyFiles, selection: Selection) -> tuple[Series, tuple[str, ...]]:
+    any_study = selection.any_study and not selection.strict
+    return select(group_by_series(study.images), selection.series, any_study=any_study)
 
 
 def _volumes(series: Series) -> SeriesVolumes:

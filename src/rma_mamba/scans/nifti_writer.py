@@ -13,6 +13,7 @@ import numpy.typing as npt
 from rma_mamba.errors import GridError
 from rma_mamba.files import atomic_write
 from rma_mamba.scans.in_memory import from_array
+from rma_mamba.scans.mask_files import INTENT_ESTIMATE, INTENT_LABEL
 from rma_mamba.scans.nifti_grid import (
     ROUNDING_TOLERANCE_MM,
     GridHeader,
@@ -21,8 +22,6 @@ from rma_mamba.scans.nifti_grid import (
 )
 from rma_mamba.scans.nifti_header import HEADER_CLASSES
 from rma_mamba.volume import Mask, Volume
-
-_INTENT_LABEL = 1002
 
 
 @np.errstate(invalid="ignore", over="ignore")
@@ -42,11 +41,13 @@ def write_mask(mask: Mask, path: Path) -> None:
             "Resample the mask to the grid of the scan before writing it."
         )
     labels = (mask.labels != 0).view(np.uint8)
-    _write(labels, grid, path, intent=_INTENT_LABEL, what="mask")
+    _write(labels, grid, path, intent=INTENT_LABEL, what="mask")
 
 
-def write_scan(volume: Volume, path: Path) -> None:
+def write_scan(volume: Volume, path: Path, *, is_map: bool = False) -> None:
     """Write a scan with its own geometry; data types other than uint8, int16 and float32 are converted.
+
+    The header of a map (`is_map`) says that it is an estimate, so that nobody takes it for a scan.
 
     Raises:
         ScanError: The file cannot be written.
@@ -54,7 +55,8 @@ def write_scan(volume: Volume, path: Path) -> None:
     values = volume.values
     if values.dtype not in (np.uint8, np.int16, np.float32):
         values = from_array(values, volume.geometry.affine).values
-    _write(values, grid_from_geometry(volume.geometry), path, intent=0, what="scan")
+    intent = INTENT_ESTIMATE if is_map else 0
+    _write(values, grid_from_geometry(volume.geometry), path, intent=intent, what="scan")
 
 
 def _write(

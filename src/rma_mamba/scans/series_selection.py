@@ -21,6 +21,9 @@ _MAX_SPACING_MM = 15.5
 _LENGTH_RATIO = 0.9
 _SPACING_RATIO = 1.05
 
+# So few slices of another patient are not a second scan.
+_STRAY_SLICES = 2
+
 Rule = tuple[str, Callable[[Series, Sequence[Series]], bool]]
 
 # Applied in this order: each rule keeps the series that satisfy it, if any do. The text is the reason that the
@@ -49,12 +52,15 @@ _RULES: tuple[Rule, ...] = (
 )
 
 
-def select(series: Sequence[Series], requested: int | str | None) -> tuple[Series, tuple[str, ...]]:
+def select(
+    series: Sequence[Series], requested: int | str | None, *, any_study: bool = False
+) -> tuple[Series, tuple[str, ...]]:
     """The series to read, with a warning if it was selected from several.
 
     Args:
         series: All series, in the order of the list.
         requested: Number or UID of a series; None: the best according to the rules in the documentation.
+        any_study: Select from several studies if they are of one patient.
 
     Raises:
         ConfigError: The requested series does not exist.
@@ -67,7 +73,7 @@ def select(series: Sequence[Series], requested: int | str | None) -> tuple[Serie
     if len(candidates) == 1:
         return candidates[0], _split_warning(candidates[0])
     studies = len({each.study for each in candidates})
-    if studies > 1:
+    if not _can_choose(candidates, any_study):
         raise ScanError(
             f"there are scans of {studies} studies or patients; expected one study. "
             "List them with `rma-mamba series` and select one with --series."
@@ -79,18 +85,19 @@ def select(series: Sequence[Series], requested: int | str | None) -> tuple[Serie
             "(SeriesInstanceUID) and differ in series number, frame of reference or spacing; expected one series. "
             "Export the scan as one series, or select one slice with --series."
         )
+    of = f" of {studies} studies" if studies > 1 else ""
     return best, (
         *_split_warning(best),
-        f"{len(candidates)} series can be segmented: number {best.number} in the list of `rma-mamba series` "
+        f"{len(candidates)} series{of} can be segmented: number {best.number} in the list of `rma-mamba series` "
         f"was selected ({best.orientation or 'unknown plane'}, {best.kind}, {len(best.slices)} slices).",
     )
 
 
-def describe(series: Sequence[Series]) -> list[SeriesInfo]:
+def describe(series: Sequence[Series], *, any_study: bool = False) -> list[SeriesInfo]:
     """All series as rows of a list; the one that `select` would return by default is marked."""
     candidates = _parallel([each for each in series if each.is_candidate])
     best, reasons = _rank(candidates) if candidates else (None, {})
-    doubt = _reason_for_none(best, candidates)
+    doubt = _reason_for_none(best, candidates, any_study)
     rows = []
     for each in series:
         chosen = each is best and not doubt
@@ -163,11 +170,11 @@ def _is_split(best: Series, candidates: Sequence[Series]) -> bool:
     return len(single) > len(best.slices) and are_one_slice_each(single)
 
 
-def _reason_for_none(best: Series | None, candidates: Sequence[Series]) -> str:
+def _reason_for_none(best: Series | None, candidates: Sequence[Series], any_study: bool) -> str:
     """Why no series is selected by default; "" if one is."""
     if best is None:
         return ""
-    if len({each.study for each in candidates}) > 1:
+    if not _can_choose(candidates, any_study):
         return "several studies: select one"
     if _is_split(best, candidates):
         return "one slice of several series"
@@ -192,6 +199,16 @@ def _volumes(series: Series) -> SeriesVolumes:
         return split_volumes(series.slices, pixel_hasher(series.slices))
     except (RmaMambaError, TypeError, ValueError):
         return SeriesVolumes([])
+
+
+def _can_choose(candidates: Sequence[Series], any_study: bool) -> bool:
+    """Whether candidates are of one study, or, if that is allowed, of one patient apart from a few stray slices."""
+    if len({each.study for each in candidates}) <= 1:
+        return True
+    patients = {
+        each.images[0].text("PatientID") for each in candidates if len(each.slices) > _STRAY_SLICES
+    }
+    return any_study and len(patients) == 1 and patients != {""}
 
 
 def _rank(candidates: Sequence[Series]) -> tuple[Series, dict[int, str]]:

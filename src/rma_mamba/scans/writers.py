@@ -112,12 +112,13 @@ def write_structured_report(
     dicom_sr.write(mask, values, Path(path), comments=comments, segmentation=seg)
 
 
-def write_scan(volume: Volume, path: str | os.PathLike[str]) -> None:
+def write_scan(volume: Volume, path: str | os.PathLike[str], *, is_map: bool = False) -> None:
     """Write a scan as NIfTI with its own geometry; equal scans give identical files.
 
     Args:
         volume: The scan; data types other than uint8, int16 and float32 are converted to one of these.
         path: The file to write; its suffix is .nii or .nii.gz.
+        is_map: Whether it is a map computed from a scan, such as probabilities; its header says so (intent "estimate").
 
     Raises:
         ConfigError: The path has another suffix.
@@ -127,7 +128,7 @@ def write_scan(volume: Volume, path: str | os.PathLike[str]) -> None:
     check_suffix(out, "nifti", "scan")
     from rma_mamba.scans import nifti_writer
 
-    nifti_writer.write_scan(volume, out)
+    nifti_writer.write_scan(volume, out, is_map=is_map)
 
 
 def mask_format(path: Path) -> MaskFormat:
