@@ -43,7 +43,7 @@ def measure(
     from rma_mamba.pipeline.patient_size import patient_size
 
     size = patient_size(height_cm, weight_kg)
-    measuring.check_tables(json_file, csv_file)
+    measuring.check_tables(json_file, csv_file, [mask, *([scan] if scan else [])])
     found = measuring.measure_mask(
         mask,
         scan,

@@ -14,6 +14,7 @@ from rma_mamba.pipeline.case import LOCK_DELAY_S, CompletedCase, segment_case
 from rma_mamba.pipeline.discovery import Case
 from rma_mamba.pipeline.exit_codes import error_message
 from rma_mamba.pipeline.messages import Messages, NoMessages, Progress, ignore_progress
+from rma_mamba.pipeline.output_paths import check_cohort_outputs
 from rma_mamba.pipeline.request import SegmentRequest
 from rma_mamba.scans.writers import MASK_SUFFIXES
 
@@ -62,7 +63,7 @@ def segment_cohort(
         The cases that failed.
 
     Raises:
-        ConfigError: `out` cannot be a folder.
+        ConfigError: `out` cannot be a folder, or a result would replace a file of a case.
         WeightsError, BackendError: The network cannot run at all.
     """
     messages, out, engine = messages or NoMessages(), Path(out), engine or run_sequentially
@@ -71,6 +72,7 @@ def segment_cohort(
             f"the input is {len(cases)} scans, and the output is one file; expected a folder. "
             "Choose the name of a folder."
         )
+    check_cohort_outputs({case.name: case.scan for case in cases}, out, request.outputs)
     remove_unfinished(out, min_age_s=LOCK_DELAY_S)
     (out / errors_name).unlink(missing_ok=True)
     failed: list[FailedCase] = []

@@ -65,7 +65,7 @@ def find_cases(path: str | Path, *, results: str | Path | None = None) -> list[C
         results: Folder of the results, which is not searched.
 
     Raises:
-        ScanError: A folder contains both the slices of a scan and scan files, or nothing but masks.
+        ScanError: A folder contains both the slices of a scan and scan files, or nothing but masks, or cannot be read.
         ConfigError: Two cases would share an output folder.
     """
     path = Path(path)
@@ -77,7 +77,17 @@ def search(folder: Path, results: str | Path | None = None) -> Found:
     """Find the cases in a folder; any other path is a single scan. See `find_cases`."""
     if not folder.is_dir():
         return Found(None)
-    root = classify(folder, Path(results).resolve() if results is not None else None)
+    try:
+        return _search(folder, Path(results).resolve() if results is not None else None)
+    except OSError as error:
+        raise ScanError(
+            f"the input cannot be searched ({error.strerror or 'input/output error'}); expected "
+            "readable folders. Check the permissions."
+        ) from error
+
+
+def _search(folder: Path, results: Path | None) -> Found:
+    root = classify(folder, results)
     skipped = (*_skipped_warning(root), *_unsearched_warning(root))
     if root.contains_scans:
         _check_ambiguity(root)

@@ -12,6 +12,7 @@ from rma_mamba.conventions import software
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import write_together
 from rma_mamba.pipeline.output_paths import check_writable
+from rma_mamba.pipeline.overwriting import refuse_replacing
 from rma_mamba.reporting import PatientSize, Quantities, quantify, write_csv, write_json
 from rma_mamba.scans import read_scan
 from rma_mamba.slicing import calibrated
@@ -47,12 +48,15 @@ def measure_mask(
     return replace(quantities, warnings=tuple(found))
 
 
-def check_tables(json_file: Path | None, csv_file: Path | None) -> None:
-    """Check that tables can be written, and that their paths have the right suffixes.
+def check_tables(
+    json_file: Path | None, csv_file: Path | None, inputs: Sequence[Path] = ()
+) -> None:
+    """Check that tables can be written, that their paths have the right suffixes, and that they are not an input.
 
     Raises:
-        ConfigError: A table cannot be written, or its path has another suffix.
+        ConfigError: A table cannot be written, its path has another suffix, or it would replace an input.
     """
+    refuse_replacing([path for path in (json_file, csv_file) if path is not None], inputs)
     for path, suffix in ((json_file, ".json"), (csv_file, ".csv")):
         if path is None:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from rma_mamba.conventions import NIFTI_SUFFIXES, strip_suffix
 from rma_mamba.errors import ConfigError
 from rma_mamba.pipeline.discovery import case_name
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES, SELECTABLE
+from rma_mamba.pipeline.overwriting import refuse_overwriting
 from rma_mamba.scans.writers import mask_format
 
 
@@ -24,6 +26,11 @@ class OutputPaths:
 
     files: dict[str, Path]
     run: Path | None = None
+
+    @property
+    def all_files(self) -> tuple[Path, ...]:
+        """All files, and run.json."""
+        return (*self.files.values(), *((self.run,) if self.run else ()))
 
     @property
     def folder(self) -> Path:
@@ -59,18 +66,45 @@ def plan_outputs(
             paths = _in_folder(Path(out) / (case or case_name(scan)), outputs)
         else:
             paths = _next_to_file(Path(out), outputs)
-        for path in (*paths.files.values(), *((paths.run,) if paths.run else ())):
+        for path in paths.all_files:
             if path.exists() and scan.exists() and path.samefile(scan):
                 raise ConfigError(
                     "the output file is the scan itself; expected another file. Choose another name."
                 )
             check_writable(path)
+        refuse_overwriting(paths.all_files, [scan], chosen_names=paths.run is None)
     except OSError as error:  # a name that is too long, a folder without permission
         raise ConfigError(
             f"the output path cannot be used ({error.strerror or 'input/output error'}); expected a "
             "writable path. Choose another name or folder."
         ) from None
     return paths
+
+
+def check_cohort_outputs(
+    scans: Mapping[str, Path],
+    out: str | Path,
+    outputs: tuple[str, ...],
+    folder: Path | None = None,
+) -> None:
+    """Check that no file of a case would replace a file of the input, its own or another's.
+
+    Args:
+        scans: The scan of each case, by its name.
+        out: Folder of the results.
+        outputs: Names of output types.
+        folder: The folder of the cohort, all of whose files are the input; None: the files of the cases are.
+
+    Raises:
+        ConfigError: A file of the input would be replaced.
+        OSError: A folder cannot be read.
+    """
+    results, known = Path(out), tuple(name for name in outputs if name in OUTPUT_TYPES)
+    planned = [path for name in scans for path in _in_folder(results / name, known).all_files]
+    inputs = [*scans.values(), *([folder] if folder else [])]
+    # a folder of its own inside the input may hold what is left of an interrupted run
+    own_folder = folder is not None and folder.resolve() in results.resolve().parents
+    refuse_overwriting(planned, inputs, chosen_names=own_folder)
 
 
 def is_folder(out: str | Path) -> bool:

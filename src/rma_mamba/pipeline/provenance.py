@@ -9,9 +9,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rma_mamba.conventions import ANALYZE_SUFFIXES, software_version, strip_suffix
+from rma_mamba.conventions import software_version
 from rma_mamba.deprecation import with_old_fields
 from rma_mamba.files import file_sha256
+from rma_mamba.scans.scan_files import scan_files
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation, Segmenter
@@ -75,21 +76,12 @@ def is_complete(record: Path, run: dict[str, Any], requested: list[Path]) -> boo
 
 
 def input_sha256(scan: Path) -> str:
-    """SHA-256 of a file; for a folder, SHA-256 of the sorted digests of its files, independent of their names."""
-    if scan.is_dir():
-        found = sorted(file_sha256(path) for path in scan.rglob("*") if path.is_file())
-        return hashlib.sha256("\n".join(found).encode()).hexdigest()
-    pair = [*scan.parent.glob(f"{_stem(scan)}.hdr*"), *scan.parent.glob(f"{_stem(scan)}.img*")]
-    if scan in pair and len(pair) > 1:
-        found = sorted(file_sha256(path) for path in pair)
-        return hashlib.sha256("\n".join(found).encode()).hexdigest()
-    return file_sha256(scan)
-
-
-def _stem(scan: Path) -> str:
-    """The name without suffixes, with wildcards escaped."""
-    name = strip_suffix(scan.name, ANALYZE_SUFFIXES)
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+    """SHA-256 of a file; for several files, SHA-256 of their sorted digests, independent of their names."""
+    files = scan_files(scan)
+    if files == [scan]:
+        return file_sha256(scan)
+    found = sorted(file_sha256(path) for path in files)
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()
 
 
 def _versions() -> dict[str, str]:

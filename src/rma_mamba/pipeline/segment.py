@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.errors import ConfigError
 from rma_mamba.pipeline.case import segment_case
 from rma_mamba.pipeline.cohort import Engine, FailedCase, run_sequentially, segment_cohort
 from rma_mamba.pipeline.discovery import (
@@ -18,6 +18,7 @@ from rma_mamba.pipeline.discovery import (
     split_volumes,
 )
 from rma_mamba.pipeline.messages import Messages
+from rma_mamba.pipeline.output_paths import check_cohort_outputs
 from rma_mamba.pipeline.patient_size import standard_volumes_line
 from rma_mamba.pipeline.request import SegmentRequest
 
@@ -68,6 +69,8 @@ def segment_path(
             "height and weight are set, but the input is several scans; expected one patient's scan. "
             "Leave out --height-cm and --weight-kg."
         )
+    by_name = {case.name: case.scan for case in cases}
+    check_cohort_outputs(by_name, out, request.outputs, scan if scan.is_dir() else None)
     part = select_part(cases, distribution.part, distribution.parts)
     return segment_cohort(
         part,
@@ -82,22 +85,16 @@ def segment_path(
 def _find(scan: Path, out: str, request: SegmentRequest, messages: Messages) -> list[Case] | None:
     """The cases of a cohort; None for one scan. With volume="all", a 4-D scan is a cohort of volumes."""
     series = request.reading.series
-    try:
-        found = search(scan, out)
-        # a series is selected from the list of the whole folder, as `rma-mamba series` prints it
-        cases = None if found.is_dicom and series is not None else found.cases
-        messages.warn(found.warnings)
-        if request.reading.volume != "all":
-            return cases
-        if cases is None:
-            volumes = split_volumes(Case(scan, case_name(scan)), series)
-            return volumes if len(volumes) > 1 else None
-        volumes = [volume for case in cases for volume in split_volumes(case, series)]
-    except OSError as error:
-        raise ScanError(
-            f"the input cannot be searched ({error.strerror or 'input/output error'}); expected "
-            "readable folders. Check the permissions."
-        ) from error
+    found = search(scan, out)
+    messages.warn(found.warnings)
+    # a series is selected from the list of the whole folder, as `rma-mamba series` prints it
+    cases = None if found.is_dicom and series is not None else found.cases
+    if request.reading.volume != "all":
+        return cases
+    if cases is None:
+        volumes = split_volumes(Case(scan, case_name(scan)), series)
+        return volumes if len(volumes) > 1 else None
+    volumes = [volume for case in cases for volume in split_volumes(case, series)]
     check_unique_names(volumes, scan)
     return volumes
 
