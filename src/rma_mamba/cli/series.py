@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from rma_mamba.cli.console import Console
 from rma_mamba.cli.series_table import table
 from rma_mamba.cli.shared_options import Verbose
 
@@ -21,14 +22,15 @@ def series(
 ) -> None:
     """List the DICOM series of a study.
 
-    * marks the series that `segment` uses if --series is not given. The volumes of a series (echoes, b-values,
-    phases) are listed below the table, with the number for `segment --volume`.
+    * marks the series that `segment` uses if --series is not given; in a folder of scans, that of each case. The
+    volumes of a series (echoes, b-values, phases) are listed below the table, with the number for `segment --volume`.
     """
     from dataclasses import asdict
 
-    from rma_mamba.scans import list_series
+    from rma_mamba.pipeline.series_list import list_chosen_series
 
-    found = list_series(scan)
+    console = Console(verbose=verbose)
+    found = list_chosen_series(scan, console)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found], indent=2))
         return

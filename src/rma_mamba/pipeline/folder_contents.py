@@ -155,7 +155,7 @@ def _kind(path: Path) -> str:
         return "others"
     try:
         file_format = detect_format(path)
-    except (RmaMambaError, OSError):  # two formats at once, or no permission: its reader says so
+    except (RmaMambaError, OSError):  # two formats at once, or no permission: its reader reports it
         return "scans"
     if file_format == "dicom":
         return "others"

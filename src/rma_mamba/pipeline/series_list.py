@@ -8,25 +8,33 @@ from pathlib import Path
 
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.pipeline.discovery import Case, search
+from rma_mamba.pipeline.messages import Messages, NoMessages
 from rma_mamba.scans import list_series
 from rma_mamba.scans.dicom_series import SeriesInfo
 
 
-def list_chosen_series(path: Path) -> tuple[list[SeriesInfo], tuple[str, ...]]:
-    """All series in a path, and remarks on what else `segment` finds there, one sentence each.
+def list_chosen_series(path: Path, messages: Messages | None = None) -> list[SeriesInfo]:
+    """All series in a path; in a cohort, the series of each case is marked.
 
-    In a cohort, the series of each case is marked.
+    Args:
+        path: As for `segment`.
+        messages: Receives what else `segment` finds there.
 
     Raises:
         ScanError: The path contains no DICOM files, or can be read in two ways.
         ConfigError: Two cases would share an output folder.
     """
+    messages = messages or NoMessages()
     found = search(path)
     series = list_series(path)
+    messages.warn(found.warnings)
     if found.cases is None:
-        return series, found.warnings
+        return series
     reasons = _reasons(found.cases)
-    marked = [
+    messages.note(
+        f"The folder is a cohort of {len(found.cases)} cases: * marks the series of each DICOM case."
+    )
+    return [
         replace(
             each,
             chosen=each.uid in reasons,
@@ -34,8 +42,6 @@ def list_chosen_series(path: Path) -> tuple[list[SeriesInfo], tuple[str, ...]]:
         )
         for each in series
     ]
-    remark = f"The folder is a cohort of {len(found.cases)} cases: * marks the series of each DICOM case."
-    return marked, (*found.warnings, remark)
 
 
 def _reasons(cases: list[Case]) -> dict[str, str]:

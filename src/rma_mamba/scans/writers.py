@@ -118,7 +118,7 @@ def write_scan(volume: Volume, path: str | os.PathLike[str], *, is_map: bool = F
     Args:
         volume: The scan; data types other than uint8, int16 and float32 are converted to one of these.
         path: The file to write; its suffix is .nii or .nii.gz.
-        is_map: Whether it is a map computed from a scan, such as probabilities; its header says so (intent "estimate").
+        is_map: Whether it is a map computed from a scan, such as probabilities; the intent in its header is "estimate".
 
     Raises:
         ConfigError: The path has another suffix.
