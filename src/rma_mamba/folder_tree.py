@@ -60,6 +60,11 @@ def visible(paths: Iterable[Path]) -> list[Path]:
     return sorted(path for path in paths if not is_ignored(path.name))
 
 
+def as_text(name: str) -> str:
+    r"""A file name that can be written to any file: bytes that are not valid UTF-8 become `\udcff` and so on."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def leads_nowhere(path: Path) -> bool:
     """Whether a path is a link whose target does not exist, or that leads to itself."""
     return path.is_symlink() and not path.exists()
@@ -82,6 +87,16 @@ def folder_tree(root: Path, *, max_files: int | None = None) -> Folder:
     for folder in tree.walk():
         folder.folders.sort(key=lambda each: each.path)
     return tree
+
+
+def once(paths: Iterable[Path]) -> list[Path]:
+    """Paths sorted by name, each file once: one that is reached over a link to a folder is left out if it is there."""
+    found: dict[Path, Path] = {}
+    for path in sorted(paths):
+        place = path.parent.resolve() / path.name
+        if place not in found or path.absolute() == place:
+            found[place] = path
+    return sorted(found.values())
 
 
 class _Search:

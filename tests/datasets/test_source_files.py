@@ -137,3 +137,32 @@ def test_a_label_may_have_another_suffix_and_its_own_name_wins(
     assert SourceFiles(config).label(source, image) == masks / "p003_z1.png"
     (masks / "p003_z1.png").unlink()
     assert SourceFiles(config).label(source, image) == masks / "p003_z1.jpg"
+
+
+def two_volumes(root: Path, files: str) -> SourceFiles:
+    source = {
+        "name": "x",
+        "dataset": "x",
+        "kind": "volumes",
+        "images": "images",
+        "labels": "labels",
+    }
+    source |= {"files": files, "patient": r"p(\d+).*"}
+    return SourceFiles(DataConfig.model_validate({"root": str(root), "sources": [source]}))
+
+
+@pytest.mark.parametrize(("place", "files"), [("", "*.nii"), ("a/", "*/*.nii"), ("a/", "**/*.nii")])
+def test_files_of_operating_systems_and_links_in_circles_are_no_images(
+    tmp_path: Path, place: str, files: str
+) -> None:
+    for name in ("p1.nii", "p2.nii", "._p1.nii", "__MACOSX/p1.nii"):
+        for folder in ("images", "labels"):
+            path = tmp_path / folder / place / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"")
+    (tmp_path / "images" / "all").symlink_to(tmp_path / "images")
+    (tmp_path / "images" / "other").symlink_to(tmp_path / "images" / "a")
+    sources = two_volumes(tmp_path, files)
+    (source,) = sources.config.sources
+    found = sources.images(source, "train")
+    assert found == {n: [tmp_path / "images" / place / f"p{n}.nii"] for n in ("1", "2")}

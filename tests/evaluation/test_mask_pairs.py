@@ -1,5 +1,6 @@
 """Predictions are matched to references by file name, and scored on the same grid."""
 
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -154,3 +155,13 @@ def test_inconsistent_folders_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=r"no .nii.gz or .nii file"):
         pair_masks(reference, [tmp_path / "empty"])
+
+
+def test_a_name_that_is_not_utf_8_becomes_text(tmp_path: Path) -> None:
+    for folder in ("reference", "prediction"):
+        save(tmp_path / folder / "a.nii", rod()).rename(
+            tmp_path / folder / os.fsdecode(b"gr\xf6.nii")
+        )
+        (tmp_path / folder / "Thumbs.db").write_bytes(b"")
+    (pair,) = pair_masks(tmp_path / "reference", [tmp_path / "prediction"]).pairs
+    assert pair.case == pair.patient == "gr\\udcf6"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from rma_mamba.datasets.config import SourceConfig
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.errors import GridError, ScanError
+from rma_mamba.folder_tree import as_text
 from rma_mamba.labels import LabelRule, liver_in_grey_levels
 from rma_mamba.scans import read_scan
 from rma_mamba.volume import Geometry, Volume
@@ -93,10 +94,10 @@ def read_grey_image(path: Path) -> Grey:
     try:
         values = read_scan(path).values
     except ScanError as error:
-        raise ScanError(f"{path.name} cannot be read: {error}") from error
+        raise ScanError(f"{as_text(path.name)} cannot be read: {error}") from error
     if values.dtype != np.uint8:
         raise ScanError(
-            f"{path.name} is a {values.dtype} image; expected 8-bit grey levels. Convert it to 8 bits."
+            f"{as_text(path.name)} is a {values.dtype} image; expected 8-bit grey levels. Convert it to 8 bits."
         )
     grey: Grey = values[:, :, 0].T
     return grey

@@ -9,6 +9,7 @@ from rma_mamba.conventions import NIFTI_SUFFIXES
 from rma_mamba.datasets.config import DataConfig, SourceConfig
 from rma_mamba.datasets.splits import SPLITS, Split, SplitConfig, patient_id, split_of
 from rma_mamba.errors import ConfigError
+from rma_mamba.folder_tree import as_text, is_ignored, once, visible
 
 SLICE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -109,19 +110,23 @@ class SourceFiles:
                     f"source {source.name}: a file name does not match the patient pattern; expected "
                     f"'{source.patient}' to match every file name. Change 'patient' or 'files'."
                 )
-            patients.setdefault(patient_id(match[1]), []).append(path)
+            patients.setdefault(patient_id(as_text(match[1])), []).append(path)
         return patients
 
     def _matching(self, source: SourceConfig) -> list[Path]:
         folder = Path(self.config.root) / source.images
         if len(PurePath(source.files).parts) > 1:  # images in subfolders
-            return sorted(folder.glob(source.files))
+            return once(
+                path
+                for path in folder.glob(source.files)
+                if not any(map(is_ignored, path.relative_to(folder).parts))
+            )
         return [path for path in self._listing(folder) if path.match(source.files)]
 
     def _listing(self, folder: Path) -> list[Path]:
-        """All files of a folder, by name; none if there is no such folder."""
+        """All files of a folder that are not hidden, by name; none if there is no such folder."""
         if folder not in self._listings:
-            self._listings[folder] = sorted(folder.iterdir()) if folder.is_dir() else []
+            self._listings[folder] = visible(folder.iterdir()) if folder.is_dir() else []
         return self._listings[folder]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rma_mamba.conventions import NIFTI_SUFFIXES, strip_suffix
 from rma_mamba.errors import ConfigError
+from rma_mamba.folder_tree import as_text, visible
 
 _LISTED = 10  # number of missing predictions listed in an error
 
@@ -127,9 +128,7 @@ def _masks_in(folder: Path, description: str) -> dict[str, Path]:
             f"{description} is {found}; expected a folder of masks. Check the path, or pass single files for all."
         )
     files = [
-        path
-        for path in sorted(folder.iterdir())
-        if path.name.lower().endswith(NIFTI_SUFFIXES) and not path.name.startswith(".")
+        path for path in visible(folder.iterdir()) if path.name.lower().endswith(NIFTI_SUFFIXES)
     ]
     masks = {_stem(path): path for path in files}
     if not masks or len(masks) < len(files):
@@ -180,8 +179,8 @@ def _patient(path: Path, pattern: str | None) -> str:
             "the file name of a reference does not match the patient pattern; expected every name to contain "
             f"'{pattern}'. Correct --patient."
         )
-    return found
+    return as_text(found)
 
 
 def _stem(path: Path) -> str:
-    return strip_suffix(path.name, NIFTI_SUFFIXES)
+    return as_text(strip_suffix(path.name, NIFTI_SUFFIXES))

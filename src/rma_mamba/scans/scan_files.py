@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.folder_tree import folder_tree
+from rma_mamba.scans.dicomdir import is_dicomdir, referenced_files
 from rma_mamba.scans.earlier_results import without_results
 from rma_mamba.scans.formats import detect_format
 from rma_mamba.scans.itk_headers import read_header
@@ -24,6 +25,9 @@ def scan_files(scan: Path) -> list[Path]:
     if not scan.is_file():
         return []
     try:
+        if is_dicomdir(scan):
+            named = [file for file in referenced_files(scan) if not file.is_missing]
+            return [scan, *(file.path for file in named if file.path is not None)]
         if detect_format(scan) == "itk":
             return list(dict.fromkeys((scan, read_header(scan).data_file[0])))
     except RmaMambaError:  # its reader reports it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,22 @@ def test_a_folder_is_found_by_its_contents_up_to_three_levels_down(tmp_path: Pat
     assert find_folder(found, ["Name"], ["images"]) == found
     assert find_folder(tmp_path, ["Name"], ["labels"]) is None
     assert [path.name for path in subfolders(tmp_path)] == ["a"]
+
+
+def test_folders_of_operating_systems_are_not_folders_of_a_dataset(tmp_path: Path) -> None:
+    for folder in ("__MACOSX/Name/images", "data/Name/images", ".Trash/Name/images"):
+        (tmp_path / folder).mkdir(parents=True)
+    assert find_folder(tmp_path, ["Name"], ["images"]) == tmp_path / "data" / "Name"
+    assert [path.name for path in subfolders(tmp_path)] == ["data"]
+
+
+def test_links_that_lead_nowhere_are_files_and_folders_are_not(tmp_path: Path) -> None:
+    (tmp_path / "a.nii").symlink_to("nowhere")
+    (tmp_path / "b.nii").mkdir()
+    assert list(scan_files(tmp_path)) == ["a"]
+
+
+def test_names_that_are_not_utf_8_become_text(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"gr\xf6.nii")
+    path.write_bytes(b"")
+    assert scan_files(tmp_path) == {"gr\\udcf6": path}

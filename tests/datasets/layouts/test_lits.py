@@ -34,3 +34,17 @@ def test_the_liver_includes_the_tumour_unless_excluded(tmp_path: Path) -> None:
     without = liver(open_dataset("lits", root, LayoutOptions(liver=(1,))).cases[0])
     assert np.array_equal(whole, scan(0)[1])
     assert whole.sum() - without.sum() == 9
+
+
+def test_volumes_behind_links_are_listed_once_and_links_in_circles_end(tmp_path: Path) -> None:
+    for folder, number in (("data/batch 1", 40), ("elsewhere", 41), ("data/__MACOSX", 42)):
+        (tmp_path / folder).mkdir(parents=True)
+        for kind in ("volume", "segmentation"):
+            (tmp_path / folder / f"{kind}-{number}.nii").write_bytes(b"")
+    (tmp_path / "data" / "batch 2").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "data" / "all").symlink_to(tmp_path / "data")
+    (tmp_path / "elsewhere" / "up").symlink_to(tmp_path)
+    (tmp_path / "data" / "volume-43.nii").symlink_to("nowhere")
+    dataset = open_dataset("lits", tmp_path / "data")
+    assert [case.name for case in dataset.cases] == ["40", "41", "43"]
+    assert [len(case.labels) for case in dataset.cases] == [1, 1, 0]

@@ -45,3 +45,18 @@ def test_series_and_slices_are_listed_beside_volumes(tmp_path: Path) -> None:
     for wrong in ("(", "case", "x(.*)"):
         with pytest.raises(ConfigError, match="--patient"):
             open_dataset("folders", root, LayoutOptions(patient=wrong))
+
+
+def test_what_operating_systems_leave_is_not_a_case(tmp_path: Path) -> None:
+    for name in (
+        "images/p1/IM1.dcm",
+        "images/__MACOSX/p1/IM1.dcm",
+        "images/._p2.nii",
+        "labels/p1.nii",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "labels" / "._p1.nii").write_bytes(b"")
+    dataset = open_dataset("folders", tmp_path)
+    assert [case.name for case in dataset.cases] == ["p1"]
+    assert dataset.irregularities == ()

@@ -7,25 +7,26 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rma_mamba.conventions import NIFTI_SUFFIXES
+from rma_mamba.folder_tree import as_text, is_ignored, visible
 
 
 def scan_files(folder: Path, suffixes: Iterable[str] = NIFTI_SUFFIXES) -> dict[str, Path]:
-    """Files with one of the suffixes, by file name without it, in natural order; hidden files are skipped."""
+    """Files with one of the suffixes, by file name without it, in natural order; see `folder_tree.visible`."""
     found = {}
-    for path in in_natural_order(folder.iterdir() if folder.is_dir() else ()):
+    for path in in_natural_order(_visible_in(folder)):
         suffix = next((each for each in suffixes if path.name.lower().endswith(each)), None)
-        # archives made on macOS contain a hidden "._" file beside each file
-        if suffix is not None and not path.name.startswith("."):
-            found[path.name[: -len(suffix)]] = path
+        if suffix is not None and not path.is_dir():
+            found[as_text(path.name[: -len(suffix)])] = path
     return found
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Folders inside a folder, in natural order; hidden folders are skipped."""
-    inside = folder.iterdir() if folder.is_dir() else ()
-    return in_natural_order(
-        path for path in inside if path.is_dir() and not path.name.startswith(".")
-    )
+    """Folders inside a folder, in natural order; see `folder_tree.visible`."""
+    return in_natural_order(path for path in _visible_in(folder) if path.is_dir())
+
+
+def _visible_in(folder: Path) -> list[Path]:
+    return visible(folder.iterdir()) if folder.is_dir() else []
 
 
 def in_natural_order(paths: Iterable[Path]) -> list[Path]:
@@ -51,7 +52,13 @@ def find_folder(root: Path, names: Iterable[str], contents: Iterable[str]) -> Pa
     """
     names, contents = tuple(names), tuple(contents)
     levels = ("", "*/", "*/*/")
-    below = [path for name in names for level in levels for path in root.glob(f"{level}{name}")]
+    below = [
+        path
+        for name in names
+        for level in levels
+        for path in sorted(root.glob(f"{level}{name}"))
+        if not any(map(is_ignored, path.relative_to(root).parts))
+    ]
     for folder in ([root] if root.name in names else []) + below:
         if any((folder / name).is_dir() for name in contents):
             return folder

@@ -21,6 +21,7 @@ from rma_mamba.datasets.layouts.index import (
 )
 from rma_mamba.datasets.layouts.listing import find_folder, in_natural_order, scan_files
 from rma_mamba.datasets.splits import Split
+from rma_mamba.folder_tree import folder_tree
 from rma_mamba.labels import LabelRule
 
 EXPECTED = "volume-0.nii and segmentation-0.nii"
@@ -87,7 +88,11 @@ def _split(number: int) -> Split:
 
 def _lits_files(root: Path, prefix: str) -> dict[int, Path]:
     """Files `PREFIX-N.nii` by number, in any subfolder."""
-    return _by_number(in_natural_order(root.rglob(f"{prefix}-*.nii*")), rf"{prefix}-(\d+)")
+    if not root.is_dir():
+        return {}
+    folders = folder_tree(root).walk()
+    files = [path for each in folders for path in (*each.files, *each.dangling)]
+    return _by_number(in_natural_order(files), rf"{prefix}-(\d+)")
 
 
 def _msd(root: Path, folder: str) -> dict[int, Path]:

@@ -22,6 +22,7 @@ from rma_mamba.datasets.layouts.index import (
 from rma_mamba.datasets.layouts.listing import scan_files, subfolders
 from rma_mamba.datasets.source_files import SLICE_SUFFIXES
 from rma_mamba.datasets.splits import patient_id
+from rma_mamba.folder_tree import as_text
 from rma_mamba.labels import LabelRule
 
 EXPECTED = "images/NAME.nii.gz and labels/NAME.nii.gz (or PNG and JPEG slices)"
@@ -45,7 +46,7 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     rule = _RULE.with_liver(options.liver)
     cases = (*_volumes(root, options, rule), *_slices(root, options, rule))
     shown = ", ".join(map(str, sorted(rule.liver)))
-    images = {path.name.split(".")[0] for case in cases for path in case.images}
+    images = {as_text(path.name.split(".")[0]) for case in cases for path in case.images}
     labels = scan_files(_label_folder(root), NIFTI_SUFFIXES + SLICE_SUFFIXES)
     unmatched = len({name.split(".")[0] for name in labels} - images)
     note = f"Liver is label {shown} (255 in masks of 0 and 255)."
@@ -58,7 +59,7 @@ def _label_folder(root: Path) -> Path:
 
 def _volumes(root: Path, options: LayoutOptions, rule: LabelRule) -> Iterator[IndexedCase]:
     labels = scan_files(_label_folder(root))
-    series = {folder.name: folder for folder in subfolders(root / "images")}
+    series = {as_text(folder.name): folder for folder in subfolders(root / "images")}
     for name, path in {**scan_files(root / "images"), **series}.items():
         yield IndexedCase(
             name=name,

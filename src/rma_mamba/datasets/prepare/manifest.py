@@ -24,6 +24,7 @@ from rma_mamba.deprecation import (
 )
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import file_sha256, replace_file
+from rma_mamba.folder_tree import visible
 
 MANIFEST = "manifest.json"
 
@@ -171,7 +172,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def digest_of(paths: Iterable[Path]) -> str:
     """SHA-256 of a file; for a folder or several files, of the digests of all files."""
     files = [
-        each for path in paths for each in (sorted(path.iterdir()) if path.is_dir() else [path])
+        each for path in paths for each in (visible(path.iterdir()) if path.is_dir() else [path])
     ]
     digests = [file_sha256(path) for path in files if path.is_file()]
     return (
