@@ -1,6 +1,8 @@
 """A report is self-contained, shows what it was given and nothing else, and escapes it."""
 
 import base64
+import io
+import itertools
 import json
 import re
 import shutil
@@ -13,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
 from rma_mamba.conventions import LIVER_RGB
 from rma_mamba.reporting import Flag, Quality, Quantities
@@ -20,7 +24,7 @@ from rma_mamba.reporting.case_notes import CaseNotes
 from rma_mamba.reporting.display_mesh import display_mesh
 from rma_mamba.reporting.report import _LABELS, Report
 from rma_mamba.reporting.report_html import render_html, write_html
-from rma_mamba.reporting.report_pdf import _Pages, write_pdf
+from rma_mamba.reporting.report_pdf import _Pages, layout, write_pdf
 from rma_mamba.volume import Mask
 
 STATISTICS = {
@@ -63,7 +67,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -116,9 +120,110 @@ def test_equal_cases_give_equal_files_without_a_date(report: Report, tmp_path: P
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF-")
 
 
+def luminance(colour: str) -> float:
+    """Relative luminance of #rgb or #rrggbb (WCAG 2.1)."""
+    digits = colour.lstrip("#")
+    digits = "".join(2 * each for each in digits) if len(digits) == 3 else digits
+    parts = np.frombuffer(bytes.fromhex(digits), np.uint8) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one: str, other: str) -> float:
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_legible_in_light_and_dark_mode(scheme: str) -> None:
+    style = (files("rma_mamba.reporting") / "templates" / "report.css").read_text()
+    light = style.split("@media")[0]
+    (dark,) = re.findall(r"@media \(prefers-color-scheme: dark\) \{(.*?)\n\}", style, flags=re.S)
+    used = light + (dark if scheme == "dark" else "")
+    colours = dict(re.findall(r"--([\w-]+): (#\w+)", used))  # the last one counts
+    assert (luminance(colours["paper"]) < 0.1) == (scheme == "dark")
+    for text in ("ink", "faint"):
+        for paper in ("paper", "box"):
+            assert contrast(colours[text], colours[paper]) >= 4.5, (text, paper)  # WCAG 1.4.3, AA
+    for light_colour in ("green", "yellow", "red"):
+        assert contrast(colours["on-light"], colours[light_colour]) >= 4.5
+    assert "color-scheme: light dark" in style
+    assert contrast("#777", "#888") < 4.5  # the comparison can fail
+
+
+def test_each_slice_can_fill_the_screen_by_touch_and_keyboard_without_a_script(report) -> None:
+    text = render_html(report)
+    page = Page(text)
+    images = [attributes for tag, attributes in page.elements if tag == "img"]
+    boxes = [attributes for tag, attributes in page.elements if tag == "input"]
+    assert len(images) == len(boxes) == 13
+    assert all(
+        box["type"] == "checkbox" and "fill the screen" in box["aria-label"] for box in boxes
+    )
+    assert len({image["alt"] for image in images}) == 13
+    for image in images:
+        content = base64.b64decode(image["src"].removeprefix("data:image/jpeg;base64,"))
+        assert max(Image.open(io.BytesIO(content)).size) >= 600
+    assert re.search(r"\.slice input:checked \+ span \{[^}]*position: fixed", text)
+    assert re.search(r"\.slice:focus-within \{[^}]*outline", text)
+    assert not re.search(r"\.slice input \{[^}]*display: none", text)  # or no key could reach it
+
+
+def test_slices_of_an_empty_mask_can_be_enlarged_too(report: Report) -> None:
+    empty = Mask(0 * report.mask.labels, report.mask.geometry)
+    assert render_html(replace(report, mask=empty)).count('type="checkbox"') == 13
+
+
+@pytest.mark.parametrize("count", [0, 5, 10, 15, 20, 30, 45])
+@pytest.mark.parametrize("rows", [5, 25, 70])
+def test_no_page_of_the_pdf_is_nearly_empty(report: Report, count: int, rows: int) -> None:
+    found = tuple(f"Warning {number}: " + "something was repaired. " * 4 for number in range(count))
+    statistics = {f"number_{number}_mm": 1.5 for number in range(rows)}
+    long = replace(report, notes=replace(report.notes, warnings=found), statistics=statistics)
+    pages = layout(long, np.zeros((560, 1480, 3), np.uint8))
+    assert pages.ends_well
+    for page in pages.filled:
+        lowest = min(text.get_position()[1] for text in page.texts)
+        assert lowest < 0.95 - 0.9 / 4 or page.axes
+    shown = {text.get_text() for page in pages.filled for text in page.texts}
+    assert {"Measurements", "Provenance", "1.5"} <= shown
+
+
+def test_columns_of_the_pdf_do_not_overlap(report: Report) -> None:
+    pages = _Pages()
+    pages.tables(
+        {"Measurements": [("long name " * 9, "value " * 9)], "Provenance": [("n" * 99, "v" * 99)]}
+    )
+    canvas = FigureCanvasAgg(pages.page)
+    boxes = [text.get_window_extent(canvas.get_renderer()) for text in pages.page.texts]
+    overlaps = [
+        (first, second)
+        for first, second in itertools.combinations(boxes, 2)
+        if first.width and second.width and first.overlaps(second)
+    ]
+    assert not overlaps
+
+
+IDENTITY = (("Patient", "Doe, John"), ("Patient ID", "4711"), ("Accession number", "A1 & B"))
+
+
+def test_a_report_identifies_the_patient_only_on_request(report: Report, tmp_path: Path) -> None:
+    assert "Doe" not in render_html(report)
+    shown = " ".join(" ".join(Page(render_html(replace(report, identity=IDENTITY))).text).split())
+    for name, value in IDENTITY:
+        assert f"{name}: {value}" in shown
+    pages = layout(replace(report, identity=IDENTITY), np.zeros((560, 1480, 3), np.uint8))
+    texts = [text.get_text() for text in pages.pages[0].texts]
+    assert any(
+        "Patient: Doe, John" in text and "Accession number: A1 & B" in text for text in texts
+    )
+    foreign = (("Patient", "\u5c71\u7530, \u592a\u90ce"),)
+    write_pdf(replace(report, identity=foreign), tmp_path / "a.pdf")
+
+
 def test_many_measurements_continue_on_further_pages(report: Report, tmp_path: Path) -> None:
     many = {f"number_{n}_mm": "a long text " * 20 for n in range(60)}
-    write_pdf(replace(report, statistics=many), tmp_path / "long.pdf")
+    write_pdf(replace(report, statistics=many, run=many), tmp_path / "long.pdf")
     assert (tmp_path / "long.pdf").read_bytes().count(b"/Type /Page ") > 1
 
 

@@ -133,6 +133,14 @@ def segment(
     report: Annotated[
         bool, typer.Option("--report", rich_help_panel=_OUTPUT, help="Write a report (HTML, PDF).")
     ] = False,
+    identify: Annotated[
+        bool,
+        typer.Option(
+            "--identify",
+            rich_help_panel=_OUTPUT,
+            help="Print the patient's name and ID and the accession number on the report (DICOM only).",
+        ),
+    ] = False,
     save_probabilities: Annotated[
         bool,
         typer.Option(
@@ -212,6 +220,7 @@ def segment(
         (*parse_output_types(output_type), *types_of_options(options)),
         resume,
         patient_size(height_cm, weight_kg),
+        identify,
     )
     distribution = Distribution(part_id, num_parts, engine)
     with interruptible():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rma_mamba.files import remove_unfinished
+from rma_mamba.pipeline.case_report import read_identity
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.discovery import Case
 from rma_mamba.pipeline.messages import Progress, ignore_progress
@@ -85,13 +86,15 @@ def segment_case(
     paths = plan_outputs(case.scan, out, request.outputs, case=name)
     remove_unfinished(paths.folder, min_age_s=LOCK_DELAY_S)
     run = None
-    if request.resume and request.patient_size is None and paths.run is not None:
+    is_repeatable = request.patient_size is None and not request.identify
+    if request.resume and is_repeatable and paths.run is not None:
         segmenter = segmenter or request.network.load()
         run = describe_run(case, request, segmenter)
         if is_complete(paths.run, run, [*paths.files.values()]):
             return CompletedCase(paths.files, skipped=True)
     volume = request.reading.read(case.scan, case.volume, any_study=name is not None)
     check_scan_supports(paths, volume)
+    identity = read_identity(volume) if request.identify else ()
     segmenter = segmenter or request.network.load()
     result = segmenter(
         volume,
@@ -100,7 +103,7 @@ def segment_case(
         keep_probabilities=_needs_probabilities(paths),
     )
     run = run or describe_run(case, request, segmenter)
-    written = CaseResult(result, run, request.patient_size)
+    written = CaseResult(result, run, request.patient_size, identity)
     write_results(paths, written)
     return CompletedCase(
         paths.files,

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rma_mamba.pipeline.case_result import CaseResult
+from rma_mamba.scans.checks import require_source_images
+from rma_mamba.volume import Volume
 
 if TYPE_CHECKING:
     from rma_mamba.reporting.report import Report
@@ -25,6 +27,19 @@ def write_pdf_report(result: CaseResult, path: Path) -> None:
     write_pdf(_report(result), path)
 
 
+def read_identity(scan: Volume) -> tuple[tuple[str, str], ...]:
+    """Patient and accession number in the headers of a scan, for its report.
+
+    Raises:
+        ConfigError: The scan is not DICOM.
+        ScanError: A file of the scan cannot be opened again.
+    """
+    images = require_source_images(scan.source_images, "the option --identify")
+    from rma_mamba.scans.dicom_source_headers import patient_identity
+
+    return patient_identity(images)
+
+
 def _report(result: CaseResult) -> Report:
     from rma_mamba.reporting.report import Report
 
@@ -37,7 +52,14 @@ def _report(result: CaseResult) -> Report:
         "touches_border": list(segmentation.measurements.touches_border),
         "grid_voxels": list(segmentation.mask.geometry.shape),
     }
-    return Report(segmentation.scan, segmentation.mask, result.notes, statistics, result.run)
+    return Report(
+        segmentation.scan,
+        segmentation.mask,
+        result.notes,
+        statistics,
+        result.run,
+        result.identity,
+    )
 
 
 def _is_shown(name: str, value: float | None, *, has_nodularity: bool) -> bool:

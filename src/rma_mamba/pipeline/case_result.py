@@ -24,12 +24,14 @@ class CaseResult:
         segmentation: Mask, calibrated scan, quality and, on request, probabilities.
         run: The content of run.json, without the list of files.
         patient_size: For standard liver volumes.
+        identity: Patient and accession number, for the report only; empty: the report identifies nobody.
         files: Temporary path of each output file by output type, for a file that refers to another one.
     """
 
     segmentation: Segmentation
     run: dict[str, Any]
     patient_size: PatientSize | None = None
+    identity: tuple[tuple[str, str], ...] = ()
     files: dict[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

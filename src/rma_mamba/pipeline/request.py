@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rma_mamba.deprecation import with_old_fields
+from rma_mamba.errors import ConfigError
 from rma_mamba.volume import Modality
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ class SegmentRequest:
             or a table among them, the mask is written in the format of the output path, else as NIfTI.
         resume: Skip cases that were completed with the same input, weights and settings.
         patient_size: The patient's height and weight, for standard liver volumes. They are not written to any file.
+        identify: Print name and ID of the patient and the accession number on the report; DICOM scans only.
+
+    Raises:
+        ConfigError: `identify` is set, but no report is among the outputs.
     """
 
     network: NetworkOptions = NetworkOptions()
@@ -87,6 +92,14 @@ class SegmentRequest:
     outputs: tuple[str, ...] = ()
     resume: bool = False
     patient_size: PatientSize | None = None
+    identify: bool = False
+
+    def __post_init__(self) -> None:
+        if self.identify and not {"report_html", "report_pdf"} & {*self.outputs}:
+            raise ConfigError(
+                "the patient is to be identified, but no report is written; expected a report among the outputs. "
+                "Add --report, or omit --identify."
+            )
 
     def settings(self, volume: int | None = None) -> dict[str, Any]:
         """The settings that determine the mask, besides the input and the weights, for run.json.

@@ -96,19 +96,27 @@ class DisplayedScan:
         )
 
 
-def draw_plane(grey: npt.NDArray[np.uint8], labels: Plane, size: tuple[int, int]) -> Image.Image:
-    """Draw a plane in grey levels, resampled to `size` (width, height) in pixels, with the contour of the liver."""
-    fine = (size[0] * _SUPERSAMPLING, size[1] * _SUPERSAMPLING)
+def draw_plane(
+    grey: npt.NDArray[np.uint8],
+    labels: Plane,
+    size: tuple[int, int],
+    supersampling: int = _SUPERSAMPLING,
+) -> Image.Image:
+    """Draw a plane in grey levels, resampled to `size` (width, height) in pixels, with the contour of the liver.
+
+    The contour is four pixels of the supersampled image wide.
+    """
+    fine = (size[0] * supersampling, size[1] * supersampling)
     base = Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC).convert("RGB")
     inside = Image.fromarray(labels.astype(np.uint8) * 255).resize(fine, Image.Resampling.BILINEAR)
     inside = inside.point([0] * 128 + [255] * 128)
     line = ImageChops.subtract(
-        inside.filter(ImageFilter.MaxFilter(_SUPERSAMPLING)),
-        inside.filter(ImageFilter.MinFilter(2 * _SUPERSAMPLING + 1)),
+        inside.filter(ImageFilter.MaxFilter(3)),
+        inside.filter(ImageFilter.MinFilter(7)),
     )
     colour = Image.new("RGB", size, LIVER_RGB)
-    tint = inside.reduce(_SUPERSAMPLING).point([round(_TINT * level) for level in range(256)])
-    return Image.composite(colour, Image.composite(colour, base, tint), line.reduce(_SUPERSAMPLING))
+    tint = inside.reduce(supersampling).point([round(_TINT * level) for level in range(256)])
+    return Image.composite(colour, Image.composite(colour, base, tint), line.reduce(supersampling))
 
 
 def _extent(found: npt.NDArray[np.bool_], margin: float) -> slice:

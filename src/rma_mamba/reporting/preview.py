@@ -65,14 +65,7 @@ def render_preview(volume: Volume, mask: Mask) -> Image.Image:
     Raises:
         GridError: The mask is not on the scan's grid.
     """
-    if not volume.geometry.matches(mask.geometry):
-        raise GridError(
-            f"the grid of the mask {mask.geometry.shape} differs from that of the scan {volume.geometry.shape}; "
-            "expected the same grid. Use the scan from which the mask was made."
-        )
-    from rma_mamba.slicing.calibration import calibrated  # slow to import
-
-    scan = DisplayedScan(calibrated(volume), mask)
+    scan = _displayed(volume, mask)
     tiles = [_axial_tile(scan, index) for index in _slices_to_show(scan)]
     width, height = tiles[0].size
     columns = min(_COLUMNS, len(tiles))
@@ -98,6 +91,37 @@ def render_preview(volume: Volume, mask: Mask) -> Image.Image:
     return page
 
 
+def render_slices(volume: Volume, mask: Mask, zoom: float) -> dict[str, Image.Image]:
+    """The planes of the preview as single images by name ("Axial slice, S 45 mm"), the coronal plane last.
+
+    Args:
+        volume: The scan.
+        mask: Its mask; may be empty.
+        zoom: Size relative to the preview; about 250 px times this.
+
+    Raises:
+        GridError: The mask is not on the scan's grid.
+    """
+    scan = _displayed(volume, mask)
+    axial = {
+        f"Axial slice, {_axial_position(scan, index)}": _axial_tile(scan, index, zoom)
+        for index in _slices_to_show(scan)
+    }
+    limit = round(1.7 * _TILE_PX * zoom)
+    return {**axial, "Coronal plane": _coronal_tile(scan, (limit, limit), zoom)}
+
+
+def _displayed(volume: Volume, mask: Mask) -> DisplayedScan:
+    if not volume.geometry.matches(mask.geometry):
+        raise GridError(
+            f"the grid of the mask {mask.geometry.shape} differs from that of the scan {volume.geometry.shape}; "
+            "expected the same grid. Use the scan from which the mask was made."
+        )
+    from rma_mamba.slicing.calibration import calibrated  # slow to import
+
+    return DisplayedScan(calibrated(volume), mask)
+
+
 def _slices_to_show(scan: DisplayedScan) -> list[int]:
     """Up to 12 slice numbers, superior to inferior, evenly spaced through the liver and slightly beyond."""
     last = len(scan.labels) - 1
@@ -109,19 +133,23 @@ def _slices_to_show(scan: DisplayedScan) -> list[int]:
     return [int(index) for index in np.linspace(high, low, count).round()]
 
 
-def _axial_tile(scan: DisplayedScan, index: int) -> Image.Image:
+def _axial_tile(scan: DisplayedScan, index: int, zoom: float = 1) -> Image.Image:
     rows, columns = scan.body
     _, row_mm, column_mm = scan.spacing_mm
     plane, labels = scan.values[index, rows, columns], scan.labels[index, rows, columns]
-    tile = _tile(scan, plane, labels, (row_mm, column_mm), (_TILE_PX, _TILE_PX))
-    _write_directions(tile, left="R", right="L", top="A", bottom="P")
-    middle = (index, scan.values.shape[1] // 2, scan.values.shape[2] // 2)
-    draw = ImageDraw.Draw(tile)
-    _write(draw, (7, 11), _position_label(scan, middle), 12)
+    side = round(_TILE_PX * zoom)
+    tile = _tile(scan, plane, labels, (row_mm, column_mm), (side, side))
+    _write_directions(tile, zoom, left="R", right="L", top="A", bottom="P")
+    corner = (round(7 * zoom), round(11 * zoom))
+    _write(ImageDraw.Draw(tile), corner, _axial_position(scan, index), round(12 * zoom))
     return tile
 
 
-def _coronal_tile(scan: DisplayedScan, limit: tuple[int, int]) -> Image.Image:
+def _axial_position(scan: DisplayedScan, index: int) -> str:
+    return _position_label(scan, (index, scan.values.shape[1] // 2, scan.values.shape[2] // 2))
+
+
+def _coronal_tile(scan: DisplayedScan, limit: tuple[int, int], zoom: float = 1) -> Image.Image:
     per_plane = scan.labels.sum(axis=(0, 2))
     middle = int(per_plane.argmax()) if per_plane.any() else len(per_plane) // 2
     slice_mm, _, column_mm = scan.spacing_mm
@@ -130,9 +158,9 @@ def _coronal_tile(scan: DisplayedScan, limit: tuple[int, int]) -> Image.Image:
     plane = scan.values[::-1, middle, columns]
     labels = scan.labels[::-1, middle, columns]
     tile = _tile(scan, plane, labels, (slice_mm, column_mm), limit)
-    _write_directions(tile, left="R", right="L", top="S", bottom="I")
+    _write_directions(tile, zoom, left="R", right="L", top="S", bottom="I")
     px_per_mm = tile.width / (plane.shape[1] * column_mm)
-    _draw_scale(tile, px_per_mm)
+    _draw_scale(tile, px_per_mm, zoom)
     return tile
 
 
@@ -147,7 +175,8 @@ def _tile(
     height_mm, width_mm = plane.shape[0] * spacing_mm[0], plane.shape[1] * spacing_mm[1]
     px_per_mm = min(limit[0] / width_mm, limit[1] / height_mm)
     size = (max(1, round(width_mm * px_per_mm)), max(1, round(height_mm * px_per_mm)))
-    return draw_plane(scan.grey(plane), labels, size)
+    # in enlarged slices the contour is wider as well, so that it is visible in their thumbnails
+    return draw_plane(scan.grey(plane), labels, size, 3 if limit[0] <= 2 * _TILE_PX else 2)
 
 
 def _position_label(scan: DisplayedScan, voxel: tuple[int, int, int]) -> str:
@@ -161,25 +190,29 @@ def _position_label(scan: DisplayedScan, voxel: tuple[int, int, int]) -> str:
     return f"{'S' if height_mm >= 0 else 'I'} {abs(height_mm)} mm"
 
 
-def _write_directions(tile: Image.Image, *, left: str, right: str, top: str, bottom: str) -> None:
+def _write_directions(
+    tile: Image.Image, zoom: float, *, left: str, right: str, top: str, bottom: str
+) -> None:
     width, height = tile.size
+    side, edge = round(6 * zoom), round(4 * zoom)
     places = (
-        (left, (6, height // 2), "lm"),
-        (right, (width - 6, height // 2), "rm"),
-        (top, (width // 2, 4), "mt"),
-        (bottom, (width // 2, height - 4), "mb"),
+        (left, (side, height // 2), "lm"),
+        (right, (width - side, height // 2), "rm"),
+        (top, (width // 2, edge), "mt"),
+        (bottom, (width // 2, height - edge), "mb"),
     )
     draw = ImageDraw.Draw(tile)
     for letter, corner, anchor in places:
-        _write(draw, corner, letter, 13, anchor=anchor)
+        _write(draw, corner, letter, round(13 * zoom), anchor=anchor)
 
 
-def _draw_scale(tile: Image.Image, px_per_mm: float) -> None:
+def _draw_scale(tile: Image.Image, px_per_mm: float, zoom: float) -> None:
     length = round(50 * px_per_mm)
-    right, bottom = tile.width - 10, tile.height - 12
+    right, bottom = tile.width - round(10 * zoom), tile.height - round(12 * zoom)
     draw = ImageDraw.Draw(tile)
-    draw.line((right - length, bottom, right, bottom), fill=_TEXT, width=2)
-    _write(draw, (right - length // 2, bottom - 4), "5 cm", 12, anchor="mb")
+    draw.line((right - length, bottom, right, bottom), fill=_TEXT, width=round(2 * zoom))
+    corner = (right - length // 2, bottom - round(4 * zoom))
+    _write(draw, corner, "5 cm", round(12 * zoom), anchor="mb")
 
 
 def _write_title(page: Image.Image, scan: DisplayedScan) -> None:

@@ -1,6 +1,7 @@
 """The content of a report on one case: title, quality, measurements and provenance.
 
-`report_html` and `report_pdf` write the files. Neither contains the patient's name, the case name, a path or a date.
+`report_html` and `report_pdf` write the files. Neither contains the case name, a path or a date. The patient's name and
+ID and the accession number are on it only if that was requested.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class Report:
         notes: Modality, quality and warnings.
         statistics: Measurements by name, which ends in the unit; all of them are listed.
         run: Provenance, as in run.json.
+        identity: Patient and accession number by name; empty unless requested.
     """
 
     volume: Volume
@@ -87,6 +89,7 @@ class Report:
     notes: CaseNotes
     statistics: Mapping[str, Any]
     run: Mapping[str, Any]
+    identity: tuple[tuple[str, str], ...] = ()
 
     @property
     def title(self) -> str:

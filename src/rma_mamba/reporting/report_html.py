@@ -14,8 +14,10 @@ import numpy.typing as npt
 from rma_mamba.conventions import LIVER_RGB
 from rma_mamba.files import replace_file
 from rma_mamba.reporting.display_mesh import display_mesh
-from rma_mamba.reporting.preview import render_preview
+from rma_mamba.reporting.preview import render_slices
 from rma_mamba.reporting.report import DISCLAIMER, Report
+
+_ZOOM = 2.4  # of the slices, relative to the preview: 600 pixels
 
 
 def write_html(report: Report, path: Path) -> None:
@@ -42,7 +44,7 @@ def render_html(report: Report) -> str:
         disclaimer=DISCLAIMER,
         style=Markup((folder / "report.css").read_text(encoding="utf-8")),
         script=Markup((folder / "report.js").read_text(encoding="utf-8")),
-        montage=_png(report),
+        slices=_slices(report),
         liver_rgb=", ".join(map(str, LIVER_RGB)),
         mesh={
             "points": _base64(np.round(mesh.points_mm * 10).astype("<i2")),
@@ -51,10 +53,14 @@ def render_html(report: Report) -> str:
     )
 
 
-def _png(report: Report) -> str:
-    content = io.BytesIO()
-    render_preview(report.volume, report.mask).save(content, format="PNG")
-    return base64.b64encode(content.getvalue()).decode()
+def _slices(report: Report) -> dict[str, str]:
+    """The images of the planes by name, as base64 of JPEG; large enough to fill a screen."""
+    encoded = {}
+    for name, image in render_slices(report.volume, report.mask, _ZOOM).items():
+        content = io.BytesIO()
+        image.save(content, format="JPEG", quality=90, subsampling=0)
+        encoded[name] = base64.b64encode(content.getvalue()).decode()
+    return encoded
 
 
 def _base64(numbers: npt.NDArray[Any]) -> str:

@@ -13,9 +13,10 @@ import numpy as np
 import pydicom
 from highdicom.enum import PatientSexValues, SpecificCharacterSetValues
 from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
-from pydicom.valuerep import DA, TM, format_number_as_ds
+from pydicom.valuerep import DA, TM, PersonName, format_number_as_ds
 
 from rma_mamba.errors import ScanError
+from rma_mamba.scans.dicom_parsing import pydicom_messages_suppressed
 from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
 
@@ -27,6 +28,13 @@ _TYPE_2 = (
 
 # Elements without which an image cannot be referenced.
 _REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+
+# What identifies a patient and a study, with the labels of a report.
+_IDENTITY = {
+    "Patient": "PatientName",
+    "Patient ID": "PatientID",
+    "Accession number": "AccessionNumber",
+}
 
 # Rounding errors add up from slice to slice: 0.000006 mm after 600 slices.
 _SPACING_DECIMALS = 8
@@ -68,6 +76,40 @@ def source_headers(mask: Mask, images: SourceImages) -> list[pydicom.Dataset]:
         if "ImageOrientationPatient" in header:
             header.ImageOrientationPatient = per_slice[0].ImageOrientationPatient
     return per_slice
+
+
+def patient_identity(images: SourceImages) -> tuple[tuple[str, str], ...]:
+    """Name and ID of the patient, and accession number of the study, as names and values for a report.
+
+    Raises:
+        ScanError: The file of the scan cannot be opened again.
+    """
+    try:
+        with images.slices[0].open() as stream, pydicom_messages_suppressed():
+            header = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+            return tuple(
+                (label, _plain_text(header, keyword)) for label, keyword in _IDENTITY.items()
+            )
+    except OSError as error:
+        raise ScanError(
+            f"a file of the scan cannot be opened again ({error.strerror or 'input/output error'}); expected it to be "
+            "in place, because the report repeats the patient's name. Keep the files until the report is written."
+        ) from error
+
+
+def _plain_text(header: pydicom.Dataset, keyword: str) -> str:
+    """The value of an element on one line; of a name the alphabetic form, as "Doe, John"."""
+    try:
+        value = header.get(keyword)
+        if isinstance(value, PersonName):
+            value = value.alphabetic or str(value)
+            value = value.strip("^ ").replace("^", ", ", 1).replace("^", " ")
+        text = " ".join(str(value or "").split())
+    except (
+        Exception
+    ):  # values are decoded on access, and corrupt bytes raise exceptions of any type
+        text = ""
+    return text or "not stated"
 
 
 def unique(headers: list[pydicom.Dataset]) -> list[pydicom.Dataset]:

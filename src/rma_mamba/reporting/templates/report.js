@@ -146,7 +146,14 @@ function show(canvas, mesh) {
   draw();
 }
 
+// Slices fill the screen without a script; the escape key closes them as well.
+function closeSlices(event) {
+  if (event.key !== "Escape") return;
+  for (const box of document.querySelectorAll(".slice input:checked")) box.checked = false;
+}
+
 if (typeof document !== "undefined") {
+  document.addEventListener("keydown", closeSlices);
   const text = (id) => document.getElementById(id).textContent;
   show(document.getElementById("surface"), makeMesh(text("points"), text("triangles"), text("colour")));
 }
