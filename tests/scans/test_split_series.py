@@ -59,7 +59,7 @@ def test_slices_that_form_a_stack_are_one_scan(tmp_path: Path, edit: Any, direct
     volume = read_scan(save(tmp_path, slices), strict=True)
     assert_every_voxel_at_its_position(volume, slices)
     (warning,) = volume.warnings
-    assert warning.startswith("Each of 6 slices names a series of its own")
+    assert warning.startswith("The slices name 6 series (SeriesInstanceUID): they were read as one")
     (entry,) = list_series(tmp_path)
     assert (entry.images, entry.chosen) == (6, True)
 
@@ -68,7 +68,7 @@ def test_slices_that_form_a_stack_are_one_scan(tmp_path: Path, edit: Any, direct
 def test_the_scan_is_selected_by_its_number_or_any_of_its_uids(tmp_path: Path, wanted: Any) -> None:
     volume = read_scan(save(tmp_path, split(series())), series=wanted)
     assert volume.geometry.shape[2] == 6
-    assert "names a series of its own" in volume.warnings[0]
+    assert "they were read as one series" in volume.warnings[0]
 
 
 def test_echoes_that_are_split_as_well_are_volumes(tmp_path: Path) -> None:
@@ -77,6 +77,36 @@ def test_echoes_that_are_split_as_well_are_volumes(tmp_path: Path) -> None:
     with pytest.raises(ScanError, match="2 volumes that differ in echo time"):
         read_scan(folder)
     assert_every_voxel_at_its_position(read_scan(folder, volume=2), slices[6:])
+
+
+@pytest.mark.parametrize("agree", [True, False])
+def test_pairs_of_slices_are_put_together_in_the_same_way(tmp_path: Path, agree: bool) -> None:
+    slices = split(series(**LONG), SeriesInstanceUID=lambda n: f"1.2.{n // 2}")
+    if not agree:
+        split(slices, SeriesInstanceUID=lambda n: f"1.2.{n // 2}", SeriesNumber=lambda n: n // 2)
+        with pytest.raises(ScanError, match="seem to name 7 series"):
+            read_scan(save(tmp_path, slices))
+        return
+    assert_every_voxel_at_its_position(read_scan(save(tmp_path, slices)), slices)
+
+
+def test_both_echoes_of_a_slice_may_share_a_series(tmp_path: Path) -> None:
+    slices = split(
+        [*series(), *series()],
+        SeriesInstanceUID=lambda n: f"1.2.{n % 6}",
+        EchoTime=lambda n: 2.3 if n < 6 else 4.6,
+    )
+    assert_every_voxel_at_its_position(read_scan(save(tmp_path, slices), volume=2), slices[6:])
+
+
+def test_short_series_of_the_same_places_are_not_put_together(tmp_path: Path) -> None:
+    phases = [
+        split(series(slices=2), SeriesInstanceUID=lambda n, k=k: f"1.2.{k}") for k in range(4)
+    ]
+    for number, data in enumerate(data for phase in phases for data in phase):
+        data.SOPInstanceUID = f"1.2.3.{number}"
+    folder = save(tmp_path, [data for phase in phases for data in phase])
+    assert [entry.images for entry in list_series(folder)] == [2, 2, 2, 2]
 
 
 def test_a_missing_slice_is_found(tmp_path: Path) -> None:
@@ -108,7 +138,7 @@ def test_slices_that_may_not_belong_together_are_an_error(
     slices = series(**LONG)
     edit(slices)
     folder = save(tmp_path, [*slices, *beside])
-    with pytest.raises(ScanError, match="14 slices each name a series of their own"):
+    with pytest.raises(ScanError, match="the slices of one scan seem to name 14 series"):
         read_scan(folder)
     assert not any(entry.chosen for entry in list_series(folder))
     assert read_scan(folder, series=1).geometry.shape[2] in (1, 3)

@@ -9,7 +9,7 @@ from rma_mamba.scans.dicom_pixels import pixel_hasher
 from rma_mamba.scans.dicom_series import Series, SeriesInfo, modality_counts
 from rma_mamba.scans.dicom_volumes import SeriesVolumes, split_volumes
 from rma_mamba.scans.slice_planes import check_consistent
-from rma_mamba.scans.split_series import are_one_slice_each
+from rma_mamba.scans.split_series import are_parts
 
 # Shorter series, such as bolus tracking at a single position, do not cover the liver.
 _MIN_LENGTH_MM = 30.0
@@ -81,9 +81,9 @@ def select(
     best, _ = _rank(candidates)
     if _is_split(best, candidates):
         raise ScanError(
-            f"{sum(len(each.slices) == 1 for each in candidates)} slices each name a series of their own "
-            "(SeriesInstanceUID) and differ in series number, frame of reference or spacing; expected one series. "
-            "Export the scan as one series, or select one slice with --series."
+            f"the slices of one scan seem to name {len(_parts(candidates))} series (SeriesInstanceUID), and differ "
+            "in series number, frame of reference or spacing; expected one series. Export the scan as one series, or "
+            "select a part of it with --series."
         )
     of = f" of {studies} studies" if studies > 1 else ""
     return best, (
@@ -165,9 +165,14 @@ def _parallel(candidates: Sequence[Series]) -> list[Series]:
 
 
 def _is_split(best: Series, candidates: Sequence[Series]) -> bool:
-    """Whether more slices than the best series has form a stack, but name a series each."""
-    single = [each.slices for each in candidates if len(each.slices) == 1]
-    return len(single) > len(best.slices) and are_one_slice_each(single)
+    """Whether more slices than the best series has form a stack, but name a series each, or in pairs."""
+    parts = _parts(candidates)
+    slices = sum(len(each.positions_mm) for each in parts)
+    return slices > len(best.positions_mm) and are_parts([each.slices for each in parts])
+
+
+def _parts(candidates: Sequence[Series]) -> list[Series]:
+    return [each for each in candidates if len(each.positions_mm) <= 2]
 
 
 def _reason_for_none(best: Series | None, candidates: Sequence[Series], any_study: bool) -> str:
@@ -177,7 +182,7 @@ def _reason_for_none(best: Series | None, candidates: Sequence[Series], any_stud
     if not _can_choose(candidates, any_study):
         return "several studies: select one"
     if _is_split(best, candidates):
-        return "one slice of several series"
+        return "part of a scan that names several series"
     return "" if best.has_one_orientation else "several orientations"
 
 
@@ -185,8 +190,8 @@ def _split_warning(series: Series) -> tuple[str, ...]:
     if len(series.uids) == 1:
         return ()
     return (
-        f"Each of {len(series.uids)} slices names a series of its own (SeriesInstanceUID): they were read as one "
-        "series, because study, series number, frame of reference, orientation and spacing agree.",
+        f"The slices name {len(series.uids)} series (SeriesInstanceUID): they were read as one series, because study, "
+        "series number, frame of reference, orientation and spacing agree.",
     )
 
 
