@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom import Dataset
+from pydicom.uid import CTImageStorage
 
 from clinical_series import ORIENTATIONS, PATIENT, blob, clinical_series
 from dicom_series import assign, drop, enhanced, save
@@ -117,3 +118,16 @@ def test_a_useless_slice_thickness_is_replaced(tmp_path: Path, thickness: Any) -
     assign("SliceThickness", thickness)(slices)
     written(tmp_path / "in", slices)
     assert float(measures(tmp_path / "seg.dcm").SliceThickness) == pytest.approx(STEP_MM)
+
+
+@pytest.mark.parametrize("value", [None, ""], ids=["missing", "empty"])
+def test_images_without_a_class_are_referenced_as_those_of_their_modality(
+    tmp_path: Path, value: Any
+) -> None:
+    slices = clinical_series()
+    for data in slices:
+        data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
+        data.SOPClassUID = value
+    written(tmp_path / "in", slices)
+    (first, *_) = pydicom.dcmread(tmp_path / "seg.dcm").ReferencedSeriesSequence[0][0x0008114A]
+    assert first.ReferencedSOPClassUID == CTImageStorage

@@ -29,7 +29,7 @@ _TEXT_WIDTH = 105  # characters per line of text
 _ROW = 0.95  # lines from one row of a table to the next
 _GREY = "#676c76"
 
-# Sizes that are tried until the last page is not nearly empty; the smallest text has 6 points.
+# Sizes that are tried; the smallest text has 6 points.
 _SCALES = (1.0, 0.93, 0.86, 0.8)
 _MIN_FILL = 1 / 3  # of the last page
 
@@ -181,10 +181,9 @@ def render_pdf(report: Report) -> bytes:
 
 
 def layout(report: Report, preview: npt.NDArray[np.uint8]) -> _Pages:
-    """The pages, in the largest size in which the last one is not nearly empty."""
-    layouts = (_laid_out(report, preview, scale) for scale in _SCALES)
-    first = next(layouts)
-    return first if first.ends_well else next((each for each in layouts if each.ends_well), first)
+    """The pages: none nearly empty, then as few as possible, then in the largest size."""
+    layouts = [_laid_out(report, preview, scale) for scale in _SCALES]
+    return min(layouts, key=lambda each: (not each.ends_well, len(each.filled)))
 
 
 def _laid_out(report: Report, preview: npt.NDArray[np.uint8], scale: float) -> _Pages:

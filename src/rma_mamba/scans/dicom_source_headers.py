@@ -133,7 +133,7 @@ def _complete(header: pydicom.Dataset, mask: Mask, frame: int | None) -> None:
             setattr(header, keyword, None)
     _clear_invalid_values(header)
     _replace_unknown_character_set(header)
-    if "SOPClassUID" not in header:
+    if not header.get("SOPClassUID"):
         header.SOPClassUID = _SOP_CLASSES.get(str(header.get("Modality")), CTImageStorage)
     if frame is not None:
         _share_frame_geometry(header, header.PerFrameFunctionalGroupsSequence[frame - 1])
