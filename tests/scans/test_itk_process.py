@@ -17,6 +17,8 @@ import SimpleITK as sitk  # noqa: N813
 
 from rma_mamba.errors import BackendError, ScanError
 from rma_mamba.scans import itk_process, itk_worker, read_scan
+from rma_mamba.scans.itk_process import ITK
+from rma_mamba.scans.worker_process import WorkerProcess
 
 NAMES = {
     "UTF-8": "größe 肝".encode(),
@@ -25,6 +27,11 @@ NAMES = {
     "line break": b"a\nb",
 }
 VALUES = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+
+
+def process() -> WorkerProcess:
+    assert ITK.process is not None
+    return ITK.process
 
 
 @pytest.fixture
@@ -77,35 +84,36 @@ def test_an_abort_of_itk_costs_one_scan(
     monkeypatch.setattr(itk_process, "_plain_path", unchanged)
     with pytest.raises(ScanError, match="truncated or corrupt"):
         read_scan(renamed(tmp_path, NAMES["no encoding"], "mha"))
-    assert itk_process._running[0].popen.poll() == -signal.SIGABRT
+    assert process().popen.poll() == -signal.SIGABRT
     assert np.array_equal(read_scan(scan).values, VALUES.T)
 
 
 def test_one_process_reads_all_files_and_is_replaced_after_it_was_killed(scan: Path) -> None:
-    first = [read_scan(scan) and itk_process._running[0].popen.pid for _ in range(2)]
+    first = [read_scan(scan) and process().popen.pid for _ in range(2)]
     assert first[0] == first[1]
-    itk_process._running[0].popen.kill()
-    itk_process._running[0].popen.wait()
+    process().popen.kill()
+    process().popen.wait()
     assert np.array_equal(read_scan(scan).values, VALUES.T)
-    assert itk_process._running[0].popen.pid != first[0]
+    assert process().popen.pid != first[0]
 
 
 def test_the_child_of_a_fork_reads_with_a_process_of_its_own(scan: Path) -> None:
     program = """
 import os, sys, warnings
 warnings.simplefilter("error")
-from rma_mamba.scans import itk_process, read_scan
+from rma_mamba.scans import read_scan
+from rma_mamba.scans.itk_process import ITK
 read_scan(sys.argv[1])
-before = itk_process._running[0].popen.pid
-itk_process._lock.acquire()  # as another thread might at this moment
+before = ITK.process.popen.pid
+ITK.lock.acquire()  # as another thread might at this moment
 child = os.fork()
 if child == 0:
     read_scan(sys.argv[1])
-    os._exit(itk_process._running[0].popen.pid == before)
-itk_process._lock.release()
+    os._exit(ITK.process.popen.pid == before)
+ITK.lock.release()
 assert os.waitpid(child, 0)[1] == 0
 read_scan(sys.argv[1])
-print(itk_process._running[0].popen.pid == before)
+print(ITK.process.popen.pid == before)
 """
     done = subprocess.run(
         [sys.executable, "-c", program, scan], capture_output=True, check=False, timeout=60
@@ -136,18 +144,18 @@ def test_voxels_arrive_without_files_in_memory(
     worker = tmp_path / "worker.py"
     worker.write_text(source.replace("os.memfd_create(", "os.no_such_function("))
     assert worker.read_text() != source
-    monkeypatch.setattr(itk_process, "_WORKER", worker)
-    itk_process._stop()
+    monkeypatch.setattr(ITK, "script", worker)
+    ITK.stop()
     assert np.array_equal(read_scan(scan).values, VALUES.T)
-    itk_process._stop()
+    ITK.stop()
 
 
 def test_a_missing_simpleitk_is_not_an_error_of_the_scan(
     scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "worker.py").write_text("import no_such_library")
-    monkeypatch.setattr(itk_process, "_WORKER", tmp_path / "worker.py")
-    itk_process._stop()
+    monkeypatch.setattr(ITK, "script", tmp_path / "worker.py")
+    ITK.stop()
     with pytest.raises(BackendError, match="SimpleITK cannot be imported"):
         read_scan(scan)
-    itk_process._stop()
+    ITK.stop()

@@ -33,7 +33,7 @@ from pydicom.uid import (
 )
 
 from rma_mamba.errors import ScanError
-from rma_mamba.scans import jpeg_lossless
+from rma_mamba.scans import dicom_gdcm, jpeg_lossless
 from rma_mamba.scans.dicom_image import DicomImage
 from rma_mamba.scans.dicom_padding import fill_padding, padding_mask
 from rma_mamba.scans.dicom_parsing import check_deflated_size
@@ -53,8 +53,9 @@ _MIN_OPENJPEG = (2, 5)
 _DECODERS = {
     **dict.fromkeys((JPEGBaseline8Bit, JPEGExtended12Bit, *JPEG2000TransferSyntaxes), "pillow"),
     **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
-    **dict.fromkeys((JPEGLossless, JPEGLosslessSV1), "gdcm"),
+    **dict.fromkeys((JPEGLossless, JPEGLosslessSV1), dicom_gdcm.PLUGIN),
 }
+dicom_gdcm.register()
 
 INVERTED = "The slices are stored with inverted grey levels (MONOCHROME1): they were inverted."
 
