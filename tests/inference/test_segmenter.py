@@ -1,6 +1,8 @@
 """From a scan to its mask: the same for any axis order, batch size and type of input."""
 
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nibabel as nib
@@ -9,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 
 import rma_mamba
 import rma_mamba.inference.tta as tta_module
+from forks import in_a_fork
 from orders import ORDERS, back, reordered
 from rma_mamba.datasets.phantom import make_phantom
 from rma_mamba.errors import BackendError, ConfigError, ScanError, WeightsError
@@ -382,3 +386,57 @@ def test_preview_and_measurements_get_the_scan_that_was_segmented(segmenter: Seg
     result = segmenter(scan(modality=None))
     assert result.scan.modality == result.modality == "MR"
     assert result.scan.geometry.matches(result.mask.geometry, 0)
+
+
+def test_a_forked_child_gives_the_mask_of_its_parent(segmenter: Segmenter, tmp_path: Path) -> None:
+    weights, volume = tiny_weights(tmp_path / "tiny.safetensors"), scan()
+    expected = segmenter(volume).mask.labels
+    assert np.array_equal(in_a_fork(lambda: segmenter(volume).mask.labels), expected)
+    assert in_a_fork(lambda: Segmenter.load(weights)(volume).volume_ml) == (
+        Segmenter.load(weights)(volume).volume_ml
+    )
+
+
+def test_a_worker_of_a_data_loader_may_segment(segmenter: Segmenter) -> None:
+    volume = scan()
+    expected = segmenter(volume).volume_ml
+
+    class Volumes(Dataset[float]):
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, number: int) -> float:
+            return segmenter(volume).volume_ml
+
+    loader = DataLoader(Volumes(), num_workers=2, timeout=120, multiprocessing_context="fork")
+    assert [float(each) for each in loader] == pytest.approx([expected] * 3)
+
+
+def test_a_child_works_while_other_threads_of_its_parent_segment(segmenter: Segmenter) -> None:
+    volume = scan()
+    expected = segmenter(volume).mask.labels
+    stop = threading.Event()
+
+    def segment_again() -> None:
+        while not stop.is_set():
+            segmenter(volume)
+
+    others = [threading.Thread(target=segment_again) for _ in range(2)]
+    for other in others:
+        other.start()
+    try:
+        for _ in range(4):
+            assert np.array_equal(in_a_fork(lambda: segmenter(volume).mask.labels), expected)
+    finally:
+        stop.set()
+        for other in others:
+            other.join()
+
+
+def test_threads_may_share_a_segmenter(segmenter: Segmenter) -> None:
+    volumes = [scan(), scan((9, 31, 5)), scan((30, 12, 11))]
+    expected = [segmenter(volume).mask.labels for volume in volumes]
+    with ThreadPoolExecutor(3) as threads:
+        found = [*threads.map(segmenter, volumes * 4)]
+    for number, each in enumerate(found):
+        assert np.array_equal(each.mask.labels, expected[number % 3])

@@ -24,6 +24,7 @@ from rma_mamba.inference.tta import MAPS, Images, Logits, TtaLogits, tta_logits
 from rma_mamba.inference.uncertainty import estimate_uncertainty
 from rma_mamba.models import create_model, for_inference, list_models
 from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
+from rma_mamba.ops.after_fork import survives_fork
 from rma_mamba.reporting import assess, measure
 from rma_mamba.setting_errors import as_config_error
 from rma_mamba.slicing import SliceRecipe, SliceStack, calibrated
@@ -77,6 +78,7 @@ class Segmenter:
         self.island_share = island_share
 
     @classmethod
+    @survives_fork
     def load(
         cls,
         model: str | Path = EMBEDDED,
@@ -143,6 +145,7 @@ class Segmenter:
         changed.recipe = recipe
         return changed
 
+    @survives_fork
     def __call__(
         self,
         scan: Scan,
@@ -195,6 +198,7 @@ class Segmenter:
         """The map of the highest resolution, float32 [slice, 1, height, width], for images on the canvas."""
         return self.maps(images, 1)[0]
 
+    @survives_fork
     def maps(self, images: Images, count: int = MAPS) -> list[Logits]:
         """The network's last `count` maps, or as many as it has, highest resolution last; each as in `logits`."""
         half = self.dtype != torch.float32

@@ -20,6 +20,7 @@ from rma_mamba.files import replace_file
 from rma_mamba.models import create_model, load_weights, model_settings
 from rma_mamba.models.vss import VSSBlock
 from rma_mamba.models.weights import EMBEDDED, embedded_weights, encode_checkpoint
+from rma_mamba.ops.after_fork import continue_on_one_thread
 from rma_mamba.training.checkpoints import (
     Checkpoints,
     DiceEarlyStopping,
@@ -61,6 +62,7 @@ def fit_recipe(
     Returns:
         Path of the weights file.
     """
+    continue_on_one_thread()
     last = last_checkpoint(folder, resume)
     lightning.seed_everything(recipe.run.seed, verbose=False)
     model = _initial_model(recipe)

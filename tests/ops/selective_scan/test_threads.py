@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
+from forks import in_a_fork
 from rma_mamba.ops.selective_scan import threads
 from rma_mamba.ops.selective_scan.threads import run_tasks
 
@@ -64,21 +64,11 @@ def test_several_threads_of_the_caller_may_run_tasks_at_once() -> None:
 
 
 def test_a_forked_child_runs_tasks_too() -> None:
-    run_tasks(lambda _: None, 2)
-    assert _in_a_fork(_six_tasks) == 6
+    run_tasks(lambda _: None, 2)  # so that there are threads to lose
+    assert in_a_fork(_six_tasks) == 6
 
 
 def _six_tasks() -> int:
     done: list[int] = []
     run_tasks(done.append, 6)
     return len(done)
-
-
-def _in_a_fork(work: Callable[[], int]) -> int | None:
-    """The exit code of a forked child that exits with what the work returns."""
-    child = multiprocessing.get_context("fork").Process(target=lambda: exit(work()))
-    child.start()
-    child.join(60)
-    if child.is_alive():
-        child.kill()
-    return child.exitcode

@@ -8,6 +8,7 @@ at segment boundaries and recomputes the states in between, so that the working 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,9 +16,18 @@ import numba as nb
 import numpy as np
 from llvmlite import ir
 from numba.core import types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 from rma_mamba.ops.selective_scan.kernel_cache import cache_on_disk
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    # a fork while another thread compiles would leave the child with a lock that nobody releases
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
 
 f4 = np.float32
 i4 = np.int32

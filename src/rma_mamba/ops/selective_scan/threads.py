@@ -12,15 +12,14 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from rma_mamba.ops.after_fork import expect_fork, is_stranded, openmp
+
 _Work = Callable[[], None]
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-_LOADED_BY = os.getpid()
 
 
 def run_tasks(task: Callable[[int], None], tasks: int) -> None:
@@ -45,21 +44,11 @@ def run_tasks(task: Callable[[int], None], tasks: int) -> None:
 
 
 def _torch_team() -> Any:
-    """The OpenMP entry point of torch; None if there is none, or in a forked child, which has no team."""
-    return _openmp() if os.getpid() == _LOADED_BY else None
-
-
-@cache
-def _openmp() -> Any:
-    for path in sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*")):
-        try:
-            entry = ctypes.CDLL(str(path)).GOMP_parallel
-        except (OSError, AttributeError):
-            continue
-        entry.argtypes = [_CALLBACK, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
-        entry.restype = None
-        return entry
-    return None
+    """The OpenMP entry point of torch; None if there is none, or if this thread lost its team in a fork."""
+    if is_stranded() or (library := openmp()) is None:
+        return None
+    expect_fork()
+    return library.GOMP_parallel
 
 
 def _on_team(team: Any, work: _Work, queue: Iterator[int], threads: int) -> None:
@@ -79,11 +68,11 @@ def _on_team(team: Any, work: _Work, queue: Iterator[int], threads: int) -> None
 
 
 class _Pool:
-    """A thread pool that is recreated in a forked child and when torch uses more threads."""
+    """A thread pool that is recreated when torch uses more threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._owner, self._threads = 0, 0
+        self._threads = 0
         self._executor: ThreadPoolExecutor | None = None
 
     def run(self, work: _Work, threads: int) -> None:
@@ -95,10 +84,21 @@ class _Pool:
 
     def _executor_for(self, threads: int) -> ThreadPoolExecutor:
         with self._lock:
-            if self._executor is None or self._owner != os.getpid() or self._threads < threads:
+            if self._executor is None or self._threads < threads:
                 self._executor = ThreadPoolExecutor(threads, thread_name_prefix="rma-mamba-scan")
-                self._owner, self._threads = os.getpid(), threads
+                self._threads = threads
             return self._executor
 
 
 _pool = _Pool()
+
+
+def _replace_pool() -> None:
+    global _pool
+    _pool = _Pool()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(
+        after_in_child=_replace_pool
+    )  # threads do not survive, and the lock may be held
