@@ -75,6 +75,18 @@ def test_a_result_never_replaces_a_slice(command, segmenter, slices, tmp_path, k
     assert (segmenter.loaded, digests(tmp_path)) == (None, before)
 
 
+def test_a_path_through_folders_that_do_not_exist_yet_leads_to_the_scan_as_well(
+    command, segmenter, cohort
+) -> None:
+    before = digests(cohort)
+    scan = cohort / "p1.nii.gz"
+    for out in (cohort / "new" / ".." / "p1.nii.gz", cohort / "a" / "b" / "../.." / "p1.nii.gz"):
+        assert command("segment", "-i", scan, "-o", out).code == 2
+    done = command("segment", "-i", cohort, "-o", f"{cohort}/new/../")
+    assert (done.code, "one of the input's files" in done.err) == (2, True)
+    assert digests(cohort) == before
+
+
 def test_every_file_of_a_scan_is_protected(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Pair(VALUES, np.eye(4)), tmp_path / "a.img")
     header = "ObjectType = Image\nNDims = 3\nElementDataFile = b.nii\n"

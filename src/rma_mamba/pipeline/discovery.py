@@ -206,7 +206,8 @@ def _check_not_masks_only(root: FolderContents) -> None:
     skipped = sum(len(folder.masks) + len(folder.results) for folder in root.tree)
     if skipped and not root.may_be_scan:
         raise ScanError(
-            f"the folder contains only masks and results of earlier runs ({skipped} files); expected scans. "
+            f"the folder contains only masks and results of earlier runs ({skipped} file{'s' * (skipped > 1)}); "
+            "expected scans. "
             "Pass the folder of the scans, or a file itself if it is a scan."
         )
 

@@ -67,7 +67,7 @@ def plan_outputs(
         else:
             paths = _next_to_file(Path(out), outputs)
         for path in paths.all_files:
-            if path.exists() and scan.exists() and path.samefile(scan):
+            if path.resolve().exists() and scan.exists() and path.resolve().samefile(scan):
                 raise ConfigError(
                     "the output file is the scan itself; expected another file. Choose another name."
                 )

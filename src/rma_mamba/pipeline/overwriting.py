@@ -60,9 +60,12 @@ def refuse_replacing(outputs: Iterable[Path], inputs: Sequence[Path]) -> None:
 
 
 def _identity(path: Path) -> _Identity | None:
-    """What a path is on disk; None if it does not exist."""
+    """What a path is on disk; None if it does not exist.
+
+    Folders that will be created do not exist yet: in `new/../scan.nii`, `..` leads back from them.
+    """
     with suppress(OSError):
-        status = path.stat()
+        status = path.resolve().stat()
         return status.st_dev, status.st_ino
     return None
 

@@ -43,6 +43,7 @@ class ItkHeader:
         is_nrrd: Whether it is NRRD; else it is MetaImage.
         size: Number of bytes of the header.
         names: The names of the fields as they are written.
+        remarks: The keys of remarks in a NRRD file ("key:=value"), in lower case; they define nothing.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class ItkHeader:
     is_nrrd: bool
     size: int
     names: frozenset[str] = frozenset()
+    remarks: frozenset[str] = frozenset()
 
     @property
     def axes_with_spacing(self) -> int:
@@ -155,13 +157,15 @@ def _parse(path: Path) -> ItkHeader:
     is_nrrd = block.startswith(b"NRRD")
     fields: dict[str, str] = {}
     names: set[str] = set()
+    remarks: set[str] = set()
     size = 0
     for line in block.splitlines(keepends=True):
         size += len(line)
         name, separator, value = line.decode("latin-1").partition(":" if is_nrrd else "=")
         key = name.strip().replace(" ", "").lower()
         if is_nrrd and value.startswith("="):
-            continue  # a remark of the user ("key:=value"), which defines nothing
+            remarks.add(key)
+            continue
         if key == "ndims" and key in fields:
             raise corrupt_file()  # MetaIO would use either of the two
         if separator and len(key) <= _MAX_NAME_LENGTH:
@@ -169,7 +173,7 @@ def _parse(path: Path) -> ItkHeader:
             names.add(name.strip())
         if key == "elementdatafile" or (is_nrrd and not line.strip()):
             break  # end of the header
-    return ItkHeader(path, fields, is_nrrd, size, frozenset(names))
+    return ItkHeader(path, fields, is_nrrd, size, frozenset(names), frozenset(remarks))
 
 
 def _check_axes(header: ItkHeader) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,6 +14,7 @@ import numpy as np
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.scans.formats import detect_format
 from rma_mamba.scans.itk_headers import read_header as read_itk_header
+from rma_mamba.scans.itk_voxels import voxel_blocks
 from rma_mamba.scans.nifti_header import (
     data_type,
     has_separate_image,
@@ -40,7 +42,8 @@ def is_mask_file(path: Path) -> bool:
     try:
         file_format = detect_format(path)
         if file_format == "itk":
-            return "segment0_id" in read_itk_header(path).fields
+            header = read_itk_header(path)
+            return "segment0_id" in header.remarks or _are_mask_values(voxel_blocks(header))
         return file_format == "nifti" and _is_nifti_mask(path)
     except (RmaMambaError, OSError, EOFError, gzip.BadGzipFile, zlib.error):
         return False  # the reader reports what is wrong
@@ -58,22 +61,28 @@ def _is_nifti_mask(path: Path) -> bool:
         size = math.prod(shape) * volumes * dtype.itemsize
         if not has_separate_image(header):
             skip(file, image_offset(header, position) - position)
-            return _has_mask_values(file, size, dtype)
+            return _are_mask_values(_blocks(file, size, dtype))
     with open_stream(image_path) as file:
         skip(file, image_offset(header, 0))
-        return _has_mask_values(file, size, dtype)
+        return _are_mask_values(_blocks(file, size, dtype))
 
 
-def _has_mask_values(file: BinaryIO, size: int, dtype: np.dtype[Any]) -> bool:
-    """Whether voxels are 0 and one foreground value."""
-    foreground, count = 0.0, _FIRST_BYTES
+def _blocks(file: BinaryIO, size: int, dtype: np.dtype[Any]) -> Iterator[np.ndarray[Any, Any]]:
+    count = _FIRST_BYTES
     while size > 0:
         voxels = read_exactly(file, min(count, size)).view(dtype)
+        yield voxels
+        size, count = size - voxels.nbytes, _CHUNK_BYTES
+
+
+def _are_mask_values(blocks: Iterable[np.ndarray[Any, Any]]) -> bool:
+    """Whether voxels are 0 and one foreground value."""
+    foreground = 0.0
+    for voxels in blocks:
         highest = float(voxels.max())
         foreground = foreground or highest
         if highest not in (0, foreground) or foreground not in (0, *_FOREGROUND):
             return False
         if not np.all((voxels == 0) | (voxels == foreground)):
             return False
-        size, count = size - voxels.nbytes, _CHUNK_BYTES
     return foreground > 0
