@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from rma_mamba.inference import Segmenter
 from rma_mamba.inference.implausible_hu import LIMITS, remove_implausible
@@ -50,7 +51,7 @@ def mask_of(*boxes: tuple[slice, ...]) -> np.ndarray[Any, Any]:
 
 def left(values: Any, labels: Any, modality: Any = "CT") -> np.ndarray[Any, Any]:
     after = labels.copy()
-    count = remove_implausible(after, scan(values, modality))
+    count = remove_implausible(after, scan(values, modality)).removed
     assert count == labels.sum() - after.sum()
     assert not (after > labels).any()
     return after
@@ -77,6 +78,32 @@ def test_fat_is_removed_but_not_a_severely_fatty_liver() -> None:
     values = body()
     values[ORGAN] -= LIVER + 40  # the mean of the most severe steatosis
     assert left(values, mask_of(ORGAN)).sum() > 0.98 * mask_of(ORGAN).sum()
+
+
+@pytest.mark.parametrize("liver_hu", [-20, 0, 60])
+def test_noise_of_low_dose_that_extends_over_several_voxels_does_not_erode_a_liver(
+    liver_hu: int,
+) -> None:
+    spacing_mm = (0.8, 0.8, 5.0)
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(200, 200, 12)), (1, 1, 0))
+    values = np.full(noise.shape, float(AIR))
+    values[10:190, 10:190] = 40
+    values[40:160, 40:160, 2:10] = liver_hu
+    values += 60 * noise / noise.std()
+    labels = np.zeros(noise.shape, np.uint8)
+    labels[40:160, 40:160, 2:10] = 1
+    geometry = Geometry(noise.shape, np.diag([*spacing_mm, 1.0]))
+    volume = calibrated(Volume(values.astype(np.float32), geometry, "CT"))
+    assert remove_implausible(labels, volume).removed < 0.005 * labels.sum()
+
+
+def test_lung_that_a_rim_of_the_mask_encloses_is_counted() -> None:
+    values = body()
+    values[16:36, 18:42, 8:16] = LUNG
+    labels = mask_of(ORGAN)
+    found = remove_implausible(labels, scan(values))
+    assert found.removed == 0
+    assert found.enclosed == pytest.approx(20 * 24 * 8, rel=0.1)
 
 
 def test_a_thin_layer_of_partial_volume_stays() -> None:
@@ -174,7 +201,7 @@ def test_memory_does_not_grow_beyond_one_byte_per_voxel_of_the_mask() -> None:
     labels = np.repeat(mask_of(ORGAN, ABOVE), 8, axis=2)
     box = 30 * 34 * 194
     tracemalloc.start()
-    assert remove_implausible(labels, volume)
+    assert remove_implausible(labels, volume).removed
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1.2 * box + 60 * values[:, :, 0].size

@@ -6,14 +6,14 @@ import sys
 import traceback
 
 from rma_mamba.cli.app import app
+from rma_mamba.cli.command_errors import CommandError
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.deprecations import print_deprecation_warnings
-from rma_mamba.cli.help_sections import CommandError
-from rma_mamba.cli.streams import OutputError, repair_streams
 from rma_mamba.environment import complete_environment
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.pipeline.exit_codes import ExitCode, error_message, exit_code_of
 from rma_mamba.process import tune_process
+from rma_mamba.standard_streams import OutputError, repair_streams
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def run(arguments: list[str]) -> int:
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     except OutputError as error:
-        if error.broken_pipe:  # as with `| head -1`: nobody wants to know more
+        if error.broken_pipe:  # as with `| head -1`: nobody reads more
             return ExitCode.OUTPUT_CLOSED
         return _fail(RmaMambaError(str(error)), arguments)
     except CommandError as carrier:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,8 @@ class HuLimits:
         bone: Above are cortical bone and positive oral contrast agent; enhanced liver and veins are darker.
         bone_depth_mm: How far from the border bright voxels are removed: about the thickness of a rib.
         smoothing_mm: Standard deviation of the Gaussian against noise, which reaches 40 HU in thin slices.
+        region_mm: Standard deviation of a second Gaussian, in plane: dark regions must be dark after it somewhere.
+            In low-dose scans, noise of 100 HU and more, which extends over several voxels, is dark after the first.
     """
 
     gas: float = -150.0
@@ -45,6 +47,19 @@ class HuLimits:
     bone: float = 400.0
     bone_depth_mm: float = 10.0
     smoothing_mm: float = 1.0
+    region_mm: float = 3.0
+
+
+class ImplausibleVoxels(NamedTuple):
+    """Numbers of voxels of a mask with CT numbers that liver cannot have.
+
+    Args:
+        removed: At the border of the mask, and removed from it.
+        enclosed: Gas and fat that the mask encloses, which stay: a treated liver, or lung within a rim of chest wall.
+    """
+
+    removed: int
+    enclosed: int
 
 
 LIMITS = HuLimits()
@@ -53,7 +68,9 @@ _TRUNCATE = 2.0  # of the Gaussian, in standard deviations
 _DARK, _REMOVED = 1, 2  # states of a voxel
 
 
-def remove_implausible(labels: Labels, scan: CalibratedVolume, limits: HuLimits = LIMITS) -> int:
+def remove_implausible(
+    labels: Labels, scan: CalibratedVolume, limits: HuLimits = LIMITS
+) -> ImplausibleVoxels:
     """Remove voxels that are connected to the border of the mask and have CT numbers of gas, fat or bone, in place.
 
     Nothing is removed from MR, from CT that is not in Hounsfield units (8-bit pictures, windowed scans), or from CT
@@ -66,10 +83,10 @@ def remove_implausible(labels: Labels, scan: CalibratedVolume, limits: HuLimits 
         limits: Plausible CT numbers.
 
     Returns:
-        The number of removed voxels.
+        The numbers of removed and of enclosed voxels.
     """
     if scan.intensity_unit != "HU" or not labels.any() or detect_modality(scan.values) != "CT":
-        return 0
+        return ImplausibleVoxels(0, 0)
     order = scan.geometry.canonical
     mask, values = order.apply(labels), order.apply(scan.values)
     spacing_mm = tuple(scan.geometry.spacing_mm[axis] for axis in order.permutation)
@@ -79,8 +96,7 @@ def remove_implausible(labels: Labels, scan: CalibratedVolume, limits: HuLimits 
     states = np.zeros(mask.shape, np.uint8)
     for number, smooth in enumerate(_smoothed(mask, values, spacing_mm, limits.smoothing_mm)):
         inside = mask[number] > 0
-        fat = ndimage.binary_opening(inside & (smooth < limits.fat))
-        states[number][inside & ((smooth < limits.gas) | fat)] = _DARK
+        states[number][_dark(inside, smooth, values[number], spacing_mm[1:], limits)] = _DARK
         bright = inside & (smooth > limits.bone)
         if bright.any():
             outside = _bright_outside(mask, values, limits.bone, number)
@@ -90,7 +106,7 @@ def remove_implausible(labels: Labels, scan: CalibratedVolume, limits: HuLimits 
     for plane, state in zip(mask, states, strict=True):
         plane[state == _REMOVED] = 0
         removed += int(np.count_nonzero(state == _REMOVED))
-    return removed
+    return ImplausibleVoxels(removed, int(np.count_nonzero(states == _DARK)))
 
 
 def _box_with_margin(mask: Labels) -> tuple[slice, ...]:
@@ -130,6 +146,28 @@ def _smoothed(
             sums[1] += weight * ready[other][1]
         ready.pop(number - radius, None)
         yield sums[0] / np.maximum(sums[1], np.float32(1e-6))
+
+
+def _dark(
+    inside: Plane, smooth: Plane, values: Plane, spacing_mm: tuple[float, ...], limits: HuLimits
+) -> Plane:
+    """Regions of gas and fat in one plane of the mask: voxels that are dark, connected to clearly dark ones."""
+    gas, fat = (
+        inside & (smooth < limits.gas),
+        ndimage.binary_opening(inside & (smooth < limits.fat)),
+    )
+    if not gas.any() and not fat.any():
+        return gas
+    sigmas = [limits.region_mm / mm for mm in spacing_mm]
+    weights = ndimage.gaussian_filter(inside.astype(np.float32), sigmas, mode="constant")
+    sums = ndimage.gaussian_filter(np.where(inside, values, np.float32(0)), sigmas, mode="constant")
+    wide = sums / np.maximum(weights, np.float32(1e-6))
+    regions = (
+        ndimage.binary_propagation(dark & (wide < limit), mask=dark)
+        for dark, limit in ((gas, limits.gas), (fat, limits.fat))
+    )
+    found: Plane = np.logical_or(*regions)
+    return found
 
 
 def _bright_outside(

@@ -188,10 +188,10 @@ class Segmenter:
             stack.scale.range,
             estimated_dice=uncertainty.estimated_dice,
             anatomy=check_anatomy(stack),
-            implausible_share=implausible / max(1, found),
+            implausible_share=sum(implausible) / max(1, found),
         )
         warnings = tuple(dict.fromkeys((*volume.warnings, *measure(mask).warnings)))
-        removed_ml = implausible * volume.geometry.voxel_volume_ml
+        removed_ml = implausible.removed * volume.geometry.voxel_volume_ml
         return Segmentation(mask, volume, warnings, probabilities, quality, uncertainty, removed_ml)
 
     def logits(self, images: Images) -> Logits:

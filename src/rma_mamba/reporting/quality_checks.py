@@ -38,7 +38,7 @@ def assess(
         scale: Intensities that become 0 and 1 in the network's input.
         estimated_dice: The Dice estimated from the agreement between TTA scales and maps.
         anatomy: Comparison of the anatomy with the header.
-        implausible_share: Share of the mask that was removed because of its CT numbers.
+        implausible_share: Share of the mask with CT numbers that liver cannot have, removed or enclosed.
         thresholds: Thresholds of the flags.
     """
     flags = [
@@ -191,8 +191,8 @@ def _check_plausibility(share: float, thresholds: QualityThresholds) -> Iterator
     yellow, red = thresholds.implausible_share
     if share >= yellow:
         message = (
-            f"{share:.0%} of the mask had CT numbers of lung, gas, fat or bone and was removed: "
-            "segmentation failed in part of the scan, and the rest of the mask may be wrong as well."
+            f"{share:.0%} of the mask had CT numbers of lung, gas, fat or bone, and was removed where it reached the "
+            "border: segmentation failed in part of the scan, and the rest of the mask may be wrong as well."
         )
         yield Flag("implausible_hu", message, "red" if share >= red else "yellow")
 

@@ -24,8 +24,8 @@ class QualityThresholds:
             BTCV and CHAOS T2 have 0.10 to 0.50; the upper
             threshold is 0.1 higher, and the lower one allows for small livers.
         component_share: Components with a larger share of the mask are counted.
-        implausible_share: Share of the mask removed because of its CT numbers, above which the light is yellow, and
-            red. Four good masks of CT in HU lost less than 0.01% of their voxels.
+        implausible_share: Share of the mask with CT numbers that liver cannot have, above which the light is yellow,
+            and red. Four good masks of CT in HU lost less than 0.01% of their voxels.
         dice: Estimated Dice below which the light is yellow, and red.
         spacing_ratio: Slice spacing estimated from the anatomy, divided by that in the header;
             docs/explanation/quality.md lists the usual values.

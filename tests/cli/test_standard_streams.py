@@ -87,7 +87,7 @@ def test_closed_streams_are_no_failure(closed: str) -> None:
 def test_a_file_never_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     script = (
         "import os, sys\n"
-        "from rma_mamba.cli.streams import repair_streams\n"
+        "from rma_mamba.standard_streams import repair_streams\n"
         "repair_streams()\n"
         f"file = open({str(tmp_path / 'mask')!r}, 'w')\n"
         "os.write(1, b'a library prints')\n"
@@ -120,7 +120,7 @@ def test_a_full_disk_behind_stdout_is_a_one_line_error(unbuffered: str) -> None:
 def test_messages_that_nobody_reads_do_not_end_a_command(stderr: str) -> None:
     script = (
         "import sys\n"
-        "from rma_mamba.cli.streams import repair_streams\n"
+        "from rma_mamba.standard_streams import repair_streams\n"
         "from rma_mamba.cli.console import Console\n"
         "repair_streams()\n"
         "for _ in range(9): Console().warn(['x' * 9000])\n"
