@@ -18,6 +18,10 @@ from importlib import import_module
 from rma_mamba.deprecation import warn_renamed
 
 
+class EnvironmentWarning(UserWarning):
+    """The machine or the container limits what was requested; results are the same. The message is one line."""
+
+
 class _ExitCode:
     """Deprecated attribute of errors and their classes; the codes are decided in a higher layer."""
 

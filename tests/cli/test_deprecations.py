@@ -10,6 +10,7 @@ import pytest
 
 from rma_mamba.cli.deprecations import print_deprecation_warnings, renamed_option
 from rma_mamba.deprecation import warn_renamed
+from rma_mamba.errors import EnvironmentWarning
 from rma_mamba.pipeline.request import SegmentRequest
 
 
@@ -73,3 +74,14 @@ def test_other_warnings_are_left_to_python() -> None:
 
 def test_statistics_and_run_records_keep_their_old_fields(segmenter) -> None:
     assert SegmentRequest().settings()["frame"] is None
+
+
+def test_a_limit_of_the_machine_is_printed_as_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    with print_deprecation_warnings():
+        for _ in range(2):
+            warnings.warn(
+                "too little; enough is expected. Add some.", EnvironmentWarning, stacklevel=1
+            )
+    assert (
+        capfd.readouterr().err == "rma-mamba: warning: too little; enough is expected. Add some.\n"
+    )

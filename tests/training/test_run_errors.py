@@ -13,6 +13,7 @@ import torch
 from rma_mamba.errors import BackendError, ConfigError, RmaMambaError
 from rma_mamba.training import train
 from rma_mamba.training.data_module import SliceDataModule
+from rma_mamba.training.run_errors import translate_errors
 
 
 @contextmanager
@@ -74,3 +75,60 @@ def test_a_missing_best_checkpoint_is_a_one_line_error(tmp_path: Path, recipe: P
     (tmp_path / "run" / "checkpoints" / "best.ckpt").unlink()
     with pytest.raises(ConfigError, match=r"best\.ckpt cannot be read"):
         train(recipe, ["training.epochs=1", "data.slices_per_epoch=4"], resume=True, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "remedy"),
+    [
+        (
+            RuntimeError(
+                "unable to allocate shared memory(shm) for file </torch_1_2>: No space left"
+            ),
+            ConfigError,
+            "training.workers=0",
+        ),
+        (
+            RuntimeError(
+                "Caught RuntimeError in DataLoader worker process 0.\nunable to write to file </torch_9"
+            ),
+            ConfigError,
+            "training.workers=0",
+        ),
+        (
+            RuntimeError(
+                "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible"
+            ),
+            ConfigError,
+            "training.workers=0",
+        ),
+        (OSError(28, "No space left on device", "/torch_7_8"), ConfigError, "training.workers=0"),
+        (OSError(24, "Too many open files"), ConfigError, "training.workers=0"),
+        (RuntimeError("received 0 items of ancdata"), ConfigError, "training.workers=0"),
+        (OSError(28, "No space left on device"), ConfigError, "run.folder"),
+        (
+            RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed"),
+            RmaMambaError,
+            "died",
+        ),
+        (
+            RuntimeError(
+                "Unable to handle autograd's threading in combination with fork-based multiprocessing"
+            ),
+            BackendError,
+            "spawn",
+        ),
+    ],
+    ids=lambda value: str(value)[:30] if isinstance(value, Exception) else "",
+)
+def test_what_the_environment_does_is_a_one_line_error(
+    error: Exception, kind: type[RmaMambaError], remedy: str
+) -> None:
+    with pytest.raises(kind, match=remedy) as caught, translate_errors():
+        raise error
+    assert "\n" not in str(caught.value)
+    assert "/torch_" not in str(caught.value)
+
+
+def test_an_error_of_the_program_stays_as_it_is() -> None:
+    with pytest.raises(RuntimeError, match="a bug"), translate_errors():
+        raise RuntimeError("a bug")

@@ -9,7 +9,7 @@ from typing import TextIO, TypeVar
 
 from rma_mamba.cli.console import Console
 from rma_mamba.deprecation import REMOVED_IN, warn_renamed
-from rma_mamba.errors import ConfigError
+from rma_mamba.errors import ConfigError, EnvironmentWarning
 
 T = TypeVar("T")
 
@@ -34,10 +34,11 @@ def renamed_option(old: str, old_value: T | None, new: str, new_value: T | None)
 
 @contextmanager
 def print_deprecation_warnings() -> Iterator[None]:
-    """Print each DeprecationWarning of this package once, as a one-line warning."""
+    """Print each DeprecationWarning and EnvironmentWarning of this package once, as a one-line warning."""
     printed: set[str] = set()
     with warnings.catch_warnings():
         warnings.filterwarnings("always", _MESSAGE, DeprecationWarning)
+        warnings.filterwarnings("always", category=EnvironmentWarning)
         show_others = warnings.showwarning
 
         def show(
@@ -49,7 +50,10 @@ def print_deprecation_warnings() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             text = str(message)
-            if f"will be removed in {REMOVED_IN}" not in text:
+            if not (
+                issubclass(category, EnvironmentWarning)
+                or f"will be removed in {REMOVED_IN}" in text
+            ):
                 show_others(message, category, filename, lineno, file, line)
             elif text not in printed:
                 printed.add(text)

@@ -15,6 +15,7 @@ from rma_mamba.datasets.splits import Split
 from rma_mamba.errors import ConfigError
 from rma_mamba.training.config import Recipe
 from rma_mamba.training.sampling import EpochSampler, ValidationBatchSampler
+from rma_mamba.training.workers import usable_workers
 
 _TOTAL_STRIDE = 32  # pixels of a slice per pixel of the network's deepest feature map
 
@@ -91,15 +92,20 @@ class SliceDataModule(lightning.LightningDataModule):
             devices=devices,
         )
         sampler.set_epoch(self.first_epoch)  # workers may start before Lightning sets the epoch
+        workers = usable_workers(self.training.workers, self._batch_bytes() * devices)
         return DataLoader(
             self.train,
             self.training.batch_size,
             sampler=sampler,
-            num_workers=self.training.workers,
-            persistent_workers=self.training.workers > 0,
+            num_workers=workers,
+            persistent_workers=workers > 0,
             worker_init_fn=_use_one_thread,
             collate_fn=RandomBatchCrop(self.data.canvases),
         )
+
+    def _batch_bytes(self) -> int:
+        """Size of a batch of images and labels, float32, before it is cropped."""
+        return 4 * self.training.batch_size * (3 + 1) * self.data.crop**2
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Validation slices, always the same and in the same order."""
