@@ -73,6 +73,24 @@ def test_another_process_may_store_the_entry_first(tmp_path: Path) -> None:
     assert len(entries(tmp_path)) == 1
 
 
+@pytest.mark.parametrize("kept", [0, 9, 70, 130])
+@pytest.mark.parametrize("kind", ["cut off", "zeros", "no file"])
+def test_a_damaged_entry_is_computed_again(tmp_path: Path, kept: int, kind: str) -> None:
+    def entry() -> Arrays:
+        return cached(str(tmp_path), {}, lambda: {"images": np.arange(40.0)})
+
+    entry()
+    (file,) = tmp_path.rglob("*.npy")
+    content = file.read_bytes()
+    file.unlink()
+    if kind != "no file":
+        file.write_bytes(content[:kept] if kind == "cut off" else bytes(kept))
+    for _ in range(2):
+        assert np.array_equal(entry()["images"], np.arange(40.0))
+    assert file.read_bytes() == content
+    assert len(entries(tmp_path)) == 1
+
+
 def test_a_folder_that_cannot_be_created_is_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"cannot be used .*Choose another") as caught:

@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -41,19 +42,36 @@ def cached(folder: str | None, key: Mapping[str, Any], make: Callable[[], Arrays
         return make()
     text = json.dumps({"code": _code(), **key}, sort_keys=True, default=str)
     place = Path(folder) / hashlib.sha256(text.encode()).hexdigest()[:32]
-    arrays = (
-        None if place.is_dir() else make()
-    )  # not in the try block: its errors are not errors of the cache
-    try:
-        if arrays is not None:
+    with _cache_errors(place.parent):
+        found = _read(place)
+    if found is None:
+        arrays = make()  # its errors are not errors of the cache
+        with _cache_errors(place.parent):
             _write(place, arrays)
-        found = sorted(place.glob("*.npy"))
-        return {path.stem: np.load(path, mmap_mode="r") for path in found}
+            found = _read(place)
+    return found or arrays
+
+
+@contextmanager
+def _cache_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigError(
-            f"the cache in {place.parent.name} cannot be used ({error.strerror or error}); expected a writable "
+            f"the cache in {folder.name} cannot be used ({error.strerror or error}); expected a writable "
             "folder with enough space. Choose another one with --set data.cache=FOLDER, or delete this one."
         ) from None
+
+
+def _read(place: Path) -> Arrays | None:
+    """The arrays of an entry; None if there is none. A damaged entry is removed."""
+    try:
+        found = {path.stem: np.load(path, mmap_mode="r") for path in sorted(place.glob("*.npy"))}
+    except (EOFError, ValueError):  # cut off, as after a power failure
+        found = {}
+    if not found:
+        shutil.rmtree(place, ignore_errors=True)
+    return found or None
 
 
 def fingerprint(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
