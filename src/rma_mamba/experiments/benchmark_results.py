@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rma_mamba.environment import load_matplotlib
 from rma_mamba.errors import ConfigError
 from rma_mamba.evaluation import CaseScore, ScoreSummary, write_scores
 from rma_mamba.experiments.comparison_export import to_csv, to_latex
@@ -90,6 +91,7 @@ def _table(
 def _write_figures(
     benchmark: Benchmark, group: str, networks: Sequence[ScoredNetwork], folder: Path
 ) -> None:
+    load_matplotlib(folder)
     # imported here, because matplotlib is needed for figures only
     from rma_mamba.experiments.figures import draw_boxes, draw_histories, draw_panel
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from rma_mamba.environment import load_matplotlib
 from rma_mamba.files import replace_file
 from rma_mamba.reporting.preview import render_preview
 from rma_mamba.reporting.report import DISCLAIMER, Report, Rows
@@ -157,6 +158,7 @@ def write_pdf(report: Report, path: Path) -> None:
         GridError: The mask is not on the scan's grid.
         ScanError: The file cannot be written.
     """
+    load_matplotlib(path.parent)
     replace_file(path, render_pdf(report), "report")
 
 

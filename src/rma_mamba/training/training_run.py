@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rma_mamba.environment import load_matplotlib, named_user
 from rma_mamba.extras import require_extra
 from rma_mamba.training.recipe_loading import merge_recipe, validate_recipe
 
@@ -57,5 +58,7 @@ def require_training_packages() -> None:
     Raises:
         BackendError: A package of the extra `train` is not installed.
     """
-    for package in ("lightning", "monai"):
-        require_extra(package, "train", "training")
+    load_matplotlib(Path())  # which Lightning imports
+    with named_user():  # MONAI asks for the name
+        for package in ("lightning", "monai"):
+            require_extra(package, "train", "training")
