@@ -75,6 +75,22 @@ class AugmentConfig(Settings):
     low_resolution: Probability = 0
     """Probability of simulated low resolution: the slice is downsampled and upsampled again."""
 
+    contrast_phase: Probability = 0
+    """Probability that the organs of a CT in Hounsfield units are given the contrast of another phase, and the liver that
+    of a diffuse disease. Stacks only, as are the following four."""
+
+    effusion: Probability = 0
+    """Probability that the posterior part of the lungs of a CT is filled with fluid."""
+
+    ascites: Probability = 0
+    """Probability that fat around the liver in a CT is replaced by fluid."""
+
+    metal: Probability = 0
+    """Probability of stents, coils or clips inside the liver of a CT."""
+
+    slice_jumps: Probability = 0
+    """Probability that the brightness of an MR changes from slice to slice."""
+
     single_slice: Probability = 0
     """Probability that the adjacent slices of a 2.5-D network are replaced by copies of the slice itself."""
 

@@ -25,11 +25,13 @@ def volume_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) 
 
     Returns:
         "images", "labels" (1: liver) and "tissues" (label values): uint8 [slice, height, width];
-        "gap_mm": the largest slice spacing.
+        "gap_mm": the largest slice spacing; "in_hu": whether the intensities are Hounsfield units.
     """
-    parts, gaps = [], []
+    parts, gaps, units = [], [], set()
     for path in images:
         volume, values = read_label_values(files, source, path)
+        volume = calibrated(volume)
+        units.add(volume.intensity_unit)
         order = volume.geometry.canonical
         organs = order.apply(np.clip(values, 0, 255).astype(np.uint8))
         recipe = files.config.recipe
@@ -37,23 +39,41 @@ def volume_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) 
         parts.append((*on_canvas(volume, liver_labels(source, values), recipe), tissues))
         gaps.append(volume.geometry.spacing_mm[order.permutation[0]])
     slices, labels, tissues = (_concatenate([part[n] for part in parts]) for n in range(3))
-    return {"images": slices, "labels": labels, "tissues": tissues, "gap_mm": np.array(max(gaps))}
+    return {
+        "images": slices,
+        "labels": labels,
+        "tissues": tissues,
+        "gap_mm": np.array(max(gaps)),
+        "in_hu": np.array(units == {"HU"}),
+    }
 
 
 def slice_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) -> Arrays:
     """All PNG or JPEG slices of a patient: "images" and "labels", uint8 [slice, height, width]."""
     recipe = files.config.recipe
-    pairs = [on_canvas(*read_slice(files, source, path), recipe, EIGHT_BITS) for path in images]
+    scale, window = IntensityScale(0, 255, recipe.mr_headroom), source.window_hu
+    if window is not None:  # the grey levels of the limits of the recipe's window
+        levels = (np.array(recipe.ct_window_hu) - window[0]) / (window[1] - window[0]) * 255
+        scale = IntensityScale(*levels.tolist())
+    pairs = [on_canvas(*read_slice(files, source, path), recipe, scale) for path in images]
     slices, labels = (_concatenate([pair[n] for pair in pairs]) for n in range(2))
-    return {"images": slices, "labels": labels}
+    return {"images": slices, "labels": labels, "in_hu": np.array(window is not None)}
 
 
 def phantom_arrays(recipe: SliceRecipe, number: int) -> Arrays:
     """All slices of a phantom: "images" and "labels", uint8 [slice, height, width]."""
     contrast = CONTRASTS[number % len(CONTRASTS)]
     phantom = make_phantom(_FIRST_SEED + number, contrast=contrast, randomise=True)
-    slices, labels = on_canvas(phantom.volume, phantom.mask.labels, recipe)
-    return {"images": slices, "labels": labels}
+    volume = calibrated(phantom.volume)
+    slices, labels = on_canvas(volume, phantom.mask.labels, recipe)
+    spacing = volume.geometry.spacing_mm[volume.geometry.canonical.permutation[0]]
+    in_hu = volume.intensity_unit == "HU"
+    return {
+        "images": slices,
+        "labels": labels,
+        "gap_mm": np.array(spacing),
+        "in_hu": np.array(in_hu),
+    }
 
 
 def on_canvas(

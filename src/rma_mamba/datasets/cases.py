@@ -16,7 +16,7 @@ from rma_mamba.datasets.splits import Split
 from rma_mamba.errors import ConfigError, GridError, ScanError
 
 # Settings of a source that its arrays depend on.
-_ARRAY_SETTINGS = {"kind", "liver", "modality", "pixel_mm", "quarter_turns", "mirrored_at_random"}
+_ARRAY_SETTINGS = {"kind", "liver", "modality", "pixel_mm", "quarter_turns", "mirrored_at_random", "window_hu"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,7 @@ class Case:
         weight: Sampling weight of the source.
         tissues: Label values of all labelled organs, 0 elsewhere, same shape; None: only the liver is labelled.
         gap_mm: Slice spacing; None: unknown.
+        in_hu: Whether the grey levels are Hounsfield units in the recipe's window.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Case:
     weight: float = 1.0
     tissues: Grey | None = None
     gap_mm: float | None = None
+    in_hu: bool = False
 
 
 def read_cases(data: DataConfig | SourceFiles, split: Split) -> list[Case]:
@@ -117,4 +119,5 @@ def _case(source: str, patient: str, arrays: Arrays, ordered: bool, weight: floa
         weight,
         arrays.get("tissues"),
         None if gap is None else float(gap),
+        bool(arrays.get("in_hu", False)),
     )

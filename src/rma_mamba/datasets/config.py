@@ -57,6 +57,10 @@ class SourceConfig(Settings):
     """Modality of volumes: CT or MR. None: read from the header or detected from the intensities. Ignored for slices,
     which are 8-bit images."""
 
+    window_hu: tuple[float, float] | None = None
+    """CT that was windowed to 8 bits: Hounsfield units of the grey levels 0 and 255, which are then restored. None:
+    unknown, or not windowed."""
+
     pixel_mm: Positive = 1.5
     """Pixel size of slices in mm, which PNG and JPEG files do not state."""
 
@@ -128,6 +132,11 @@ class DataConfig(Settings):
     canvases: tuple[Annotated[int, Field(ge=32, multiple_of=32)], ...] = ()
     """Widths in pixels to which batches are cropped at random positions; each batch draws one. Empty: batches are not
     cropped."""
+
+    stack_depths: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Numbers of adjacent slices that a network with through-plane context is trained on; each batch draws one, and
+    consists of as many stacks as `training.batch_size` permits. Slices of sources that are not ordered are always
+    trained on one by one. Empty: 2-D training."""
 
     slices_per_epoch: int | None = Field(default=None, ge=1)
     """Number of slices drawn per epoch: by weight over sources, then evenly over patients, then evenly over slices.

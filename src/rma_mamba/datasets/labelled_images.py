@@ -14,6 +14,7 @@ from rma_mamba.errors import GridError, ScanError
 from rma_mamba.folder_tree import as_text
 from rma_mamba.labels import LabelRule, liver_in_grey_levels
 from rma_mamba.scans import read_scan
+from rma_mamba.slicing.calibration import CalibratedVolume
 from rma_mamba.volume import Geometry, Volume
 
 Grey = npt.NDArray[np.uint8]
@@ -42,7 +43,16 @@ def read_label_values(
             f"of {_size(volume.geometry)} voxels; expected the same grid. Resample the label."
         )
     volume = Volume(volume.values, volume.geometry, source.modality or volume.modality)
-    return volume, label.values
+    return restore_window(volume, source), label.values
+
+
+def restore_window(volume: Volume, source: SourceConfig) -> Volume:
+    """The volume with the Hounsfield units of its grey levels restored, if the source states its window."""
+    if source.window_hu is None:
+        return volume
+    low, high = source.window_hu
+    values = volume.values.astype(np.float32) * ((high - low) / 255) + low
+    return CalibratedVolume(values, volume.geometry, "CT", intensity_unit="HU")
 
 
 def liver_labels(source: SourceConfig, values: npt.NDArray[Any]) -> Grey:

@@ -208,7 +208,8 @@ class Segmenter:
 
     def tta_logits(self, images: list[Images]) -> TtaLogits:
         """Logits of the same slices at each TTA scale; see `rma_mamba.inference.tta`."""
-        return tta_logits(self.maps, images)
+        contiguous = self.recipe.through_plane_mm is not None
+        return tta_logits(self.maps, images, contiguous=contiguous)
 
     def looks(self, images: list[Images]) -> TtaLogits:
         """Deprecated name of `tta_logits`."""

@@ -8,16 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
+from rma_mamba.inference.batches import Batch, plan_batches
 from rma_mamba.inference.tta import Images, TtaLogits
 from rma_mamba.inference.uncertainty import Agreement
 from rma_mamba.slicing import SliceStack
 
 Predict = Callable[[list[Images]], TtaLogits]
 Progress = Callable[[int, int], None]  # slices done, total number of slices
-
-_PIXELS_AT_A_TIME = 600_000  # 16 slices of 192 x 192; larger batches are not faster on a CPU
-_MAX_BATCH_SIZE = 16
-
 
 class SliceWriter:
     """Writes the results of each batch to the scan's own grid and accumulates the agreement.
@@ -42,13 +39,14 @@ class SliceWriter:
         self._labels = order.apply(labels)
         self._probabilities = None if probabilities is None else order.apply(probabilities)
 
-    def images(self, batch: slice) -> list[Images]:
+    def images(self, batch: Batch) -> list[Images]:
         """Slices at each TTA scale."""
-        return [scale[batch] for scale in self.scales]
+        return [scale[batch.seen] for scale in self.scales]
 
-    def write(self, batch: slice, logits: TtaLogits) -> None:
+    def write(self, batch: Batch, logits: TtaLogits) -> None:
         """Average the probabilities of all scales, and write labels and probabilities of a batch."""
         first, *others = self.scales
+        logits = batch.without_context(logits)
         mean = first.plan.to_probabilities(logits.maps[-1])
         repeated = logits.repeated
         of_scales = [mean[repeated]]
@@ -56,12 +54,12 @@ class SliceWriter:
             of_scales.append(scale.plan.to_probabilities(scale_logits))
         if len(of_scales) > 1:
             mean[repeated] = np.mean(of_scales, axis=0)
-        self._labels[batch] = mean > self.threshold
+        self._labels[batch.kept] = mean > self.threshold
         self.agreement.add(of_scales, mean)
         if len(logits.maps) > 1:
             self.agreement.add_maps(logits.maps[-1], logits.maps[0])
         if self._probabilities is not None:
-            self._probabilities[batch] = mean
+            self._probabilities[batch.kept] = mean
 
 
 def stream(
@@ -80,9 +78,8 @@ def stream(
     Returns:
         The agreement between scales and between maps.
     """
-    total = len(writer.scales[0])
-    size = batch_size or _batch_size(writer.scales)
-    batches = [slice(start, min(start + size, total)) for start in range(0, total, size)]
+    total, done = len(writer.scales[0]), 0
+    batches = plan_batches(writer.scales, batch_size)
     with ThreadPoolExecutor(2, thread_name_prefix="rma-mamba-slices") as threads:
         made = threads.submit(writer.images, batches[0])
         written: Future[None] | None = None
@@ -94,13 +91,9 @@ def stream(
             if written is not None:
                 written.result()
             written = threads.submit(writer.write, batch, logits)
+            done += batch.size
             if progress is not None:
-                progress(batch.stop, total)
+                progress(done, total)
         if written is not None:
             written.result()
     return writer.agreement
-
-
-def _batch_size(scales: list[SliceStack]) -> int:
-    height, width = np.max([scale.plan.canvas for scale in scales], axis=0).tolist()
-    return max(1, min(_MAX_BATCH_SIZE, _PIXELS_AT_A_TIME // int(height * width)))

@@ -9,7 +9,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
-from rma_mamba.slicing import SliceRecipe, SliceStack
+from rma_mamba.slicing import IntensityScale, SliceRecipe, SliceStack
 
 SIDE = 48  # pixels of a thumbnail, whatever the size of the patient
 COARSE = SliceRecipe(size=96, spacing_mm=4.0)  # of the slices from which thumbnails are cropped
@@ -31,7 +31,9 @@ def thumbnails(stack: SliceStack, count: int = _SLICES) -> tuple[Tensor, npt.NDA
         stack: The scan's slices.
         count: Number of slices to examine; all if there are fewer.
     """
-    coarse = SliceStack(stack.volume, COARSE, stack.scale)
+    # the intensities that the orientation network was trained on, whatever the segmentation network sees
+    limits = COARSE.ct_window_hu if stack.in_hu else stack.scale.range
+    coarse = SliceStack(stack.volume, COARSE, IntensityScale(*limits))
     chosen = np.unique(np.linspace(0, len(coarse) - 1, count).round().astype(int))
     images, slice_numbers = [], []
     for at in chosen.tolist():

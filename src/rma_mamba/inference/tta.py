@@ -37,14 +37,17 @@ class TtaLogits(NamedTuple):
     repeated: npt.NDArray[np.intp]
 
 
-def tta_logits(network: Network, images: list[Images]) -> TtaLogits:
+def tta_logits(network: Network, images: list[Images], *, contiguous: bool = False) -> TtaLogits:
     """Segment all slices at the first scale, and those with a trace of liver at the others.
 
     Args:
         network: Computes logits from images and the number of maps.
         images: The same slices at each TTA scale.
+        contiguous: Also repeat the slices between those with a trace, as through-plane context requires.
     """
     maps = network(images[0], MAPS)
     repeated = np.flatnonzero(maps[-1].max(axis=(1, 2, 3)) > POSSIBLE_LOGIT)
+    if contiguous and len(repeated):
+        repeated = np.arange(repeated[0], repeated[-1] + 1)
     others = [network(each[repeated], 1)[-1] for each in images[1:]] if len(repeated) else []
     return TtaLogits(maps, others, repeated)

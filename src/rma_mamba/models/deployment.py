@@ -9,6 +9,7 @@ from torch import nn
 
 from rma_mamba.models.layers import ConvNorm
 from rma_mamba.models.rma_mamba import RMAMamba
+from rma_mamba.models.through_plane import ThroughPlaneScan
 from rma_mamba.models.vss import SS2D
 
 # Layers whose weights autocast would convert to half precision at every call.
@@ -41,5 +42,5 @@ def _cast_weights(model: nn.Module, dtype: torch.dtype) -> None:
     for module in model.modules():
         if isinstance(module, _MATMUL_LAYERS):
             module.to(dtype)
-        if isinstance(module, SS2D):
+        if isinstance(module, SS2D | ThroughPlaneScan):
             module.x_proj_weight.data = module.x_proj_weight.data.to(dtype)

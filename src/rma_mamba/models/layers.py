@@ -113,15 +113,18 @@ def resize(x: Features, size: tuple[int, int]) -> Features:
     return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
-def run_padded(images: Images, run: Callable[[Images], list[Features]]) -> list[Features]:
+def run_padded(
+    images: Images, run: Callable[[Images], list[Features]], channels: int = 3
+) -> list[Features]:
     """Pad images to a multiple of 32 by replicating the border, run a network, and crop its outputs.
 
     Raises:
-        ConfigError: The images are not [slice, 3, height, width] with height and width of at least 32.
+        ConfigError: The images are not [slice, channel, height, width] with this number of channels and with height and
+            width of at least 32.
     """
-    if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[-2:]) < STRIDE:
+    if images.ndim != 4 or images.shape[1] != channels or min(images.shape[-2:]) < STRIDE:
         raise ConfigError(
-            f"the images have shape {tuple(images.shape)}; expected [slice, 3, height, width] with "
+            f"the images have shape {tuple(images.shape)}; expected [slice, {channels}, height, width] with "
             f"height and width of at least {STRIDE}. Pad or resample them."
         )
     height, width = images.shape[-2:]

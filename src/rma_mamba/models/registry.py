@@ -30,6 +30,22 @@ NETWORKS: Final[dict[str, dict[str, Any]]] = {
         "local_blocks": (2, 1, 1, 0, 0),
         "decoder_local": 64,
     },
+    # The same network with an answer to the paper's limitation: selective scans along the slices give each slice the
+    # context of the whole scan, and a fourth input channel states whether intensities are Hounsfield units.
+    "rma-mamba-z": {
+        "width": 32,
+        "depths": (2, 2, 5, 2),
+        "drop_path": 0.0,
+        "extra_blocks": 0,
+        "decoder_drop_path": 0.0,
+        "half_width": 16,
+        "top_down": True,
+        "local_blocks": (2, 1, 1, 0, 0),
+        "decoder_local": 64,
+        "input_channels": 4,
+        "through_plane": (0, 1, 1, 1),
+        "decoder_through_plane": (0, 1, 1, 1),
+    },
 }
 
 # The networks that the paper compares with.

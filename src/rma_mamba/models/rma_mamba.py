@@ -18,9 +18,10 @@ from rma_mamba.models.layers import (
     zero_init,
 )
 from rma_mamba.models.rma import ReverseAttention
-from rma_mamba.models.vmamba import VMamba, VMambaConfig
+from rma_mamba.models.through_plane import ThroughPlaneBlocks
+from rma_mamba.models.vmamba import Count, VMamba, VMambaConfig
 from rma_mamba.models.vss import VSSBlock
-from rma_mamba.shapes import Images, Logits
+from rma_mamba.shapes import Features, Images, Logits
 
 
 class RMAMambaConfig(VMambaConfig):
@@ -50,6 +51,14 @@ class RMAMambaConfig(VMambaConfig):
     """Hidden channels of a residual convolution before the reverse attention of every level. 0 disables it, as in the
     paper, whose decoder has no nonlinearity outside the VSS blocks."""
 
+    decoder_through_plane: tuple[Count, Count, Count, Count] = (0, 0, 0, 0)
+    """Selective scans along the slices of a scan in the decoder, at 1/4, 1/8, 1/16 and 1/32. The paper has none."""
+
+    @property
+    def sees_whole_scan(self) -> bool:
+        """Whether the result of a slice depends on the other slices of its scan."""
+        return any(self.through_plane) or any(self.decoder_through_plane)
+
 
 def _make_blocks(count: int, drop_path: float, states: int, width: int) -> nn.Module:
     if count == 0:
@@ -74,6 +83,10 @@ class RMAMamba(nn.Module):
         for level, width in enumerate(self.encoder.widths, start=1):
             self.add_module(f"st_block{level}", make_extra(width))
             self.add_module(f"translayer{level}_st", ConvNorm(width, config.decoder_width, 1))
+            context = ThroughPlaneBlocks(
+                config.decoder_through_plane[level - 1], config.decoder_width, config.states
+            )
+            self.add_module(f"through_plane{level}", context)
         self.out_conv1 = nn.Conv2d(config.decoder_width, 1, 1)
         for number in (1, 2, 3):
             attention = ReverseAttention(config.decoder_width, make_blocks)
@@ -95,26 +108,36 @@ class RMAMamba(nn.Module):
     def forward(self, images: Images) -> list[Logits]:
         """Compute logits of images [slice, 3, height, width] in [0, 1], with height and width of at least 32.
 
+        With through-plane scans, the slices are those of one scan, from inferior to superior; images of several scans
+        with the same number of slices are [scan, slice, channel, height, width].
+
         Returns:
-            Four logit maps (five with `half_width`) [slice, 1, height, width], finest last; the mask is
-            sigmoid(last) > 0.5.
+            Four logit maps (five with `half_width`) [slice, 1, height, width], finest last, of all slices of all scans;
+            the mask is sigmoid(last) > 0.5.
 
         Raises:
             ConfigError: The images have a different shape.
         """
-        return run_padded(images, self._at_input_size)
+        slices = 1
+        if images.ndim == 5:
+            slices, images = images.shape[1], images.flatten(0, 1)
+        elif self.config.sees_whole_scan:
+            slices = len(images)
+        return run_padded(
+            images, lambda padded: self._at_input_size(padded, slices), self.config.input_channels
+        )
 
-    def _at_input_size(self, images: Images) -> list[Logits]:
+    def _at_input_size(self, images: Images, slices: int) -> list[Logits]:
         size = (images.shape[-2], images.shape[-1])
-        maps = self.maps(images)
+        maps = self.maps(images, slices)
         return [resize(logits, size) for logits in maps[-self.maps_returned :]]
 
-    def maps(self, images: Images) -> list[Logits]:
+    def maps(self, images: Images, slices: int = 1) -> list[Logits]:
         """Logit maps at 1/32, 1/16, 1/8, 1/4 (and 1/2); height and width must be multiples of 32."""
         half, quarter = self.encoder.stem(images)
         levels = [
-            self.get_submodule(f"translayer{level}_st")(self.get_submodule(f"st_block{level}")(x))
-            for level, x in enumerate(self.encoder.features(quarter), start=1)
+            self._decoder_input(level, x, slices)
+            for level, x in enumerate(self.encoder.features(quarter, slices), start=1)
         ]
         if self.config.half_width:
             levels.insert(0, self.translayer0_st(half))
@@ -128,3 +151,10 @@ class RMAMamba(nn.Module):
             logits, refined = self.get_submodule(f"attention{number}")(x, maps[-1])
             maps.append(logits)
         return maps
+
+    def _decoder_input(self, level: int, x: Features, slices: int) -> Features:
+        """Features of an encoder level, in the width of the decoder and with through-plane context."""
+        x = self.get_submodule(f"translayer{level}_st")(self.get_submodule(f"st_block{level}")(x))
+        context = self.get_submodule(f"through_plane{level}")
+        out: Features = context(x.permute(0, 2, 3, 1), slices).permute(0, 3, 1, 2)
+        return out

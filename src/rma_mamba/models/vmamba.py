@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from torch import Tensor, nn
 
 from rma_mamba.models.layers import residual_convs, run_padded
+from rma_mamba.models.through_plane import ThroughPlaneBlock, ThroughPlaneBlocks
 from rma_mamba.models.vss import VSSBlock
 from rma_mamba.shapes import Features, Images
 
@@ -41,23 +42,31 @@ def _downsample(in_channels: int, out_channels: int) -> list[nn.Module]:
 
 
 class Stage(nn.Module):
-    """VSS blocks at one resolution, after optional `local` convolutions; `downsample` leads to the next stage and is an
-    identity in the last one."""
+    """VSS blocks at one resolution, between optional `local` convolutions and `through_plane` scans; `downsample` leads to
+    the next stage and is an identity in the last one."""
 
     def __init__(
-        self, width: int, drop_paths: list[float], states: int, last: bool, local: nn.Sequential
+        self,
+        width: int,
+        drop_paths: list[float],
+        states: int,
+        last: bool,
+        local: nn.Sequential,
+        through_plane: ThroughPlaneBlocks,
     ) -> None:
         super().__init__()
         self.local = local
         self.blocks = nn.Sequential(*(VSSBlock(width, drop, states) for drop in drop_paths))
+        self.through_plane = through_plane
         self.downsample: nn.Module = nn.Identity()
         if not last:
             self.downsample = nn.Sequential(_ToChannelsFirst(), *_downsample(width, 2 * width))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """[slice, height, width, channel] to the feature map of this stage and the input of the next one."""
+    def forward(self, x: Tensor, slices: int) -> tuple[Tensor, Tensor]:
+        """[scan * slice, height, width, channel], with this number of slices per scan, to the feature map of this stage
+        and the input of the next one."""
         x = self.local(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        x = self.blocks(x)
+        x = self.through_plane(self.blocks(x), slices)
         return x, self.downsample(x)
 
 
@@ -86,6 +95,13 @@ class VMambaConfig(BaseModel):
     local_hidden: tuple[Positive, Positive, Positive, Positive, Positive] = (64, 128, 128, 128, 128)
     """Hidden channels of these convolutions at each resolution."""
 
+    input_channels: int = Field(default=3, ge=3)
+    """Channels of the input: three slices, and further ones that the slice recipe adds."""
+
+    through_plane: tuple[Count, Count, Count, Count] = (0, 0, 0, 0)
+    """Selective scans along the slices of a scan at 1/4, 1/8, 1/16 and 1/32, after the VSS blocks of that resolution.
+    The paper has none: each slice is segmented on its own."""
+
     @field_validator("local_blocks", "local_hidden", mode="before")
     @classmethod
     def _extend_three_values(cls, values: Any, info: ValidationInfo) -> Any:
@@ -103,7 +119,7 @@ class VMamba(nn.Module):
         width, depths, states = config.width, config.depths, config.states
         self.widths = tuple(width * 2**level for level in range(len(depths)))
         self.patch_embed = nn.Sequential(
-            *_downsample(3, width // 2),
+            *_downsample(config.input_channels, width // 2),
             _ToChannelsFirst(),
             nn.GELU(),
             *_downsample(width // 2, width),
@@ -118,9 +134,13 @@ class VMamba(nn.Module):
             last = level == len(depths) - 1
             count, hidden = levels[level]
             local = residual_convs(count, self.widths[level], hidden)
-            self.layers.append(Stage(self.widths[level], drops, states, last, local))
+            context = ThroughPlaneBlocks(config.through_plane[level], self.widths[level], states)
+            self.layers.append(Stage(self.widths[level], drops, states, last, local, context))
             self.add_module(f"outnorm{level}", nn.LayerNorm(self.widths[level]))
         self.apply(init_linear)
+        for module in self.modules():
+            if isinstance(module, ThroughPlaneBlock):
+                module.reset()
 
     def stem(self, images: Images) -> tuple[Features, Features]:
         """The intermediate feature map of the stem at 1/2, and its output at 1/4."""
@@ -128,11 +148,16 @@ class VMamba(nn.Module):
         quarter: Features = self.patch_embed[_HALF:](half)
         return half, quarter
 
-    def features(self, x: Features) -> list[Features]:
-        """Four feature maps [slice, channel, height, width], finest first, from the output of the stem."""
+    def features(self, x: Features, slices: int = 1) -> list[Features]:
+        """Four feature maps [slice, channel, height, width], finest first, from the output of the stem.
+
+        Args:
+            x: Output of the stem, for all slices of one or more scans.
+            slices: Number of slices per scan.
+        """
         maps = []
         for level, stage in enumerate(self.layers):
-            tapped, x = stage(x)
+            tapped, x = stage(x, slices)
             maps.append(self.get_submodule(f"outnorm{level}")(tapped).permute(0, 3, 1, 2))
         return maps
 
@@ -143,7 +168,9 @@ class VMamba(nn.Module):
             ConfigError: The images have a different shape.
         """
         height, width = images.shape[-2:]
-        maps = run_padded(images, lambda whole: self.features(self.stem(whole)[1]))
+        maps = run_padded(
+            images, lambda whole: self.features(self.stem(whole)[1]), self.patch_embed[0].in_channels
+        )
         sides = [(-(-height // step), -(-width // step)) for step in (4, 8, 16, 32)]
         return [each[..., :h, :w] for each, (h, w) in zip(maps, sides, strict=True)]
 

@@ -47,6 +47,8 @@ _RENAME_RULES: Final = (
 _CLASSIFIER: Final = "classifier."
 # VMamba's trainer saves its configuration with the weights; it is read as a plain dictionary.
 _CONFIGURATION: Final = "yacs.config.CfgNode"
+_THROUGH_PLANE: Final = "through_plane"
+_IMAGE_CHANNELS: Final = 3
 _OWN_NORMS: Final = re.compile(r"^(encoder\.)?outnorm\d\.")  # not in ImageNet checkpoints
 
 
@@ -141,6 +143,7 @@ def load_weights(model: nn.Module, path: str | Path, *, fresh: Sequence[str] = (
         target, state = (model, translate(state)) if translate else _translate_vmamba(model, state)
     own = target.state_dict()
     state |= {name: tensor for name, tensor in own.items() if name.startswith(tuple(fresh))}
+    state = {**_through_plane(own), **state}
     loaded = {name: _match_shape(tensor, own.get(name)) for name, tensor in state.items()}
     _check_match(path, loaded, own)
     target.load_state_dict(loaded)
@@ -179,7 +182,25 @@ def _match_shape(tensor: Tensor, own: Tensor | None) -> Tensor:
     # Channels-first files store the weight of a Linear layer as that of a 1x1 convolution.
     if own is not None and tensor.ndim == own.ndim + 2 and tensor.shape[-2:] == (1, 1):
         return tensor[..., 0, 0]
+    if own is not None and _has_more_channels(tensor, own):
+        extended = torch.zeros_like(own)
+        extended[:, : tensor.shape[1]] = tensor
+        return extended
     return tensor
+
+
+def _has_more_channels(tensor: Tensor, own: Tensor) -> bool:
+    """Whether a network's stem has input channels that a file's does not have; they start at zero."""
+    return (
+        tensor.ndim == 4
+        and tensor.shape[1] == _IMAGE_CHANNELS < own.shape[1]
+        and tensor.shape[:1] + tensor.shape[2:] == own.shape[:1] + own.shape[2:]
+    )
+
+
+def _through_plane(own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Zero-initialised through-plane scans, which 2-D weights do not have."""
+    return {name: tensor for name, tensor in own.items() if _THROUGH_PLANE in name}
 
 
 def _check_match(path: Path, state: dict[str, Tensor], own: dict[str, Tensor]) -> None:

@@ -20,15 +20,24 @@ Values = npt.NDArray[Any]
 _BODY_LEVEL = (
     0.1  # fraction of the intensity range; noise in the air around the patient stays below
 )
+_KNEE = 0.5  # of [0, 1]: intensities above are compressed to make headroom
 _MAX_SAMPLE = 2**24  # voxels; percentiles of larger scans use every n-th row and column
 
 
 @dataclass(frozen=True)
 class IntensityScale:
-    """Intensities that become 0 and 1. If they are equal (a constant volume), all values become 0."""
+    """Intensities that become 0 and 1. If they are equal (a constant volume), all values become 0.
+
+    Args:
+        low: Intensity that becomes 0.
+        high: Intensity that becomes 1 without headroom.
+        headroom: Range above `high` that is kept, as a fraction of the range below it: the upper half of the scale is
+            compressed, and the intensity at the end of the headroom becomes 1.
+    """
 
     low: float
     high: float
+    headroom: float = 0.0
 
     @property
     def range(self) -> tuple[float, float]:
@@ -38,10 +47,11 @@ class IntensityScale:
     @classmethod
     def of_volume(cls, volume: CalibratedVolume, recipe: SliceRecipe) -> IntensityScale:
         """The scale of a calibrated scan: the recipe's HU window for CT, its percentiles for MR."""
-        if volume.modality == "CT":
+        in_hu = volume.intensity_unit == "HU" if recipe.modality_plane else volume.modality == "CT"
+        if in_hu:
             return cls(*recipe.ct_window_hu)
         values = volume.geometry.canonical.apply(volume.values)
-        return cls(*_body_range(_sample(values), *recipe.mr_percentiles))
+        return cls(*_body_range(_sample(values), *recipe.mr_percentiles), recipe.mr_headroom)
 
     # Values near the largest float32, which are not real intensities, overflow and become 0.
     @np.errstate(over="ignore", invalid="ignore")
@@ -51,12 +61,26 @@ class IntensityScale:
             return np.zeros(values.shape, np.float32)
         # 8-bit and 16-bit scans are scaled in float32, all others in float64
         scaled = values.astype(np.result_type(values.dtype, np.float32))
-        np.clip(scaled, self.low, self.high, out=scaled)
+        span = self.high - self.low
+        np.clip(scaled, self.low, self.high + self.headroom * span, out=scaled)
         scaled -= self.low
-        scaled /= self.high - self.low
+        scaled /= span
         np.nan_to_num(scaled, copy=False, nan=0.0)
+        if self.headroom:
+            scaled = compress_highlights(scaled, self.headroom)
         unit: npt.NDArray[np.float32] = np.clip(scaled, 0, 1).astype(np.float32, copy=False)
         return unit
+
+
+def compress_highlights(scaled: Any, headroom: float) -> Any:
+    """Map [0, 1 + headroom] to [0, 1]: the lower half of [0, 1] is unchanged, everything above is compressed linearly.
+
+    Args:
+        scaled: A NumPy array or a tensor.
+        headroom: As in `IntensityScale`.
+    """
+    above = (scaled - _KNEE).clip(min=0)
+    return scaled - above * (headroom / (1 + headroom - _KNEE))
 
 
 def _sample(values: Values) -> Values:

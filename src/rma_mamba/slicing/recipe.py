@@ -48,6 +48,18 @@ class SliceRecipe(BaseModel):
     mr_percentiles: tuple[Finite, Finite] = (0.5, 99.5)
     """MR: percentiles of intensity that become 0 (of all voxels) and 1 (of the voxels inside the body)."""
 
+    mr_headroom: float = Field(default=0, ge=0, le=2)
+    """MR: range above the upper percentile that is kept, as a fraction of the range below it, so that bright livers are
+    not saturated. Intensities above the middle of the scale are compressed to make room. 0: none."""
+
+    modality_plane: bool = False
+    """Whether a fourth input channel states that intensities are Hounsfield units: 1 for CT in HU, 0 for everything
+    else. Other CT is then scaled by percentiles, as MR is."""
+
+    through_plane_mm: Annotated[float, Field(gt=0, le=20)] | None = None
+    """Slice spacing, approximately, of the network's input; thinner slices are segmented as several interleaved
+    stacks. None: the network segments each slice on its own."""
+
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """Probability above which a voxel is labelled liver."""
 
@@ -61,6 +73,11 @@ class SliceRecipe(BaseModel):
         """Deprecated name of `tta_scales`."""
         warn_renamed("SliceRecipe.magnifications", "SliceRecipe.tta_scales")
         return self.tta_scales
+
+    @property
+    def channels(self) -> int:
+        """Number of input channels."""
+        return 4 if self.modality_plane else 3
 
     @field_validator("spacing_mm", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.errors import GridError
-from rma_mamba.slicing.calibration import calibrated
+from rma_mamba.slicing.calibration import CalibratedVolume, calibrated
 from rma_mamba.slicing.grid import SlicePlan
 from rma_mamba.slicing.intensity_scale import IntensityScale
 from rma_mamba.slicing.recipe import SliceRecipe
@@ -64,18 +64,54 @@ class SliceStack:
     def __len__(self) -> int:
         return self.plan.slices
 
+    @cached_property
+    def step(self) -> int:
+        """Every n-th slice belongs to the same stack of a network with through-plane context; 1 for all others."""
+        geometry = self.volume.geometry
+        return slice_step(geometry.spacing_mm[geometry.canonical.permutation[0]], self.recipe)
+
     def __getitem__(self, part: slice) -> npt.NDArray[np.float32]:
-        """Slices `start:stop` as float32 [slice, 3, height, width] in [0, 1] on the canvas."""
+        """Slices `start:stop:step` as float32 [slice, channel, height, width] in [0, 1] on the canvas.
+
+        The channels are those of the recipe. Neighbours of a slice are `step` slices away.
+        """
         indices = np.arange(len(self))[part]
         if not self.recipe.neighbours:
-            return np.repeat(self._images(indices)[:, None], _CHANNELS, axis=1)
-        around = np.clip(indices[:, None] + (-1, 0, 1), 0, len(self) - 1)
-        needed, place = np.unique(around, return_inverse=True)
-        return self._images(needed)[place.reshape(around.shape)]
+            images = np.repeat(self._images(indices)[:, None], _CHANNELS, axis=1)
+        else:
+            distance = part.step or 1
+            around = indices[:, None] + distance * np.arange(-1, 2)
+            around = np.where((around < 0) | (around >= len(self)), indices[:, None], around)
+            needed, place = np.unique(around, return_inverse=True)
+            images = self._images(needed)[place.reshape(around.shape)]
+        if not self.recipe.modality_plane:
+            return images
+        plane = np.full_like(images[:, :1], self.in_hu)
+        return np.concatenate([images, plane], axis=1)
+
+    @property
+    def in_hu(self) -> bool:
+        """Whether the intensities are Hounsfield units."""
+        return isinstance(self.volume, CalibratedVolume) and self.volume.intensity_unit == "HU"
 
     def _images(self, indices: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
         values = self.volume.geometry.canonical.apply(self.volume.values)[indices]
         return self.plan.to_canvas(self.scale.apply(values))
+
+
+def slice_step(spacing_mm: float | None, recipe: SliceRecipe) -> int:
+    """Every n-th slice of a scan belongs to one stack, so that the slices of a stack are about `through_plane_mm` apart.
+
+    Args:
+        spacing_mm: Slice spacing of the scan; None: unknown.
+        recipe: The slice recipe.
+
+    Returns:
+        1 for networks without through-plane context.
+    """
+    if not spacing_mm or recipe.through_plane_mm is None:
+        return 1
+    return max(1, round(recipe.through_plane_mm / spacing_mm))
 
 
 def to_slices(
@@ -90,7 +126,7 @@ def to_slices(
         stop: End of the range, exclusive; None: up to the last slice.
 
     Returns:
-        float32 [slice, 3, height, width] in [0, 1]. Use a `SliceStack` to process a scan in batches.
+        float32 [slice, channel, height, width] in [0, 1], with three channels or as the recipe says. Use a `SliceStack` to process a scan in batches.
 
     Raises:
         GridError: The field of view is too large for any canvas.

@@ -73,6 +73,10 @@ class TrainingConfig(Settings):
     freeze_encoder_epochs: int = Field(default=0, ge=0)
     """Number of initial epochs in which the encoder is frozen, while a new decoder adapts to it."""
 
+    freeze_norms: bool = False
+    """Keep the statistics of batch normalisation of the initial weights, so that a batch may consist of slices of a
+    single scan."""
+
     weight_decay: float = Field(default=0.0, ge=0)
     """Weight decay of matrices and kernels. Vectors (norms, biases, decay rates) are never decayed."""
 

@@ -7,16 +7,22 @@ import torch
 from torch.utils.data import DataLoader
 
 from rma_mamba.datasets.augmentation.batch_crop import RandomBatchCrop
+from rma_mamba.datasets.augmentation.stack_transforms import (
+    stack_transform,
+    validation_stack_transform,
+)
 from rma_mamba.datasets.augmentation.transforms import training_transform, validation_transform
 from rma_mamba.datasets.cases import Case, phantom_cases, read_cases
 from rma_mamba.datasets.slices import Sample, SliceDataset, evenly_spaced
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import Split
+from rma_mamba.datasets.stacks import StackBatchSampler, StackDataset, ValidationStacks
 from rma_mamba.errors import ConfigError
 from rma_mamba.training.config import Recipe
 from rma_mamba.training.sampling import EpochSampler, ValidationBatchSampler
 from rma_mamba.training.workers import usable_workers
 
+_VALIDATION_DEPTH = 32  # slices of a validation stack
 _TOTAL_STRIDE = 32  # pixels of a slice per pixel of the network's deepest feature map
 
 
@@ -50,6 +56,9 @@ class SliceDataModule(lightning.LightningDataModule):
                 "expected at least one each. Name validation patients under data.splits.DATASET.val."
             )
         self.cases: dict[Split, list[Case]] = {"train": train, "val": val}
+        if data.stack_depths:
+            self._set_up_stacks(train, val)
+            return
         self.train = SliceDataset(
             train,
             neighbours=data.recipe.neighbours,
@@ -65,6 +74,21 @@ class SliceDataModule(lightning.LightningDataModule):
         )
         self.val = evenly_spaced(all_slices, data.validation_slices)
         self._check_batch()
+
+    def _set_up_stacks(self, train: list[Case], val: list[Case]) -> None:
+        data = self.data
+        self.train_stacks = StackDataset(
+            train,
+            data.recipe,
+            lambda in_hu: stack_transform(data.augment, data.recipe, data.crop, in_hu=in_hu),
+        )
+        widest = max(max(case.images.shape[1:]) for case in val)
+        transform = validation_stack_transform(-(-max(widest, data.recipe.size) // 32) * 32)
+        self.val_stacks = ValidationStacks(val, data.recipe, transform, _VALIDATION_DEPTH)
+
+    def describe(self, index: int) -> str:
+        """Description of a training slice."""
+        return (self.train_stacks if self.data.stack_depths else self.train).describe(index)
 
     def _check_batch(self) -> None:
         """Batch normalisation needs more than one value per channel, even in the deepest feature map."""
@@ -83,6 +107,8 @@ class SliceDataModule(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Sample]:
         """Training slices in random order; balanced over sources if the recipe limits the slices per epoch."""
         rank, devices = self._rank_and_devices()
+        if self.data.stack_depths:
+            return self._stack_dataloader(rank, devices)
         sampler = EpochSampler(
             self.train.weights(),
             self.data.slices_per_epoch,
@@ -105,14 +131,40 @@ class SliceDataModule(lightning.LightningDataModule):
 
     def _batch_bytes(self) -> int:
         """Size of a batch of images and labels, float32, before it is cropped."""
-        return 4 * self.training.batch_size * (3 + 1) * self.data.crop**2
+        return 4 * self.training.batch_size * (self.data.recipe.channels + 1) * self.data.crop**2
+
+    def _stack_dataloader(self, rank: int, devices: int) -> DataLoader[Sample]:
+        sampler = StackBatchSampler(
+            self.train_stacks.cases,
+            self.data.slices_per_epoch or int(self.train_stacks.first[-1]),
+            self.data.stack_depths,
+            self.training.batch_size,
+            seed=self.seed,
+            rank=rank,
+            devices=devices,
+        )
+        sampler.set_epoch(self.first_epoch)
+        workers = usable_workers(self.training.workers, self._batch_bytes() * devices)
+        return DataLoader(
+            self.train_stacks,
+            batch_sampler=sampler,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            worker_init_fn=_use_one_thread,
+            collate_fn=RandomBatchCrop(self.data.canvases),
+        )
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Validation slices, always the same and in the same order."""
+        if self.data.stack_depths:
+            return DataLoader(self.val_stacks, batch_size=None)
         return DataLoader(self.val, batch_sampler=self._validation_batches())
 
     def is_counted(self, batch: int) -> bool:
         """Whether a validation batch of this device counts, or only repeats a batch of another device."""
+        if self.data.stack_depths:
+            rank, devices = self._rank_and_devices()
+            return batch % devices == rank
         batches = self._validation_batches()
         return batch * batches.devices + batches.rank < batches.batches
 

@@ -49,6 +49,15 @@ class SegmentationModule(lightning.LightningModule):
             trained = self.current_epoch >= self.config.freeze_encoder_epochs
             self.model.get_submodule("encoder").requires_grad_(trained)
 
+    def train(self, mode: bool = True) -> SegmentationModule:
+        """Set the training mode; frozen norms keep their statistics."""
+        super().train(mode)
+        if self.config.freeze_norms:
+            for module in self.model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
+
     def on_train_batch_start(self, batch: Sample, index: int) -> None:
         """Seed from (seed, epoch, batch, device) only, so that an interruption does not change the result."""
         torch.manual_seed(derived_seed(self.seed, self.current_epoch, index, self.global_rank))
@@ -59,7 +68,7 @@ class SegmentationModule(lightning.LightningModule):
         Raises:
             ConfigError: The loss is not finite.
         """
-        maps, label = self.model(batch["image"]), batch["label"]
+        maps, label = self.model(batch["image"]), _all_slices(batch["label"])
         loss = segmentation_loss(maps, label, per_slice=self.config.dice_per_slice)
         if not torch.isfinite(loss):
             raise ConfigError(
@@ -73,8 +82,8 @@ class SegmentationModule(lightning.LightningModule):
     def _affected_slices(self, batch: Sample, logits: Tensor) -> str:
         """The slices whose logits are not finite; all slices of the batch if there are none."""
         wrong = ~torch.isfinite(logits.flatten(1)).all(1)
-        indices = batch["index"][wrong if wrong.any() else slice(None)].tolist()
-        names = [self._data.train.describe(each) for each in indices[:_LISTED]]
+        indices = batch["index"].flatten()[wrong if wrong.any() else slice(None)].tolist()
+        names = [self._data.describe(each) for each in indices[:_LISTED]]
         more = len(indices) - len(names)
         return ", ".join(names) + (f" and {more} more" if more else "")
 
@@ -86,7 +95,7 @@ class SegmentationModule(lightning.LightningModule):
         """Add a batch to the validation loss and Dice."""
         if not self._data.is_counted(index):
             return
-        maps, label = self.model(batch["image"]), batch["label"]
+        maps, label = self.model(batch["image"]), _all_slices(batch["label"])
         loss = segmentation_loss(maps, label)
         predicted, liver = maps[-1] > 0, label > 0
         sums = [(predicted & liver).sum(), predicted.sum(), liver.sum(), loss * len(label)]
@@ -142,3 +151,8 @@ class SegmentationModule(lightning.LightningModule):
                 "batches); expected the same number. Adjust training.batch_size or training.accumulate."
             )
         self._plateau_state = checkpoint.get(_PLATEAU, {})
+
+
+def _all_slices(label: Tensor) -> Tensor:
+    """Labels of all slices [slice, 1, height, width], from those of stacks [stack, slice, 1, height, width]."""
+    return label.flatten(0, 1) if label.ndim == 5 else label

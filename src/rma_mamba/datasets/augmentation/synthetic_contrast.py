@@ -14,6 +14,8 @@ from rma_mamba.datasets.slices import Sample
 
 IMAGE_AND_LABEL = ("image", "label")
 MIDDLE = 1  # of the three channels: the slice that is segmented
+_CHANNELS = 3
+_SLICE_PX = 2.5  # spacing of the slices of a stack, in pixels
 _KNOTS = (0.0, 0.06, 0.25, 0.45, 0.65, 0.85, 1.0)  # intensities at which a random curve bends
 _INVERTED_TEXTURE = (
     0.15  # fraction of tissues: vessels that are bright in one contrast are dark in another
@@ -77,23 +79,40 @@ class RandLiverContrast(_RandContrast):
 
 
 class RandLesions(_RandContrast):
-    """Add darker or brighter blobs inside the liver, which imitate tumours, cysts and nodules."""
+    """Add darker or brighter blobs inside the liver, which imitate tumours, cysts and nodules.
+
+    In a stack of slices they are ellipsoids.
+
+    Args:
+        probability: Probability of lesions.
+        largest_px: Largest radius in pixels.
+    """
+
+    def __init__(self, probability: float, largest_px: float = 16) -> None:
+        super().__init__(probability)
+        self.largest_px = largest_px
 
     def __call__(self, data: Sample) -> Sample:
         """Transform a sample with "image" in [0, 1] and "label"."""
-        inside = data["label"][MIDDLE].nonzero()
-        if self._is_skipped() or len(inside) == 0:
+        if self._is_skipped():
             return data
-        height, width = data["label"].shape[-2:]
+        label = data["label"]
+        stacked = len(label) != _CHANNELS
+        inside = label.nonzero() if stacked else label[MIDDLE : MIDDLE + 1].nonzero()
+        if len(inside) == 0:
+            return data
+        slices, height, width = label.shape
+        numbers = torch.arange(slices)[:, None, None] if stacked else torch.zeros(1, 1, 1)
         rows, columns = torch.arange(height)[:, None], torch.arange(width)
-        shift = torch.zeros(1, height, width)
+        shift = torch.zeros(len(numbers), height, width)
         for _ in range(self.R.randint(1, 7)):
-            row, column = inside[self.R.randint(len(inside))].tolist()
-            radius = math.exp(self.R.uniform(math.log(2), math.log(16)))
+            number, row, column = inside[self.R.randint(len(inside))].tolist()
+            radius = math.exp(self.R.uniform(math.log(2), math.log(self.largest_px)))
             tall, wide = radius * self.R.uniform(0.7, 1.4, 2)
             distance = ((rows - row) / tall) ** 2 + ((columns - column) / wide) ** 2
+            distance = distance + ((numbers - number) * _SLICE_PX / radius) ** 2
             shift = torch.where(distance < 1, self.R.uniform(-0.4, 0.4), shift)
-        return {**data, "image": data["image"] + blurred(shift, 1) * data["label"]}
+        return {**data, "image": data["image"] + blurred(shift, 1) * label}
 
 
 class RandInversion(_RandContrast):

@@ -57,7 +57,7 @@ def training_transform(config: AugmentConfig, crop: int) -> Any:
     set_track_meta(
         False
     )  # headers are not used here, and tracking them doubles the time per sample
-    return Compose([*_contrasts(config), *_spatial(config, crop), *_intensities(config), Finish()])
+    return Compose([*contrast_transforms(config), *_spatial(config, crop), *intensity_transforms(config), Finish()])
 
 
 def validation_transform(size: int) -> Any:
@@ -66,7 +66,8 @@ def validation_transform(size: int) -> Any:
     return Compose([ResizeWithPadOrCropd(IMAGE_AND_LABEL, (size, size)), Finish()])
 
 
-def _contrasts(config: AugmentConfig) -> list[Any]:
+def contrast_transforms(config: AugmentConfig) -> list[Any]:
+    """Random contrasts of tissues, the liver and lesions."""
     return [
         RandTissueContrast(config.tissue_contrast),
         RandLiverContrast(config.liver_contrast),
@@ -85,7 +86,8 @@ def _spatial(config: AugmentConfig, crop: int) -> list[Any]:
     ]
 
 
-def _intensities(config: AugmentConfig) -> list[Any]:
+def intensity_transforms(config: AugmentConfig) -> list[Any]:
+    """Random intensity curves, bias field, resolution and noise."""
     return [
         RandHistogramShiftd(_IMAGE, prob=config.histogram, num_control_points=(4, 8)),
         RandAdjustContrastd(_IMAGE, prob=config.gamma, gamma=(0.6, 1.7)),
