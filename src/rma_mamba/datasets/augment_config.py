@@ -76,8 +76,8 @@ class AugmentConfig(Settings):
     """Probability of simulated low resolution: the slice is downsampled and upsampled again."""
 
     contrast_phase: Probability = 0
-    """Probability that the organs of a CT in Hounsfield units are given the contrast of another phase, and the liver that
-    of a diffuse disease. Stacks only, as are the following four."""
+    """Probability that the organs of a CT in Hounsfield units are given the contrast of another phase, and the liver
+    that of a diffuse disease. Stacks only, as are the following four."""
 
     effusion: Probability = 0
     """Probability that the posterior part of the lungs of a CT is filled with fluid."""

@@ -16,7 +16,15 @@ from rma_mamba.datasets.splits import Split
 from rma_mamba.errors import ConfigError, GridError, ScanError
 
 # Settings of a source that its arrays depend on.
-_ARRAY_SETTINGS = {"kind", "liver", "modality", "pixel_mm", "quarter_turns", "mirrored_at_random", "window_hu"}
+_ARRAY_SETTINGS = {
+    "kind",
+    "liver",
+    "modality",
+    "pixel_mm",
+    "quarter_turns",
+    "mirrored_at_random",
+    "window_hu",
+}
 
 
 @dataclass(frozen=True, eq=False)

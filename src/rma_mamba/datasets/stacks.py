@@ -54,7 +54,9 @@ class StackDataset(Dataset[Sample]):
         self.cases, self.recipe = cases, recipe
         self.transforms = {in_hu: transform(in_hu) for in_hu in (False, True)}
         lengths = [len(case.images) for case in cases]
-        self.first = np.concatenate([[0], np.cumsum(lengths)])  # position of each case's first slice
+        self.first = np.concatenate(
+            [[0], np.cumsum(lengths)]
+        )  # position of each case's first slice
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -65,7 +67,13 @@ class StackDataset(Dataset[Sample]):
         numbers = self._numbers(case, draw.depth, random)
         as_hu = case.in_hu and bool(random.random() < _HU_SHARE)
         return stack_sample(
-            case, numbers, self.recipe, self.transforms[as_hu], as_hu, int(self.first[draw.case]), random
+            case,
+            numbers,
+            self.recipe,
+            self.transforms[as_hu],
+            as_hu,
+            int(self.first[draw.case]),
+            random,
         )
 
     def _numbers(self, case: Case, depth: int, random: np.random.Generator) -> Any:
@@ -215,13 +223,17 @@ class ValidationStacks(Dataset[Sample]):
         depth: Largest number of slices of an item.
     """
 
-    def __init__(self, cases: Sequence[Case], recipe: SliceRecipe, transform: Any, depth: int) -> None:
+    def __init__(
+        self, cases: Sequence[Case], recipe: SliceRecipe, transform: Any, depth: int
+    ) -> None:
         self.cases, self.recipe, self.transform = cases, recipe, transform
         self.items: list[tuple[int, Any]] = []
         for number, case in enumerate(cases):
             step = slice_step(case.gap_mm, recipe) if case.ordered else 1
             slices = np.arange(len(case.images))[::step]
-            self.items += [(number, part) for part in np.array_split(slices, -(-len(slices) // depth))]
+            self.items += [
+                (number, part) for part in np.array_split(slices, -(-len(slices) // depth))
+            ]
 
     def __len__(self) -> int:
         return len(self.items)
@@ -239,4 +251,3 @@ class ValidationStacks(Dataset[Sample]):
         return {
             key: torch.stack([each[key] for each in singles]) for key in ("image", "label", "index")
         }
-

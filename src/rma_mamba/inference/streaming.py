@@ -16,6 +16,7 @@ from rma_mamba.slicing import SliceStack
 Predict = Callable[[list[Images]], TtaLogits]
 Progress = Callable[[int, int], None]  # slices done, total number of slices
 
+
 class SliceWriter:
     """Writes the results of each batch to the scan's own grid and accumulates the agreement.
 

@@ -1,9 +1,9 @@
 """Through-plane context: selective scans along the slices of a scan.
 
-RMA-Mamba works slice by slice, which its authors name as its limitation (arXiv:2502.18232, section V). These blocks pass
-information from slice to slice at the coarse levels of encoder and decoder. They are zero-initialised, so that a network
-with trained weights starts as it was, and are skipped for single slices, which therefore give the same result as without
-them.
+RMA-Mamba works slice by slice, which its authors name as its limitation (arXiv:2502.18232). These blocks pass
+information from slice to slice at the coarse levels of encoder and decoder. They are zero-initialised, so that a
+network with trained weights starts as it was, and are skipped for single slices, whose result is therefore the same as
+without them.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class ThroughPlaneScan(nn.Module):
             self.Ds[one].float(),
             self.dt_projs_bias[one].float(),
         )
-        return y.view(u.shape)
+        out: Tensor = y.view(u.shape)
+        return out
 
 
 class ThroughPlaneBlock(nn.Module):

@@ -42,8 +42,8 @@ def _downsample(in_channels: int, out_channels: int) -> list[nn.Module]:
 
 
 class Stage(nn.Module):
-    """VSS blocks at one resolution, between optional `local` convolutions and `through_plane` scans; `downsample` leads to
-    the next stage and is an identity in the last one."""
+    """VSS blocks at one resolution, between optional `local` convolutions and `through_plane` scans; `downsample` leads
+    to the next stage and is an identity in the last one."""
 
     def __init__(
         self,
@@ -117,6 +117,7 @@ class VMamba(nn.Module):
     def __init__(self, config: VMambaConfig) -> None:
         super().__init__()
         width, depths, states = config.width, config.depths, config.states
+        self.input_channels = config.input_channels
         self.widths = tuple(width * 2**level for level in range(len(depths)))
         self.patch_embed = nn.Sequential(
             *_downsample(config.input_channels, width // 2),
@@ -169,7 +170,9 @@ class VMamba(nn.Module):
         """
         height, width = images.shape[-2:]
         maps = run_padded(
-            images, lambda whole: self.features(self.stem(whole)[1]), self.patch_embed[0].in_channels
+            images,
+            lambda whole: self.features(self.stem(whole)[1]),
+            self.input_channels,
         )
         sides = [(-(-height // step), -(-width // step)) for step in (4, 8, 16, 32)]
         return [each[..., :h, :w] for each, (h, w) in zip(maps, sides, strict=True)]

@@ -100,7 +100,7 @@ class SliceStack:
 
 
 def slice_step(spacing_mm: float | None, recipe: SliceRecipe) -> int:
-    """Every n-th slice of a scan belongs to one stack, so that the slices of a stack are about `through_plane_mm` apart.
+    """Every n-th slice of a scan belongs to one stack, whose slices are then about `through_plane_mm` apart.
 
     Args:
         spacing_mm: Slice spacing of the scan; None: unknown.
@@ -126,7 +126,8 @@ def to_slices(
         stop: End of the range, exclusive; None: up to the last slice.
 
     Returns:
-        float32 [slice, channel, height, width] in [0, 1], with three channels or as the recipe says. Use a `SliceStack` to process a scan in batches.
+        float32 [slice, channel, height, width] in [0, 1], with the channels of the recipe. Use a `SliceStack` to
+        process a scan in batches.
 
     Raises:
         GridError: The field of view is too large for any canvas.

@@ -112,9 +112,7 @@ def stack_transform(config: AugmentConfig, recipe: SliceRecipe, crop: int, *, in
             RandSimulateLowResolutiond(
                 _IMAGE, prob=config.low_resolution, zoom_range=(0.5, 0.9), upsample_mode="bilinear"
             ),
-            RandGaussianSmoothd(
-                _IMAGE, prob=config.blur, sigma_x=(0.3, 1.1), sigma_y=(0.3, 1.1)
-            ),
+            RandGaussianSmoothd(_IMAGE, prob=config.blur, sigma_x=(0.3, 1.1), sigma_y=(0.3, 1.1)),
             RandGaussianNoised(_IMAGE, prob=config.noise, std=0.07),
             FinishStack(),
         ]

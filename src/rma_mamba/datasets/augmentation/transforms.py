@@ -57,7 +57,14 @@ def training_transform(config: AugmentConfig, crop: int) -> Any:
     set_track_meta(
         False
     )  # headers are not used here, and tracking them doubles the time per sample
-    return Compose([*contrast_transforms(config), *_spatial(config, crop), *intensity_transforms(config), Finish()])
+    return Compose(
+        [
+            *contrast_transforms(config),
+            *_spatial(config, crop),
+            *intensity_transforms(config),
+            Finish(),
+        ]
+    )
 
 
 def validation_transform(size: int) -> Any:
