@@ -79,3 +79,10 @@ def test_values_at_the_limits_of_float32_become_0_to_1_without_a_warning() -> No
     assert np.isfinite(scaled).all()
     assert scaled.min() >= 0
     assert scaled.max() <= 1
+
+
+def test_headroom_keeps_what_is_brighter_than_the_percentile() -> None:
+    levels = np.array([0, 25, 50, 100, 150, 200], np.float32)
+    plain, roomy = IntensityScale(0, 100).apply(levels), IntensityScale(0, 100, 0.5).apply(levels)
+    np.testing.assert_allclose(plain, [0, 0.25, 0.5, 1, 1, 1])
+    np.testing.assert_allclose(roomy, [0, 0.25, 0.5, 0.75, 1, 1])

@@ -118,3 +118,26 @@ def test_the_channels_are_the_slice_below_the_slice_and_the_slice_above() -> Non
 def test_logits_of_another_scan_are_rejected(shape: tuple[int, ...]) -> None:
     with pytest.raises(GridError, match="expected"):
         to_mask(np.zeros(shape, np.float32), SMALL, scan())
+
+
+def test_a_fourth_channel_states_whether_intensities_are_hounsfield_units() -> None:
+    recipe = SliceRecipe(size=32, spacing_mm=2.0, modality_plane=True)
+    mr = scan()
+    ct = Volume(mr.values - 1000, mr.geometry, "CT")
+    windowed = Volume((mr.values % 256).astype(np.uint8), mr.geometry, "CT")
+    for volume, expected in ((mr, 0), (ct, 1), (windowed, 0)):
+        slices = to_slices(volume, recipe)
+        assert slices.shape[1] == recipe.channels == 4
+        assert (slices[:, 3] == expected).all()
+
+
+def test_neighbours_in_a_stack_are_a_step_away() -> None:
+    volume = scan((20, 17, 9), spacing=(1.3, 1.9, 2.5))
+    recipe = SliceRecipe(size=32, spacing_mm=2.0, neighbours=True, through_plane_mm=5.0)
+    stack = SliceStack(volume, recipe)
+    assert stack.step == 2
+    middle = stack[0:9][:, 1]
+    every_other = stack[1:9:2]
+    assert np.array_equal(every_other[1, 0], middle[1])
+    assert np.array_equal(every_other[1, 2], middle[5])
+    assert np.array_equal(every_other[0, 0], middle[1])  # the slice itself, where the scan ends

@@ -17,6 +17,7 @@ from rma_mamba.cli.score import score
 from rma_mamba.cli.segment import segment
 from rma_mamba.cli.series import series
 from rma_mamba.cli.train import train
+from rma_mamba.cli.weights import weights
 from rma_mamba.conventions import software
 
 app = typer.Typer(
@@ -53,3 +54,4 @@ def options(
 for command in (segment, series, measure, score, evaluate, train, benchmark, info, demo):
     app.command(cls=SectionedCommand)(command)
 app.add_typer(data)
+app.add_typer(weights)

@@ -15,8 +15,8 @@ def train(
         Path,
         typer.Argument(
             metavar="RECIPE",
-            help="TOML file, or name of a bundled recipe: default, fine-tune, chaos-mini, paper-t, paper-s, "
-            "paper-lits, ablation-1 to ablation-6.",
+            help="TOML file, or name of a bundled recipe: default, whole-scan, fine-tune, chaos-mini, paper-t, "
+            "paper-s, paper-lits, ablation-1 to ablation-6.",
         ),
     ],
     settings: Settings = None,

@@ -188,6 +188,11 @@ class StackBatchSampler(Sampler[list[StackDraw]]):
         self.weights = {kind: weight[self.cases[kind]] for kind in (False, True)}
         self.share = weight[stacked].sum() / weight.sum()
 
+    @property
+    def sampler(self) -> StackBatchSampler:
+        """Itself: Lightning sets the epoch of a batch sampler's sampler."""
+        return self
+
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch to be drawn next; called by Lightning."""
         self.epoch = epoch

@@ -91,7 +91,8 @@ class ThroughPlaneBlock(nn.Module):
         if slices == 1:
             return x
         stacked = x.reshape(-1, slices, x.shape[1] * x.shape[2], x.shape[3])
-        return x + self.op(self.norm(stacked)).reshape(x.shape)
+        out: Tensor = x + self.op(self.norm(stacked)).reshape(x.shape)
+        return out
 
 
 class ThroughPlaneBlocks(nn.Module):

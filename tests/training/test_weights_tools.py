@@ -1,30 +1,21 @@
 """The mean of several weights files is one file that loads, with the whole configuration of the network."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from rma_mamba.errors import WeightsError
 from rma_mamba.models import create_model, load_weights, model_settings
 from rma_mamba.models.weights import encode_checkpoint, read_checkpoint
+from rma_mamba.training.toml_writer import to_toml
+from rma_mamba.training.weights_tools import average_weights, describe_weights
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "average_weights.py"
 TINY = {"width": 8, "depths": (1, 1, 1, 1), "decoder_width": 8}
 RECIPE = {"size": 192}
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("average_weights", SCRIPT)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+SOURCE = {"name": "a", "kind": "volumes", "dataset": "a", "images": "images", "labels": "labels"}
 
 
 def state(seed: int, **settings: Any) -> dict[str, Tensor]:
@@ -42,13 +33,11 @@ def write(
     return path
 
 
-def test_each_tensor_is_the_mean_and_the_configuration_is_complete(
-    script: ModuleType, tmp_path: Path
-) -> None:
+def test_each_tensor_is_the_mean_and_the_configuration_is_complete(tmp_path: Path) -> None:
     states = [state(0), state(1)]
     paths = [write(tmp_path / f"{i}.safetensors", each) for i, each in enumerate(states)]
     out = tmp_path / "mean.safetensors"
-    script.main([*map(str, paths), "-o", str(out), "--dtype", "float32"])
+    average_weights(paths, out, "float32")
     found = read_checkpoint(out)
     assert (found.model, found.recipe) == ("rma-mamba-n", RECIPE)
     assert found.settings == model_settings("rma-mamba-n", **TINY)
@@ -61,20 +50,24 @@ def test_each_tensor_is_the_mean_and_the_configuration_is_complete(
     load_weights(create_model(found.model, **found.settings), out)
 
 
-def test_a_single_checkpoint_is_exported_with_the_configuration_of_its_run(
-    script: ModuleType, tmp_path: Path
-) -> None:
-    best, last = state(0), state(1)
-    write(tmp_path / "run" / script.WEIGHTS_FILE, best)
+def test_a_single_checkpoint_is_exported_with_the_configuration_of_its_run(tmp_path: Path) -> None:
+    last = state(1)
+    (tmp_path / "run").mkdir()
+    recipe = {
+        "model": {"name": "rma-mamba-n", "settings": {**TINY, "depths": [1, 1, 1, 1]}},
+        "data": {"recipe": RECIPE, "sources": [SOURCE]},
+    }
+    (tmp_path / "run" / "recipe.toml").write_text(to_toml(recipe))
     checkpoint = tmp_path / "run" / "checkpoints" / "last.ckpt"
     checkpoint.parent.mkdir()
     named = {f"model.{name}": tensor for name, tensor in last.items()}
     torch.save({"epoch": 7, "state_dict": named}, checkpoint)
     out = tmp_path / "last.safetensors"
-    script.average_weights([checkpoint], out, torch.float32)
+    average_weights([checkpoint], out, "float32")
     found = read_checkpoint(out)
     assert all(torch.equal(found.state[name], tensor) for name, tensor in last.items())
-    assert found.recipe == RECIPE
+    assert found.recipe["size"] == 192
+    assert describe_weights(checkpoint)["model"] == "rma-mamba-n"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +78,6 @@ def test_a_single_checkpoint_is_exported_with_the_configuration_of_its_run(
     ],
 )
 def test_different_networks_or_recipes_are_refused(
-    script: ModuleType,
     tmp_path: Path,
     settings: dict[str, int],
     recipe: dict[str, int],
@@ -94,6 +86,16 @@ def test_different_networks_or_recipes_are_refused(
     one = write(tmp_path / "one.safetensors", state(0))
     other = write(tmp_path / "other.safetensors", state(1, **settings), recipe, **settings)
     out = tmp_path / "mean.safetensors"
-    with pytest.raises(SystemExit, match=f"error: other.safetensors has a {message}"):
-        script.main([str(one), str(other), "-o", str(out)])
+    with pytest.raises(WeightsError, match=f"^other.safetensors has a {message}"):
+        average_weights([one, other], out)
     assert not out.exists()
+
+
+def test_the_description_counts_parameters_and_names_the_recipe(tmp_path: Path) -> None:
+    path = write(tmp_path / "one.safetensors", state(0))
+    found = describe_weights(path)
+    assert found["parameters"] == sum(
+        each.numel() for each in create_model("rma-mamba-n", **TINY).parameters()
+    )
+    assert found["recipe"] == RECIPE
+    assert found["sha256"] == read_checkpoint(path).sha256
