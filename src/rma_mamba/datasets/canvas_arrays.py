@@ -50,14 +50,11 @@ def volume_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) 
 
 def slice_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) -> Arrays:
     """All PNG or JPEG slices of a patient: "images" and "labels", uint8 [slice, height, width]."""
-    recipe = files.config.recipe
-    scale, window = IntensityScale(0, 255, recipe.mr_headroom), source.window_hu
-    if window is not None:  # the grey levels of the limits of the recipe's window
-        levels = (np.array(recipe.ct_window_hu) - window[0]) / (window[1] - window[0]) * 255
-        scale = IntensityScale(*levels.tolist())
+    recipe, in_hu = files.config.recipe, source.window_hu is not None
+    scale = None if in_hu else IntensityScale(0, 255, recipe.mr_headroom)
     pairs = [on_canvas(*read_slice(files, source, path), recipe, scale) for path in images]
     slices, labels = (_concatenate([pair[n] for pair in pairs]) for n in range(2))
-    return {"images": slices, "labels": labels, "in_hu": np.array(window is not None)}
+    return {"images": slices, "labels": labels, "in_hu": np.array(in_hu)}
 
 
 def phantom_arrays(recipe: SliceRecipe, number: int) -> Arrays:

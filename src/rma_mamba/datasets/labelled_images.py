@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +87,28 @@ def read_slice(files: SourceFiles, source: SourceConfig, image: Path) -> tuple[V
     liver = liver_in_grey_levels(mask)
     if source.mirrored_at_random and _is_mirrored(grey, liver):
         grey, liver = grey[:, ::-1], liver[:, ::-1]
-    return slice_volume(grey, source.pixel_mm), liver.T[:, :, None]
+    return restore_window(slice_volume(grey, source.pixel_mm), source), liver.T[:, :, None]
+
+
+def stacked(images: Sequence[Volume], slice_mm: float) -> Volume:
+    """Single slices of one patient as a volume, inferior to superior.
+
+    Args:
+        images: Slices as `read_slice` returns them.
+        slice_mm: Slice spacing.
+
+    Raises:
+        GridError: The slices have different sizes.
+    """
+    first = images[0]
+    if {each.values.shape for each in images} != {first.values.shape}:
+        raise GridError(
+            "the slices of a patient have different sizes; expected one size. Set ordered = false for this source."
+        )
+    values = np.concatenate([each.values for each in images], axis=2)
+    affine = first.geometry.affine.copy()
+    affine[2, 2] = slice_mm
+    return replace(first, values=values, geometry=Geometry(values.shape, affine))
 
 
 def slice_volume(grey: Grey, pixel_mm: float) -> Volume:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,14 @@ import numpy as np
 
 from rma_mamba.conventions import SCAN_SUFFIXES, strip_suffix
 from rma_mamba.datasets.config import DataConfig, SourceConfig
-from rma_mamba.datasets.labelled_images import read_slice, read_volume
+from rma_mamba.datasets.labelled_images import read_slice, read_volume, stacked
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import parse_split
 from rma_mamba.deprecation import with_renamed_arguments
 from rma_mamba.evaluation.case_scores import CaseName, CaseScore, score_case
 from rma_mamba.metrics import dice
+from rma_mamba.shapes import Labels
+from rma_mamba.volume import Modality, Volume
 
 if TYPE_CHECKING:  # imports torch, which scoring existing masks does not need
     from rma_mamba.inference import Segmenter
@@ -128,10 +131,7 @@ def _score_volumes(patient: _Patient, files: Sequence[Path]) -> PatientScore:
 
 def _score_slices(patient: _Patient, files: Sequence[Path]) -> PatientScore:
     dices, cases, false_positives = [], [], 0
-    for path in files:
-        image, labels = read_slice(patient.files, patient.source, path)
-        # 8-bit images are scaled by percentiles like MR, even if they show CT
-        found = patient.segmenter(image, modality="MR").mask.labels
+    for path, image, labels, found in _segmented_slices(patient, files):
         name = patient.case_name(path)
         cases.append(score_case(name, labels, found, image.geometry, single_slice=True))
         if labels.any():
@@ -149,3 +149,26 @@ def _score_slices(patient: _Patient, files: Sequence[Path]) -> PatientScore:
         group=patient.source.group_name,
         cases=tuple(cases),
     )
+
+
+def _segmented_slices(
+    patient: _Patient, files: Sequence[Path]
+) -> Iterator[tuple[Path, Volume, Labels, Labels]]:
+    """File, image, reference and mask of each slice.
+
+    A network with through-plane context sees ordered slices as one scan. 8-bit images of unknown window are scaled by
+    percentiles like MR, even if they show CT.
+    """
+    source, segmenter = patient.source, patient.segmenter
+    modality: Modality | None = None if source.window_hu else "MR"
+    read = partial(read_slice, patient.files, source)
+    if not source.ordered or segmenter.recipe.through_plane_mm is None:
+        for path in files:
+            image, labels = read(path)
+            yield path, image, labels, segmenter(image, modality=modality).mask.labels
+        return
+    slices = [read(path) for path in files]
+    scan = stacked([image for image, _ in slices], segmenter.recipe.through_plane_mm)
+    mask = segmenter(scan, modality=modality).mask.labels
+    for number, (path, (image, labels)) in enumerate(zip(files, slices, strict=True)):
+        yield path, image, labels, mask[:, :, number : number + 1]
