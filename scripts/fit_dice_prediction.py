@@ -29,7 +29,7 @@ from rma_mamba.inference import Segmenter
 from rma_mamba.inference import uncertainty as predicting
 from rma_mamba.metrics import dice
 from rma_mamba.training import load_recipe
-from rma_mamba.volume import Geometry, Volume
+from rma_mamba.volume import Geometry, Modality, Volume
 
 SPLITS: tuple[Split, ...] = ("val", "test")
 NAMES = ("expected", "tta", "maps", "kept")
@@ -49,22 +49,23 @@ def collect(root: Path, out: Path, sources: list[str]) -> None:
                 for patient, images in files.images(source, split).items():
                     facts = {"source": source.name, "split": split, "patient": patient}
                     whole = source.kind == "volumes"
+                    modality = None if whole or source.window_hu else "MR"
                     for path in images[:: -(-len(images) // MAX_SLICES)]:
                         read = read_volume if whole else read_slice
                         volume, labels = read(files, source, path)
-                        for line in _lines(segmenter, volume, labels, whole):
+                        for line in _lines(segmenter, volume, labels, whole, modality):
                             file.write(json.dumps({**facts, **line}) + "\n")
                             file.flush()
 
 
 def _lines(
-    segmenter: Segmenter, volume: Volume, labels: Any, whole: bool
+    segmenter: Segmenter, volume: Volume, labels: Any, whole: bool, modality: Modality | None
 ) -> Iterator[dict[str, Any]]:
     if not whole and not labels.any():
         return
     for name, degraded, truth in _degraded(volume, labels, whole):
         started = time.monotonic()
-        found = segmenter(degraded, modality="MR" if not whole else None)
+        found = segmenter(degraded, modality=modality)
         yield {
             "as": name,
             "dice": dice(truth, found.mask.labels),
@@ -99,7 +100,7 @@ def _subsampled(volume: Volume, labels: Any, axis: int, step: int) -> tuple[Volu
     affine = volume.geometry.affine.copy()
     affine[:3, axis] *= step
     values = volume.values[chosen]
-    return Volume(values, Geometry(values.shape, affine), volume.modality), labels[chosen]
+    return replace(volume, values=values, geometry=Geometry(values.shape, affine)), labels[chosen]
 
 
 def fit(collected: Path) -> None:

@@ -18,7 +18,7 @@ NETWORKS: Final[dict[str, dict[str, Any]]] = {
     "rma-mamba-s": {**ENCODERS["vmamba-s"], "extra_blocks": 1},
     # Compact variant for laptops, not in the paper: the same blocks at a third of the width, another logit map at half
     # resolution for sharper borders, and features passed from level to level. It is too small for stochastic depth to
-    # help. The bundled weights belong to this network.
+    # help.
     "rma-mamba-n": {
         "width": 32,
         "depths": (2, 2, 5, 2),
@@ -66,6 +66,7 @@ BASELINES: Final[dict[str, dict[str, Any]]] = {
 # Number of parameters with default settings.
 PARAMETERS: Final[dict[str, int]] = {
     "rma-mamba-n": 3_954_549,
+    "rma-mamba-z": 4_164_389,
     "rma-mamba-t": 30_133_828,
     "rma-mamba-s": 59_861_668,
     "vmamba-t": 29_938_176,
