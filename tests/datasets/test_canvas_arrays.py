@@ -49,8 +49,8 @@ def test_slices_of_different_sizes_are_centred_on_one_canvas(
 def test_organ_labels_and_slice_spacing_belong_to_volumes(config: DataConfig, folder: Path) -> None:
     files, path = SourceFiles(config), folder / "volumes" / "images" / "case_01.nii.gz"
     one = volume_arrays(files, config.sources[0], [path])
-    assert set(one) == {"images", "labels", "tissues", "gap_mm", "is_hu"}
-    assert not one["is_hu"]
+    assert set(one) == {"images", "labels", "tissues", "gap_mm", "hounsfield"}
+    assert not one["hounsfield"]
     assert float(one["gap_mm"]) == 8.0
     assert set(np.unique(one["tissues"])) == {0, 6}
     two = volume_arrays(files, config.sources[0], [path, path])
@@ -75,7 +75,7 @@ def test_windowed_ct_gets_its_hounsfield_units_back(config: DataConfig, folder: 
         Image.fromarray(grey).save(folder / "slices" / kind / "p003_z0.png")
     path, files = folder / "slices" / "images" / "p003_z0.png", SourceFiles(config)
     windowed, plain = (slice_arrays(files, each, [path]) for each in (source, config.sources[1]))
-    assert windowed["is_hu"]
-    assert not plain["is_hu"]
+    assert windowed["hounsfield"]
+    assert not plain["hounsfield"]
     assert np.unique(plain["images"]).tolist() == [100]
     assert np.unique(windowed["images"]).tolist() == [78]  # -3 HU

@@ -23,15 +23,15 @@ RECIPE = SliceRecipe(
 
 
 def case(
-    slices: int, gap_mm: float | None = 2.5, *, ordered: bool = True, is_hu: bool = False
+    slices: int, gap_mm: float | None = 2.5, *, ordered: bool = True, hounsfield: bool = False
 ) -> Case:
     """Each slice has its number as grey level; the liver is in the upper half."""
     images = np.repeat(np.arange(slices, dtype=np.uint8), 32 * 32).reshape(slices, 32, 32)
     labels = (images >= slices // 2).astype(np.uint8)
-    return Case("source", str(slices), images, labels, ordered, 1.0, None, gap_mm, is_hu)
+    return Case("source", str(slices), images, labels, ordered, 1.0, None, gap_mm, hounsfield)
 
 
-def unchanged(is_hu: bool) -> Any:
+def unchanged(hounsfield: bool) -> Any:
     return lambda sample: sample
 
 
@@ -72,18 +72,18 @@ def test_channels_are_the_neighbours_and_the_modality() -> None:
 
 
 def test_calibrated_ct_is_sometimes_shown_as_ct_of_unknown_windowing() -> None:
-    bright = case(200, is_hu=True)
+    bright = case(200, hounsfield=True)
     dataset = StackDataset([bright], RECIPE, unchanged)
     planes = Counter()
     for seed in range(50):
         sample = dataset[StackDraw(0, 4, (seed,))]
-        is_hu = float(sample["image"][0, 3, 0, 0])
+        hounsfield = float(sample["image"][0, 3, 0, 0])
         level, number = float(sample["image"][-1, 1, 0, 0]), int(sample["index"][-1])
         expected = number / 255
-        if not is_hu and expected > 0.5:
+        if not hounsfield and expected > 0.5:
             expected = 0.5 + (expected - 0.5) / 2
         assert level == pytest.approx(expected, abs=1e-6)
-        planes[is_hu] += 1
+        planes[hounsfield] += 1
     assert planes[1.0] > planes[0.0] > 0
 
 

@@ -333,7 +333,7 @@ def test_a_weights_file_restores_the_trained_segmenter(
 def test_the_embedded_network_loads_and_segments() -> None:
     segmenter = Segmenter.load()
     assert rma_mamba.segment(scan()).mask.labels.shape == scan().values.shape
-    assert sum(each.numel() for each in segmenter.model.parameters()) <= 4_000_000
+    assert sum(each.numel() for each in segmenter.model.parameters()) <= 5_000_000
 
 
 @pytest.mark.parametrize(

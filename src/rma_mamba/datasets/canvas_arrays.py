@@ -25,7 +25,7 @@ def volume_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) 
 
     Returns:
         "images", "labels" (1: liver) and "tissues" (label values): uint8 [slice, height, width];
-        "gap_mm": the largest slice spacing; "is_hu": whether the intensities are Hounsfield units.
+        "gap_mm": the largest slice spacing; "hounsfield": whether the intensities are Hounsfield units.
     """
     parts, gaps, units = [], [], set()
     for path in images:
@@ -44,17 +44,17 @@ def volume_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) 
         "labels": labels,
         "tissues": tissues,
         "gap_mm": np.array(max(gaps)),
-        "is_hu": np.array(units == {"HU"}),
+        "hounsfield": np.array(units == {"HU"}),
     }
 
 
 def slice_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) -> Arrays:
     """All PNG or JPEG slices of a patient: "images" and "labels", uint8 [slice, height, width]."""
-    recipe, is_hu = files.config.recipe, source.window_hu is not None
-    scale = None if is_hu else IntensityScale(0, 255, recipe.mr_headroom)
+    recipe, hounsfield = files.config.recipe, source.window_hu is not None
+    scale = None if hounsfield else IntensityScale(0, 255, recipe.mr_headroom)
     pairs = [on_canvas(*read_slice(files, source, path), recipe, scale) for path in images]
     slices, labels = (_concatenate([pair[n] for pair in pairs]) for n in range(2))
-    return {"images": slices, "labels": labels, "is_hu": np.array(is_hu)}
+    return {"images": slices, "labels": labels, "hounsfield": np.array(hounsfield)}
 
 
 def phantom_arrays(recipe: SliceRecipe, number: int) -> Arrays:
@@ -64,12 +64,12 @@ def phantom_arrays(recipe: SliceRecipe, number: int) -> Arrays:
     volume = calibrated(phantom.volume)
     slices, labels = on_canvas(volume, phantom.mask.labels, recipe)
     spacing = volume.geometry.spacing_mm[volume.geometry.canonical.permutation[0]]
-    is_hu = volume.intensity_unit == "HU"
+    hounsfield = volume.intensity_unit == "HU"
     return {
         "images": slices,
         "labels": labels,
         "gap_mm": np.array(spacing),
-        "is_hu": np.array(is_hu),
+        "hounsfield": np.array(hounsfield),
     }
 
 

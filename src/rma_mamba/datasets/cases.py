@@ -40,7 +40,7 @@ class Case:
         weight: Sampling weight of the source.
         tissues: Label values of all labelled organs, 0 elsewhere, same shape; None: only the liver is labelled.
         gap_mm: Slice spacing; None: unknown.
-        is_hu: Whether the grey levels are Hounsfield units in the recipe's window.
+        hounsfield: Whether the grey levels are Hounsfield units in the recipe's window.
     """
 
     source: str
@@ -51,7 +51,7 @@ class Case:
     weight: float = 1.0
     tissues: Grey | None = None
     gap_mm: float | None = None
-    is_hu: bool = False
+    hounsfield: bool = False
 
 
 def read_cases(data: DataConfig | SourceFiles, split: Split) -> list[Case]:
@@ -127,5 +127,5 @@ def _case(source: str, patient: str, arrays: Arrays, ordered: bool, weight: floa
         weight,
         arrays.get("tissues"),
         None if gap is None else float(gap),
-        bool(arrays.get("is_hu", False)),
+        bool(arrays.get("hounsfield", False)),
     )

@@ -18,7 +18,7 @@ from rma_mamba.slicing.intensity_scale import compress_highlights
 from rma_mamba.slicing.stack import slice_step
 
 # "image": float32 [slice, channel, height, width]; "label": float32 [slice, 1, height, width].
-# Before the transform: both [slice, height, width], with "tissues", uint8 of the same shape, and "is_hu", a bool.
+# Before the transform: both [slice, height, width], with "tissues", uint8 of the same shape, and "hounsfield", a bool.
 
 _SPACING_MM = (0.7, 1.6)  # of a stack, relative to that of the recipe
 _LIVER_SHARE = 0.6  # of the stacks that are known to contain liver; the others are anywhere
@@ -52,7 +52,7 @@ class StackDataset(Dataset[Sample]):
         self, cases: Sequence[Case], recipe: SliceRecipe, transform: Callable[[bool], Any]
     ) -> None:
         self.cases, self.recipe = cases, recipe
-        self.transforms = {is_hu: transform(is_hu) for is_hu in (False, True)}
+        self.transforms = {hounsfield: transform(hounsfield) for hounsfield in (False, True)}
         lengths = [len(case.images) for case in cases]
         self.first = np.concatenate(
             [[0], np.cumsum(lengths)]
@@ -65,7 +65,7 @@ class StackDataset(Dataset[Sample]):
         random = np.random.default_rng(draw.entropy)
         case = self.cases[draw.case]
         numbers = self._numbers(case, draw.depth, random)
-        as_hu = case.is_hu and bool(random.random() < _HU_SHARE)
+        as_hu = case.hounsfield and bool(random.random() < _HU_SHARE)
         return stack_sample(
             case,
             numbers,
@@ -124,7 +124,7 @@ def stack_sample(
     if reseed is not None:
         reseed(seed=int(random.integers(2**32)))
     image = torch.from_numpy(np.asarray(case.images[numbers])).float() / 255
-    if case.is_hu and not as_hu:  # as a CT that is scaled by percentiles
+    if case.hounsfield and not as_hu:  # as a CT that is scaled by percentiles
         image = compress_highlights(image, recipe.mr_headroom)
     stack: Sample = transform(
         {
@@ -141,14 +141,14 @@ def stack_sample(
     }
 
 
-def with_channels(images: Tensor, recipe: SliceRecipe, is_hu: bool) -> Tensor:
+def with_channels(images: Tensor, recipe: SliceRecipe, hounsfield: bool) -> Tensor:
     """Network input [slice, channel, height, width] from slices [slice, height, width]."""
     slices = torch.arange(len(images))
     around = slices[:, None] + torch.arange(-1, 2) * int(recipe.neighbours)
     channels = images[around.clamp(0, len(images) - 1)]
     if not recipe.modality_plane:
         return channels.contiguous()
-    plane = torch.full_like(channels[:, :1], float(is_hu))
+    plane = torch.full_like(channels[:, :1], float(hounsfield))
     return torch.cat([channels, plane], dim=1)
 
 
@@ -247,10 +247,12 @@ class ValidationStacks(Dataset[Sample]):
         number, slices = self.items[item]
         case, random = self.cases[number], np.random.default_rng(0)
         if case.ordered:
-            sample = stack_sample(case, slices, self.recipe, self.transform, case.is_hu, 0, random)
+            sample = stack_sample(
+                case, slices, self.recipe, self.transform, case.hounsfield, 0, random
+            )
             return {**sample, "image": sample["image"][None]}
         singles = [
-            stack_sample(case, [each], self.recipe, self.transform, case.is_hu, 0, random)
+            stack_sample(case, [each], self.recipe, self.transform, case.hounsfield, 0, random)
             for each in slices
         ]
         return {

@@ -32,7 +32,7 @@ def thumbnails(stack: SliceStack, count: int = _SLICES) -> tuple[Tensor, npt.NDA
         count: Number of slices to examine; all if there are fewer.
     """
     # the intensities that the orientation network was trained on, whatever the segmentation network sees
-    limits = COARSE.ct_window_hu if stack.is_hu else stack.scale.range
+    limits = COARSE.ct_window_hu if stack.hounsfield else stack.scale.range
     coarse = SliceStack(stack.volume, COARSE, IntensityScale(*limits))
     chosen = np.unique(np.linspace(0, len(coarse) - 1, count).round().astype(int))
     images, slice_numbers = [], []

@@ -95,12 +95,12 @@ def calibrated(volume: Volume, modality: str | None = None) -> CalibratedVolume:
 def _with_unit(volume: Volume, known: Modality | None) -> CalibratedVolume:
     if known == "MR":
         return _calibrated(volume, "MR", "a.u.")
-    is_hu = detect_modality(volume.values) == "CT"
-    if is_hu and _contains_air(volume.values):
+    hounsfield = detect_modality(volume.values) == "CT"
+    if hounsfield and _contains_air(volume.values):
         return _calibrated(volume, "CT", "HU")
     if lacks_rescale_intercept(volume.values):
         return _calibrated(restore_rescale_intercept(volume), "CT", "HU")
-    if is_hu:
+    if hounsfield:
         return _calibrated(volume, "CT", "HU")
     if known is None:
         return _calibrated(volume, "MR", "a.u.")

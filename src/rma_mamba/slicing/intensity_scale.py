@@ -47,8 +47,10 @@ class IntensityScale:
     @classmethod
     def of_volume(cls, volume: CalibratedVolume, recipe: SliceRecipe) -> IntensityScale:
         """The scale of a calibrated scan: the recipe's HU window for CT, its percentiles for MR."""
-        is_hu = volume.intensity_unit == "HU" if recipe.modality_plane else volume.modality == "CT"
-        if is_hu:
+        hounsfield = (
+            volume.intensity_unit == "HU" if recipe.modality_plane else volume.modality == "CT"
+        )
+        if hounsfield:
             return cls(*recipe.ct_window_hu)
         values = volume.geometry.canonical.apply(volume.values)
         return cls(*_body_range(_sample(values), *recipe.mr_percentiles), recipe.mr_headroom)

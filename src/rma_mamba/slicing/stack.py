@@ -86,11 +86,11 @@ class SliceStack:
             images = self._images(needed)[place.reshape(around.shape)]
         if not self.recipe.modality_plane:
             return images
-        plane = np.full_like(images[:, :1], self.is_hu)
+        plane = np.full_like(images[:, :1], self.hounsfield)
         return np.concatenate([images, plane], axis=1)
 
     @property
-    def is_hu(self) -> bool:
+    def hounsfield(self) -> bool:
         """Whether the intensities are Hounsfield units."""
         return isinstance(self.volume, CalibratedVolume) and self.volume.intensity_unit == "HU"
 

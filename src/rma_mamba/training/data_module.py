@@ -80,7 +80,9 @@ class SliceDataModule(lightning.LightningDataModule):
         self.train_stacks = StackDataset(
             train,
             data.recipe,
-            lambda is_hu: stack_transform(data.augment, data.recipe, data.crop, is_hu=is_hu),
+            lambda hounsfield: stack_transform(
+                data.augment, data.recipe, data.crop, hounsfield=hounsfield
+            ),
         )
         widest = max(max(case.images.shape[1:]) for case in val)
         transform = validation_stack_transform(-(-max(widest, data.recipe.size) // 32) * 32)

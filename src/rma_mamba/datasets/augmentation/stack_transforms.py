@@ -83,18 +83,20 @@ class RandShading(Randomizable, MapTransform):  # type: ignore[misc]
         return {**data, "image": image * field}
 
 
-def stack_transform(config: AugmentConfig, recipe: SliceRecipe, crop: int, *, is_hu: bool) -> Any:
+def stack_transform(
+    config: AugmentConfig, recipe: SliceRecipe, crop: int, *, hounsfield: bool
+) -> Any:
     """Random augmentation of stacks; every stack is cropped or padded to `crop` pixels squared.
 
     Args:
         config: Probabilities and ranges.
         recipe: The HU window.
         crop: Side of the result in pixels.
-        is_hu: Whether intensities are Hounsfield units in the window.
+        hounsfield: Whether intensities are Hounsfield units in the window.
     """
     set_track_meta(False)
     warp = RandPatientWarp(config, crop)
-    if not is_hu:
+    if not hounsfield:
         free = [*contrast_transforms(config), warp, *intensity_transforms(config)]
         artefacts = [RandSliceJumps(config.slice_jumps), RandShading(config.bias_field)]
         return Compose([*free, *artefacts, FinishStack()])
