@@ -105,16 +105,25 @@ def test_a_home_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     assert Path.home() == tmp_path
 
 
-def test_a_working_directory_that_was_deleted_is_no_error(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared_memory: Path
+def test_a_working_directory_that_was_deleted_is_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     complete_environment()
-    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/no/such/folder")
+    assert Path.cwd() == Path("/proc")
+    with pytest.raises(OSError, match="mask"):
+        Path("mask.nii.gz").write_text("a relative path has no place")
+
+
+@pytest.mark.parametrize(("value", "kept"), [("0", None), ("-1", None), ("x", None), ("3", "3")])
+def test_numbas_number_of_threads_is_kept_if_valid(
+    monkeypatch: pytest.MonkeyPatch, value: str, kept: str | None
+) -> None:
+    monkeypatch.setenv("NUMBA_NUM_THREADS", value)
     complete_environment()
-    monkeypatch.chdir(tmp_path)
+    assert os.environ.get("NUMBA_NUM_THREADS") == kept
 
 
 def run_python(script: str, **environment: str) -> None:

@@ -12,10 +12,11 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _SHARED_MEMORY = Path("/dev/shm")  # writable even if the root file system is not
+_NO_FILES = "/proc"  # a folder in which no file can be created
 _NO_HOME = "/nonexistent"  # as Debian has it for users without a home
 
 
@@ -27,13 +28,19 @@ def complete_environment() -> None:
     - Temporary folder: if none of the usual folders is writable, shared memory is used, if that is.
     - Plotting backend: matplotlib cannot be imported if MPLBACKEND names a backend that is not installed. Plots are
       only written to files, so "agg" is sufficient.
+    - NUMBA_NUM_THREADS: numba cannot be imported if it is not positive; the kernels do not use it.
+    - Working directory: one that was deleted is left, because MKL ends the process there. Relative paths do not exist
+      then, as before.
     - Log messages: matplotlib's notice that it uses a temporary configuration folder is suppressed.
     """
     os.environ["MPLBACKEND"] = "agg"
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    _leave_deleted_folder()
     _provide_user_name()
     _provide_home()
     _provide_temporary_folder()
+    if not _is_positive(os.environ.get("NUMBA_NUM_THREADS", "1")):
+        del os.environ["NUMBA_NUM_THREADS"]
 
 
 def load_matplotlib(folder: Path) -> None:
@@ -93,6 +100,18 @@ def named_user() -> Iterator[None]:
         yield
 
 
+def _is_positive(text: str) -> bool:
+    return text.isdecimal() and int(text) > 0
+
+
+def _leave_deleted_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        with suppress(OSError):
+            os.chdir(_NO_FILES)
+
+
 def _provide_user_name() -> None:
     try:
         getpass.getuser()
@@ -114,13 +133,6 @@ def _provide_temporary_folder() -> None:
     except FileNotFoundError:
         found = ""
     chosen = {os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")}
-    wanted = (not found or _is_working_directory(found)) and found not in chosen
+    wanted = (not found or found == str(Path.cwd())) and found not in chosen
     if wanted and os.access(_SHARED_MEMORY, os.W_OK):
         os.environ["TMPDIR"] = tempfile.tempdir = str(_SHARED_MEMORY)
-
-
-def _is_working_directory(folder: str) -> bool:
-    try:
-        return Path(folder) == Path.cwd()
-    except FileNotFoundError:  # it has been deleted
-        return False

@@ -69,3 +69,12 @@ def test_a_gpu_is_detected_by_its_device_file(
     assert available_backends() == {"numba": "", "triton": "", "reference": ""}
     assert choose_backend(None, "cuda", "bfloat16").name == "triton"
     assert choose_backend(None, "cpu", "bfloat16").name == "numba"
+
+
+@pytest.mark.parametrize(("value", "name"), [("1", "reference"), ("0", "numba"), ("", "numba")])
+def test_without_numbas_compiler_the_reference_runs(
+    monkeypatch: pytest.MonkeyPatch, value: str, name: str
+) -> None:
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", value)
+    assert choose_backend(None, "cpu", "float32").name == name

@@ -35,6 +35,23 @@ def test_each_error_has_its_exit_code(error: Exception, code: int) -> None:
     assert exit_code_of(error) == code
 
 
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (RuntimeError("can't start new thread"), "no thread can be started"),
+        (BlockingIOError(11, "Resource temporarily unavailable", "/name"), "temporarily"),
+        (OSError(24, "Too many open files", "/home/Doe/scan.nii"), "Too many open files"),
+    ],
+)
+def test_a_limit_of_the_system_is_named(error: Exception, named: str) -> None:
+    message = error_message(error)
+    assert named in message
+    assert "ulimit" in message
+    assert "bug" not in message
+    assert "/" not in message.replace("I/O", "")
+    assert exit_code_of(error) == ExitCode.INTERNAL_ERROR
+
+
 def test_every_error_class_has_a_code_of_its_own() -> None:
     for kind in errors.RmaMambaError.__subclasses__():
         assert exit_code_of(kind("a")) != ExitCode.INTERNAL_ERROR, kind.__name__

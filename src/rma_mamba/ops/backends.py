@@ -31,6 +31,7 @@ class Backend:
         device: Device type it runs on, or "any".
         requires: Packages that must be installed.
         dtypes: Supported dtypes, as torch names them.
+        disabled_by: An environment variable that disables the backend unless it is empty or 0.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Backend:
     device: str
     requires: tuple[str, ...]
     dtypes: tuple[str, ...]
+    disabled_by: str = ""
 
     def missing(self) -> tuple[str, ...]:
         """Reasons why the backend cannot run on this machine; empty if it can."""
@@ -45,11 +47,20 @@ class Backend:
         reasons = [f"package {name} is not installed" for name in absent]
         if self.device == "cuda" and not has_gpu():
             reasons.append("no GPU was found")
+        if os.environ.get(self.disabled_by, "0") not in ("", "0"):
+            reasons.append(f"{self.disabled_by} is set")
         return tuple(reasons)
 
 
 BACKENDS: Final = (
-    Backend("numba", "numba_cpu", "cpu", ("numba",), ("float32", "bfloat16", "float16")),
+    Backend(
+        "numba",
+        "numba_cpu",
+        "cpu",
+        ("numba",),
+        ("float32", "bfloat16", "float16"),
+        disabled_by="NUMBA_DISABLE_JIT",
+    ),
     Backend("triton", "triton_gpu", "cuda", ("triton",), ("float32", "bfloat16", "float16")),
     Backend("reference", "reference", "any", (), ("float32", "bfloat16", "float16", "float64")),
 )

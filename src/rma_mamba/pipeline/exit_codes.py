@@ -5,6 +5,8 @@ Library code raises the errors of `rma_mamba.errors`; the command line exits wit
 
 from __future__ import annotations
 
+import errno
+import os
 from enum import IntEnum
 
 from rma_mamba.errors import (
@@ -34,6 +36,7 @@ class ExitCode(IntEnum):
     TERMINATED = 143  # 128 + SIGTERM
 
 
+_LIMITS = (errno.EAGAIN, errno.EMFILE, errno.ENFILE)
 _CODES: dict[type[RmaMambaError], ExitCode] = {
     ConfigError: ExitCode.USAGE,
     ScanError: ExitCode.BAD_INPUT,
@@ -60,12 +63,27 @@ def error_message(error: BaseException) -> str:
         )
     elif isinstance(error, RmaMambaError):
         message = str(error)
+    elif limit := _exceeded_limit(error):
+        message = (
+            f"a limit of the system is exceeded ({limit}); expected to be able to start a few threads and open some "
+            "files. Raise it (`ulimit -u`, `ulimit -n`, or the container's limit of processes), or set "
+            "OMP_NUM_THREADS=1."
+        )
     else:  # the text of any other exception may contain a path or a patient's name
         message = (
             f"unexpected {type(error).__name__}; this is a bug in rma-mamba. "
             "Run the command again with --verbose for the traceback, and report it."
         )
     return " ".join(message.split())
+
+
+def _exceeded_limit(error: BaseException) -> str:
+    """Which limit of the system an error is about; "" if about none."""
+    if isinstance(error, OSError) and error.errno in _LIMITS:
+        return os.strerror(error.errno)
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return "no thread can be started"
+    return ""
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:

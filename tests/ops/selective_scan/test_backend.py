@@ -1,9 +1,11 @@
 """Every backend module provides the functions of the interface, with its parameters."""
 
+import importlib
 import inspect
 
 import pytest
 
+from rma_mamba.errors import BackendError
 from rma_mamba.ops.backends import BACKENDS
 from rma_mamba.ops.selective_scan.backend import ScanBackend, load_backend
 
@@ -31,3 +33,16 @@ def test_saved_states_have_the_stated_shape(name: str) -> None:
     assert saved.shape == module.saved_shape(args.u.shape, args.A.shape)
     _, nothing = module.forward(args, False)
     assert nothing.numel() == 0
+
+
+@pytest.mark.parametrize("error", [ImportError("no llvmlite"), ValueError("NUM_THREADS\nis 0")])
+def test_a_library_that_cannot_be_imported_is_a_one_line_error(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(importlib, "import_module", fail)
+    with pytest.raises(BackendError, match="RMA_MAMBA_BACKEND=reference") as caught:
+        load_backend("numba")
+    assert "\n" not in str(caught.value)

@@ -7,7 +7,8 @@ from typing import Protocol, cast
 
 from torch import Tensor
 
-from rma_mamba.ops.backends import BACKENDS
+from rma_mamba.errors import BackendError
+from rma_mamba.ops.backends import BACKENDS, ENVIRONMENT_VARIABLE
 from rma_mamba.ops.selective_scan.arguments import CrossScanArgs, ScanArgs
 
 
@@ -36,6 +37,21 @@ class ScanBackend(Protocol):
 
 
 def load_backend(name: str) -> ScanBackend:
-    """Import the module of a backend."""
+    """Import the module of a backend.
+
+    Raises:
+        BackendError: Its library cannot be imported.
+    """
     module = next(each.module for each in BACKENDS if each.name == name)
-    return cast(ScanBackend, importlib.import_module(f"{__package__}.{module}"))
+    try:
+        return cast(ScanBackend, importlib.import_module(f"{__package__}.{module}"))
+    except (
+        ImportError,
+        ValueError,
+    ) as error:  # numba raises ValueError for variables with wrong values
+        reason = " ".join(str(error).split())
+        raise BackendError(
+            f"the backend '{name}' cannot be loaded ({reason}); expected an installation and environment variables "
+            f"with which its library can be imported. Correct them, or set {ENVIRONMENT_VARIABLE}=reference, which is "
+            "slower."
+        ) from error
