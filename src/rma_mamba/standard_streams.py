@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import AbstractContextManager, redirect_stdout
 from typing import Any, Final, TextIO, cast
 
 _STREAMS: Final = {"stdin": "r", "stdout": "w", "stderr": "w"}
@@ -42,6 +43,11 @@ def repair_streams() -> None:
         sys.stdout.reconfigure(errors="replace")
     sys.stdout = cast(TextIO, _Guarded(sys.stdout, is_data=True))
     sys.stderr = cast(TextIO, _Guarded(sys.stderr, is_data=False))
+
+
+def progress_on_stderr() -> AbstractContextManager[object]:
+    """In the block, what is printed goes to stderr: Lightning's progress is no data, and may be lost."""
+    return redirect_stdout(sys.stderr)
 
 
 class _Guarded:

@@ -128,3 +128,20 @@ def test_messages_that_nobody_reads_do_not_end_a_command(stderr: str) -> None:
     )
     done = shell(f"{sys.executable} -c {shlex.quote(script)} {stderr}", PYTHONUNBUFFERED="1")
     assert (done.returncode, done.stdout) == (0, b"done\n")
+
+
+@pytest.mark.parametrize("arguments", [["train", "x"], ["benchmark", "ablation"]])
+def test_what_training_prints_is_no_data(
+    command, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    def prints(*_: object, **__: object) -> str:
+        print("epoch 1")
+        return "result"
+
+    monkeypatch.setattr("rma_mamba.training.train", prints)
+    monkeypatch.setattr("rma_mamba.experiments.run_benchmark", prints)
+    done = command(*arguments)
+    assert done.code == 0
+    assert "epoch 1" not in done.out
+    assert "epoch 1" in done.err
+    assert "result" in done.out + done.err

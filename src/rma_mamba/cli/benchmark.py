@@ -9,6 +9,7 @@ import typer
 
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.shared_options import PreparedData, Quiet, Settings, Verbose
+from rma_mamba.standard_streams import progress_on_stderr
 
 
 def benchmark(
@@ -24,10 +25,7 @@ def benchmark(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output",
-            "-o",
-            metavar="FOLDER",
-            help="Output folder; overrides that of the benchmark.",
+            "--output", "-o", metavar="FOLDER", help="Output folder; overrides the benchmark's."
         ),
     ] = None,
     weights: Annotated[
@@ -46,14 +44,15 @@ def benchmark(
     """
     from rma_mamba.experiments import load_benchmark, run_benchmark
 
-    text = run_benchmark(
-        load_benchmark(benchmark),
-        settings or [],
-        folder=output,
-        data=data,
-        weights=weights,
-        only=only or [],
-        quiet=quiet,
-        note=Console(quiet, verbose).note,
-    )
+    with progress_on_stderr():
+        text = run_benchmark(
+            load_benchmark(benchmark),
+            settings or [],
+            folder=output,
+            data=data,
+            weights=weights,
+            only=only or [],
+            quiet=quiet,
+            note=Console(quiet, verbose).note,
+        )
     typer.echo(text)

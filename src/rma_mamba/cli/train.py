@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.shared_options import PreparedData, Settings, Verbose
+from rma_mamba.standard_streams import progress_on_stderr
 
 
 def train(
@@ -32,5 +33,6 @@ def train(
     """
     from rma_mamba.training import train as run_training
 
-    weights = run_training(recipe, settings or [], resume, data=data)
+    with progress_on_stderr():
+        weights = run_training(recipe, settings or [], resume, data=data)
     typer.echo(f"Weights: {weights}", err=True)
