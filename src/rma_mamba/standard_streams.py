@@ -46,7 +46,7 @@ def repair_streams() -> None:
 
 
 def progress_on_stderr() -> AbstractContextManager[object]:
-    """In the block, what is printed goes to stderr: Lightning's progress is no data, and may be lost."""
+    """In the block, what is printed goes to stderr: Lightning's progress is not part of the output."""
     return redirect_stdout(sys.stderr)
 
 

@@ -2,15 +2,12 @@
 
 import subprocess
 import sys
-import warnings
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from rma_mamba.cli.deprecations import print_deprecation_warnings, renamed_option
-from rma_mamba.deprecation import warn_renamed
-from rma_mamba.errors import EnvironmentWarning
+from rma_mamba.cli.deprecations import renamed_option
 from rma_mamba.pipeline.request import SegmentRequest
 
 
@@ -56,32 +53,5 @@ def test_an_option_that_is_not_used_does_not_warn() -> None:
         assert renamed_option("--old", "b", "--new", None) == "b"
 
 
-def test_each_deprecation_is_printed_once_as_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    with print_deprecation_warnings():
-        for _ in range(2):
-            warn_renamed("'look'", "'tta_scale'")
-        warn_renamed("'side'", "'split'")
-    assert capfd.readouterr().err.splitlines() == [
-        "rma-mamba: warning: 'look' is deprecated and will be removed in 0.3.0; use 'tta_scale'.",
-        "rma-mamba: warning: 'side' is deprecated and will be removed in 0.3.0; use 'split'.",
-    ]
-
-
-def test_other_warnings_are_left_to_python() -> None:
-    with pytest.warns(UserWarning, match="else"), print_deprecation_warnings():
-        warnings.warn("something else", UserWarning, stacklevel=1)
-
-
 def test_statistics_and_run_records_keep_their_old_fields(segmenter) -> None:
     assert SegmentRequest().settings()["frame"] is None
-
-
-def test_a_limit_of_the_machine_is_printed_as_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    with print_deprecation_warnings():
-        for _ in range(2):
-            warnings.warn(
-                "too little; enough is expected. Add some.", EnvironmentWarning, stacklevel=1
-            )
-    assert (
-        capfd.readouterr().err == "rma-mamba: warning: too little; enough is expected. Add some.\n"
-    )

@@ -8,7 +8,7 @@ import traceback
 from rma_mamba.cli.app import app
 from rma_mamba.cli.command_errors import CommandError
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.deprecations import print_deprecation_warnings
+from rma_mamba.cli.own_warnings import print_own_warnings
 from rma_mamba.environment import complete_environment
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.pipeline.exit_codes import ExitCode, error_message, exit_code_of
@@ -27,7 +27,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line on `arguments` and return its exit code."""
     try:
-        with print_deprecation_warnings():
+        with print_own_warnings():
             app(arguments, prog_name="rma-mamba")
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
