@@ -251,6 +251,11 @@ from rma_mamba.scans import count_studies
 
 print(count_studies(Path("series").iterdir()))  # 1
 
+# --- has_images
+from rma_mamba.scans import has_images
+
+print(has_images("series"))  # False: the folder holds DICOM images
+
 # --- count_volumes
 from rma_mamba.scans import count_volumes
 

@@ -89,6 +89,10 @@ def test_a_deep_tree_is_no_problem(tmp_path: Path) -> None:
         deep.mkdir()
     (deep / "IM1").write_bytes(b"")
     assert len(listed(tmp_path)) == 1
+    (deep / "IM1").unlink()
+    while deep != tmp_path:  # pytest removes folders recursively
+        deep.rmdir()
+        deep = deep.parent
 
 
 def test_the_number_of_files_can_be_limited(tmp_path: Path) -> None:

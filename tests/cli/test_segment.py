@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rma_mamba.conventions import software
 from rma_mamba.errors import ScanError
 from rma_mamba.pipeline import output_types
 
@@ -59,7 +60,7 @@ def test_no_output_names_the_case_or_a_path(command, segmenter, scan, tmp_path) 
     statistics = (tmp_path / "out_statistics.json").read_text()
     assert not any(word in statistics for word in ("case_7", "Doe", "/"))
     with Image.open(tmp_path / "out_preview.png") as picture:
-        assert picture.info == {}
+        assert picture.info == {"Software": software()}  # by which it is recognised as a result
 
 
 def test_options_reach_the_segmenter_in_kebab_and_snake_case(command, segmenter, scan, tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rma_mamba.experiments.old_fingerprint import with_old_keys
+from rma_mamba.experiments.old_fingerprint import recipe_with_old_keys
 from rma_mamba.experiments.score_cache import fingerprint
 from rma_mamba.training import load_recipe
 
@@ -46,6 +46,5 @@ def test_a_recipe_has_the_fingerprint_of_version_0_1(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE)
     recipe = load_recipe(path).model_dump(mode="json", exclude={"run": {"folder"}})
-    old = {**recipe, "data": with_old_keys(recipe["data"])}
-    assert fingerprint(old) == FINGERPRINT
+    assert fingerprint(recipe_with_old_keys(recipe)) == FINGERPRINT
     assert fingerprint(recipe) != FINGERPRINT

@@ -97,7 +97,14 @@ def test_accumulated_batches_make_one_step(tmp_path: Path, recipe: Path) -> None
 
 
 def test_a_training_run_can_start_from_the_embedded_weights(tmp_path: Path, recipe: Path) -> None:
-    settings = ["model.weights=default", "model.settings={}", "training.epochs=1"]
+    settings = [
+        "model.name=rma-mamba-z",
+        "model.weights=default",
+        "model.settings={}",
+        "training.epochs=1",
+        "data.recipe.modality_plane=true",
+        "data.stack_depths=[2]",
+    ]
     still = ["training.lr=1e-30", "data.slices_per_epoch=2", "training.batch_size=2"]
     train(recipe, [*settings, *still], quiet=True)
     embedded = read_checkpoint(str(files("rma_mamba") / "weights" / "default.safetensors"))

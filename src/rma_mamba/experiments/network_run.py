@@ -13,7 +13,7 @@ from torch import nn
 from rma_mamba.errors import ConfigError
 from rma_mamba.evaluation import CaseScore, score_patients
 from rma_mamba.experiments.config import Benchmark, NetworkRow
-from rma_mamba.experiments.old_fingerprint import with_old_keys
+from rma_mamba.experiments.old_fingerprint import recipe_with_old_keys, with_old_keys
 from rma_mamba.experiments.score_cache import fingerprint, load_scores, save_scores
 from rma_mamba.files import replace_file
 from rma_mamba.inference import Segmenter
@@ -142,8 +142,7 @@ class NetworkRun:
     def _recipe_keys(self) -> tuple[str, str]:
         """Fingerprints of the recipe except its run folder: as of now, and as of rma-mamba 0.1."""
         recipe = self.recipe.model_dump(mode="json", exclude={"run": {"folder"}})
-        old = {**recipe, "data": with_old_keys(recipe["data"])}
-        return fingerprint(recipe), fingerprint(old)
+        return fingerprint(recipe), fingerprint(recipe_with_old_keys(recipe))
 
 
 def _overrides(row: NetworkRow, options: RunOptions) -> tuple[str, ...]:

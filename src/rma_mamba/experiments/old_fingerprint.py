@@ -14,6 +14,15 @@ _SOURCE = {new: old for old, new in RENAMED_SOURCE_KEYS.items()}
 _SPLIT = {new: old for old, new in RENAMED_SPLIT_KEYS.items()}
 _SLICES = {new: old for old, new in RENAMED_FIELDS.items()}
 
+# Settings that did not exist; they are left out where they have their default values.
+_NEW_IN_TRAINING = {"freeze_norms": False}
+_NEW_IN_DATA = {"stack_depths": []}
+_NEW_IN_SOURCES = {"window_hu": None}
+_NEW_IN_SLICES = {"mr_headroom": 0, "modality_plane": False, "through_plane_mm": None}
+_NEW_IN_AUGMENT = dict.fromkeys(
+    ("contrast_phase", "effusion", "ascites", "metal", "slice_jumps"), 0
+)
+
 
 def with_old_keys(data: Mapping[str, Any]) -> dict[str, Any]:
     """The data settings of a recipe under their old keys.
@@ -22,17 +31,36 @@ def with_old_keys(data: Mapping[str, Any]) -> dict[str, Any]:
         data: `DataConfig.model_dump(mode="json")`.
     """
     return {
-        **data,
-        "recipe": _renamed(data["recipe"], _SLICES),
+        **_without(data, _NEW_IN_DATA),
+        "recipe": _renamed(_without(data["recipe"], _NEW_IN_SLICES), _SLICES),
+        "augment": _without(data["augment"], _NEW_IN_AUGMENT),
         "sources": [_old_source(source) for source in data["sources"]],
         "splits": {name: _renamed(split, _SPLIT) for name, split in data["splits"].items()},
     }
 
 
+def recipe_with_old_keys(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe as rma-mamba 0.1 had it.
+
+    Args:
+        recipe: `Recipe.model_dump(mode="json")`.
+    """
+    training = _without(recipe["training"], _NEW_IN_TRAINING)
+    return {**recipe, "training": training, "data": with_old_keys(recipe["data"])}
+
+
 def _old_source(source: Mapping[str, Any]) -> dict[str, Any]:
     split = source["split"]
+    source = _without(source, _NEW_IN_SOURCES)
     return _renamed({**source, "split": _SPLIT.get(split, split)}, _SOURCE)
 
 
 def _renamed(table: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {names.get(key, key): value for key, value in table.items()}
+
+
+def _without(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings without those that have these default values."""
+    return {
+        key: value for key, value in table.items() if key not in defaults or value != defaults[key]
+    }
