@@ -8,7 +8,7 @@ import pytest
 from rma_mamba.errors import ConfigError
 from rma_mamba.experiments import Benchmark, load_benchmark
 from rma_mamba.experiments.network_run import NetworkRun, RunOptions
-from rma_mamba.experiments.old_fingerprint import with_old_keys
+from rma_mamba.experiments.old_fingerprint import recipe_with_old_keys
 from rma_mamba.experiments.score_cache import fingerprint
 
 
@@ -46,7 +46,7 @@ def test_a_completed_run_is_not_repeated(
     completed = run(benchmark, tmp_path, notes=notes)
     recipe = completed.recipe.model_dump(mode="json", exclude={"run": {"folder"}})
     if version == "0.1":
-        recipe["data"] = with_old_keys(recipe["data"])
+        recipe = recipe_with_old_keys(recipe)
     completed.folder.mkdir(parents=True)
     marker = completed.folder / "benchmark.json"
     marker.write_text(json.dumps({"recipe": fingerprint(recipe)}))
