@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import typer
 
 from rma_mamba.cli.command_errors import PlainErrorCommand
 
@@ -32,3 +35,19 @@ class SectionedCommand(PlainErrorCommand):
         for heading, records in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(records)
+
+
+def command_group(
+    name: str, description: str, commands: tuple[Callable[..., None], ...]
+) -> typer.Typer:
+    """A command with subcommands, such as `rma-mamba data check`.
+
+    Args:
+        name: Name of the group.
+        description: Help of the group.
+        commands: Its subcommands, named as the functions.
+    """
+    group = typer.Typer(name=name, help=description, no_args_is_help=True, rich_markup_mode=None)
+    for command in commands:
+        group.command(cls=SectionedCommand)(command)
+    return group
