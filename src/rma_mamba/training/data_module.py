@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import lightning
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from rma_mamba.datasets.augmentation.batch_crop import RandomBatchCrop
-from rma_mamba.datasets.augmentation.stack_transforms import (
-    stack_transform,
-    validation_stack_transform,
-)
+from rma_mamba.datasets.augmentation.stack_transforms import stack_transform
 from rma_mamba.datasets.augmentation.transforms import training_transform, validation_transform
 from rma_mamba.datasets.cases import Case, phantom_cases, read_cases
 from rma_mamba.datasets.slices import Sample, SliceDataset, evenly_spaced
@@ -85,7 +84,9 @@ class SliceDataModule(lightning.LightningDataModule):
             ),
         )
         widest = max(max(case.images.shape[1:]) for case in val)
-        transform = validation_stack_transform(-(-max(widest, data.recipe.size) // 32) * 32)
+        transform = validation_transform(
+            -(-max(widest, data.recipe.size) // _TOTAL_STRIDE) * _TOTAL_STRIDE, stacked=True
+        )
         self.val_stacks = ValidationStacks(val, data.recipe, transform, _VALIDATION_DEPTH)
 
     def describe(self, index: int) -> str:
@@ -120,15 +121,21 @@ class SliceDataModule(lightning.LightningDataModule):
             devices=devices,
         )
         sampler.set_epoch(self.first_epoch)  # workers may start before Lightning sets the epoch
+        return self._loader(
+            self.train, devices, sampler=sampler, batch_size=self.training.batch_size
+        )
+
+    def _loader(
+        self, dataset: Dataset[Sample], devices: int, **sampling: Any
+    ) -> DataLoader[Sample]:
         workers = usable_workers(self.training.workers, self._batch_bytes() * devices)
         return DataLoader(
-            self.train,
-            self.training.batch_size,
-            sampler=sampler,
+            dataset,
             num_workers=workers,
             persistent_workers=workers > 0,
             worker_init_fn=_use_one_thread,
             collate_fn=RandomBatchCrop(self.data.canvases),
+            **sampling,
         )
 
     def _batch_bytes(self) -> int:
@@ -146,15 +153,7 @@ class SliceDataModule(lightning.LightningDataModule):
             devices=devices,
         )
         sampler.set_epoch(self.first_epoch)
-        workers = usable_workers(self.training.workers, self._batch_bytes() * devices)
-        return DataLoader(
-            self.train_stacks,
-            batch_sampler=sampler,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            worker_init_fn=_use_one_thread,
-            collate_fn=RandomBatchCrop(self.data.canvases),
-        )
+        return self._loader(self.train_stacks, devices, batch_sampler=sampler)
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Validation slices, always the same and in the same order."""

@@ -1,7 +1,7 @@
 """Random changes of a CT in Hounsfield units: contrast phases, fluid, and diffuse liver disease.
 
 CT is calibrated: unlike the contrasts of MR, intensities of an organ are limited to what contrast agent and disease can
-cause. The ranges are textbook values (R. M. Gore, M. S. Levine: Textbook of Gastrointestinal Radiology).
+cause. The ranges are typical values of textbooks.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from typing import Final
 
 import numpy as np
 import torch
-from monai.transforms import MapTransform, Randomizable
 from torch import Tensor
 
-from rma_mamba.datasets.augmentation.synthetic_contrast import IMAGE_AND_LABEL, blurred
+from rma_mamba.datasets.augmentation.synthetic_contrast import RandContrast, blurred
 from rma_mamba.datasets.slices import Sample
 
 Range = tuple[float, float]
@@ -44,7 +43,7 @@ _DISEASE_SHARE: Final = (0.55, 0.2, 0.1, 0.15)
 _BONE_HU, _SOFT_HU = 230, 70
 
 
-class _InHounsfield(Randomizable, MapTransform):  # type: ignore[misc]
+class _InHounsfield(RandContrast):
     """Base of the changes: applied with a probability, to intensities of the window in [0, 1].
 
     Args:
@@ -53,12 +52,12 @@ class _InHounsfield(Randomizable, MapTransform):  # type: ignore[misc]
     """
 
     def __init__(self, probability: float, window_hu: Range) -> None:
-        super().__init__(IMAGE_AND_LABEL)
-        self.probability, self.window_hu = probability, window_hu
+        super().__init__(probability)
+        self.window_hu = window_hu
 
     def __call__(self, data: Sample) -> Sample:
         """Transform a stack with "image" [slice, height, width] in [0, 1], "label" and "tissues"."""
-        if self.R.random() >= self.probability:
+        if self.is_skipped():
             return data
         low, high = self.window_hu
         hu = data["image"] * (high - low) + low

@@ -14,7 +14,6 @@ from rma_mamba.datasets.slices import Sample
 
 IMAGE_AND_LABEL = ("image", "label")
 MIDDLE = 1  # of the three channels: the slice that is segmented
-_CHANNELS = 3
 _SLICE_PX = 2.5  # spacing of the slices of a stack, in pixels
 _KNOTS = (0.0, 0.06, 0.25, 0.45, 0.65, 0.85, 1.0)  # intensities at which a random curve bends
 _INVERTED_TEXTURE = (
@@ -22,18 +21,19 @@ _INVERTED_TEXTURE = (
 )
 
 
-class _RandContrast(Randomizable, MapTransform):  # type: ignore[misc]
-    """Base of the random contrasts, applied with a probability."""
+class RandContrast(Randomizable, MapTransform):  # type: ignore[misc]
+    """Base of the random changes of intensity, each applied with a probability."""
 
     def __init__(self, probability: float) -> None:
         super().__init__(IMAGE_AND_LABEL)
         self.probability = probability
 
-    def _is_skipped(self) -> bool:
+    def is_skipped(self) -> bool:
+        """Draw whether this sample is left unchanged."""
         return bool(self.R.random() >= self.probability)
 
 
-class RandTissueContrast(_RandContrast):
+class RandTissueContrast(RandContrast):
     """Give every labelled organ a random brightness and texture, and everything else a random intensity curve.
 
     This applies the idea of SynthSeg (arXiv:2107.09559) to real anatomy: the result differs from a CT as much as an MR
@@ -42,7 +42,7 @@ class RandTissueContrast(_RandContrast):
 
     def __call__(self, data: Sample) -> Sample:
         """Transform a sample with "image" in [0, 1] and "tissues"."""
-        if self._is_skipped():
+        if self.is_skipped():
             return data
         image, organs = data["image"], data["tissues"].long()
         level = (image * 255).round().long().clamp(0, 255)
@@ -63,7 +63,7 @@ class RandTissueContrast(_RandContrast):
         return torch.from_numpy(np.interp(np.arange(256) / 255, _KNOTS, heights)).float()
 
 
-class RandLiverContrast(_RandContrast):
+class RandLiverContrast(RandContrast):
     """Make the liver darker or brighter, as iron does in MR, fat in CT and contrast agent in both.
 
     Its intensities are scaled by a factor between 0.3 and 1.8, with a smooth transition at the border.
@@ -71,14 +71,14 @@ class RandLiverContrast(_RandContrast):
 
     def __call__(self, data: Sample) -> Sample:
         """Transform a sample with "image" in [0, 1] and "label"."""
-        if self._is_skipped():
+        if self.is_skipped():
             return data
         factor = math.exp(self.R.uniform(math.log(0.3), math.log(1.8)))
         soft = blurred(data["label"], 2)
         return {**data, "image": data["image"] * (1 + (factor - 1) * soft)}
 
 
-class RandLesions(_RandContrast):
+class RandLesions(RandContrast):
     """Add darker or brighter blobs inside the liver, which imitate tumours, cysts and nodules.
 
     In a stack of slices they are ellipsoids.
@@ -86,23 +86,25 @@ class RandLesions(_RandContrast):
     Args:
         probability: Probability of lesions.
         largest_px: Largest radius in pixels.
+        stacked: Whether samples are stacks of slices; else the three channels of one slice.
     """
 
-    def __init__(self, probability: float, largest_px: float = 16) -> None:
+    def __init__(
+        self, probability: float, largest_px: float = 16, *, stacked: bool = False
+    ) -> None:
         super().__init__(probability)
-        self.largest_px = largest_px
+        self.largest_px, self.stacked = largest_px, stacked
 
     def __call__(self, data: Sample) -> Sample:
         """Transform a sample with "image" in [0, 1] and "label"."""
-        if self._is_skipped():
+        if self.is_skipped():
             return data
         label = data["label"]
-        stacked = len(label) != _CHANNELS
-        inside = label.nonzero() if stacked else label[MIDDLE : MIDDLE + 1].nonzero()
+        inside = label.nonzero() if self.stacked else label[MIDDLE : MIDDLE + 1].nonzero()
         if len(inside) == 0:
             return data
         slices, height, width = label.shape
-        numbers = torch.arange(slices)[:, None, None] if stacked else torch.zeros(1, 1, 1)
+        numbers = torch.arange(slices)[:, None, None] if self.stacked else torch.zeros(1, 1, 1)
         rows, columns = torch.arange(height)[:, None], torch.arange(width)
         shift = torch.zeros(len(numbers), height, width)
         for _ in range(self.R.randint(1, 7)):
@@ -115,12 +117,12 @@ class RandLesions(_RandContrast):
         return {**data, "image": data["image"] + blurred(shift, 1) * label}
 
 
-class RandInversion(_RandContrast):
+class RandInversion(RandContrast):
     """Invert the contrast except where the image is black."""
 
     def __call__(self, data: Sample) -> Sample:
         """Transform a sample with "image" in [0, 1]."""
-        if self._is_skipped():
+        if self.is_skipped():
             return data
         image = data["image"].clamp(0, 1)
         return {**data, "image": (1 - image) * (image / 0.1).clamp(max=1)}

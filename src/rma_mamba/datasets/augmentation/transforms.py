@@ -40,15 +40,20 @@ _IMAGE = ("image",)
 
 
 class Finish(MapTransform):  # type: ignore[misc]
-    """Clip intensities to [0, 1], and keep the label of the middle slice as 0 and 1; plain contiguous tensors."""
+    """Clip intensities to [0, 1], and labels to 0 and 1; plain contiguous tensors.
 
-    def __init__(self) -> None:
+    Args:
+        stacked: Keep the labels of all slices of a stack; else only that of the middle one of three channels.
+    """
+
+    def __init__(self, *, stacked: bool = False) -> None:
         super().__init__(IMAGE_AND_LABEL)
+        self.labels = slice(None) if stacked else slice(MIDDLE, MIDDLE + 1)
 
     def __call__(self, data: Sample) -> Sample:
         """Transform a sample with "image" and "label"."""
         image = torch.as_tensor(data["image"]).float().nan_to_num(0).clamp(0, 1).contiguous()
-        label = torch.as_tensor(data["label"])[MIDDLE : MIDDLE + 1]
+        label = torch.as_tensor(data["label"])[self.labels]
         return {"image": image, "label": (label > 0.5).float()}
 
 
@@ -67,18 +72,24 @@ def training_transform(config: AugmentConfig, crop: int) -> Any:
     )
 
 
-def validation_transform(size: int) -> Any:
-    """No augmentation: samples are cropped or padded to `size` pixels squared around their centre."""
+def validation_transform(size: int, *, stacked: bool = False) -> Any:
+    """No augmentation: samples are cropped or padded to `size` pixels squared around their centre.
+
+    Args:
+        size: Side of the result in pixels.
+        stacked: Whether samples are stacks of slices.
+    """
     set_track_meta(False)
-    return Compose([ResizeWithPadOrCropd(IMAGE_AND_LABEL, (size, size)), Finish()])
+    finish = Finish(stacked=stacked)
+    return Compose([ResizeWithPadOrCropd(IMAGE_AND_LABEL, (size, size)), finish])
 
 
-def contrast_transforms(config: AugmentConfig) -> list[Any]:
+def contrast_transforms(config: AugmentConfig, *, stacked: bool = False) -> list[Any]:
     """Random contrasts of tissues, the liver and lesions."""
     return [
         RandTissueContrast(config.tissue_contrast),
         RandLiverContrast(config.liver_contrast),
-        RandLesions(config.lesions),
+        RandLesions(config.lesions, stacked=stacked),
         RandInversion(config.inversion),
     ]
 
@@ -101,11 +112,7 @@ def intensity_transforms(config: AugmentConfig) -> list[Any]:
         RandScaleIntensityd(_IMAGE, prob=config.window, factors=0.35),
         RandShiftIntensityd(_IMAGE, prob=config.window / 2, offsets=0.12),
         RandBiasFieldd(_IMAGE, prob=config.bias_field, coeff_range=(0.0, 0.25)),
-        RandSimulateLowResolutiond(
-            _IMAGE, prob=config.low_resolution, zoom_range=(0.5, 0.9), upsample_mode="bilinear"
-        ),
-        RandGaussianSmoothd(_IMAGE, prob=config.blur, sigma_x=(0.3, 1.1), sigma_y=(0.3, 1.1)),
-        RandGaussianNoised(_IMAGE, prob=config.noise, std=0.07),
+        *resolution_transforms(config),
         RandCoarseDropoutd(
             _IMAGE,
             holes=1,
@@ -115,4 +122,15 @@ def intensity_transforms(config: AugmentConfig) -> list[Any]:
             fill_value=0,
             prob=config.cut_outs,
         ),
+    ]
+
+
+def resolution_transforms(config: AugmentConfig) -> list[Any]:
+    """Random resolution, blur and noise: what varies in any modality."""
+    return [
+        RandSimulateLowResolutiond(
+            _IMAGE, prob=config.low_resolution, zoom_range=(0.5, 0.9), upsample_mode="bilinear"
+        ),
+        RandGaussianSmoothd(_IMAGE, prob=config.blur, sigma_x=(0.3, 1.1), sigma_y=(0.3, 1.1)),
+        RandGaussianNoised(_IMAGE, prob=config.noise, std=0.07),
     ]
