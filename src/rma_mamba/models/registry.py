@@ -13,35 +13,29 @@ ENCODERS: Final[dict[str, dict[str, Any]]] = {
     "vmamba-b": {"width": 128, "depths": (2, 2, 15, 2), "drop_path": 0.6},
 }
 
+# Compact variant for laptops, not in the paper: the same blocks at a third of the width, another logit map at half
+# resolution for sharper borders, and features passed from level to level. It is too small for stochastic depth to help.
+_COMPACT: Final[dict[str, Any]] = {
+    "width": 32,
+    "depths": (2, 2, 5, 2),
+    "drop_path": 0.0,
+    "extra_blocks": 0,
+    "decoder_drop_path": 0.0,
+    "half_width": 16,
+    "top_down": True,
+    "local_blocks": (2, 1, 1, 0, 0),
+    "decoder_local": 64,
+}
+
 NETWORKS: Final[dict[str, dict[str, Any]]] = {
     "rma-mamba-t": {**ENCODERS["vmamba-t"], "extra_blocks": 0},
     "rma-mamba-s": {**ENCODERS["vmamba-s"], "extra_blocks": 1},
-    # Compact variant for laptops, not in the paper: the same blocks at a third of the width, another logit map at half
-    # resolution for sharper borders, and features passed from level to level. It is too small for stochastic depth to
-    # help.
-    "rma-mamba-n": {
-        "width": 32,
-        "depths": (2, 2, 5, 2),
-        "drop_path": 0.0,
-        "extra_blocks": 0,
-        "decoder_drop_path": 0.0,
-        "half_width": 16,
-        "top_down": True,
-        "local_blocks": (2, 1, 1, 0, 0),
-        "decoder_local": 64,
-    },
-    # The same network with an answer to the paper's limitation: selective scans along the slices give each slice the
-    # context of the whole scan, and a fourth input channel states whether intensities are Hounsfield units.
+    "rma-mamba-n": _COMPACT,
+    # An answer to the limitation that the paper names: selective scans along the slices give each slice the context of
+    # the whole scan. A fourth input channel states whether intensities are Hounsfield units. The bundled weights belong
+    # to this network.
     "rma-mamba-z": {
-        "width": 32,
-        "depths": (2, 2, 5, 2),
-        "drop_path": 0.0,
-        "extra_blocks": 0,
-        "decoder_drop_path": 0.0,
-        "half_width": 16,
-        "top_down": True,
-        "local_blocks": (2, 1, 1, 0, 0),
-        "decoder_local": 64,
+        **_COMPACT,
         "input_channels": 4,
         "through_plane": (0, 1, 1, 1),
         "decoder_through_plane": (0, 1, 1, 1),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rma_mamba.models.vss import init_step_sizes
+from rma_mamba.models.vss import init_scan
 from rma_mamba.ops import cross_selective_scan
 
 _WAYS = 2  # upwards and downwards
@@ -40,13 +40,7 @@ class ThroughPlaneScan(nn.Module):
         self.Ds = nn.Parameter(torch.ones(_WAYS, width))
         self.out_norm = nn.LayerNorm(width)
         self.out_proj = nn.Linear(width, width, bias=False)
-        self._init_weights()
-
-    @torch.no_grad()
-    def _init_weights(self) -> None:
-        self.x_proj_weight.uniform_(-1, 1).div_(math.sqrt(self.x_proj_weight.shape[-1]))
-        init_step_sizes(self.dt_projs_weight, self.dt_projs_bias)
-        self.A_logs.copy_(torch.arange(1, self.states + 1).log())
+        init_scan(self.x_proj_weight, self.dt_projs_weight, self.dt_projs_bias, self.A_logs)
 
     def forward(self, x: Tensor) -> Tensor:
         """[scan, slice, position, channel] to the same shape."""

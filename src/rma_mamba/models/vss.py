@@ -34,6 +34,21 @@ def init_step_sizes(weight: Tensor, bias: Tensor) -> None:
     steps.add_(torch.log(-torch.expm1(-steps)))  # inverse of softplus
 
 
+@torch.no_grad()
+def init_scan(projection: Tensor, steps: Tensor, steps_bias: Tensor, A_logs: Tensor) -> None:
+    """Initialise the parameters of a selective scan as Mamba does.
+
+    Args:
+        projection: To step sizes and gates, [direction, rank + 2 * states, channel].
+        steps: From low-rank to full step sizes, [direction, channel, rank].
+        steps_bias: Bias of the step sizes, [direction, channel].
+        A_logs: Logarithms of the negative decay rates, [..., states].
+    """
+    projection.uniform_(-1, 1).div_(math.sqrt(projection.shape[-1]))
+    init_step_sizes(steps, steps_bias)
+    A_logs.copy_(torch.arange(1, A_logs.shape[-1] + 1).log())
+
+
 class SS2D(nn.Module):
     """Selective scan of a feature map along rows and columns, in both directions (section 4.2)."""
 
@@ -50,13 +65,7 @@ class SS2D(nn.Module):
         self.Ds = nn.Parameter(torch.ones(DIRECTIONS * inner))
         self.out_norm = nn.LayerNorm(inner)
         self.out_proj = nn.Linear(inner, width, bias=False)
-        self._init_weights()
-
-    @torch.no_grad()
-    def _init_weights(self) -> None:
-        self.x_proj_weight.uniform_(-1, 1).div_(math.sqrt(self.x_proj_weight.shape[-1]))
-        init_step_sizes(self.dt_projs_weight, self.dt_projs_bias)
-        self.A_logs.copy_(torch.arange(1, self.states + 1).log())
+        init_scan(self.x_proj_weight, self.dt_projs_weight, self.dt_projs_bias, self.A_logs)
 
     def forward(self, x: Tensor) -> Tensor:
         """[slice, height, width, channel] to the same shape."""
