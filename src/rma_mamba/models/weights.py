@@ -143,7 +143,8 @@ def load_weights(model: nn.Module, path: str | Path, *, fresh: Sequence[str] = (
         target, state = (model, translate(state)) if translate else _translate_vmamba(model, state)
     own = target.state_dict()
     state |= {name: tensor for name, tensor in own.items() if name.startswith(tuple(fresh))}
-    state = {**_through_plane(own), **state}
+    if not any(_THROUGH_PLANE in name for name in state):  # weights of a 2-D network
+        state |= {name: tensor for name, tensor in own.items() if _THROUGH_PLANE in name}
     loaded = {name: _match_shape(tensor, own.get(name)) for name, tensor in state.items()}
     _check_match(path, loaded, own)
     target.load_state_dict(loaded)
@@ -196,11 +197,6 @@ def _has_more_channels(tensor: Tensor, own: Tensor) -> bool:
         and tensor.shape[1] == _IMAGE_CHANNELS < own.shape[1]
         and tensor.shape[:1] + tensor.shape[2:] == own.shape[:1] + own.shape[2:]
     )
-
-
-def _through_plane(own: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Zero-initialised through-plane scans, which 2-D weights do not have."""
-    return {name: tensor for name, tensor in own.items() if _THROUGH_PLANE in name}
 
 
 def _check_match(path: Path, state: dict[str, Tensor], own: dict[str, Tensor]) -> None:
