@@ -50,7 +50,9 @@ def test_each_tensor_is_the_mean_and_the_configuration_is_complete(tmp_path: Pat
     load_weights(create_model(found.model, **found.settings), out)
 
 
-def test_a_single_checkpoint_is_exported_with_the_configuration_of_its_run(tmp_path: Path) -> None:
+def test_a_single_checkpoint_is_exported_with_the_configuration_of_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     last = state(1)
     (tmp_path / "run").mkdir()
     recipe = {
@@ -68,6 +70,8 @@ def test_a_single_checkpoint_is_exported_with_the_configuration_of_its_run(tmp_p
     assert all(torch.equal(found.state[name], tensor) for name, tensor in last.items())
     assert found.recipe["size"] == 192
     assert describe_weights(checkpoint)["model"] == "rma-mamba-n"
+    monkeypatch.chdir(checkpoint.parent)
+    assert describe_weights(Path("last.ckpt"))["model"] == "rma-mamba-n"
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def read_trained(path: Path) -> Checkpoint:
         return Checkpoint(found.model, settings, found.recipe, found.state, found.sha256)
     from rma_mamba.training.checkpoints import model_state  # imports Lightning
 
-    recipe = load_recipe(path.parents[1] / _RECIPE)
+    recipe = load_recipe(path.resolve().parents[1] / _RECIPE)
     return Checkpoint(
         recipe.model.name,
         model_settings(recipe.model.name, **recipe.model.settings),
