@@ -29,6 +29,7 @@ from rma_mamba.models.baselines.unext import UNeXt, UNeXtConfig
 from rma_mamba.models.baselines.vm_unet import VMUNet, VMUNetConfig
 from rma_mamba.models.baselines.vm_unet_v2 import VMUNetV2, VMUNetV2Config
 from rma_mamba.models.deployment import for_inference
+from rma_mamba.models.ensemble import ENSEMBLE, Ensemble, EnsembleConfig
 from rma_mamba.models.registry import BASELINES, ENCODERS, NETWORKS, PARAMETERS
 from rma_mamba.models.rma_mamba import RMAMamba, RMAMambaConfig
 from rma_mamba.models.vmamba import VMamba, VMambaConfig
@@ -62,7 +63,7 @@ def create_model(name: str, **settings: Any) -> nn.Module:
     """Create a network with random weights, in training mode.
 
     Args:
-        name: One of `list_models()`.
+        name: One of `list_models()`, or "ensemble": several of them, listed in the setting `members`.
         settings: Overrides of the settings of that name: fields of `RMAMambaConfig`, `VMambaConfig` or the
             configuration of the baseline.
 
@@ -82,7 +83,15 @@ def model_settings(name: str, **settings: Any) -> dict[str, Any]:
         ConfigError: As in `create_model`.
     """
     _, config, preset = _definition(name)
-    return _build_config(config, name, {**preset, **settings}).model_dump(mode="json")
+    built = _build_config(config, name, {**preset, **settings})
+    if isinstance(built, EnsembleConfig):
+        return {
+            "members": [
+                {"model": each.model, "settings": model_settings(each.model, **each.settings)}
+                for each in built.members
+            ]
+        }
+    return built.model_dump(mode="json")
 
 
 def _definition(
@@ -95,7 +104,13 @@ def _definition(
         return RMAMamba, RMAMambaConfig, NETWORKS[name]
     if name in BASELINES:
         return *_BASELINES[name], BASELINES[name]
+    if name == ENSEMBLE:
+        return _create_ensemble, EnsembleConfig, {}
     raise _unknown_model_error(name)
+
+
+def _create_ensemble(config: EnsembleConfig) -> Ensemble:
+    return Ensemble([create_model(each.model, **each.settings) for each in config.members])
 
 
 def _build_config(

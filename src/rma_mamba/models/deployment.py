@@ -30,8 +30,8 @@ def for_inference(model: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Mo
     for module in model.modules():
         if isinstance(module, ConvNorm):
             module.fold()
-    if isinstance(model, RMAMamba):
-        model.maps_returned = 3
+        if isinstance(module, RMAMamba):
+            module.maps_returned = 3
     if dtype != torch.float32:
         _cast_weights(model, dtype)
     return model

@@ -1,11 +1,11 @@
-"""`rma-mamba weights` describes, exports and averages weights files."""
+"""`rma-mamba weights` describes, exports, averages and combines weights files."""
 
 import json
 from pathlib import Path
 
 import torch
 
-from rma_mamba.models.weights import read_checkpoint
+from rma_mamba.models.weights import encode_checkpoint, read_checkpoint
 from tiny import tiny_weights
 
 
@@ -34,3 +34,23 @@ def test_a_missing_file_is_one_line(command, tmp_path: Path) -> None:
     assert finished.err.count("\n") == 1
     assert "no.safetensors does not exist" in finished.err
     assert not out.exists()
+
+
+def test_an_ensemble_is_described_and_used_like_one_network(command, tmp_path: Path) -> None:
+    one, other = tiny_weights(tmp_path / "one.safetensors"), tmp_path / "other.safetensors"
+    content = read_checkpoint(one)
+    moved = {name: tensor + 0.01 for name, tensor in content.state.items()}
+    other.write_bytes(
+        encode_checkpoint(
+            moved, model=content.model, settings=content.settings, recipe=content.recipe
+        )
+    )
+    out = tmp_path / "both.safetensors"
+    finished = command("weights", "ensemble", str(one), str(other), "-o", str(out))
+    assert finished.code == 0
+    assert finished.err == f"Weights of rma-mamba-n, rma-mamba-n: {out}\n"
+    found = json.loads(command("weights", "info", str(out)).out)
+    assert found["model"] == "ensemble"
+    assert [each["model"] for each in found["settings"]["members"]] == ["rma-mamba-n"] * 2
+    single = json.loads(command("weights", "info", str(one)).out)
+    assert found["parameters"] == 2 * single["parameters"]
