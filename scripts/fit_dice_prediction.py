@@ -70,6 +70,7 @@ def _lines(
             "as": name,
             "dice": dice(truth, found.mask.labels),
             "agreements": dict(found.uncertainty.agreements),
+            "factor": found.evidence.dice_factor,
             "light": found.quality.light,
             "flags": [flag.code for flag in found.quality.flags],
             "seconds": round(time.monotonic() - started, 1),
@@ -141,7 +142,9 @@ def _fit_logistic(cases: list[dict[str, Any]]) -> dict[str, Any]:
     rows = np.array(
         [[predicting.logit(case["agreements"][name]) for name in NAMES] for case in cases]
     )
-    aim = np.array([predicting.logit(min(max(case["dice"], 0.02), 0.98)) for case in cases])
+    # The evidence in the scan has lowered the estimate already.
+    got = [case["dice"] / case["factor"] for case in cases]
+    aim = np.array([predicting.logit(min(max(dice, 0.02), 0.98)) for dice in got])
     # The intercept may have either sign; the slopes are non-negative.
     design = np.column_stack([np.ones(len(rows)), -np.ones(len(rows)), rows])
     solution, _ = optimize.nnls(design * weight[:, None], aim * weight)
@@ -150,6 +153,10 @@ def _fit_logistic(cases: list[dict[str, Any]]) -> dict[str, Any]:
         "intercept": round(float(solution[0] - solution[1]), 4),
         "slopes": {name: value for name, value in slopes.items() if value},
     }
+
+
+def _estimate(case: dict[str, Any]) -> float:
+    return predicting.estimate_dice(case["agreements"]) * float(case["factor"])
 
 
 def _print_prediction(cases: list[dict[str, Any]], whole: set[str]) -> None:
@@ -164,7 +171,7 @@ def _print_prediction(cases: list[dict[str, Any]], whole: set[str]) -> None:
     print("|" + "---|" * (4 + len(COVERAGES)))
     for group, members in groups.items():
         got = np.array([case["dice"] for case in members])
-        estimated = np.array([predicting.estimate_dice(case["agreements"]) for case in members])
+        estimated = np.array([_estimate(case) for case in members])
         order = np.argsort(-estimated)
         kept = [order[: max(1, round(coverage * len(got)))] for coverage in COVERAGES]
         risks = " | ".join(f"{1 - got[each].mean():.3f}" for each in kept)
@@ -183,7 +190,7 @@ def _print_degraded(scored: list[dict[str, Any]]) -> None:
             flags[code] = flags.get(code, 0) + 1
         listed = ", ".join(f"{code} {count}" for code, count in flags.items()) or "none"
         got = [case["dice"] for case in cases]
-        estimated = [predicting.estimate_dice(case["agreements"]) for case in cases]
+        estimated = [_estimate(case) for case in cases]
         low = sum(dice < 0.85 for dice in estimated)
         print(
             f"| {name} | {len(cases)} | {min(got):.2f} to {max(got):.2f} | "

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from rma_mamba.inference.uncertainty import Uncertainty, entropy_bits
 from rma_mamba.reporting import Measurements, Quality, measure
+from rma_mamba.reporting.mask_evidence import NO_EVIDENCE, MaskEvidence
 from rma_mamba.slicing import CalibratedVolume
 from rma_mamba.volume import Mask, Modality
 
@@ -27,6 +28,7 @@ class Segmentation:
         quality: Traffic-light rating with its flags.
         uncertainty: Agreement between TTA scales and between the network's maps, and the Dice estimated from it.
         removed_implausible_ml: Volume removed from the mask because its CT numbers are those of gas, fat or bone.
+        evidence: Evidence in the scan against the mask.
 
     Example:
         >>> result = rma_mamba.segment("scan.nii.gz")
@@ -41,6 +43,7 @@ class Segmentation:
     quality: Quality = field(default_factory=Quality)
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
     removed_implausible_ml: float = 0.0
+    evidence: MaskEvidence = NO_EVIDENCE
 
     @property
     def modality(self) -> Modality:

@@ -26,6 +26,7 @@ from rma_mamba.models import create_model, for_inference, list_models
 from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
 from rma_mamba.ops.after_fork import survives_fork
 from rma_mamba.reporting import assess, measure
+from rma_mamba.reporting.mask_examination import examine_mask
 from rma_mamba.setting_errors import as_config_error
 from rma_mamba.slicing import SliceRecipe, SliceStack, calibrated
 from rma_mamba.slicing.recipe import RENAMED_FIELDS
@@ -181,7 +182,10 @@ class Segmenter:
         remove_islands(labels, self.island_share, volume.geometry.spacing_mm)
         mask = Mask(labels, volume.geometry, volume.header, volume.source_images)
         kept = int(np.count_nonzero(labels))
-        uncertainty = estimate_uncertainty(agreement.shares, found, kept, self.weights_sha256)
+        evidence = examine_mask(volume, mask, stack.scale.range)
+        uncertainty = estimate_uncertainty(
+            agreement.shares, found, kept, self.weights_sha256, evidence.dice_factor
+        )
         quality = assess(
             volume,
             mask,
@@ -189,10 +193,13 @@ class Segmenter:
             estimated_dice=uncertainty.estimated_dice,
             anatomy=check_anatomy(stack),
             implausible_share=sum(implausible) / max(1, found),
+            evidence=evidence,
         )
         warnings = tuple(dict.fromkeys((*volume.warnings, *measure(mask).warnings)))
         removed_ml = implausible.removed * volume.geometry.voxel_volume_ml
-        return Segmentation(mask, volume, warnings, probabilities, quality, uncertainty, removed_ml)
+        return Segmentation(
+            mask, volume, warnings, probabilities, quality, uncertainty, removed_ml, evidence
+        )
 
     def logits(self, images: Images) -> Logits:
         """The map of the highest resolution, float32 [slice, 1, height, width], for images on the canvas."""

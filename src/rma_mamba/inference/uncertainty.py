@@ -103,7 +103,11 @@ class Uncertainty:
 
 
 def estimate_uncertainty(
-    shares: Mapping[str, float], before: int, after: int, weights_sha256: str | None
+    shares: Mapping[str, float],
+    before: int,
+    after: int,
+    weights_sha256: str | None,
+    evidence_factor: float = 1.0,
 ) -> Uncertainty:
     """Agreements of a mask, and the Dice estimated from them.
 
@@ -112,10 +116,12 @@ def estimate_uncertainty(
         before: Liver voxels before small components were removed.
         after: Liver voxels afterwards.
         weights_sha256: SHA-256 of the network's weights.
+        evidence_factor: `MaskEvidence.dice_factor`.
     """
     agreements = {**shares, "kept": after / before if before else 1.0}
     fitted = weights_sha256 == calibration()["weights_sha256"] and "tta" in agreements
-    return Uncertainty(agreements, estimate_dice(agreements) if fitted and after else None)
+    known = fitted and after > 0
+    return Uncertainty(agreements, estimate_dice(agreements) * evidence_factor if known else None)
 
 
 def estimate_dice(agreements: Mapping[str, float]) -> float:

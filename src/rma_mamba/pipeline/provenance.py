@@ -45,6 +45,7 @@ def describe_result(result: Segmentation, notes: CaseNotes) -> dict[str, Any]:
     return {
         **notes.as_dict(),
         "agreements": with_old_fields(agreements, {"tta": "looks"}),
+        "evidence": result.evidence.as_dict(),
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.deprecation import with_renamed_arguments
+from rma_mamba.reporting.mask_evidence import NO_EVIDENCE, MaskEvidence
 from rma_mamba.reporting.measure import measure
 from rma_mamba.reporting.quality import LIGHTS, AnatomyCheck, Flag, Quality
 from rma_mamba.reporting.quality_thresholds import THRESHOLDS, QualityThresholds
@@ -28,6 +29,7 @@ def assess(
     estimated_dice: float | None = None,
     anatomy: AnatomyCheck = NO_PROBLEMS,
     implausible_share: float = 0.0,
+    evidence: MaskEvidence = NO_EVIDENCE,
     thresholds: QualityThresholds = THRESHOLDS,
 ) -> Quality:
     """Assess the quality of a mask.
@@ -36,9 +38,10 @@ def assess(
         volume: The scan, calibrated.
         mask: Its mask.
         scale: Intensities that become 0 and 1 in the network's input.
-        estimated_dice: The Dice estimated from the agreement between TTA scales and maps.
+        estimated_dice: The Dice estimated from the agreement between TTA scales and maps, and from the evidence.
         anatomy: Comparison of the anatomy with the header.
         implausible_share: Share of the mask with CT numbers that liver cannot have, removed or enclosed.
+        evidence: Evidence in the scan against the mask.
         thresholds: Thresholds of the flags.
     """
     flags = [
@@ -49,6 +52,8 @@ def assess(
         *_check_components(mask, thresholds),
         *_check_surroundings(volume, mask, scale, thresholds),
         *_check_plausibility(implausible_share, thresholds),
+        *_check_ends(evidence, thresholds),
+        *_check_tissue(evidence, thresholds),
         *_check_agreement(estimated_dice, thresholds),
     ]
     flags.sort(key=lambda flag: -LIGHTS.index(flag.severity))
@@ -197,10 +202,52 @@ def _check_plausibility(share: float, thresholds: QualityThresholds) -> Iterator
         yield Flag("implausible_hu", message, "red" if share >= red else "yellow")
 
 
+def _check_ends(evidence: MaskEvidence, thresholds: QualityThresholds) -> Iterator[Flag]:
+    for share, (yellow, red), plane in (
+        (evidence.cut_slices, thresholds.cut_slices, "slice"),
+        (evidence.cut_in_plane, thresholds.cut_in_plane, "coronal or sagittal plane"),
+    ):
+        if share > yellow:
+            message = (
+                f"The mask ends abruptly: next to its border, {share:.0%} of the area of its largest {plane} "
+                "continue with the same intensity. Part of the liver may be missing."
+            )
+            yield Flag("abrupt_end", message, "red" if share > red else "yellow")
+            return
+    if evidence.edgeless > thresholds.edgeless:
+        message = (
+            f"{evidence.edgeless:.0%} of the border of the mask do not follow an edge in the scan: "
+            "the mask may be shifted, or too small."
+        )
+        yield Flag("border_without_edge", message, "yellow")
+
+
+def _check_tissue(evidence: MaskEvidence, thresholds: QualityThresholds) -> Iterator[Flag]:
+    darker, brighter = thresholds.foreign
+    if evidence.dark > darker:
+        message = (
+            f"{evidence.dark:.0%} of the mask is much darker than the rest: "
+            "large lesions, or fluid, lung or stomach included in the mask."
+        )
+        yield Flag("darker_parts", message, "yellow")
+    if evidence.bright > brighter:
+        message = (
+            f"{evidence.bright:.0%} of the mask is much brighter than the rest: "
+            "large lesions, or kidney, spleen or vessels included in the mask."
+        )
+        yield Flag("brighter_parts", message, "yellow")
+    if evidence.shape_distance > thresholds.shape_distance:
+        message = "The shape of the mask differs from that of the livers in the training data."
+        yield Flag("shape_unusual", message, "yellow")
+
+
 def _check_agreement(dice: float | None, thresholds: QualityThresholds) -> Iterator[Flag]:
     yellow, red = thresholds.dice
     if dice is not None and dice < yellow:
-        message = f"Predictions at different TTA scales disagree; estimated Dice {dice:.2f}."
+        message = (
+            f"The estimated Dice is {dice:.2f}: predictions at different TTA scales disagree, "
+            "or the mask does not fit the scan."
+        )
         yield Flag("low_estimated_dice", message, "red" if dice < red else "yellow")
 
 

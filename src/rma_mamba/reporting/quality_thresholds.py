@@ -26,6 +26,13 @@ class QualityThresholds:
         component_share: Components with a larger share of the mask are counted.
         implausible_share: Share of the mask with CT numbers that liver cannot have, above which the light is yellow,
             and red. Four good masks of CT in HU lost less than 0.01% of their voxels.
+        cut_slices: `MaskEvidence.cut_slices` above which the light is yellow, and red: reference masks of training and
+            validation patients have at most 0.26, and masks without their upper third about 0.85.
+        cut_in_plane: The same for coronal and sagittal planes: at most 0.10, and about 0.5 without a quarter.
+        edgeless: Share of the border without an edge: reference masks have at most 0.44, masks eroded by 6 mm 0.75.
+        foreign: Share of the mask that is darker, and brighter, than the liver in it: reference masks have at most
+            0.10 and 0.04.
+        shape_distance: `MaskEvidence.shape_distance`: reference masks have at most 5.5.
         dice: Estimated Dice below which the light is yellow, and red.
         spacing_ratio: Slice spacing estimated from the anatomy, divided by that in the header;
             docs/explanation/quality.md lists the usual values.
@@ -40,6 +47,11 @@ class QualityThresholds:
     liver_share: tuple[float, float] = (0.08, 0.60)
     component_share: float = 0.01
     implausible_share: tuple[float, float] = (0.02, 0.10)
+    cut_slices: tuple[float, float] = (0.30, 0.45)
+    cut_in_plane: tuple[float, float] = (0.18, 0.35)
+    edgeless: float = 0.5
+    foreign: tuple[float, float] = (0.14, 0.06)
+    shape_distance: float = 6.0
     dice: tuple[float, float] = (0.85, 0.70)
     spacing_ratio: tuple[float, float] = (0.45, 2.2)
 

@@ -66,7 +66,7 @@ _VERDICTS: dict[Light, str] = {
     "yellow": "Review the mask closely before using the measurements.",
     "red": "Do not use the measurements: the mask or the scan's header is not reliable.",
 }
-_NOT_PROVENANCE = ("rma_mamba", "agreements", "files")
+_NOT_PROVENANCE = ("rma_mamba", "agreements", "evidence", "files")
 
 Rows = list[tuple[str, str]]
 
