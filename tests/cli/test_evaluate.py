@@ -56,3 +56,15 @@ def test_a_missing_folder_is_a_one_line_error(command, tiny) -> None:
     assert done.code == 2
     assert done.err.startswith("rma-mamba: error: source MR T2: found no")
     assert done.out == ""
+
+
+def test_a_split_without_patients_is_an_error_before_anything_is_printed(
+    command, tiny, data
+) -> None:
+    nobody = data.model_copy(update={"sources": data.sources[:1]})  # no test patients
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rma_mamba.training.load_recipe", lambda *_: Recipe(data=nobody))
+        done = command("evaluate", "default", "--model", tiny, "--split", "test")
+    assert (done.code, done.out) == (2, "")
+    assert "the test split has no patients" in done.err
+    assert len(done.err.splitlines()) == 1

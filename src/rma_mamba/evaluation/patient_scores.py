@@ -16,6 +16,7 @@ from rma_mamba.datasets.labelled_images import read_slice, read_volume, stacked
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import parse_split
 from rma_mamba.deprecation import with_renamed_arguments
+from rma_mamba.errors import ConfigError
 from rma_mamba.evaluation.case_scores import CaseName, CaseScore, score_case
 from rma_mamba.metrics import dice
 from rma_mamba.shapes import Labels
@@ -68,14 +69,20 @@ def score_patients(
         method: Name of the network in tables and files.
 
     Raises:
-        ConfigError: There is no such split, or the data settings are inconsistent.
+        ConfigError: There is no such split, it has no patients, or the data settings are inconsistent.
         ScanError, GridError: Data cannot be read or are inconsistent.
     """
     patients_of = parse_split(split)
     files = SourceFiles(data)
-    for source in data.sources:
+    found = [(source, files.images(source, patients_of)) for source in data.sources]
+    if not any(patients for _, patients in found):
+        raise ConfigError(
+            f"the {patients_of} split has no patients; expected at least one. "
+            f"Name them under data.splits.DATASET.{patients_of}, or choose another split."
+        )
+    for source, patients in found:
         score = _score_volumes if source.kind == "volumes" else _score_slices
-        for patient, images in files.images(source, patients_of).items():
+        for patient, images in patients.items():
             yield score(_Patient(segmenter, files, source, patient, method), images)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import numpy as np
 import pytest
 
 from audits import audited, found
-from layouts import save, write_chaos
-from rma_mamba.datasets.audit import audit
+from layouts import save, write_chaos, write_nnunet
+from rma_mamba.datasets.audit import AuditResult, audit
 from rma_mamba.datasets.layouts import open_dataset
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -28,6 +29,18 @@ def test_an_intact_dataset_has_no_findings(tmp_path: Path, request, name: str) -
     else:
         assert result.findings == ()
     assert len(result.cases) == len(result.dataset.cases)
+
+
+def test_a_leak_of_a_published_fold_is_listed_with_the_other_errors(tmp_path: Path) -> None:
+    folder = write_nnunet(tmp_path)
+    path = tmp_path / "nnUNet_preprocessed" / folder.name / "splits_final.json"
+    path.write_text(json.dumps([{"train": ["pA_1", "pA_2"], "val": ["pA_2"]}]))
+    (folder / "labelsTr" / "pB_1.nii.gz").unlink()
+    result = audited("nnunet", folder)
+    assert found(AuditResult(result.dataset, result.cases, tuple(result.errors))) == {
+        "leakage": ("pA_2",),
+        "missing label": ("pB_1",),
+    }
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the public research scans are not available")

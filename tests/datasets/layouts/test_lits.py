@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +49,29 @@ def test_volumes_behind_links_are_listed_once_and_links_in_circles_end(tmp_path:
     dataset = open_dataset("lits", tmp_path / "data")
     assert [case.name for case in dataset.cases] == ["40", "41", "43"]
     assert [len(case.labels) for case in dataset.cases] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Training Batch 1/volume-0.nii", "Training Batch 2/volume-0.nii"),
+        ("Training Batch 1/volume-0.nii", "Training Batch 1/volume-00.nii"),
+        ("Training Batch 1/segmentation-0.nii", "other/segmentation-0.nii"),
+    ],
+)
+def test_a_second_file_of_a_number_is_a_fault(tmp_path: Path, old: str, new: str) -> None:
+    root = write_lits(tmp_path)
+    (root / new).parent.mkdir(exist_ok=True)
+    shutil.copy(root / old, root / new)
+    dataset = open_dataset("lits", root)
+    assert [fault.cases for fault in dataset.faults] == [("0",)]
+    assert "there are 2" in dataset.faults[0].text
+    assert [each.name for each in dataset.cases] == ["0", "30", "130"]
+    assert dataset.irregularities == ()
+
+
+def test_a_label_without_an_image_is_reported_once(tmp_path: Path) -> None:
+    root = write_lits(tmp_path)
+    (root / "Training Batch 1" / "volume-0.nii").unlink()
+    dataset = open_dataset("lits", root)
+    assert dataset.irregularities == ("1 label without an image: skipped.",)

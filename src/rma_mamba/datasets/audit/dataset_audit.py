@@ -47,7 +47,7 @@ def audit(
         dataset: As returned by `open_dataset`.
         progress: Called with the number of finished cases and the number of all cases.
     """
-    cases, findings = [], [Finding("files", "warning", text) for text in dataset.irregularities]
+    cases, findings = [], _listing_findings(dataset)
     for number, case in enumerate(dataset.cases):
         progress(number, len(dataset.cases))
         facts, found = audit_case(case)
@@ -61,3 +61,11 @@ def audit(
         findings += shifted_labels([facts for facts in cases if facts.case.sequence == sequence])
     findings.sort(key=lambda finding: finding.level != "error")
     return AuditResult(dataset, tuple(cases), tuple(findings))
+
+
+def _listing_findings(dataset: DatasetIndex) -> list[Finding]:
+    """What was found while the files were listed."""
+    return [
+        *(Finding(fault.kind, "error", fault.text, fault.cases) for fault in dataset.faults),
+        *(Finding("files", "warning", text) for text in dataset.irregularities),
+    ]

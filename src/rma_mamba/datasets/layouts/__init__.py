@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from rma_mamba.datasets.layouts import chaos, cirrmri600, lits, nnunet_raw, plain_folders
 from rma_mamba.datasets.layouts.index import DatasetIndex, IndexedCase, LayoutOptions
+from rma_mamba.datasets.layouts.unused_files import with_unused_files
 from rma_mamba.deprecation import renamed_attributes
 from rma_mamba.errors import ConfigError
 
@@ -97,6 +98,7 @@ def open_dataset(
             f"found no {name} cases in the folder; expected {chosen.expected}. "
             f"{hint or 'Pass the folder that contains these.'}"
         )
+    dataset = with_unused_files(dataset)
     return dataset.with_sequences(sequences) if sequences else dataset
 
 

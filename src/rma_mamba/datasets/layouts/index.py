@@ -56,6 +56,23 @@ class IndexedCase:
 
 
 @dataclass(frozen=True)
+class LayoutFault:
+    """An error that is visible in names and lists of files alone.
+
+    Args:
+        kind: files: a file cannot be assigned to a case; leakage: a case is in two splits.
+        text: What was found and what was expected.
+        cases: Names of the cases concerned.
+        files: Files that belong to no case for this reason.
+    """
+
+    kind: Literal["files", "leakage"]
+    text: str
+    cases: tuple[str, ...]
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
 class DatasetIndex:
     """All labelled cases of a dataset.
 
@@ -66,6 +83,8 @@ class DatasetIndex:
         irregularities: Irregularities found while listing the files, one sentence each.
         severity: Severity of the disease by patient ID, where the dataset states it.
         folds: Validation patients of each published fold.
+        faults: Errors found while listing the files.
+        set_aside: Files that the layout leaves out on purpose, and says so in a note.
     """
 
     name: str
@@ -74,6 +93,8 @@ class DatasetIndex:
     irregularities: tuple[str, ...] = ()
     severity: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     folds: tuple[tuple[str, ...], ...] = ()
+    faults: tuple[LayoutFault, ...] = ()
+    set_aside: frozenset[Path] = frozenset()
 
     @property
     def sequences(self) -> list[str]:

@@ -9,13 +9,14 @@ The split is the one of the paper, by case number (arXiv:2502.18232): 0-29 test,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rma_mamba.conventions import NIFTI_SUFFIXES
 from rma_mamba.datasets.layouts.index import (
     DatasetIndex,
     IndexedCase,
+    LayoutFault,
     LayoutOptions,
     unmatched_labels,
 )
@@ -59,7 +60,10 @@ def read_msd(root: Path, options: LayoutOptions) -> DatasetIndex:
 
 
 def _pair_cases(
-    name: str, images: dict[int, Path], labels: dict[int, Path], options: LayoutOptions
+    name: str,
+    images: dict[int, list[Path]],
+    labels: dict[int, list[Path]],
+    options: LayoutOptions,
 ) -> DatasetIndex:
     cases = tuple(
         IndexedCase(
@@ -68,25 +72,42 @@ def _pair_cases(
             dataset="lits",
             sequence="CT",
             kind="volume",
-            images=(path,),
-            labels=(labels[number],) if number in labels else (),
+            images=(paths[0],),
+            labels=tuple(labels.get(number, ())[:1]),
             rule=_RULE.with_liver(options.liver),
             split=_split(number),
             modality="CT",
         )
-        for number, path in sorted(images.items())
+        for number, paths in sorted(images.items())
     )
-    irregularities = unmatched_labels(len(set(labels) - set(images)))
+    without_image = set(labels) - set(images)
+    notes = _NOTES if options.liver else (*_NOTES, _LIVER_NOTE)
+    faults = (*_same_number(images, "image"), *_same_number(labels, "label"))
     return DatasetIndex(
-        name, cases, _NOTES if options.liver else (*_NOTES, _LIVER_NOTE), irregularities
+        name,
+        cases,
+        notes,
+        unmatched_labels(len(without_image)),
+        faults=faults,
+        set_aside=frozenset(path for number in without_image for path in labels[number]),
     )
+
+
+def _same_number(files: Mapping[int, Sequence[Path]], what: str) -> Iterator[LayoutFault]:
+    for number, paths in sorted(files.items()):
+        if len(paths) > 1:
+            text = (
+                f"there are {len(paths)} {what} files of this number, and only one would be used; expected one. "
+                "Remove or renumber the others."
+            )
+            yield LayoutFault("files", text, (f"{number}",), tuple(paths[1:]))
 
 
 def _split(number: int) -> Split:
     return "test" if number in _TEST else "val" if number in _VAL else "train"
 
 
-def _lits_files(root: Path, prefix: str) -> dict[int, Path]:
+def _lits_files(root: Path, prefix: str) -> dict[int, list[Path]]:
     """Files `PREFIX-N.nii` by number, in any subfolder."""
     if not root.is_dir():
         return {}
@@ -95,16 +116,16 @@ def _lits_files(root: Path, prefix: str) -> dict[int, Path]:
     return _by_number(in_natural_order(files), rf"{prefix}-(\d+)")
 
 
-def _msd(root: Path, folder: str) -> dict[int, Path]:
+def _msd(root: Path, folder: str) -> dict[int, list[Path]]:
     found = root if (root / folder).is_dir() else find_folder(root, ["Task03_Liver"], [folder])
     return _by_number(scan_files(found / folder).values() if found else (), r"liver_(\d+)")
 
 
-def _by_number(paths: Iterable[Path], pattern: str) -> dict[int, Path]:
-    found: dict[int, Path] = {}
+def _by_number(paths: Iterable[Path], pattern: str) -> dict[int, list[Path]]:
+    found: dict[int, list[Path]] = {}
     suffixes = "|".join(map(re.escape, NIFTI_SUFFIXES))
     for path in paths:
         match = re.fullmatch(f"{pattern}({suffixes})", path.name)
         if match:
-            found.setdefault(int(match[1]), path)
+            found.setdefault(int(match[1]), []).append(path)
     return found

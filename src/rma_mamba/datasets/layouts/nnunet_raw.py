@@ -12,10 +12,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rma_mamba.datasets.layouts.index import DatasetIndex, IndexedCase, LayoutOptions
+from rma_mamba.datasets.layouts.index import (
+    DatasetIndex,
+    IndexedCase,
+    LayoutFault,
+    LayoutOptions,
+    unmatched_labels,
+)
 from rma_mamba.datasets.layouts.listing import scan_files
 from rma_mamba.datasets.splits import Split, patient_id
 from rma_mamba.errors import ConfigError
@@ -25,7 +32,7 @@ from rma_mamba.volume import Modality
 EXPECTED = "imagesTr/CASE_0000.nii.gz, labelsTr/CASE.nii.gz and dataset.json"
 
 _TUMOUR = {"tumor", "tumour", "cancer", "lesion"}  # inside the liver, if no other organ is labelled
-_FIRST, _OTHERS = "_0000", re.compile(r".*_000[1-9]")
+_FIRST, _OTHERS = "_0000", re.compile(r"(.+)_\d{4}")
 
 
 def recognises(root: Path) -> bool:
@@ -46,12 +53,21 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     cases = list(_cases(root, "Tr", None, modality, rule, options))
     if (root / "labelsTs").is_dir():
         cases += _cases(root, "Ts", "test", modality, rule, options)
-    if any(_OTHERS.fullmatch(name) for name in scan_files(root / "imagesTr")):
+    faults, set_aside = _other_images(root)
+    if set_aside:
         notes.append("Cases have several channels: only the first (_0000) is used.")
-    folds, irregularities = _folds(root, cases, options)
-    if folds:
-        notes.append(f"splits_final.json publishes {len(folds)} folds.")
-    return DatasetIndex("nnunet", tuple(cases), tuple(notes), tuple(irregularities), folds=folds)
+    published = _folds(root, cases, options)
+    if published.folds:
+        notes.append(f"splits_final.json publishes {len(published.folds)} folds.")
+    return DatasetIndex(
+        "nnunet",
+        tuple(cases),
+        tuple(notes),
+        (*published.irregularities, *_unmatched_labels(root)),
+        folds=published.folds,
+        faults=(*faults, *published.leaks),
+        set_aside=set_aside,
+    )
 
 
 def _cases(
@@ -79,6 +95,30 @@ def _cases(
             split=split,
             modality=modality,
         )
+
+
+def _other_images(root: Path) -> tuple[list[LayoutFault], frozenset[Path]]:
+    """Images that belong to no case because `_0000` is missing, and further channels of cases."""
+    faults, further = [], set()
+    for part in ("Tr", "Ts") if (root / "labelsTs").is_dir() else ("Tr",):
+        images = scan_files(root / f"images{part}")
+        for name, path in images.items():
+            channel = _OTHERS.fullmatch(name)
+            if channel and channel[1] + _FIRST in images:
+                further |= set() if name.endswith(_FIRST) else {path}
+            elif not name.endswith(_FIRST):
+                text = (
+                    f"an image of images{part} is not named CASE{_FIRST} or has no first channel, so that it would "
+                    "not be used; expected one such file for each case. Rename it."
+                )
+                case = channel[1] if channel else name
+                faults.append(LayoutFault("files", text, (case,), (path,)))
+    return faults, frozenset(further)
+
+
+def _unmatched_labels(root: Path) -> tuple[str, ...]:
+    images = {name.removesuffix(_FIRST) for name in scan_files(root / "imagesTr")}
+    return unmatched_labels(len(set(scan_files(root / "labelsTr")) - images), "labelsTr")
 
 
 def _dataset(root: Path) -> str:
@@ -128,43 +168,58 @@ def _modality(description: dict[str, Any]) -> Modality | None:
     return "MR" if first.startswith(("MR", "T1", "T2")) else None
 
 
-def _folds(
-    root: Path, cases: list[IndexedCase], options: LayoutOptions
-) -> tuple[tuple[tuple[str, ...], ...], list[str]]:
-    """Validation patients of each published fold, and a sentence about each irregularity of the file.
+@dataclass(frozen=True)
+class _PublishedFolds:
+    """Validation patients of each fold, a sentence about each irregularity of the file, and leaks between the splits
+    of a fold."""
+
+    folds: tuple[tuple[str, ...], ...] = ()
+    irregularities: tuple[str, ...] = ()
+    leaks: tuple[LayoutFault, ...] = ()
+
+
+def _folds(root: Path, cases: list[IndexedCase], options: LayoutOptions) -> _PublishedFolds:
+    """The published folds, if there are any.
 
     Raises:
-        ConfigError: The file is not valid, or a patient is both a training and a validation patient of a fold.
+        ConfigError: The file is not valid.
     """
     places = [root, root.parent.parent / "nnUNet_preprocessed" / root.name]
     path = next((place / "splits_final.json" for place in places
                  if (place / "splits_final.json").is_file()), None)  # fmt: skip
     if path is None:
-        return (), []
+        return _PublishedFolds()
     patients = {case.name: case.patient for case in cases if case.split is None}
-    folds, irregularities = [], []
+    folds: list[tuple[str, ...]] = []
+    irregularities: list[str] = []
+    leaks: list[LayoutFault] = []
     for number, (train, val) in enumerate(_read_folds(path)):
-        missing = len((train | val) - set(patients))
-        unused = len(set(patients) - train - val)
-        if missing:
-            irregularities.append(
-                f"Fold {number} of splits_final.json names {missing} missing cases."
-            )
-        if unused:
-            irregularities.append(
-                f"Fold {number} of splits_final.json omits {unused} cases: they are used for training."
-            )
+        irregularities += _fold_irregularities(number, train | val, set(patients))
         train_patients, val_patients = (
-            {patient_id(options.patient_of(name)) for name in names} for names in (train, val)
+            {patient_id(options.patient_of(name)): name for name in sorted(names)}
+            for names in (train, val)
         )
-        leaked = len(train_patients & val_patients)
-        if leaked:
-            raise ConfigError(
-                f"data leakage: {leaked} patients of fold {number} of splits_final.json are in two splits, train and "
-                "val; expected each in one. Split by patient."
-            )
-        folds.append(tuple(sorted(val_patients & set(patients.values()))))
-    return tuple(folds), irregularities
+        for patient in sorted(train_patients.keys() & val_patients.keys()):
+            leaks.append(_leak(number, {train_patients[patient], val_patients[patient]}))
+        folds.append(tuple(sorted(val_patients.keys() & set(patients.values()))))
+    return _PublishedFolds(tuple(folds), tuple(irregularities), tuple(leaks))
+
+
+def _fold_irregularities(number: int, named: set[str], cases: set[str]) -> Iterator[str]:
+    missing, unused = len(named - cases), len(cases - named)
+    if missing:
+        yield f"Fold {number} of splits_final.json names {missing} missing cases."
+    if unused:
+        yield f"Fold {number} of splits_final.json omits {unused} cases: they are used for training."
+
+
+def _leak(number: int, cases: set[str]) -> LayoutFault:
+    subject = "a case" if len(cases) == 1 else "a patient"
+    text = (
+        f"data leakage: {subject} is in train and val of fold {number} of splits_final.json; expected one of them. "
+        "Split by patient."
+    )
+    return LayoutFault("leakage", text, tuple(sorted(cases)))
 
 
 def _read_folds(path: Path) -> list[tuple[set[str], set[str]]]:
