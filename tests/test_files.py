@@ -13,8 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rma_mamba.errors import ScanError
-from rma_mamba.files import atomic_write, remove_unfinished, replace_file, write_together
+from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.files import (
+    atomic_write,
+    check_writable,
+    remove_unfinished,
+    replace_file,
+    write_together,
+)
 from rma_mamba.scans import write_mask
 from rma_mamba.volume import Geometry, Mask
 
@@ -218,3 +224,10 @@ def test_several_files_appear_together(tmp_path: Path) -> None:
         assert not first.exists()
     assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2")
     assert sorted(file.name for file in tmp_path.rglob("*")) == ["a.nii.gz", "b.json", "new"]
+
+
+def test_a_file_in_folders_that_do_not_exist_can_be_written(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b" / "c.json")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ConfigError, match="is a folder"):
+        check_writable(tmp_path)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from rma_mamba.errors import ScanError
+from rma_mamba.errors import ConfigError, ScanError
 
 try:  # Unix only; elsewhere leftover files are recognised by their age
     import fcntl
@@ -216,6 +216,26 @@ def _write_error(what: str, error: OSError) -> ScanError:
         f"the {what} cannot be written ({error.strerror or 'input/output error'}); expected a "
         "writable folder with enough free space. Choose another output path or free some space."
     )
+
+
+def check_writable(path: Path) -> None:
+    """Check that a file can be written, in folders that may have to be created.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    if path.is_dir():
+        raise ConfigError(
+            "the output is a folder; expected the name of a file. Choose another name."
+        )
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(
+            "the output folder cannot be written; expected a writable folder. "
+            "Choose another folder, or get write permission."
+        )
 
 
 def file_sha256(path: Path) -> str:

@@ -9,17 +9,17 @@ import pytest
 from rma_mamba.evaluation import CaseName, CaseScore, ScoreSummary, score_case
 from rma_mamba.experiments.comparison_export import to_csv, to_latex
 from rma_mamba.experiments.comparison_markdown import to_markdown
-from rma_mamba.experiments.comparison_table import ComparisonRow, ComparisonTable
+from rma_mamba.experiments.comparison_table import ComparisonRow, ComparisonTable, Conditions
 from rma_mamba.experiments.costs import Costs
 from rma_mamba.volume import Geometry
 
 
-def case(method: str, patient: str, shift: int) -> CaseScore:
-    """A block of liver, predicted with a shift of `shift` voxels."""
+def case(method: str, patient: str, shift: int | None) -> CaseScore:
+    """A block of liver, predicted with a shift of `shift` voxels; None: missed."""
     reference = np.zeros((20, 20, 6), np.uint8)
     reference[4:14, 4:14, 1:5] = 1
     name = CaseName(method, "MR", "MR", patient, patient)
-    found = np.roll(reference, shift, axis=0)
+    found = np.zeros_like(reference) if shift is None else np.roll(reference, shift, axis=0)
     return score_case(name, reference, found, Geometry(reference.shape, np.diag([2, 2, 5, 1])))
 
 
@@ -68,3 +68,77 @@ def test_csv_contains_values_and_interval_limits(table: ComparisonTable) -> None
 def test_a_column_without_values_shows_a_dash(table: ComparisonTable) -> None:
     other = ComparisonTable(table.title, "CT", 256, table.rows, table.scores)
     assert "| A_1 | - | - |" in to_markdown(other)
+
+
+def missing_table(*conditions: Conditions, notes: tuple[str, ...] = ()) -> ComparisonTable:
+    """A network that misses one of three patients, and has small distances elsewhere, beside a complete one."""
+    shifts = {"misses one": (0, 0, None), "complete": (1, 2, 2)}
+    cases = [
+        case(method, str(patient), shift)
+        for method, each in shifts.items()
+        for patient, shift in enumerate(each)
+    ]
+    rows = [
+        ComparisonRow(name, "", (), False, Costs(1_000_000, 3.0, 20.4), condition)
+        for name, condition in zip(shifts, conditions or (None, None), strict=True)
+    ]
+    scores = ScoreSummary.of(cases, resamples=200)
+    return ComparisonTable("trial", "MR", 256, tuple(rows), scores, notes)
+
+
+def test_distances_of_a_network_that_misses_a_patient_are_not_bold() -> None:
+    lines = [line for line in to_markdown(missing_table()).splitlines() if line.startswith("| ")]
+    heading = next(line for line in lines if "HD95" in line).split("|")
+    first, second = (line.split("|") for line in lines[lines.index("|".join(heading)) + 1 :][:2])
+    places = {name.strip(): place for place, name in enumerate(heading)}
+    for name in ("HD95, mm", "ASSD, mm", "surface Dice, 2 mm"):
+        assert "**" not in first[places[name]]
+        assert "**" in second[places[name]]
+    assert first[places["without distances"]].strip() == "1"
+    assert second[places["without distances"]].strip() == "0"
+    latex = next(line for line in to_latex(missing_table()).splitlines() if "misses" in line)
+    assert (
+        latex.count("textbf")
+        == sum(cell.count("**") // 2 for cell in first)
+        + next(line for line in lines if line.startswith("| misses one")).count("**") // 2
+    )
+
+
+def test_conditions_of_training_stand_below_every_table() -> None:
+    same = Conditions(42, 500, 63)
+    for conditions, expected in (
+        ((same, same), "at most 500 epochs; ended after 63 epochs; seed 42; 1 run per network."),
+        (
+            (same, Conditions(7, 500, 80, runs=3)),
+            "ended after 63 epochs (misses one), 80 epochs (complete); seed 42 (misses one), seed 7 (complete); "
+            "1 run (misses one), 3 runs (complete) per network.",
+        ),
+    ):
+        shown = missing_table(*conditions, notes=("Settings for all networks: training.lr=1.",))
+        assert to_markdown(shown).count(expected) == 2
+        assert to_markdown(shown).count("Settings for all networks: training.lr=1.") == 2
+        assert expected in to_latex(shown)
+        for row in csv.DictReader(io.StringIO(to_csv(shown))):
+            assert row["seed"] in ("42", "42.0", "7", "7.0")
+            assert expected in row["notes"]
+
+
+def test_single_slices_have_no_columns_of_volumes(table: ComparisonTable) -> None:
+    reference = np.zeros((20, 20, 1), np.uint8)
+    reference[4:14, 4:14] = 1
+    geometry = Geometry(reference.shape, np.diag([2, 2, 5, 1]))
+    cases = [
+        score_case(
+            CaseName(row.name, "2D", "2D", patient, patient),
+            reference,
+            np.roll(reference, int(patient), axis=0),
+            geometry,
+            single_slice=True,
+        )
+        for row in table.rows
+        for patient in "1234"
+    ]
+    text = to_markdown(ComparisonTable("2-D", "2D", 256, table.rows, ScoreSummary.of(cases)))
+    assert "### Computational costs (2D)" in text
+    assert "HD95" not in text
+    assert "mean over the slices with liver" in text

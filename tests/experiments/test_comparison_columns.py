@@ -68,3 +68,22 @@ def test_without_scores_only_costs_have_values() -> None:
         each.heading for each in COST_COLUMNS
     }
     assert (shown["parameters, M"], shown["GMACs"], shown["latency, ms"]) == ("1.50", "2.00", "12")
+
+
+def test_a_row_without_a_value_for_some_volumes_is_never_the_best() -> None:
+    undefined = {"network 0": 1.0, "network 1": 0.0, "network 2": 0.0}
+    compared = Column(
+        "latency",
+        lambda _, row: row.costs.latency_ms,
+        1,
+        "low",
+        undefined=lambda _, row: undefined[row.name],
+    )
+    assert compared.best_rows(table(1.0, 2.0, 3.0)) == {"network 1"}
+    undefined.update({"network 1": 2.0, "network 2": 1.0})
+    assert compared.best_rows(table(1.0, 2.0, 3.0)) == set()
+
+
+def test_a_column_that_is_not_compared_has_no_best_row() -> None:
+    counts = Column("epochs", lambda _, row: row.costs.latency_ms, 0, None)
+    assert counts.best_rows(table(1.0, 2.0)) == set()

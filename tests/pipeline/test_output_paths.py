@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.pipeline.output_paths import check_writable, is_folder, plan_outputs
+from rma_mamba.pipeline.output_paths import is_folder, plan_outputs
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES
 
 SCAN = Path("case_7.nii.gz")
@@ -67,10 +67,3 @@ def test_outputs_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigError, match=message):
             plan_outputs(scan, out, outputs)
-
-
-def test_a_file_in_folders_that_do_not_exist_can_be_written(tmp_path: Path) -> None:
-    check_writable(tmp_path / "a" / "b" / "c.json")
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ConfigError, match="is a folder"):
-        check_writable(tmp_path)

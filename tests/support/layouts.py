@@ -104,24 +104,24 @@ def write_msd(root: Path) -> Path:
     return root
 
 
-def write_chaos(root: Path) -> Path:
-    """Two MR and two CT patients as DICOM series with PNG masks; the first of each runs from superior to inferior."""
-    for number in (1, 2):
+def write_chaos(root: Path, patients: int = 2) -> Path:
+    """MR and CT patients as DICOM series with PNG masks; the first of each runs from superior to inferior."""
+    for number in range(1, patients + 1):
         for seed, (place, series) in enumerate(
             (("T1DUAL", "InPhase"), ("T1DUAL", "OutPhase"), ("T2SPIR", ""))
         ):
             folder = root / "Train_Sets" / "MR" / str(number) / place
             values, liver = scan(10 * number)
             values = values + np.int16(40 * seed)
-            upward = number == 2
+            upward = number != 1
             write_series(folder / "DICOM_anon" / series, values, "MR", upward=upward)
             organs = liver * np.uint8(63)
             organs[2:5, 2:5, 4:6] = 126
             _masks(folder / "Ground", "IMG-0004", organs, upward)
         folder = root / "Train_Sets" / "CT" / str(number)
         values, liver = scan(50 + number)
-        write_series(folder / "DICOM_anon", values, "CT", upward=number == 2)
-        _masks(folder / "Ground", "liver_GT", liver * np.uint8(255), number == 2)
+        write_series(folder / "DICOM_anon", values, "CT", upward=number != 1)
+        _masks(folder / "Ground", "liver_GT", liver * np.uint8(255), number != 1)
     (root / "Test_Sets" / "CT" / "3").mkdir(parents=True)
     return root
 

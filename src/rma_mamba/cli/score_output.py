@@ -23,7 +23,7 @@ def check_tables(folder: Path | None) -> None:
     if folder is None:
         return
     from rma_mamba.evaluation import FILES
-    from rma_mamba.pipeline.output_paths import check_writable
+    from rma_mamba.files import check_writable
 
     for name in FILES:
         check_writable(folder / name)

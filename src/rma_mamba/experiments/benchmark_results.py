@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from rma_mamba.errors import ConfigError
 from rma_mamba.evaluation import CaseScore, ScoreSummary, write_scores
 from rma_mamba.experiments.comparison_export import to_csv, to_latex
 from rma_mamba.experiments.comparison_markdown import to_markdown
-from rma_mamba.experiments.comparison_table import ComparisonRow, ComparisonTable
+from rma_mamba.experiments.comparison_table import ComparisonRow, ComparisonTable, Conditions
 from rma_mamba.experiments.config import Benchmark
 from rma_mamba.experiments.costs import measure_costs
 from rma_mamba.experiments.network_run import NetworkRun, RunOptions
@@ -34,9 +34,15 @@ class ScoredNetwork:
 
 
 def write_comparison(
-    benchmark: Benchmark, networks: Sequence[ScoredNetwork], options: RunOptions
+    benchmark: Benchmark, group: str, networks: Sequence[ScoredNetwork], options: RunOptions
 ) -> str:
     """Write all tables and figures of a benchmark.
+
+    Args:
+        benchmark: The benchmark.
+        group: Group of sources that tables and figures show.
+        networks: The trained networks.
+        options: Options of the benchmark.
 
     Returns:
         The tables in Markdown.
@@ -51,10 +57,9 @@ def write_comparison(
             "no network of the benchmark has scores; expected at least one. Check --only, and that the test "
             "split contains patients."
         )
-    group = benchmark.group or _default_group(cases)
     scores = ScoreSummary.of(cases)
     options.note("measuring parameters, operations and latency")
-    table = _table(benchmark, group, networks, scores)
+    table = _table(benchmark, group, networks, scores, options)
     write_scores(options.folder / "scores", cases, scores)
     markdown = to_markdown(table)
     texts = {"table.md": markdown, "table.tex": to_latex(table), "table.csv": to_csv(table)}
@@ -64,17 +69,19 @@ def write_comparison(
     return markdown
 
 
-def _default_group(cases: Sequence[CaseScore]) -> str:
-    """The first group of volumes or, if there are none, the first group."""
-    volumes = [case.group for case in cases if case.volume is not None]
-    return [*volumes, cases[0].group][0]
-
-
 def _table(
-    benchmark: Benchmark, group: str, networks: Sequence[ScoredNetwork], scores: ScoreSummary
+    benchmark: Benchmark,
+    group: str,
+    networks: Sequence[ScoredNetwork],
+    scores: ScoreSummary,
+    options: RunOptions,
 ) -> ComparisonTable:
     runs = [network.run for network in networks]
-    costs = measure_costs({run.row.name: run.random_model() for run in runs}, benchmark.image_size)
+    costs = measure_costs(
+        {run.row.name: run.random_model() for run in runs},
+        benchmark.image_size,
+        channels={run.row.name: run.recipe.data.recipe.channels for run in runs},
+    )
     rows = [
         ComparisonRow(
             name=run.row.name,
@@ -82,10 +89,32 @@ def _table(
             own_settings=run.row.set,
             pretrained=run.recipe.model.weights is not None,
             costs=costs[run.row.name],
+            conditions=_conditions(run),
         )
         for run in runs
     ]
-    return ComparisonTable(benchmark.title, group, benchmark.image_size, tuple(rows), scores)
+    notes = tuple(_notes(runs, options))
+    return ComparisonTable(benchmark.title, group, benchmark.image_size, tuple(rows), scores, notes)
+
+
+def _conditions(run: NetworkRun) -> Conditions:
+    trained = len(read_history(run.folder).get("val_dice", ()))
+    recipe = run.recipe
+    return Conditions(recipe.run.seed, recipe.training.epochs, trained or None)
+
+
+def _notes(runs: Sequence[NetworkRun], options: RunOptions) -> Iterator[str]:
+    """What applies to all networks: their data, and the settings of the command line."""
+    if options.data is not None:
+        sources = ", ".join(dict.fromkeys(each.name for each in runs[0].recipe.data.sources))
+        yield f"Data: {sources}, as described in {options.data.name}."
+    yield from options.remarks
+    # folders identify neither the data nor the method
+    changed = [
+        each for each in options.overrides if not each.startswith(("data.root", "data.cache"))
+    ]
+    if changed:
+        yield f"Settings for all networks: {', '.join(changed)}."
 
 
 def _write_figures(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.errors import ConfigError
 from rma_mamba.experiments.benchmark_results import ScoredNetwork, write_comparison
 from rma_mamba.experiments.config import Benchmark, NetworkRow
+from rma_mamba.experiments.held_out_split import held_out_splits, write_held_out_data
 from rma_mamba.experiments.network_run import NetworkRun, Note, RunOptions
+from rma_mamba.experiments.start_checks import check_outputs, check_runs, choose_group
+from rma_mamba.training import load_recipe, merge_recipe
 
 
 def run_benchmark(
@@ -26,13 +31,15 @@ def run_benchmark(
 
     The output folder contains a run folder per network (see `train`) with `scores.json`, and `table.md`,
     `table.tex`, `table.csv`, `boxes.png`, `curves.png`, `panel.png` and, in `scores/`, the tables of
-    `evaluation.write_scores`. Completed steps are not repeated.
+    `evaluation.write_scores`. Completed steps are not repeated. What can be known to fail at the end is an error before
+    the first network is trained.
 
     Args:
         benchmark: The networks to compare.
         overrides: Settings for all recipes, such as "data.root=FOLDER".
         folder: Output folder; None: that of the benchmark.
-        data: A TOML file whose data replace those of the recipes; see `training.train`.
+        data: A TOML file whose data replace those of the recipes; see `training.train`. If it has folds and no test
+            patients, one fold is held out for testing, in `data.toml` in the output folder.
         weights: Folder of the initial weights files; None: networks start as their recipes specify, which is
             randomly by default.
         only: Names of the networks to train and score; empty: all. The tables show all completed networks.
@@ -43,20 +50,43 @@ def run_benchmark(
         The tables in Markdown.
 
     Raises:
-        ConfigError: A recipe or setting is invalid, a name in `only` is unknown, or a run folder contains a
-            training run with another recipe.
+        ConfigError: A recipe or setting is invalid, a name in `only` is unknown, a run folder contains a
+            training run with another recipe, a split has no patients, or a network cannot be run.
         ScanError, GridError, WeightsError, BackendError: As in `train` and `score_patients`.
     """
     options = RunOptions(folder or Path(benchmark.folder), overrides, data, quiet, note)
     benchmark = _with_initial_weights(benchmark, weights)
     selected = _selected(benchmark, only)
-    # the recipes of all networks are checked before the first one is trained
+    check_outputs(options.folder)
+    options = _with_test_patients(benchmark, options)
+    # everything is checked before the first network is trained
     runs = [NetworkRun.of(benchmark, row, options) for row in benchmark.networks]
-    for run in runs:
-        if run.row in selected:
-            run.train()
+    files = SourceFiles(runs[0].recipe.data)
+    to_train = [run for run in runs if run.row in selected]
+    check_runs(benchmark, files, runs, to_train)
+    group = choose_group(benchmark, runs[0].recipe.data, files, own_data=data is None)
+    for run in to_train:
+        run.train()
     scored = [ScoredNetwork(run, run.score()) for run in runs if run.weights.exists()]
-    return write_comparison(benchmark, scored, options)
+    return write_comparison(benchmark, group, scored, options)
+
+
+def _with_test_patients(benchmark: Benchmark, options: RunOptions) -> RunOptions:
+    """The options with data that have test patients, if those passed with --data have folds instead."""
+    if options.data is None:
+        return options
+    recipe = benchmark.networks[0].recipe or benchmark.recipe
+    data = load_recipe(recipe, options.overrides, options.data).data
+    splits = held_out_splits(SourceFiles(data))
+    if not splits:
+        return options
+    content = merge_recipe(recipe, options.overrides, options.data)
+    held_out = tuple(
+        f"The data have no test set: patients {', '.join(split.test)} of {name} were held out as one."
+        for name, split in splits.items()
+    )
+    path = write_held_out_data(options.folder, content, splits)
+    return replace(options, data=path, remarks=held_out)
 
 
 def _selected(benchmark: Benchmark, only: Sequence[str]) -> list[NetworkRow]:

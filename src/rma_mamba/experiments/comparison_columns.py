@@ -23,15 +23,17 @@ class Column:
         heading: Heading of the column.
         value: Value of a row; NaN if there is none.
         decimals: Number of decimals.
-        best: Whether high or low values are better.
+        best: Whether high or low values are better; None: values are not compared.
         interval: Limits of the confidence interval of a row; None: the column has no intervals.
+        undefined: Number of volumes of a row that have no value and are missing in its mean; None: there are none.
     """
 
     heading: str
     value: Value
     decimals: int
-    best: Literal["high", "low"]
+    best: Literal["high", "low"] | None
     interval: Interval | None = None
+    undefined: Value | None = None
 
     def cell(self, table: ComparisonTable, row: ComparisonRow) -> str:
         """The formatted value of a row, with its interval if there is one; "-" if undefined."""
@@ -45,10 +47,18 @@ class Column:
         return text if math.isnan(low) else f"{text} ({self._format(low)} to {self._format(high)})"
 
     def best_rows(self, table: ComparisonTable) -> set[str]:
-        """Names of the rows with the best value as displayed; none if fewer than two rows have a value."""
+        """Names of the rows with the best value as displayed; none if fewer than two rows have a value.
+
+        A row without a value for some volumes ranks last: its mean leaves out the volumes that it failed on.
+        """
         cells = {row.name: self.cell(table, row).split(" ")[0] for row in table.rows}
         values = {name: float(cell) for name, cell in cells.items() if cell != "-"}
-        if len(values) < 2:
+        if len(values) < 2 or self.best is None:
+            return set()
+        if self.undefined is not None:
+            complete = {row.name for row in table.rows if self.undefined(table, row) == 0}
+            values = {name: value for name, value in values.items() if name in complete}
+        if not values:
             return set()
         best = (max if self.best == "high" else min)(values.values())
         return {name for name, value in values.items() if value == best}
@@ -79,12 +89,32 @@ def _worst_patient(table: ComparisonTable, row: ComparisonRow) -> float:
     return found.worst if found else math.nan
 
 
+def _undefined(metric: str) -> Value:
+    def count(table: ComparisonTable, row: ComparisonRow) -> float:
+        found = table.metric(row, VOLUME, metric)
+        return found.undefined if found else math.nan
+
+    return count
+
+
+def _condition(row: ComparisonRow, name: str) -> float:
+    value = getattr(row.conditions, name, None)
+    return math.nan if value is None else float(value)
+
+
 def _percentage(heading: str, metric: str) -> Column:
     return Column(heading, _mean(PAPER, metric, 100), 2, "high")
 
 
 def _per_volume(heading: str, metric: str, decimals: int, best: Literal["high", "low"]) -> Column:
-    return Column(heading, _mean(VOLUME, metric), decimals, best, _interval(VOLUME, metric))
+    return Column(
+        heading,
+        _mean(VOLUME, metric),
+        decimals,
+        best,
+        _interval(VOLUME, metric),
+        _undefined(metric),
+    )
 
 
 PAPER_COLUMNS = (
@@ -108,10 +138,16 @@ VOLUME_COLUMNS = (
     _per_volume("HD95, mm", "hd95_mm", 1, "low"),
     _per_volume("ASSD, mm", "assd_mm", 2, "low"),
     _per_volume("surface Dice, 2 mm", "nsd_2mm", 3, "high"),
+    Column("without distances", _undefined("hd95_mm"), 0, None),
 )
 COST_COLUMNS = (
     Column("parameters, M", lambda _, row: row.costs.parameters / 1e6, 2, "low"),
     Column("GMACs", lambda _, row: row.costs.gigamacs, 2, "low"),
     Column("latency, ms", lambda _, row: row.costs.latency_ms, 0, "low"),
+)
+CONDITION_COLUMNS = (
+    Column("epochs", lambda _, row: _condition(row, "trained"), 0, None),
+    Column("seed", lambda _, row: _condition(row, "seed"), 0, None),
+    Column("runs", lambda _, row: _condition(row, "runs"), 0, None),
 )
 ALL_COLUMNS = (*PAPER_COLUMNS, *VOLUME_COLUMNS, *COST_COLUMNS)

@@ -8,25 +8,33 @@ from rma_mamba.experiments.comparison_columns import (
     COST_COLUMNS,
     PAPER,
     PAPER_COLUMNS,
+    PAPER_LIVER,
     VOLUME,
     VOLUME_COLUMNS,
     Column,
 )
+from rma_mamba.experiments.comparison_notes import notes_below
 from rma_mamba.experiments.comparison_table import ComparisonTable
 
 
 def to_markdown(table: ComparisonTable) -> str:
-    """Format a comparison as two tables with captions, followed by paired tests of the volume Dice."""
+    """Format a comparison as two tables with captions and notes, followed by paired tests of the Dice.
+
+    Single slices have no volume: their second table has costs only, and their tests are of slices with liver.
+    """
+    has_volumes = any(table.metric(row, VOLUME, "dice") for row in table.rows)
+    volumes = "Per volume, on the scan's own grid, and computational costs"
     parts = [
         f"## {table.title}",
         f"### The paper's protocol: each slice is a sample, at 256 x 256 ({table.group})",
         _sample_counts(table, PAPER),
         _markdown_table(table, PAPER_COLUMNS),
-        f"### Per volume, on the scan's own grid, and computational costs ({table.group})",
+        notes_below(table, PAPER),
+        f"### {volumes if has_volumes else 'Computational costs'} ({table.group})",
         _sample_counts(table, VOLUME),
-        _markdown_table(table, (*VOLUME_COLUMNS, *COST_COLUMNS)),
-        _notes(table),
-        _paired_tests(table),
+        _markdown_table(table, (*(VOLUME_COLUMNS if has_volumes else ()), *COST_COLUMNS)),
+        notes_below(table, VOLUME),
+        _paired_tests(table, VOLUME if has_volumes else PAPER_LIVER),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -66,31 +74,14 @@ def _sample_counts(table: ComparisonTable, protocol: str) -> str:
     return text
 
 
-def _notes(table: ComparisonTable) -> str:
-    """Explanation of the columns, and differences between the conditions of the networks."""
-    size = f"{table.image_size} x {table.image_size}"
-    pretrained = ", ".join(row.name for row in table.rows if row.pretrained)
-    start = f"Initialised from trained weights: {pretrained}; all others randomly."
-    own = "; ".join(
-        f"{row.name}: {', '.join(row.own_settings)}" for row in table.rows if row.own_settings
-    )
-    notes = [
-        "In parentheses: 95% bootstrap confidence interval of the mean, resampling patients.",
-        f"GMACs and latency (median, float32, networks run in turn): one image of {size} pixels.",
-        "The row distance is what the paper reports as HD; it is not a distance in mm.",
-        start if pretrained else "All networks were initialised randomly.",
-        f"Settings of individual networks: {own}." if own else "",
-    ]
-    return " ".join(note for note in notes if note)
-
-
-def _paired_tests(table: ComparisonTable) -> str:
-    key = (table.group, VOLUME, "dice")
+def _paired_tests(table: ComparisonTable, protocol: str) -> str:
+    key = (table.group, protocol, "dice")
     found = [each for each in table.scores.tests if (each.group, each.protocol, each.metric) == key]
     if not found:
         return ""
+    what = "" if protocol == VOLUME else ", mean over the slices with liver"
     lines = [
-        "### Paired tests of the Dice per patient (Wilcoxon signed-rank, Holm correction)",
+        f"### Paired tests of the Dice per patient{what} (Wilcoxon signed-rank, Holm correction)",
         "",
         "| first | second | patients | mean difference | p | p (Holm) |",
         "|---|---|---|---|---|---|",

@@ -9,6 +9,23 @@ from rma_mamba.experiments.costs import Costs
 
 
 @dataclass(frozen=True)
+class Conditions:
+    """How a network was trained.
+
+    Args:
+        seed: Random seed.
+        epochs: Largest number of epochs.
+        trained: Number of epochs after which training ended; None: unknown.
+        runs: Number of training runs that the scores are based on.
+    """
+
+    seed: int
+    epochs: int
+    trained: int | None = None
+    runs: int = 1
+
+
+@dataclass(frozen=True)
 class ComparisonRow:
     """One network.
 
@@ -18,6 +35,7 @@ class ComparisonRow:
         own_settings: Recipe settings of this network only.
         pretrained: Whether it started from trained weights.
         costs: Computational costs.
+        conditions: How it was trained; None: unknown.
     """
 
     name: str
@@ -25,6 +43,7 @@ class ComparisonRow:
     own_settings: tuple[str, ...]
     pretrained: bool
     costs: Costs
+    conditions: Conditions | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,7 @@ class ComparisonTable:
         image_size: Height and width of the image with which costs were measured, in pixels.
         rows: The networks.
         scores: Summary of the scores of all networks.
+        notes: Conditions of all networks, one sentence each.
     """
 
     title: str
@@ -44,6 +64,7 @@ class ComparisonTable:
     image_size: int
     rows: tuple[ComparisonRow, ...]
     scores: ScoreSummary
+    notes: tuple[str, ...] = ()
 
     def metric(self, row: ComparisonRow, protocol: str, name: str) -> MetricSummary | None:
         """The summary of a metric for one network; None if it was not measured."""

@@ -61,8 +61,10 @@ class Benchmark(Settings):
     recipe: str
     """Recipe that all networks are trained with: a bundled recipe, or a TOML file relative to this one's folder."""
 
-    group: str | None = None
-    """Group of sources that the tables show. None: the first group of volumes or, without volumes, the first group."""
+    group: str | tuple[str, ...] | None = None
+    """Group of sources that the tables show, or several in order of preference: the first one with test patients.
+    None, or other data passed with --data that contain none of them: the first group of volumes or, without volumes,
+    the first group."""
 
     image_size: int = Field(default=256, ge=32)
     """Height and width, in pixels, of the image with which operations and latency are measured."""

@@ -41,6 +41,7 @@ class RunOptions:
         data: A TOML file whose data replace those of the recipes; None: the recipes' own.
         quiet: Hide progress bars.
         note: Receives progress messages.
+        remarks: Remarks on the data for readers of the tables, one sentence each.
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class RunOptions:
     data: Path | None
     quiet: bool
     note: Note
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,20 @@ class NetworkRun:
         """The network with random weights, which is sufficient for measuring its costs."""
         return create_model(self.recipe.model.name, **self.recipe.model.settings)
 
+    def check(self) -> bool:
+        """Whether the network is still to be trained.
+
+        Raises:
+            ConfigError: The run folder contains a training run with another recipe.
+        """
+        marker = self.folder / _MARKER
+        if marker.exists() and _recorded(marker) not in self._recipe_keys():
+            raise ConfigError(
+                f"the folder of {self.row.name} contains a training run with another recipe; expected the same "
+                "recipe or an empty folder. Choose another folder with --output, or remove that run."
+            )
+        return not self.weights.exists()
+
     def train(self) -> None:
         """Train the network, or resume its training run, unless it is already trained.
 
@@ -103,18 +119,12 @@ class NetworkRun:
             BackendError: A package of the extra `train` is not installed.
             ConfigError: The run folder contains a training run with another recipe.
         """
-        marker = self.folder / _MARKER
-        key, old_key = self._recipe_keys()
-        if marker.exists() and json.loads(marker.read_text())["recipe"] not in (key, old_key):
-            raise ConfigError(
-                f"the folder of {self.row.name} contains a training run with another recipe; expected the same "
-                "recipe or an empty folder. Choose another folder with --output, or remove that run."
-            )
-        if self.weights.exists():
+        if not self.check():
             self.options.note(f"{self.row.name}: already trained")
             return
         require_training_packages()
-        replace_file(marker, json.dumps({"recipe": key}).encode(), "benchmark")
+        key, _ = self._recipe_keys()
+        replace_file(self.folder / _MARKER, json.dumps({"recipe": key}).encode(), "benchmark")
         self.options.note(f"{self.row.name}: training")
         train(
             self.base,
@@ -143,6 +153,14 @@ class NetworkRun:
         """Fingerprints of the recipe except its run folder: as of now, and as of rma-mamba 0.1."""
         recipe = self.recipe.model_dump(mode="json", exclude={"run": {"folder"}})
         return fingerprint(recipe), fingerprint(recipe_with_old_keys(recipe))
+
+
+def _recorded(marker: Path) -> str | None:
+    """The fingerprint of the recipe that a run folder was started with; None if the file is damaged."""
+    try:
+        return str(json.loads(marker.read_text())["recipe"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _overrides(row: NetworkRow, options: RunOptions) -> tuple[str, ...]:

@@ -10,8 +10,7 @@ import numpy as np
 
 from rma_mamba.conventions import software
 from rma_mamba.errors import ConfigError
-from rma_mamba.files import write_together
-from rma_mamba.pipeline.output_paths import check_writable
+from rma_mamba.files import check_writable, write_together
 from rma_mamba.pipeline.overwriting import refuse_replacing
 from rma_mamba.reporting import PatientSize, Quantities, quantify, write_csv, write_json
 from rma_mamba.scans import read_scan

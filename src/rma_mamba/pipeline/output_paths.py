@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rma_mamba.conventions import NIFTI_SUFFIXES, strip_suffix
 from rma_mamba.errors import ConfigError
+from rma_mamba.files import check_writable
 from rma_mamba.pipeline.discovery import case_name
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES, SELECTABLE
 from rma_mamba.pipeline.overwriting import refuse_overwriting
@@ -111,26 +112,6 @@ def is_folder(out: str | Path) -> bool:
     """Whether an output path, as the user wrote it, is a folder of cases."""
     path = Path(out)
     return str(out).endswith(("/", os.sep)) or path.is_dir() or not path.suffix
-
-
-def check_writable(path: Path) -> None:
-    """Check that a file can be written, in folders that may have to be created.
-
-    Raises:
-        ConfigError: The file cannot be written.
-    """
-    if path.is_dir():
-        raise ConfigError(
-            "the output is a folder; expected the name of a file. Choose another name."
-        )
-    folder = path.parent
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError(
-            "the output folder cannot be written; expected a writable folder. "
-            "Choose another folder, or get write permission."
-        )
 
 
 def _in_folder(folder: Path, outputs: tuple[str, ...]) -> OutputPaths:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rma_mamba.deprecation import renamed_attributes
 from rma_mamba.training.config import WEIGHTS_FILE, Recipe
 from rma_mamba.training.history import read_history
-from rma_mamba.training.recipe_loading import bundled_recipes, load_recipe
+from rma_mamba.training.recipe_loading import bundled_recipes, load_recipe, merge_recipe
 from rma_mamba.training.training_run import require_training_packages, train
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Recipe",
     "bundled_recipes",
     "load_recipe",
+    "merge_recipe",
     "read_history",
     "require_training_packages",
     "train",
