@@ -92,7 +92,7 @@ def gigamacs(model: nn.Module, image: torch.Tensor) -> float:
 
 
 def _step_flops(u: Any, gates: Any, delta_weight: Any, *_: Any, **__: Any) -> int:
-    """Operations of the matrix product that gives the step sizes, which a cross scan computes by itself."""
+    """Operations of the matrix product that gives the step sizes, which is inside a cross scan."""
     batch, height, width, _channels = u
     directions, channels, rank = delta_weight
     return int(2 * batch * height * width * directions * channels * rank)
