@@ -120,6 +120,21 @@ def test_a_file_of_this_package_describes_its_network(tmp_path: Path) -> None:
     assert same(copied.state_dict(), model.state_dict())
 
 
+def test_equal_weights_are_equal_bytes(tmp_path: Path) -> None:
+    state = network().state_dict()
+    provenance = {"recipe": {"run": {"seed": 1}}, "data": {"train": {"MR": ["0a"]}}}
+    contents = {
+        encode_checkpoint(state, model="m", settings={}, recipe={}, provenance=provenance)
+        for _ in range(8)  # safetensors writes metadata in random order
+    }
+    assert len(contents) == 1
+    path = tmp_path / "own.safetensors"
+    path.write_bytes(contents.pop())
+    found = read_checkpoint(path)
+    assert found.provenance == provenance
+    assert same(found.state, state)
+
+
 def test_a_half_precision_file_is_half_as_large_and_loads_as_float32(tmp_path: Path) -> None:
     model = network()
     state = model.state_dict()

@@ -22,7 +22,7 @@ from rma_mamba.inference.segmentation import Segmentation
 from rma_mamba.inference.streaming import Progress, SliceWriter, stream
 from rma_mamba.inference.tta import MAPS, Images, Logits, TtaLogits, tta_logits
 from rma_mamba.inference.uncertainty import estimate_uncertainty
-from rma_mamba.models import create_model, for_inference, list_models
+from rma_mamba.models import checkpoint_settings, create_model, for_inference, list_models
 from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
 from rma_mamba.ops.after_fork import survives_fork
 from rma_mamba.reporting import assess, measure
@@ -111,7 +111,7 @@ class Segmenter:
         try:
             with suppress_rename_warnings():  # in weights trained with an older version
                 recipe = SliceRecipe.model_validate(checkpoint.recipe)
-            network = create_model(checkpoint.model, **checkpoint.settings)
+            network = create_model(checkpoint.model, **checkpoint_settings(checkpoint))
             network.load_state_dict(checkpoint.state)
         except (pydantic.ValidationError, ConfigError, RuntimeError):
             raise WeightsError(

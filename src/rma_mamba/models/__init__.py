@@ -29,14 +29,22 @@ from rma_mamba.models.baselines.unext import UNeXt, UNeXtConfig
 from rma_mamba.models.baselines.vm_unet import VMUNet, VMUNetConfig
 from rma_mamba.models.baselines.vm_unet_v2 import VMUNetV2, VMUNetV2Config
 from rma_mamba.models.deployment import for_inference
+from rma_mamba.models.earlier_presets import stored_settings
 from rma_mamba.models.ensemble import ENSEMBLE, Ensemble, EnsembleConfig
 from rma_mamba.models.registry import BASELINES, ENCODERS, NETWORKS, PARAMETERS
 from rma_mamba.models.rma_mamba import RMAMamba, RMAMambaConfig
 from rma_mamba.models.vmamba import VMamba, VMambaConfig
-from rma_mamba.models.weights import load_weights
+from rma_mamba.models.weights import Checkpoint, load_weights
 from rma_mamba.setting_errors import as_config_error
 
-__all__ = ["create_model", "for_inference", "list_models", "load_weights", "model_settings"]
+__all__ = [
+    "checkpoint_settings",
+    "create_model",
+    "for_inference",
+    "list_models",
+    "load_weights",
+    "model_settings",
+]
 
 
 _BASELINES: Final[dict[str, tuple[Callable[[Any], nn.Module], type[pydantic.BaseModel]]]] = {
@@ -92,6 +100,17 @@ def model_settings(name: str, **settings: Any) -> dict[str, Any]:
             ]
         }
     return built.model_dump(mode="json")
+
+
+def checkpoint_settings(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The whole configuration of the network of a weights file, also if its preset has changed since.
+
+    Raises:
+        ConfigError: As in `create_model`.
+    """
+    name, settings = checkpoint.model, checkpoint.settings
+    found = stored_settings(create_model, name, settings, checkpoint.state)
+    return model_settings(name, **found)
 
 
 def _definition(

@@ -14,9 +14,9 @@ import json
 import pickle
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +32,8 @@ EMBEDDED: Final = "default"  # name of the weights bundled with the package
 
 _FORMAT: Final = "rma-mamba weights 1"
 _NAMES_SHOWN = 5
+_LENGTH: Final = 8  # bytes in which a safetensors file states the length of its header
+_ALIGNMENT: Final = 8  # bytes to a multiple of which the header is padded
 
 # Names in older VMamba files, and parts that only a classifier has; applied in this order.
 _RENAME_RULES: Final = (
@@ -62,6 +64,7 @@ class Checkpoint:
         recipe: Fields of the slice recipe used in training; may be empty.
         state: Parameters and buffers by name.
         sha256: Verified SHA-256 of the tensors.
+        provenance: Where the weights come from: recipe, data, initial weights, code; empty if unknown.
     """
 
     model: str
@@ -69,6 +72,7 @@ class Checkpoint:
     recipe: dict[str, Any]
     state: dict[str, Tensor]
     sha256: str
+    provenance: dict[str, Any] = field(default_factory=dict)
 
 
 def embedded_weights(name: str = EMBEDDED) -> AbstractContextManager[Path]:
@@ -83,8 +87,18 @@ def encode_checkpoint(
     settings: dict[str, Any],
     recipe: dict[str, Any],
     dtype: torch.dtype = torch.float32,
+    provenance: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """Content of a weights file of this package; floating-point tensors are stored as `dtype`."""
+    """Content of a weights file of this package: the same bytes for the same arguments.
+
+    Args:
+        state: Parameters and buffers by name.
+        model: Name for `create_model`.
+        settings: Settings for `create_model`.
+        recipe: Fields of the slice recipe.
+        dtype: Type in which floating-point tensors are stored.
+        provenance: Where the weights come from, as JSON content.
+    """
     stored = {
         name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else tensor.dtype)
         for name, tensor in state.items()
@@ -97,7 +111,19 @@ def encode_checkpoint(
         "recipe": json.dumps(recipe),
         "sha256": _digest(stored),
     }
-    return save(stored, metadata)
+    if provenance:
+        metadata["provenance"] = json.dumps(provenance, sort_keys=True)
+    return _with_sorted_metadata(save(stored, metadata))
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """A safetensors file with its metadata in alphabetical order; the library writes them in random order."""
+    end = _LENGTH + int.from_bytes(content[:_LENGTH], "little")
+    header = json.loads(content[_LENGTH:end])
+    metadata = dict(sorted(header.pop("__metadata__").items()))
+    text = json.dumps({"__metadata__": metadata, **header}, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    return len(text).to_bytes(_LENGTH, "little") + text + content[end:]
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -116,7 +142,9 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise _corrupt_error(Path(path))
     try:
         settings, recipe = (dict(json.loads(metadata[key])) for key in ("settings", "recipe"))
-        return Checkpoint(metadata["model"], settings, recipe, state, metadata["sha256"])
+        provenance = dict(json.loads(metadata.get("provenance", "{}")))
+        sha256 = metadata["sha256"]
+        return Checkpoint(metadata["model"], settings, recipe, state, sha256, provenance)
     except (KeyError, ValueError, TypeError, RecursionError):
         raise _corrupt_error(Path(path)) from None
 

@@ -11,9 +11,11 @@ import lightning
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
+from torch import nn
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import remove_unfinished, replace_file
+from rma_mamba.training.config import WEIGHTS_FILE
 
 _MONITOR, _MODE = "val_dice", "max"
 
@@ -95,18 +97,44 @@ def last_checkpoint(folder: Path, resume: bool) -> Path | None:
     """The checkpoint in a run folder to resume from; None if there is none.
 
     Raises:
-        ConfigError: There is one, but `resume` is false.
+        ConfigError: There is one, but `resume` is false; or it was removed from the folder of a completed run.
     """
     last = folder / "checkpoints" / "last.ckpt"
-    if last.exists() and not resume:
+    complete = (folder / WEIGHTS_FILE).exists()
+    if (last.exists() or complete) and not resume:
         raise ConfigError(
             f"the folder {folder.name} already contains a training run; expected an empty folder. "
             "Continue the run with --resume, or choose another folder with --set run.folder=FOLDER."
+        )
+    if complete and not last.exists():
+        raise ConfigError(
+            f"the folder {folder.name} contains the weights of a training run, but no checkpoint to continue from; "
+            "expected checkpoints/last.ckpt. Restore it, or choose another folder with --set run.folder=FOLDER."
         )
     if resume:
         remove_unfinished(folder)
         remove_unfinished(last.parent)
     return last if last.exists() else None
+
+
+def check_network(checkpoint: Path, model: nn.Module) -> None:
+    """Check that a checkpoint belongs to a network of this kind.
+
+    Raises:
+        ConfigError: Its parameters have other names or shapes, or it is corrupt.
+    """
+    saved, own = model_state(checkpoint), model.state_dict()
+    wrong = [
+        name
+        for name in dict.fromkeys([*own, *saved])
+        if name not in own or name not in saved or own[name].shape != saved[name].shape
+    ]
+    if wrong:
+        raise ConfigError(
+            f"the checkpoint {checkpoint.name} belongs to another network than that of the recipe ({len(wrong)} "
+            f"parameters differ, such as {wrong[0]}); expected the network that the run started with. Restore "
+            "model.name and model.settings, or choose another folder with --set run.folder=FOLDER."
+        )
 
 
 def completed_epochs(checkpoint: Path) -> int:

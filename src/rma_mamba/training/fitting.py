@@ -10,32 +10,32 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.files import replace_file
-from rma_mamba.models import create_model, load_weights, model_settings
+from rma_mamba.models import create_model, load_weights
 from rma_mamba.models.vss import VSSBlock
-from rma_mamba.models.weights import EMBEDDED, embedded_weights, encode_checkpoint
+from rma_mamba.models.weights import EMBEDDED, embedded_weights
 from rma_mamba.ops.after_fork import continue_on_one_thread
 from rma_mamba.training.checkpoints import (
     Checkpoints,
     DiceEarlyStopping,
+    check_network,
     completed_epochs,
     last_checkpoint,
-    model_state,
 )
 from rma_mamba.training.config import WEIGHTS_FILE, ModelConfig, Recipe
 from rma_mamba.training.curves import Curves
 from rma_mamba.training.data_module import SliceDataModule
 from rma_mamba.training.lightning_module import SegmentationModule
 from rma_mamba.training.optimizer import check_encoder
+from rma_mamba.training.recipe_changes import check_resumed_recipe
 from rma_mamba.training.run_errors import translate_errors
 from rma_mamba.training.run_record import RunRecord
 from rma_mamba.training.trainer import make_trainer
+from rma_mamba.training.weights_tools import average_weights
 
 # Lightning warns about its own code and about choices that are intended here; MONAI about crops without tissue.
 _HARMLESS_WARNINGS = (
@@ -64,21 +64,25 @@ def fit_recipe(
     """
     continue_on_one_thread()
     last = last_checkpoint(folder, resume)
+    resumed = check_resumed_recipe(folder, recipe) if last else None
     lightning.seed_everything(recipe.run.seed, verbose=False)
-    model = _initial_model(recipe)
+    model = _initial_model(recipe, resumed=last is not None)
+    if last:
+        check_network(last, model)
     data = SliceDataModule(recipe, first_epoch=completed_epochs(last) if last else 0)
     module = SegmentationModule(model, recipe.training, recipe.run.seed)
-    callbacks = [*_callbacks(recipe, folder), RunRecord(folder, content, recipe, data)]
+    callbacks = [*_callbacks(recipe, folder), RunRecord(folder, content, recipe, data, resumed)]
     trainer = make_trainer(recipe.training, folder, callbacks, model, quiet=quiet)
     with _ignore_harmless_warnings(), translate_errors():
         _fit(trainer, module, data, last)
-    return _export(recipe, folder, trainer)
+    return _export(folder, trainer)
 
 
-def _initial_model(recipe: Recipe) -> nn.Module:
-    """The network of a recipe with its initial weights."""
+def _initial_model(recipe: Recipe, *, resumed: bool) -> nn.Module:
+    """The network of a recipe with its initial weights, which a resumed run takes from its checkpoint."""
     model = create_model(recipe.model.name, **recipe.model.settings)
-    _load_initial_weights(model, recipe.model)
+    if not resumed:
+        _load_initial_weights(model, recipe.model)
     check_encoder(model, recipe.training)
     if recipe.training.checkpoint_activations:
         blocks = [each for each in model.modules() if isinstance(each, VSSBlock)]
@@ -136,21 +140,14 @@ def _fit(
         raise
 
 
-def _export(recipe: Recipe, folder: Path, trainer: lightning.Trainer) -> Path:
+def _export(folder: Path, trainer: lightning.Trainer) -> Path:
     """Write the best checkpoint as a weights file: the weights that were validated, averaged or not.
 
     The file contains the whole configuration of the network, so that it still loads when the preset of the
-    same name has changed.
+    same name has changed, and the provenance of the weights.
     """
     path = folder / WEIGHTS_FILE
     if trainer.is_global_zero:
-        content = encode_checkpoint(
-            model_state(folder / "checkpoints" / "best.ckpt"),
-            model=recipe.model.name,
-            settings=model_settings(recipe.model.name, **recipe.model.settings),
-            recipe=recipe.data.recipe.model_dump(mode="json"),
-            dtype=torch.float16,
-        )
-        replace_file(path, content, "weights file")
+        average_weights([folder / "checkpoints" / "best.ckpt"], path)
     trainer.strategy.barrier()
     return path

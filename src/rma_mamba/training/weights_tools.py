@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,14 +12,14 @@ from torch import Tensor
 
 from rma_mamba.errors import WeightsError
 from rma_mamba.files import replace_file
-from rma_mamba.models import create_model, load_weights, model_settings
+from rma_mamba.models import checkpoint_settings, create_model, load_weights
 from rma_mamba.models.weights import Checkpoint, encode_checkpoint, read_checkpoint
-from rma_mamba.training.recipe_loading import load_recipe
+from rma_mamba.training.provenance import combined_provenance, run_provenance
+from rma_mamba.training.run_files import run_recipe
 
 WeightsDtype = Literal["float16", "float32"]
 
 _CHECKPOINT = ".ckpt"
-_RECIPE = "recipe.toml"  # in a run folder
 
 
 def average_weights(
@@ -53,6 +54,7 @@ def average_weights(
         settings=first.settings,
         recipe=first.recipe,
         dtype=getattr(torch, dtype),
+        provenance=combined_provenance(contents, "mean_of"),
     )
     replace_file(output, content, "weights file")
     load_weights(create_model(first.model, **first.settings), output)
@@ -68,22 +70,24 @@ def read_trained(path: Path) -> Checkpoint:
     """
     if path.suffix != _CHECKPOINT:
         found = read_checkpoint(path)
-        settings = model_settings(found.model, **found.settings)
-        return Checkpoint(found.model, settings, found.recipe, found.state, found.sha256)
-    from rma_mamba.training.checkpoints import model_state  # imports Lightning
+        return replace(found, settings=checkpoint_settings(found))
+    from rma_mamba.training.checkpoints import completed_epochs, model_state  # imports Lightning
 
-    recipe = load_recipe(path.resolve().parents[1] / _RECIPE)
-    return Checkpoint(
+    folder = path.resolve().parents[1]
+    recipe = run_recipe(folder)
+    found = Checkpoint(
         recipe.model.name,
-        model_settings(recipe.model.name, **recipe.model.settings),
+        recipe.model.settings,
         recipe.data.recipe.model_dump(mode="json"),
         model_state(path),
         "",
+        run_provenance(folder, recipe, completed_epochs(path)),
     )
+    return replace(found, settings=checkpoint_settings(found))
 
 
 def describe_weights(path: Path) -> dict[str, Any]:
-    """Network, parameters, slice recipe and SHA-256 of a weights file or checkpoint."""
+    """Network, parameters, slice recipe, SHA-256 and provenance of a weights file or checkpoint."""
     found = read_trained(path)
     parameters = create_model(found.model, **found.settings).parameters()
     return {
@@ -92,6 +96,7 @@ def describe_weights(path: Path) -> dict[str, Any]:
         "sha256": found.sha256 or None,
         "settings": found.settings,
         "recipe": found.recipe,
+        "provenance": found.provenance,
     }
 
 
