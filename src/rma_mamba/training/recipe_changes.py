@@ -13,7 +13,7 @@ from rma_mamba.training.config import Recipe
 from rma_mamba.training.run_files import recorded_recipe
 
 # What may change while a run is interrupted: where it runs, how long, and how a step is divided into batches. The
-# checkpoint refuses another number of slices per step, and the data manifest refuses other files.
+# checkpoint rejects another number of slices per step, and the data manifest rejects other files.
 _MAY_CHANGE = (
     "run.folder",
     "training.epochs",
