@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rma_mamba.datasets.cache import Arrays
 from rma_mamba.datasets.config import SourceConfig
 from rma_mamba.datasets.labelled_images import Grey, liver_labels, read_label_values, read_slice
-from rma_mamba.datasets.phantom import CONTRASTS, make_phantom
+from rma_mamba.datasets.phantom import CONTRASTS, LiverShape, make_phantom
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.slicing import IntensityScale, SlicePlan, SliceRecipe, calibrated
 from rma_mamba.volume import Volume
@@ -57,10 +57,15 @@ def slice_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) -
     return {"images": slices, "labels": labels, "hounsfield": np.array(hounsfield)}
 
 
-def phantom_arrays(recipe: SliceRecipe, number: int) -> Arrays:
-    """All slices of a phantom: "images" and "labels", uint8 [slice, height, width]."""
+def phantom_arrays(recipe: SliceRecipe, number: int, liver: Path | None = None) -> Arrays:
+    """All slices of a phantom, as `volume_arrays` returns them; `liver` is the file of a mask that gives its shape."""
     contrast = CONTRASTS[number % len(CONTRASTS)]
-    phantom = make_phantom(_FIRST_SEED + number, contrast=contrast, randomise=True)
+    phantom = make_phantom(
+        _FIRST_SEED + number,
+        contrast=contrast,
+        randomise=True,
+        liver_shape=None if liver is None else LiverShape.read(liver),
+    )
     volume = calibrated(phantom.volume)
     slices, labels = on_canvas(volume, phantom.mask.labels, recipe)
     spacing = volume.geometry.spacing_mm[volume.geometry.canonical.permutation[0]]

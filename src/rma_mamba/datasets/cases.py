@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from rma_mamba.datasets.cache import Arrays, cached, fingerprint
 from rma_mamba.datasets.canvas_arrays import phantom_arrays, slice_arrays, volume_arrays
 from rma_mamba.datasets.config import DataConfig, SourceConfig
 from rma_mamba.datasets.labelled_images import Grey
+from rma_mamba.datasets.phantom import shape_files
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import Split
 from rma_mamba.errors import ConfigError, GridError, ScanError
@@ -84,11 +86,27 @@ def read_cases(data: DataConfig | SourceFiles, split: Split) -> list[Case]:
 def phantom_cases(config: DataConfig) -> list[Case]:
     """The phantoms of a recipe, with CT and MR contrasts in turn."""
     cases = []
+    livers = _liver_shapes(config)
     for number in range(config.phantoms.count):
         key = {"phantom": number, "recipe": config.recipe.model_dump(mode="json")}
-        arrays = cached(config.cache, key, partial(phantom_arrays, config.recipe, number))
+        liver = livers[number % len(livers)] if livers else None
+        if liver is not None:
+            key["liver"] = fingerprint([liver])
+        arrays = cached(config.cache, key, partial(phantom_arrays, config.recipe, number, liver))
         cases.append(_case("phantom", str(number), arrays, True, config.phantoms.weight))
     return cases
+
+
+def _liver_shapes(config: DataConfig) -> list[Path]:
+    if config.phantoms.liver_shapes is None or not config.phantoms.count:
+        return []
+    found = shape_files(Path(config.root) / config.phantoms.liver_shapes)
+    if not found:
+        raise ConfigError(
+            f"no NIfTI file in '{config.phantoms.liver_shapes}'; expected masks of livers. "
+            "Check data.root and data.phantoms.liver_shapes."
+        )
+    return found
 
 
 def _source_cases(files: SourceFiles, source: SourceConfig, split: Split) -> Iterator[Case]:

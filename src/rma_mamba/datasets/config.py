@@ -96,6 +96,10 @@ class PhantomConfig(Settings):
     count: int = Field(default=0, ge=0)
     """Number of phantoms. They are generated from fixed seeds, so that every training run uses the same ones."""
 
+    liver_shapes: str | None = None
+    """Folder of liver masks without images (NIfTI, relative to `data.root`). Each phantom gets the liver of one
+    of them, in turn. None: schematic livers."""
+
     weight: Positive = 0.3
     """Sampling weight of the phantoms within an epoch, relative to the sources."""
 

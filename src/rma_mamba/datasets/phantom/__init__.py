@@ -4,6 +4,7 @@
 >>> phantom.mask.volume_ml
 """
 
+from rma_mamba.datasets.phantom.liver_shape import LiverShape, shape_files
 from rma_mamba.datasets.phantom.synthesis import CONTRASTS, Contrast, Phantom, make_phantom
 
-__all__ = ["CONTRASTS", "Contrast", "Phantom", "make_phantom"]
+__all__ = ["CONTRASTS", "Contrast", "LiverShape", "Phantom", "make_phantom", "shape_files"]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from rma_mamba.datasets.phantom import organs
 from rma_mamba.datasets.phantom.canvas import Build, Canvas
 from rma_mamba.datasets.phantom.liver_interior import draw_liver_interior, keep_one_liver
+from rma_mamba.datasets.phantom.liver_shape import LiverShape
 from rma_mamba.datasets.phantom.tissues import LIVER_TISSUES
 
 # Later organs are painted over earlier ones.
@@ -44,9 +45,11 @@ def draw_anatomy(
     random: np.random.Generator,
     *,
     randomise: bool,
+    liver_shape: LiverShape | None = None,
 ) -> Anatomy:
-    """Draw a patient centred on the grid."""
-    canvas = Canvas(shape, spacing_mm, Build.sample(random, randomise), random)
+    """Draw a patient centred on the grid, with the liver of another patient if its shape is given."""
+    place = None if liver_shape is None else liver_shape.placed
+    canvas = Canvas(shape, spacing_mm, Build.sample(random, randomise), random, place)
     for draw in _ORGANS:
         draw(canvas, random)
     tissue = canvas.tissue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,7 @@ class Canvas:
         spacing_mm: tuple[float, float, float],
         build: Build,
         random: np.random.Generator,
+        liver_shape: Callable[[Canvas, Region], Region] | None = None,
     ) -> None:
         axes = [
             ((np.arange(size) - (size - 1) / 2) * mm).astype(np.float32)
@@ -84,6 +86,7 @@ class Canvas:
         self.spine_y = -0.46 * self.deep
         self.cavity: Region = np.zeros(shape, bool)
         self.dome: Grid = self.z
+        self.liver_shape = liver_shape
 
     def ellipsoid(self, centre: Point, radii: Point, power: float = 2.0, tilt: float = 0) -> Grid:
         """A field that is below 1 inside an ellipsoid, rotated by `tilt` degrees from x to y."""

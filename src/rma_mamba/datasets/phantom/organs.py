@@ -73,6 +73,10 @@ def draw_liver(canvas: Canvas, random: np.random.Generator) -> None:
     region &= (canvas.column((-4, 70), (4.5, 30)) > 1) | (z > 46)
     region &= canvas.cavity & (z < canvas.dome - 2)
     region &= canvas.column((0, canvas.spine_y + 6), (44, 38)) > 1
+    if canvas.liver_shape is not None:
+        lung = canvas.tissue == Tissue.LUNG  # the liver of a patient shapes the diaphragm
+        region = canvas.liver_shape(canvas, region) & (canvas.cavity | lung)
+        canvas.cavity |= region
     canvas.paint(region, Tissue.LIVER)
 
 

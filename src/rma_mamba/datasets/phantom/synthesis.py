@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from rma_mamba.datasets.phantom.anatomy import Anatomy, draw_anatomy
 from rma_mamba.datasets.phantom.contrast import render
+from rma_mamba.datasets.phantom.liver_shape import LiverShape
 from rma_mamba.errors import ConfigError
 from rma_mamba.volume import Geometry, Mask, Volume
 
@@ -49,6 +50,7 @@ def make_phantom(
     randomise: bool = False,
     shape: tuple[int, int, int] | None = None,
     spacing_mm: tuple[float, float, float] | None = None,
+    liver_shape: LiverShape | None = None,
 ) -> Phantom:
     """Generate a phantom; the same arguments always give the same voxels.
 
@@ -59,6 +61,8 @@ def make_phantom(
             than the spleen), ascites, lesions and noise.
         shape: Voxels along x, y, z; None: 256 x 256 x 36 (MR) or 256 x 256 x 60 (CT).
         spacing_mm: Voxel size; None: 1.4 x 1.4 x 6 mm (MR) or 1.5 x 1.5 x 4 mm (CT).
+        liver_shape: The liver of a patient, in place of the schematic one; what lies outside the abdominal cavity of
+            the phantom is cut off.
 
     Raises:
         ConfigError: The contrast is unknown.
@@ -69,7 +73,9 @@ def make_phantom(
         )
     random = np.random.default_rng([seed, CONTRASTS.index(contrast)])
     shape, spacing_mm = shape or _GRIDS[contrast][0], spacing_mm or _GRIDS[contrast][1]
-    anatomy: Anatomy = draw_anatomy(shape, spacing_mm, random, randomise=randomise)
+    anatomy: Anatomy = draw_anatomy(
+        shape, spacing_mm, random, randomise=randomise, liver_shape=liver_shape
+    )
     values = render(anatomy, contrast, random, randomise=randomise)
     affine = np.diag([*spacing_mm, 1.0])
     affine[:3, 3] = [-(size - 1) / 2 * mm for size, mm in zip(shape, spacing_mm, strict=True)]
