@@ -1,9 +1,11 @@
 """Figures show the errors and curves that they describe."""
 
 import io
+import itertools
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from rma_mamba.evaluation import CaseName, CaseScore, score_case
@@ -47,6 +49,38 @@ def test_histories_of_different_lengths_share_a_figure() -> None:
     history = {"train_loss": [2.0, 1.0], "val_dice": [0.1, 0.5]}
     png = draw_histories({"long": history, "none": {}})
     assert Image.open(io.BytesIO(png)).size[0] > 500
+
+
+def test_a_single_epoch_is_visible() -> None:
+    history = {"train_loss": [2.0], "val_dice": [0.5]}
+    one, none = (
+        draw_histories({"a": each}) for each in (history, {"train_loss": [], "val_dice": []})
+    )
+    coloured = [
+        (np.ptp(np.asarray(Image.open(io.BytesIO(x)).convert("RGB")), axis=-1) > 60).sum()
+        for x in (one, none)
+    ]
+    assert coloured[0] > coloured[1] + 20  # the legend's line is in both
+
+
+def test_titles_of_the_panel_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"A network with a rather long name, variant {number}" for number in range(4)]
+    mask = np.ones((20, 20), bool)
+    image = np.full((20, 20), 0.5, np.float32)
+    row = PanelRow(
+        "patient 0123456789-0123456789-0123456789", image, mask, dict.fromkeys(names, mask), 1.0
+    )
+    drawn: list[Figure] = []
+    monkeypatch.setattr(
+        "rma_mamba.experiments.figures._png", lambda figure: drawn.append(figure) or b""
+    )
+    draw_panel([row])
+    figure = drawn[0]
+    figure.canvas.draw()
+    boxes = [axes.title.get_window_extent() for axes in figure.axes]
+    assert all(left.x1 <= right.x0 for left, right in itertools.pairwise(boxes))
+    (label,) = [axes.yaxis.label for axes in figure.axes if axes.get_ylabel()]
+    assert label.get_window_extent().height <= figure.bbox.height
 
 
 def case(method: str, *, single_slice: bool, group: str = "MR") -> CaseScore:

@@ -20,8 +20,10 @@ from orders import ORDERS, back, reordered
 from rma_mamba.datasets.phantom import make_phantom
 from rma_mamba.errors import BackendError, ConfigError, ScanError, WeightsError
 from rma_mamba.inference import Segmenter
+from rma_mamba.inference.device import choose_device
 from rma_mamba.models import create_model
 from rma_mamba.models.weights import encode_checkpoint
+from rma_mamba.ops.backends import choose_backend
 from rma_mamba.scans import write_mask
 from rma_mamba.slicing import SlicePlan, SliceRecipe, to_mask, to_slices
 from rma_mamba.volume import Geometry, Volume
@@ -360,6 +362,17 @@ def test_weights_of_another_version_are_an_error(
     (tmp_path / "odd.safetensors").write_bytes(encode_checkpoint(state, **described))
     with pytest.raises(WeightsError, match="do not fit the network of this version"):
         Segmenter.load(tmp_path / "odd.safetensors")
+
+
+def test_an_apple_gpu_is_a_device_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BackendError, match="'mps' cannot be used; expected one of auto, cpu"):
+        choose_device("mps")
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    assert choose_device("mps").type == "mps"
+    assert choose_device("auto").type in ("cpu", "cuda")  # its scans have no fast backend
+    assert choose_backend(None, "mps", "float32").name == "reference"
+    with pytest.raises(BackendError, match="auto, cpu, .*mps"):
+        choose_device("tpu")
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "tpu", "gpu", "gpu:3", ""])

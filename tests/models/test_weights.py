@@ -183,6 +183,25 @@ def test_the_weights_of_another_size_are_refused(tmp_path: Path) -> None:
     refuse(network(), tmp_path / "wide.pth", "and [0-9]+ more")
 
 
+@pytest.mark.parametrize(
+    ("own", "foreign", "variant"),
+    [("vmamba-t", "vmamba-t-s1l8", "s2l5"), ("vmamba-t-s1l8", "vmamba-t", "s1l8")],
+)
+def test_both_vmamba_t_load_and_the_wrong_one_is_named(
+    tmp_path: Path, own: str, foreign: str, variant: str
+) -> None:
+    source, path = create_model(own), tmp_path / "imagenet.pth"
+    state = {n: x for n, x in source.state_dict().items() if not n.startswith("outnorm")}
+    torch.save({"model": {**state, "classifier.head.bias": torch.ones(9)}}, path)
+    model = create_model(f"rma-{own}")
+    load_weights(model, path)
+    assert torch.equal(model.encoder.layers[2].blocks[4].op.Ds, source.layers[2].blocks[4].op.Ds)
+    with torch.device("meta"):
+        other = create_model(f"rma-{foreign}")
+    with pytest.raises(WeightsError, match=f"VMamba-T {variant}: set model.name=rma-{own},"):
+        load_weights(other, path)
+
+
 @pytest.mark.parametrize("name", ["lost.pth", "lost.safetensors"])
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     refuse(network(), tmp_path / name, f"weights file {name} does not exist")

@@ -3,7 +3,9 @@
 import tomllib
 from importlib.resources import files
 from pathlib import Path
+from typing import Any, get_args
 
+import pydantic
 import pytest
 import torch
 from hypothesis import given
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from rma_mamba.errors import ConfigError
 from rma_mamba.models import create_model
 from rma_mamba.models.weights import read_checkpoint
-from rma_mamba.training import bundled_recipes, load_recipe
+from rma_mamba.training import Recipe, bundled_recipes, load_recipe
 from rma_mamba.training.recipe_loading import merge_recipe
 from rma_mamba.training.toml_writer import to_toml
 
@@ -139,6 +141,8 @@ def test_every_toml_value_survives_writing_and_reading(content: dict[str, object
         ('training.schedule="cosine"', "cosine"),
         ("training.epochs = 3", 3),
         ("training.patience=none", None),
+        ("training.patience=None", None),
+        ("training.patience=null", None),
     ],
 )
 def test_an_override_replaces_a_setting(recipe: Path, override: str, value: object) -> None:
@@ -173,6 +177,53 @@ def test_an_invalid_setting_is_a_one_line_error_that_names_it(
         load_recipe(recipe, [override])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def optional_settings(kind: type[pydantic.BaseModel], prefix: str) -> list[str]:
+    """The settings of a model that may be None, with the tables below it."""
+    names = []
+    for name, field in kind.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, pydantic.BaseModel):
+            names += optional_settings(field.annotation, f"{prefix}{name}.")
+        elif type(None) in get_args(field.annotation):
+            names.append(prefix + name)
+    return names
+
+
+@pytest.mark.parametrize("setting", optional_settings(Recipe, ""))
+@pytest.mark.parametrize("word", ["none", "None", "null"])
+def test_every_optional_setting_can_be_cleared(recipe: Path, setting: str, word: str) -> None:
+    value: Any = load_recipe(recipe, [f"{setting}={word}"])
+    for name in setting.split("."):
+        value = getattr(value, name)
+    assert value is None
+
+
+def test_a_recipe_leaves_out_sources_of_its_base(tmp_path: Path, recipe: Path) -> None:
+    path = tmp_path / "derived.toml"
+    path.write_text('base = "recipe.toml"\n[data]\nwithout_sources = ["volumes"]\n')
+    data = load_recipe(path).data
+    assert [source.name for source in data.sources] == ["slices"]
+    assert list(data.splits) == ["b"]
+    assert Recipe.model_validate_json(load_recipe(path).model_dump_json()).data == data
+    assert load_recipe(recipe, ['data.without_sources=["volumes"]']).data == data
+    with pytest.raises(ConfigError, match=r"'slice'.*expected names of sources: volumes, slices"):
+        load_recipe(recipe, ['data.without_sources=["slice"]'])
+    with pytest.raises(ConfigError, match=r"data\.sources"):
+        load_recipe(recipe, ['data.without_sources=["volumes", "slices"]'])
+
+
+def test_a_recipe_with_its_own_sources_has_no_splits_of_other_datasets(tmp_path: Path) -> None:
+    path = tmp_path / "derived.toml"
+    source = {"name": "mine", "kind": "volumes", "dataset": "chaos", "images": "i", "labels": "l"}
+    path.write_text(to_toml({"base": "default", "data": {"sources": [source]}}))
+    data = load_recipe(path).data
+    assert list(data.splits) == ["chaos"]
+    again = tmp_path / "again.toml"
+    table = {"sources": [{**source, "dataset": "own"}], "splits": {"other": {"val": ["1"]}}}
+    again.write_text(to_toml({"base": "derived.toml", "data": table}))
+    with pytest.raises(ConfigError, match=r"splits of unknown datasets \['other'\]"):
+        load_recipe(again)  # its own mistakes remain errors
 
 
 @pytest.mark.parametrize("content", ["[data", "data = 3", "", "\x00"])

@@ -75,7 +75,7 @@ def segment(
             "-d",
             metavar="DEVICE",
             rich_help_panel=_NETWORK,
-            help="Device: auto, cpu, gpu, cuda or cuda:N.",
+            help="Device: auto, cpu, gpu, cuda, cuda:N or mps.",
         ),
     ] = "auto",
     batch_size: Annotated[

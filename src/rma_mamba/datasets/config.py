@@ -121,6 +121,10 @@ class DataConfig(Settings):
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
     """Image and label folders."""
 
+    without_sources: tuple[str, ...] = ()
+    """Names of sources that are left out, such as sources of a recipe's base. Splits of datasets that are then without
+    a source are left out as well. Empty: all sources are used."""
+
     splits: dict[str, SplitConfig] = Field(default={})
     """Splits by dataset. Patients that are not listed in a split are used for training."""
 
@@ -148,6 +152,23 @@ class DataConfig(Settings):
 
     validation_slices: int | None = Field(default=None, ge=1)
     """Largest number of validation slices; they are evenly spaced. None: all slices."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_sources(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not data.get("without_sources"):
+            return data
+        sources = [dict(each) for each in data.get("sources", ())]
+        without = set(data["without_sources"])
+        if unknown := without - {each.get("name") for each in sources}:
+            names = ", ".join(str(each.get("name")) for each in sources)
+            raise ValueError(
+                f"without_sources contains {sorted(unknown)}; expected names of sources: {names}"
+            )
+        kept = [each for each in sources if each.get("name") not in without]
+        gone = {each.get("dataset") for each in sources} - {each.get("dataset") for each in kept}
+        splits = {name: each for name, each in data.get("splits", {}).items() if name not in gone}
+        return {**data, "sources": kept, "splits": splits, "without_sources": ()}
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rma_mamba.slicing.recipe import NONE_WORDS
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -18,7 +20,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_none(cls, data: Any) -> Any:
-        """Read "none" as None where None is allowed: TOML has no null."""
+        """Read "none" (or "None", "null") as None where None is allowed: TOML has no null."""
         if not isinstance(data, dict):
             return data
         optional = {
@@ -27,6 +29,6 @@ class Settings(BaseModel):
             if type(None) in get_args(field.annotation)
         }
         return {
-            name: None if value == "none" and name in optional else value
+            name: None if value in NONE_WORDS and name in optional else value
             for name, value in data.items()
         }

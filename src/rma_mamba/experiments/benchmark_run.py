@@ -55,14 +55,14 @@ def run_benchmark(
         ScanError, GridError, WeightsError, BackendError: As in `train` and `score_patients`.
     """
     options = RunOptions(folder or Path(benchmark.folder), overrides, data, quiet, note)
-    benchmark = _with_initial_weights(benchmark, weights)
     selected = _selected(benchmark, only)
+    benchmark = _with_initial_weights(benchmark, weights, selected)
     check_outputs(options.folder)
     options = _with_test_patients(benchmark, options)
     # everything is checked before the first network is trained
     runs = [NetworkRun.of(benchmark, row, options) for row in benchmark.networks]
     files = SourceFiles(runs[0].recipe.data)
-    to_train = [run for run in runs if run.row in selected]
+    to_train = [run for run in runs if run.row.name in selected]
     check_runs(benchmark, files, runs, to_train)
     group = choose_group(benchmark, runs[0].recipe.data, files, own_data=data is None)
     for run in to_train:
@@ -89,22 +89,28 @@ def _with_test_patients(benchmark: Benchmark, options: RunOptions) -> RunOptions
     return replace(options, data=path, remarks=held_out)
 
 
-def _selected(benchmark: Benchmark, only: Sequence[str]) -> list[NetworkRow]:
+def _selected(benchmark: Benchmark, only: Sequence[str]) -> list[str]:
+    """Names of the networks to train."""
     names = [row.name for row in benchmark.networks]
     if unknown := [name for name in only if name not in names]:
         raise ConfigError(
             f"the benchmark has no network '{unknown[0]}'; expected one or more of {', '.join(names)}. "
             "Correct --only."
         )
-    return [row for row in benchmark.networks if not only or row.name in only]
+    return [name for name in names if not only or name in only]
 
 
-def _with_initial_weights(benchmark: Benchmark, folder: Path | None) -> Benchmark:
-    """The benchmark with full paths of the initial weights, or without them if there is no folder."""
+def _with_initial_weights(
+    benchmark: Benchmark, folder: Path | None, selected: Sequence[str]
+) -> Benchmark:
+    """The benchmark with full paths of the initial weights, or without them if there is no folder.
+
+    Only the files of the networks that are trained now have to exist.
+    """
     rows = []
     for row in benchmark.networks:
         path = str(folder / row.weights) if folder and row.weights else None
-        if path and not Path(path).is_file():
+        if path and row.name in selected and not Path(path).is_file():
             raise ConfigError(
                 f"the weights folder does not contain {row.weights}, the initial weights of {row.name}; expected "
                 "the file there. Add it, or omit --weights to initialise all networks randomly."

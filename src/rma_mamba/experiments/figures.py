@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from rma_mamba.evaluation import CaseScore
 from rma_mamba.experiments.panel import PanelRow
@@ -20,6 +22,8 @@ _TRUE_POSITIVE, _FALSE_NEGATIVE, _FALSE_POSITIVE = (
 )
 _OPACITY = 0.55  # of colours over the image
 _DPI = 130
+_MAX_MARKED_EPOCHS = 30  # epochs up to which each one is marked with a dot
+_TITLE_LETTERS = 20  # in a line of a title, which fits the width of a picture
 
 
 def draw_boxes(cases: Sequence[CaseScore], group: str) -> bytes:
@@ -75,11 +79,14 @@ def draw_histories(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> by
     loss, dice = figure.subplots(1, 2)
     for name, history in histories.items():
         for axes, key in ((loss, "train_loss"), (dice, "val_dice")):
-            axes.plot(history.get(key, []), label=name, linewidth=1.3)
+            values = history.get(key, [])
+            marker = "." if len(values) < _MAX_MARKED_EPOCHS else ""  # a single epoch is no line
+            axes.plot(values, label=name, linewidth=1.3, marker=marker)
     loss.set(title="training loss", xlabel="epoch", yscale="log")
     dice.set(title="validation Dice, pooled pixels", xlabel="epoch", ylim=(0, 1))
     for axes in (loss, dice):
         axes.grid(alpha=0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     dice.legend(fontsize=8)
     return _png(figure)
 
@@ -102,8 +109,8 @@ def draw_panel(rows: Sequence[PanelRow]) -> bytes:
             each.imshow(image, aspect=row.aspect, interpolation="nearest")
             each.set(xticks=[], yticks=[])
             if row is rows[0]:
-                each.set_title(title, fontsize=9)
-        axes[0].set_ylabel(row.title, fontsize=9)
+                each.set_title(textwrap.fill(title, _TITLE_LETTERS), fontsize=9)
+        axes[0].set_ylabel(textwrap.fill(row.title, _TITLE_LETTERS), fontsize=9)
     figure.supxlabel(
         "green: true positive   blue: false negative   red: false positive", fontsize=9
     )

@@ -9,7 +9,7 @@ from rma_mamba.ops.backends import BACKENDS
 
 
 def choose_device(requested: str) -> torch.device:
-    """The device for "auto", "cpu", "cuda", "cuda:1", or "gpu", which means "cuda".
+    """The device for "auto", "cpu", "cuda", "cuda:1", "mps" (Apple), or "gpu", which means "cuda".
 
     "auto" selects a GPU if a fast operator backend supports it: the reference operator alone is slower there than the
     CPU backend.
@@ -23,7 +23,8 @@ def choose_device(requested: str) -> torch.device:
     if requested == "gpu" or requested.startswith("gpu:"):
         requested = requested.replace("gpu", "cuda")
     usable = ["auto", "cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
-    if requested not in usable and not (requested == "cuda" and len(usable) > 2):
+    usable += ["mps"] if torch.backends.mps.is_available() else []
+    if requested not in usable and not (requested == "cuda" and "cuda:0" in usable):
         raise BackendError(
             f"the device '{requested}' cannot be used; expected one of {', '.join(usable)}. "
             "Choose one of these, or install a build of torch that supports your GPU."

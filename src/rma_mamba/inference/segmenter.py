@@ -93,7 +93,7 @@ class Segmenter:
 
         Args:
             model: "default", the bundled network, or a weights file written by `rma-mamba train`.
-            device: auto, cpu, cuda or cuda:N.
+            device: auto, cpu, cuda, cuda:N or mps.
             batch_size: Slices per batch; None: chosen for each scan.
             fast: Skip multi-scale test-time augmentation: faster, slightly less accurate.
             precision: float32, or bfloat16 for speed.

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 ENCODERS: Final[dict[str, dict[str, Any]]] = {
     "vmamba-t": {"width": 96, "depths": (2, 2, 5, 2), "drop_path": 0.2},
+    # the VMamba-T of VMamba's current README; the paper's, by its number of parameters, is the one above
+    "vmamba-t-s1l8": {"width": 96, "depths": (2, 2, 8, 2), "drop_path": 0.2, "scan_expansion": 1},
     "vmamba-s": {"width": 96, "depths": (2, 2, 15, 2), "drop_path": 0.3},
     "vmamba-b": {"width": 128, "depths": (2, 2, 15, 2), "drop_path": 0.6},
 }
@@ -29,6 +31,7 @@ _COMPACT: Final[dict[str, Any]] = {
 
 NETWORKS: Final[dict[str, dict[str, Any]]] = {
     "rma-mamba-t": {**ENCODERS["vmamba-t"], "extra_blocks": 0},
+    "rma-mamba-t-s1l8": {**ENCODERS["vmamba-t-s1l8"], "extra_blocks": 0},
     "rma-mamba-s": {**ENCODERS["vmamba-s"], "extra_blocks": 1},
     "rma-mamba-n": _COMPACT,
     # An answer to the limitation that the paper names: selective scans along the slices give each slice the context of
@@ -62,8 +65,10 @@ PARAMETERS: Final[dict[str, int]] = {
     "rma-mamba-n": 3_954_549,
     "rma-mamba-z": 4_164_389,
     "rma-mamba-t": 30_133_828,
+    "rma-mamba-t-s1l8": 29_677_060,
     "rma-mamba-s": 59_861_668,
     "vmamba-t": 29_938_176,
+    "vmamba-t-s1l8": 29_481_408,
     "vmamba-s": 49_380_096,
     "vmamba-b": 87_534_592,
     "unet": 31_043_521,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -53,10 +53,13 @@ class Stage(nn.Module):
         last: bool,
         local: nn.Sequential,
         through_plane: ThroughPlaneBlocks,
+        expansion: int,
     ) -> None:
         super().__init__()
         self.local = local
-        self.blocks = nn.Sequential(*(VSSBlock(width, drop, states) for drop in drop_paths))
+        self.blocks = nn.Sequential(
+            *(VSSBlock(width, drop, states, expansion) for drop in drop_paths)
+        )
         self.through_plane = through_plane
         self.downsample: nn.Module = nn.Identity()
         if not last:
@@ -86,6 +89,10 @@ class VMambaConfig(BaseModel):
 
     states: int = Field(default=1, ge=1)
     """State size per channel in every VSS block."""
+
+    scan_expansion: Literal[1, 2] = 2
+    """Channels of the selective scans, as a multiple of the block's width: s in the names of VMamba's variants. The paper
+    has VMamba-T s2l5, with 2 and 5 blocks in the third stage; VMamba's current VMamba-T is s1l8, with 1 and 8."""
 
     local_blocks: tuple[Count, Count, Count, Count, Count] = (0, 0, 0, 0, 0)
     """Residual convolutions at 1/2, 1/4, 1/8, 1/16 and 1/32, before the VSS blocks of that resolution. VMamba has none
@@ -136,7 +143,8 @@ class VMamba(nn.Module):
             count, hidden = levels[level]
             local = residual_convs(count, self.widths[level], hidden)
             context = ThroughPlaneBlocks(config.through_plane[level], self.widths[level], states)
-            self.layers.append(Stage(self.widths[level], drops, states, last, local, context))
+            stage = (self.widths[level], drops, states, last, local, context)
+            self.layers.append(Stage(*stage, config.scan_expansion))
             self.add_module(f"outnorm{level}", nn.LayerNorm(self.widths[level]))
         self.apply(init_linear)
         for module in self.modules():

@@ -52,9 +52,9 @@ def init_scan(projection: Tensor, steps: Tensor, steps_bias: Tensor, A_logs: Ten
 class SS2D(nn.Module):
     """Selective scan of a feature map along rows and columns, in both directions (section 4.2)."""
 
-    def __init__(self, width: int, states: int = 1) -> None:
+    def __init__(self, width: int, states: int = 1, expansion: int = 2) -> None:
         super().__init__()
-        inner, rank = 2 * width, math.ceil(width / 16)
+        inner, rank = expansion * width, math.ceil(width / 16)
         self.states, self.rank = states, rank
         self.in_proj = nn.Linear(width, inner, bias=False)
         self.conv2d = nn.Conv2d(inner, inner, 3, padding=1, groups=inner, bias=False)
@@ -108,10 +108,10 @@ class VSSBlock(nn.Module):
 
     gradient_checkpointing = False
 
-    def __init__(self, width: int, drop_path: float, states: int = 1) -> None:
+    def __init__(self, width: int, drop_path: float, states: int = 1, expansion: int = 2) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.op = SS2D(width, states)
+        self.op = SS2D(width, states, expansion)
         self.norm2 = nn.LayerNorm(width)
         self.mlp = MLP(width)
         self.drop_path = DropPath(drop_path)

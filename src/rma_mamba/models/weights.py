@@ -32,6 +32,9 @@ EMBEDDED: Final = "default"  # name of the weights bundled with the package
 
 _FORMAT: Final = "rma-mamba weights 1"
 _NAMES_SHOWN = 5
+_THIRD_STAGE: Final = re.compile(r"(^|\.)layers\.2\.blocks\.\d+\.norm\.weight$")
+_VMAMBA_T: Final = {5: "rma-mamba-t", 8: "rma-mamba-t-s1l8"}  # by the blocks of its third stage
+_THIRD_WIDTH_T: Final = 384
 _LENGTH: Final = 8  # bytes in which a safetensors file states the length of its header
 _ALIGNMENT: Final = 8  # bytes to a multiple of which the header is padded
 
@@ -241,9 +244,18 @@ def _check_match(path: Path, state: dict[str, Tensor], own: dict[str, Tensor]) -
     found = "; ".join(f"{kind}: {_shorten(names)}" for kind, names in problems.items() if names)
     if found:
         raise WeightsError(
-            f"{path.name} does not match this network ({found}); expected exactly its parameters. "
-            "Create the network with the name and settings for which the file was written."
+            f"{path.name} does not match this network ({found}); expected exactly its parameters. {_advice(state)}"
         )
+
+
+def _advice(state: dict[str, Tensor]) -> str:
+    """What to do with a file of another network; the two variants of VMamba-T have files of similar names."""
+    widths = [len(tensor) for name, tensor in state.items() if _THIRD_STAGE.search(name)]
+    network = _VMAMBA_T.get(len(widths))
+    if network and set(widths) == {_THIRD_WIDTH_T}:
+        variant = "s1l8" if network.endswith("s1l8") else "s2l5"
+        return f"The file is for VMamba-T {variant}: set model.name={network}, or use a file for this network."
+    return "Create the network with the name and settings for which the file was written."
 
 
 def _shorten(names: list[str]) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 from rma_mamba.deprecation import warn_renamed, with_renamed_keys
 
 RENAMED_FIELDS = {"magnifications": "tta_scales"}  # old name to new name
+
+NONE_WORDS = ("none", "None", "null")  # in recipes and overrides: TOML has no null
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -79,10 +81,11 @@ class SliceRecipe(BaseModel):
         """Number of input channels."""
         return 4 if self.modality_plane else 3
 
-    @field_validator("spacing_mm", mode="before")
+    @field_validator("spacing_mm", "through_plane_mm", mode="before")
     @classmethod
-    def _accept_fit(cls, value: object) -> object:
-        return None if value == "fit" else value
+    def _accept_none(cls, value: object, info: ValidationInfo) -> object:
+        words = (*NONE_WORDS, "fit") if info.field_name == "spacing_mm" else NONE_WORDS
+        return None if value in words else value
 
     @model_validator(mode="after")
     def _check_ranges(self) -> Self:

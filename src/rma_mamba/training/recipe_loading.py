@@ -18,7 +18,12 @@ from rma_mamba.training.old_keys import current_key, with_current_keys
 
 _RECIPES = "training/recipes"
 _BASE = "base"
-_DATA_KEYS = ("root", "sources", "splits")  # keys of [data] that describe a dataset
+_DATA_KEYS = (
+    "root",
+    "sources",
+    "without_sources",
+    "splits",
+)  # keys of [data] that describe a dataset
 
 
 def bundled_recipes() -> list[str]:
@@ -86,7 +91,9 @@ def _with_base(recipe: str | Path, descendants: tuple[str, ...]) -> dict[str, An
         )
     if base not in bundled_recipes():
         base = str(Path(recipe).parent / base)
-    return _merge(_with_base(base, (*descendants, path)), content)
+    inherited = _with_base(base, (*descendants, path))
+    _drop_replaced_data(inherited, content)
+    return _merge(inherited, content)
 
 
 def _replace_data(content: dict[str, Any], data: str | Path) -> None:
@@ -102,6 +109,17 @@ def _replace_data(content: dict[str, Any], data: str | Path) -> None:
         target.pop(name, None)
         if name in table:
             target[name] = table[name]
+
+
+def _drop_replaced_data(base: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    """Drop what describes the sources of the base if a recipe has sources of its own: splits of other datasets."""
+    old, new = base.get("data"), changes.get("data")
+    if not isinstance(old, dict) or not isinstance(new, Mapping) or "sources" not in new:
+        return
+    old.pop("without_sources", None)
+    datasets = [each.get("dataset") for each in new["sources"] if isinstance(each, Mapping)]
+    for name in set(old.get("splits", {})) - set(datasets):
+        del old["splits"][name]
 
 
 def _merge(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
