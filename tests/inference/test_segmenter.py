@@ -371,7 +371,7 @@ def test_an_apple_gpu_is_a_device_where_there_is_one(monkeypatch: pytest.MonkeyP
     assert choose_device("mps").type == "mps"
     assert choose_device("auto").type in ("cpu", "cuda")  # its scans have no fast backend
     assert choose_backend(None, "mps", "float32").name == "reference"
-    with pytest.raises(BackendError, match="auto, cpu, .*mps"):
+    with pytest.raises(BackendError, match=r"auto, cpu, .*mps"):
         choose_device("tpu")
 
 

@@ -199,7 +199,9 @@ def test_every_optional_setting_can_be_cleared(recipe: Path, setting: str, word:
     assert value is None
 
 
-def test_a_recipe_leaves_out_sources_of_its_base(tmp_path: Path, recipe: Path) -> None:
+def test_a_recipe_leaves_out_sources_of_its_base(tmp_path: Path, content: dict[str, Any]) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(to_toml(content))
     path = tmp_path / "derived.toml"
     path.write_text('base = "recipe.toml"\n[data]\nwithout_sources = ["volumes"]\n')
     data = load_recipe(path).data

@@ -9,7 +9,7 @@ from pathlib import Path
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.errors import ConfigError
 from rma_mamba.experiments.benchmark_results import ScoredNetwork, write_comparison
-from rma_mamba.experiments.config import Benchmark, NetworkRow
+from rma_mamba.experiments.config import Benchmark
 from rma_mamba.experiments.held_out_split import held_out_splits, write_held_out_data
 from rma_mamba.experiments.network_run import NetworkRun, Note, RunOptions
 from rma_mamba.experiments.start_checks import check_outputs, check_runs, choose_group

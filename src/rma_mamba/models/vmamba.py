@@ -91,8 +91,8 @@ class VMambaConfig(BaseModel):
     """State size per channel in every VSS block."""
 
     scan_expansion: Literal[1, 2] = 2
-    """Channels of the selective scans, as a multiple of the block's width: s in the names of VMamba's variants. The paper
-    has VMamba-T s2l5, with 2 and 5 blocks in the third stage; VMamba's current VMamba-T is s1l8, with 1 and 8."""
+    """Channels of the selective scans, as a multiple of the block's width: s in the names of VMamba's variants. The
+    paper has VMamba-T s2l5, with 2 and 5 blocks in the third stage; VMamba's current VMamba-T is s1l8, with 1 and 8."""
 
     local_blocks: tuple[Count, Count, Count, Count, Count] = (0, 0, 0, 0, 0)
     """Residual convolutions at 1/2, 1/4, 1/8, 1/16 and 1/32, before the VSS blocks of that resolution. VMamba has none
