@@ -193,12 +193,12 @@ def test_both_vmamba_t_load_and_the_wrong_one_is_named(
     source, path = create_model(own), tmp_path / "imagenet.pth"
     state = {n: x for n, x in source.state_dict().items() if not n.startswith("outnorm")}
     torch.save({"model": {**state, "classifier.head.bias": torch.ones(9)}}, path)
-    model = create_model(f"rma-{own}")
+    model = create_model(f"rma-{own[1:]}")
     load_weights(model, path)
     assert torch.equal(model.encoder.layers[2].blocks[4].op.Ds, source.layers[2].blocks[4].op.Ds)
     with torch.device("meta"):
-        other = create_model(f"rma-{foreign}")
-    with pytest.raises(WeightsError, match=f"VMamba-T {variant}: set model.name=rma-{own},"):
+        other = create_model(f"rma-{foreign[1:]}")
+    with pytest.raises(WeightsError, match=f"VMamba-T {variant}: set model.name=rma-{own[1:]},"):
         load_weights(other, path)
 
 
