@@ -51,3 +51,38 @@ def test_all_maps_count_equally_and_extreme_logits_give_a_finite_loss() -> None:
     assert float(segmentation_loss(maps, label)) == pytest.approx(alone, rel=1e-5)
     extreme = segmentation_loss([torch.full((2, 1, 8, 8), 1e4)], label)
     assert torch.isfinite(extreme)
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_one_class_has_the_same_loss_whether_exclusive_or_not(exclusive: bool) -> None:
+    logits, label = torch.randn(3, 1, 8, 8), (torch.rand(3, 1, 8, 8) > 0.5).float()
+    expected = segmentation_loss([logits], label)
+    assert torch.equal(segmentation_loss([logits], label, exclusive=exclusive), expected)
+
+
+def test_the_dice_loss_of_regions_is_the_mean_over_the_classes() -> None:
+    logits, label = torch.randn(2, 3, 8, 8), (torch.rand(2, 3, 8, 8) > 0.5).float()
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, label)
+    of_classes = [dice_loss(logits[:, n], label[:, n]) for n in range(3)]
+    expected = entropy + torch.stack(of_classes).mean()
+    torch.testing.assert_close(segmentation_loss([logits], label), expected)
+
+
+def test_exclusive_classes_share_one_softmax_with_the_background() -> None:
+    logits = torch.tensor([[1.0, 2.0], [3.0, -60.0]])[:, :, None, None]
+    label = torch.zeros(2, 2, 1, 1)
+    label[0, 1] = 1
+    share = torch.softmax(torch.cat([torch.zeros(2, 1, 1, 1), logits], 1), 1)
+    entropy = -(share[0, 2].log() + share[1, 0].log()).mean() / 2
+    dice = [
+        1
+        - (2 * (share[:, n + 1] * label[:, n]).sum() + 1)
+        / (share[:, n + 1].sum() + label[:, n].sum() + 1)
+        for n in range(2)
+    ]
+    expected = entropy + (dice[0] + dice[1]) / 2
+    found = segmentation_loss([logits], label, exclusive=True)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    extreme = torch.full((2, 2, 1, 1), 1e4, requires_grad=True)
+    segmentation_loss([extreme], label, exclusive=True).backward()
+    assert torch.isfinite(extreme.grad).all()

@@ -22,7 +22,17 @@ from rma_mamba.errors import ConfigError
 Arrays = dict[str, npt.NDArray[Any]]
 
 # Modules and packages whose code determines the arrays.
-_CODE_OF_ARRAYS = ("conventions.py", "datasets", "labels.py", "scans", "slicing", "volume.py")
+_CODE_OF_ARRAYS = (
+    *(
+        "conventions.py",
+        "datasets",
+        "label_scheme.py",
+        "labels.py",
+        "scans",
+        "slicing",
+        "volume.py",
+    ),
+)
 
 
 def cached(folder: str | None, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rma_mamba.datasets.cache import Arrays
 from rma_mamba.datasets.config import SourceConfig
-from rma_mamba.datasets.labelled_images import Grey, liver_labels, read_label_values, read_slice
+from rma_mamba.datasets.labelled_images import Grey, class_bits, read_label_values, read_slice
 from rma_mamba.datasets.phantom import CONTRASTS, LiverShape, make_phantom
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.slicing import IntensityScale, SlicePlan, SliceRecipe, calibrated
@@ -24,7 +24,7 @@ def volume_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) 
     """All slices of a patient's volumes.
 
     Returns:
-        "images", "labels" (1: liver) and "tissues" (label values): uint8 [slice, height, width];
+        "images", "labels" (bit n: class n) and "tissues" (label values): uint8 [slice, height, width];
         "gap_mm": the largest slice spacing; "hounsfield": whether the intensities are Hounsfield units.
     """
     parts, gaps, units = [], [], set()
@@ -36,7 +36,8 @@ def volume_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) 
         organs = order.apply(np.clip(values, 0, 255).astype(np.uint8))
         recipe = files.config.recipe
         tissues: Grey = SlicePlan(volume.geometry, recipe).labels_to_canvas(organs)
-        parts.append((*on_canvas(volume, liver_labels(source, values), recipe), tissues))
+        bits = class_bits(source, values, recipe.labels)
+        parts.append((*on_canvas(volume, bits, recipe), tissues))
         gaps.append(volume.geometry.spacing_mm[order.permutation[0]])
     slices, labels, tissues = (_concatenate([part[n] for part in parts]) for n in range(3))
     return {
@@ -88,7 +89,7 @@ def on_canvas(
 
     Args:
         volume: The scan.
-        labels: 1 where the liver is, on the scan's grid.
+        labels: Bit n is set where class n is, on the scan's grid; with the liver alone, 1 where it is.
         recipe: Preprocessing of the network.
         scale: Intensities that become 0 and 255; None: those of the recipe.
     """
@@ -97,8 +98,23 @@ def on_canvas(
         volume, scale = scan, IntensityScale.of_volume(scan, recipe)
     plan, order = SlicePlan(volume.geometry, recipe), volume.geometry.canonical
     images = plan.to_canvas(scale.apply(order.apply(volume.values)))
-    masks = plan.to_canvas(order.apply(labels))
-    return np.rint(images * 255).astype(np.uint8), (masks > 0.5).astype(np.uint8)
+    return np.rint(images * 255).astype(np.uint8), _bits_on_canvas(
+        plan, order.apply(labels), recipe
+    )
+
+
+def _bits_on_canvas(plan: SlicePlan, labels: npt.NDArray[Any], recipe: SliceRecipe) -> Grey:
+    """Labels on the canvas; at the border of two exclusive classes, the one that fills most of a pixel."""
+    scheme = recipe.labels
+    if scheme.is_liver_only:
+        return (plan.to_canvas(labels) > 0.5).astype(np.uint8)
+    shares = np.stack([plan.to_canvas(each) for each in scheme.split(labels)])
+    inside = shares > 0.5
+    if scheme.exclusive:
+        filled = shares.sum(axis=0) > 0.5
+        numbers = np.arange(len(scheme)).reshape(-1, 1, 1, 1)
+        inside = filled & (shares.argmax(axis=0) == numbers)
+    return scheme.join(list(inside))
 
 
 def _concatenate(parts: list[Grey]) -> Grey:

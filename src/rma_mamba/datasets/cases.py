@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from rma_mamba.datasets.cache import Arrays, cached, fingerprint
 from rma_mamba.datasets.canvas_arrays import phantom_arrays, slice_arrays, volume_arrays
@@ -16,9 +18,11 @@ from rma_mamba.datasets.phantom import shape_files
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import Split
 from rma_mamba.errors import ConfigError, GridError, ScanError
+from rma_mamba.label_scheme import LabelScheme
 
 # Settings of a source that its arrays depend on.
 _ARRAY_SETTINGS = {
+    "classes",
     "kind",
     "liver",
     "modality",
@@ -37,12 +41,13 @@ class Case:
         source: Name of the source.
         patient: Patient ID within the dataset.
         images: uint8 [slice, height, width] on the network's canvas, from inferior to superior if ordered.
-        labels: 1 where the liver is, same shape.
+        labels: Bit n is set where class n is, same shape; with the liver alone, 1 where it is.
         ordered: Whether consecutive slices are adjacent in the patient.
         weight: Sampling weight of the source.
         tissues: Label values of all labelled organs, 0 elsewhere, same shape; None: only the liver is labelled.
         gap_mm: Slice spacing; None: unknown.
         hounsfield: Whether the grey levels are Hounsfield units in the recipe's window.
+        classes: Number of classes.
     """
 
     source: str
@@ -54,6 +59,7 @@ class Case:
     tissues: Grey | None = None
     gap_mm: float | None = None
     hounsfield: bool = False
+    classes: int = 1
 
 
 def read_cases(data: DataConfig | SourceFiles, split: Split) -> list[Case]:
@@ -74,11 +80,8 @@ def read_cases(data: DataConfig | SourceFiles, split: Split) -> list[Case]:
     cases = []
     for source in files.config.sources:
         found = list(_source_cases(files, source, split))
-        if found and not any(case.labels.any() for case in found):
-            raise ConfigError(
-                f"source {source.name}: no label of the {split} split contains liver (value "
-                f"{', '.join(map(str, source.liver))}); expected liver in at least one. Check 'labels' and 'liver'."
-            )
+        if found:
+            _check_classes(source, found, split, files.config.recipe.labels)
         cases += found
     return cases
 
@@ -121,7 +124,23 @@ def _source_cases(files: SourceFiles, source: SourceConfig, split: Split) -> Ite
         with _name_patient_in_errors(source, patient):
             arrays = cached(files.config.cache, key, partial(make, files, source, images))
         ordered = source.ordered or (source.kind == "volumes" and len(images) == 1)
-        yield _case(source.name, patient, arrays, ordered, source.weight)
+        case = _case(source.name, patient, arrays, ordered, source.weight)
+        yield replace(case, classes=len(files.config.recipe.labels))
+
+
+def _check_classes(
+    source: SourceConfig, cases: Sequence[Case], split: Split, scheme: LabelScheme
+) -> None:
+    """Check that every class that a source has occurs in at least one label."""
+    present = np.bitwise_or.reduce([np.bitwise_or.reduce(case.labels, axis=None) for case in cases])
+    for number, (name, values) in enumerate(source.class_values(scheme).items()):
+        rare = split != "train" and number > 0  # few patients may have no tumour
+        if values and not rare and not present >> number & 1:
+            setting = "liver" if scheme.is_liver_only else "classes"
+            raise ConfigError(
+                f"source {source.name}: no label of the {split} split contains {name} (value "
+                f"{', '.join(map(str, values))}); expected {name} in at least one. Check 'labels' and '{setting}'."
+            )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from rma_mamba.datasets.augment_config import AugmentConfig
 from rma_mamba.datasets.settings import Positive, Settings
 from rma_mamba.datasets.splits import SplitConfig, SplitName
 from rma_mamba.deprecation import with_renamed_keys
+from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.slicing import SliceRecipe
 from rma_mamba.volume import Modality
 
@@ -51,7 +52,12 @@ class SourceConfig(Settings):
     defined in `data.splits`."""
 
     liver: tuple[int, ...] = (1,)
-    """Label values of the liver in volumes."""
+    """Label values of the liver in volumes, for networks that segment the liver alone."""
+
+    classes: dict[str, tuple[int, ...]] = Field(default={})
+    """Label values of each class of the recipe's `labels`, such as `{ liver = [1, 2], tumour = [2] }`; other values are
+    background, and an empty list means that the source has no voxel of that class. Empty: the values of a label map, 1
+    for the first name and 2 for the second."""
 
     modality: Modality | None = None
     """Modality of volumes: CT or MR. None: read from the header or detected from the intensities. Ignored for slices,
@@ -88,6 +94,14 @@ class SourceConfig(Settings):
     def group_name(self) -> str:
         """The group, or the source's own name if it has no group."""
         return self.group or self.name
+
+    def class_values(self, scheme: LabelScheme) -> dict[str, tuple[int, ...]]:
+        """Label values of each class of a scheme."""
+        if self.classes:
+            return {name: self.classes[name] for name in scheme.names}
+        if scheme.is_liver_only:
+            return {scheme.names[0]: self.liver}
+        return {name: scheme.values_of(name) for name in scheme.names}
 
 
 class PhantomConfig(Settings):
@@ -184,4 +198,19 @@ class DataConfig(Settings):
             raise ValueError(
                 f"splits of unknown datasets {sorted(unknown)}; expected datasets of sources"
             )
+        self._check_classes()
         return self
+
+    def _check_classes(self) -> None:
+        scheme = self.recipe.labels
+        for source in self.sources:
+            if source.classes and not {*scheme.names} <= {*source.classes}:
+                raise ValueError(
+                    f"the classes of source {source.name} are {[*source.classes]}; expected all of labels: "
+                    f"{[*scheme.names]}"
+                )
+        if self.phantoms.count and not scheme.is_liver_only:
+            raise ValueError(
+                f"phantoms.count is {self.phantoms.count}, and labels are {[*scheme.names]}; expected 0, because "
+                "phantoms are labelled for the liver alone"
+            )

@@ -14,7 +14,8 @@ from rma_mamba.datasets.config import SourceConfig
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.errors import GridError, ScanError
 from rma_mamba.folder_tree import as_text
-from rma_mamba.labels import LabelRule, liver_in_grey_levels
+from rma_mamba.label_scheme import LabelScheme
+from rma_mamba.labels import LabelRule, check_whole, liver_in_grey_levels
 from rma_mamba.scans import read_scan
 from rma_mamba.slicing.calibration import CalibratedVolume
 from rma_mamba.volume import Geometry, Volume
@@ -23,7 +24,8 @@ Grey = npt.NDArray[np.uint8]
 
 
 def read_volume(files: SourceFiles, source: SourceConfig, image: Path) -> tuple[Volume, Grey]:
-    """A volume, and its labels on the same grid: 1 where the liver is.
+    """A volume, and its labels on the same grid: bit n is set where class n of the recipe's `labels` is; with the liver
+    alone, 1 where it is.
 
     Raises:
         ConfigError: There is no label.
@@ -31,7 +33,7 @@ def read_volume(files: SourceFiles, source: SourceConfig, image: Path) -> tuple[
         ScanError: A file cannot be read, or the label contains values that are not label values.
     """
     volume, values = read_label_values(files, source, image)
-    return volume, liver_labels(source, values)
+    return volume, class_bits(source, values, files.config.recipe.labels)
 
 
 def read_label_values(
@@ -57,37 +59,70 @@ def restore_window(volume: Volume, source: SourceConfig) -> Volume:
     return CalibratedVolume(values, volume.geometry, "CT", intensity_unit="HU")
 
 
-def liver_labels(source: SourceConfig, values: npt.NDArray[Any]) -> Grey:
-    """1 where a label is liver.
+def class_bits(source: SourceConfig, values: npt.NDArray[Any], scheme: LabelScheme) -> Grey:
+    """Label values of a source as bits: bit n is set where class n is; with the liver alone, 1 where it is.
 
     Raises:
-        ScanError: The values are not label values.
+        ScanError: The values are not label values; or there are several classes, the source does not name their
+            values, and others occur.
     """
+    classes = source.class_values(scheme)
     try:
-        return LabelRule(frozenset(source.liver)).liver_in(values)
+        if scheme.is_liver_only:
+            return LabelRule(frozenset(classes[scheme.names[0]])).liver_in(values)
+        check_whole(values)
+        whole = values if values.dtype.kind in "iub" else np.rint(values)
+        if not source.classes:
+            _check_known(whole, scheme)
+        return scheme.join([np.isin(whole, classes[name]) for name in scheme.names])
     except ScanError as error:
         raise ScanError(f"source {source.name}: {error}") from error
 
 
+def _check_known(whole: npt.NDArray[Any], scheme: LabelScheme) -> None:
+    found = np.unique(whole)
+    unknown = found[(found < 0) | (found > len(scheme))]
+    if unknown.size:
+        expected = ", ".join(f"{number} {name}" for number, name in enumerate(scheme.names, 1))
+        raise ScanError(
+            f"a label contains the value {unknown[0]:g}; expected 0 (background), {expected}. Correct the label, or "
+            "state the values of each class in `classes` of the source."
+        )
+
+
 def read_slice(files: SourceFiles, source: SourceConfig, image: Path) -> tuple[Volume, Grey]:
-    """A PNG or JPEG slice as a volume of one slice, and its labels: 1 where the liver is.
+    """A PNG or JPEG slice as a volume of one slice, and its labels as in `read_volume`.
 
     Raises:
         ConfigError: There is no label.
         GridError: The label has a different size.
-        ScanError: A file cannot be read.
+        ScanError: A file cannot be read; or there are several classes, and the label is not PNG or contains unknown
+            values.
     """
     grey = np.rot90(read_grey_image(image), source.quarter_turns)
-    mask = np.rot90(read_grey_image(files.label(source, image)), source.quarter_turns)
+    label = files.label(source, image)
+    mask = np.rot90(read_grey_image(label), source.quarter_turns)
     if grey.shape != mask.shape:
         raise GridError(
             f"source {source.name}: a slice of {grey.shape[1]} x {grey.shape[0]} pixels has a mask of "
             f"{mask.shape[1]} x {mask.shape[0]} pixels; expected the same size. Export both again."
         )
-    liver = liver_in_grey_levels(mask)
-    if source.mirrored_at_random and _is_mirrored(grey, liver):
-        grey, liver = grey[:, ::-1], liver[:, ::-1]
-    return restore_window(slice_volume(grey, source.pixel_mm), source), liver.T[:, :, None]
+    bits = _slice_bits(source, mask, label, files.config.recipe.labels)
+    if source.mirrored_at_random and _is_mirrored(grey, bits):
+        grey, bits = grey[:, ::-1], bits[:, ::-1]
+    return restore_window(slice_volume(grey, source.pixel_mm), source), bits.T[:, :, None]
+
+
+def _slice_bits(source: SourceConfig, mask: Grey, path: Path, scheme: LabelScheme) -> Grey:
+    """Bits of a mask image: brightness for the liver alone, label values for several classes."""
+    if scheme.is_liver_only and not source.classes:
+        return liver_in_grey_levels(mask)
+    if path.suffix.lower() != ".png":
+        raise ScanError(
+            f"source {source.name}: a label is a {path.suffix} file, whose values are not exact; expected PNG for "
+            "labels of several classes. Export the labels as PNG."
+        )
+    return class_bits(source, mask, scheme)
 
 
 def stacked(images: Sequence[Volume], slice_mm: float) -> Volume:

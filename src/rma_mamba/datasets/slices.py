@@ -13,8 +13,9 @@ from torch.utils.data import Dataset, Subset
 
 from rma_mamba.datasets.cases import Case
 
-# "image": float32 [3, height, width] in [0, 1]; "label": float32 [1, height, width].
-# Before the transform: "label" [3, height, width] for all channels, and "tissues", uint8 [3, height, width].
+# "image": float32 [3, height, width] in [0, 1]; "label": float32 [class, height, width].
+# Before the transform: "label" [3, height, width] for all channels, 1 where any class is; "tissues", uint8 [3, height,
+# width]; and "classes", float32 [class and channel, height, width], if there are several.
 # After the transform: "index", the position of the slice in its dataset, and "draw", a random number for the sample.
 Sample = dict[str, Tensor]
 
@@ -69,15 +70,13 @@ class SliceDataset(Dataset[Sample]):
         if self.neighbours and case.ordered and random.random() >= self.single_slice:
             step = self._step(case, random)
             channels = np.clip(number + step * np.arange(-1, 2), 0, len(case.images) - 1)
-        tissues = case.labels if case.tissues is None else case.tissues
         reseed = getattr(self.transform, "set_random_state", None)
         if reseed is not None:
             reseed(seed=int(random.integers(2**32)))
         sample: Sample = self.transform(
             {
                 "image": torch.from_numpy(np.asarray(case.images[channels])).float() / 255,
-                "label": torch.from_numpy(np.asarray(case.labels[channels])).float(),
-                "tissues": torch.from_numpy(np.asarray(tissues[channels])),
+                **labels_of(case, channels),
             }
         )
         numbers = torch.tensor([draw.position, int(random.integers(2**32))])
@@ -97,6 +96,18 @@ class SliceDataset(Dataset[Sample]):
         """Sampling weight of each slice: by weight over sources, then evenly over patients, then evenly over slices."""
         patients = Counter(case.source for case in self.cases)
         return [case.weight / patients[case.source] / len(case.images) for case, _ in self.index]
+
+
+def labels_of(case: Case, numbers: Any) -> Sample:
+    """Labels of slices before the transform: "label", "tissues" and, of several classes, "classes"."""
+    tissues = case.labels if case.tissues is None else case.tissues
+    bits = np.asarray(case.labels[numbers])
+    sample = {"tissues": torch.from_numpy(np.asarray(tissues[numbers]))}
+    if case.classes == 1:
+        return {"label": torch.from_numpy(bits).float(), **sample}
+    classes = [torch.from_numpy(bits >> number & 1).float() for number in range(case.classes)]
+    anything = torch.from_numpy((bits > 0).astype(np.uint8)).float()
+    return {"label": anything, **sample, "classes": torch.cat(classes)}
 
 
 def evenly_spaced(dataset: SliceDataset, count: int | None) -> Dataset[Sample]:

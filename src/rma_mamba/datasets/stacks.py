@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from rma_mamba.datasets.cases import Case
-from rma_mamba.datasets.slices import Sample
+from rma_mamba.datasets.slices import Sample, labels_of
 from rma_mamba.slicing import SliceRecipe
 from rma_mamba.slicing.intensity_scale import compress_highlights
 from rma_mamba.slicing.stack import slice_step
 
-# "image": float32 [slice, channel, height, width]; "label": float32 [slice, 1, height, width].
-# Before the transform: both [slice, height, width], with "tissues", uint8 of the same shape, and "hounsfield", a bool.
+# "image": float32 [slice, channel, height, width]; "label": float32 [slice, class, height, width].
+# Before the transform: "image" [slice, height, width] and labels as in `slices`, with slices in place of channels.
 
 _SPACING_MM = (0.7, 1.6)  # of a stack, relative to that of the recipe
 _LIVER_SHARE = 0.6  # of the stacks that are known to contain liver; the others are anywhere
@@ -119,23 +119,16 @@ def stack_sample(
         first: Position of the case's first slice in the dataset.
         random: Source of randomness.
     """
-    tissues = case.labels if case.tissues is None else case.tissues
     reseed = getattr(transform, "set_random_state", None)
     if reseed is not None:
         reseed(seed=int(random.integers(2**32)))
     image = torch.from_numpy(np.asarray(case.images[numbers])).float() / 255
     if case.hounsfield and not as_hu:  # as a CT that is scaled by percentiles
         image = compress_highlights(image, recipe.mr_headroom)
-    stack: Sample = transform(
-        {
-            "image": image,
-            "label": torch.from_numpy(np.asarray(case.labels[numbers])).float(),
-            "tissues": torch.from_numpy(np.asarray(tissues[numbers])),
-        }
-    )
+    stack: Sample = transform({"image": image, **labels_of(case, numbers)})
     return {
         "image": with_channels(stack["image"], recipe, as_hu),
-        "label": stack["label"][:, None],
+        "label": stack["label"] if case.classes > 1 else stack["label"][:, None],
         "index": torch.from_numpy(first + np.asarray(numbers)),
         "draw": torch.tensor(int(random.integers(2**32))),
     }

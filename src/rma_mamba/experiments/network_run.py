@@ -81,7 +81,7 @@ class NetworkRun:
         overrides = _overrides(row, options)
         recipe = load_recipe(base, overrides, options.data)
         with torch.device("meta"):  # finds invalid settings without allocating memory
-            create_model(recipe.model.name, **recipe.model.settings)
+            create_model(recipe.model.name, **recipe.network_settings)
         return cls(row, base, overrides, recipe, options)
 
     @property
@@ -96,7 +96,7 @@ class NetworkRun:
 
     def random_model(self) -> nn.Module:
         """The network with random weights, which is sufficient for measuring its costs."""
-        return create_model(self.recipe.model.name, **self.recipe.model.settings)
+        return create_model(self.recipe.model.name, **self.recipe.network_settings)
 
     def check(self) -> bool:
         """Whether the network is still to be trained.

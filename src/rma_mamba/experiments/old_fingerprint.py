@@ -17,7 +17,7 @@ _SLICES = {new: old for old, new in RENAMED_FIELDS.items()}
 # Settings that did not exist; they are left out where they have their default values.
 _NEW_IN_TRAINING = {"freeze_norms": False}
 _NEW_IN_DATA: dict[str, Any] = {"stack_depths": [], "without_sources": []}
-_NEW_IN_SOURCES = {"window_hu": None}
+_NEW_IN_SOURCES: dict[str, Any] = {"window_hu": None, "classes": {}}
 _NEW_IN_SLICES = {"mr_headroom": 0, "modality_plane": False, "through_plane_mm": None}
 _NEW_IN_AUGMENT = dict.fromkeys(
     ("contrast_phase", "effusion", "ascites", "metal", "slice_jumps"), 0

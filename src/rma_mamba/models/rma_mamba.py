@@ -17,6 +17,7 @@ from rma_mamba.models.layers import (
     run_padded,
     zero_init,
 )
+from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.models.rma import ReverseAttention
 from rma_mamba.models.through_plane import ThroughPlaneBlocks
 from rma_mamba.models.vmamba import Count, VMamba, VMambaConfig
@@ -24,7 +25,7 @@ from rma_mamba.models.vss import VSSBlock
 from rma_mamba.shapes import Features, Images, Logits
 
 
-class RMAMambaConfig(VMambaConfig):
+class RMAMambaConfig(NetworkConfig, VMambaConfig):
     """Settings of the network, in addition to those of the encoder."""
 
     extra_blocks: int = Field(default=0, ge=0)
@@ -87,13 +88,15 @@ class RMAMamba(nn.Module):
                 config.decoder_through_plane[level - 1], config.decoder_width, config.states
             )
             self.add_module(f"through_plane{level}", context)
-        self.out_conv1 = nn.Conv2d(config.decoder_width, 1, 1)
+        self.out_conv1 = nn.Conv2d(config.decoder_width, config.classes, 1)
         for number in (1, 2, 3):
-            attention = ReverseAttention(config.decoder_width, make_blocks)
+            attention = ReverseAttention(config.decoder_width, make_blocks, config.classes)
             self.add_module(f"attention{number}", attention)
         if config.half_width:
             self.translayer0_st = ConvNorm(config.width // 2, config.half_width, 1)
-            self.attention0 = ReverseAttention(config.half_width, lambda _: nn.Identity())
+            self.attention0 = ReverseAttention(
+                config.half_width, lambda _: nn.Identity(), config.classes
+            )
         widths = dict.fromkeys((1, 2, 3), config.decoder_width)
         if config.half_width:
             widths = {0: config.half_width, **widths}
@@ -112,8 +115,8 @@ class RMAMamba(nn.Module):
         with the same number of slices are [scan, slice, channel, height, width].
 
         Returns:
-            Four logit maps (five with `half_width`) [slice, 1, height, width], finest last, of all slices of all scans;
-            the mask is sigmoid(last) > 0.5.
+            Four logit maps (five with `half_width`) [slice, class, height, width], finest last, of all slices of
+            all scans; with one class, the mask is sigmoid(last) > 0.5.
 
         Raises:
             ConfigError: The images have a different shape.

@@ -158,7 +158,8 @@ def load_weights(model: nn.Module, path: str | Path, *, fresh: Sequence[str] = (
     Args:
         model: A network from `create_model`. An ImageNet checkpoint is loaded into the encoder; its four output norms
             and the decoder keep their values. A network with a method `translate_weights` (which renames the tensors
-            of a file) reads the checkpoint formats of that network instead of the first two.
+            of a file) reads the checkpoint formats of that network instead of the first two. Of a network with several
+            classes, the first one takes the weights of a file for one class; the others keep their values.
         path: Path of the weights file.
         fresh: Prefixes of parameters that keep their values even if the file has them: parts to train from scratch.
 
@@ -218,7 +219,17 @@ def _match_shape(tensor: Tensor, own: Tensor | None) -> Tensor:
         extended = torch.zeros_like(own)
         extended[:, : tensor.shape[1]] = tensor
         return extended
+    if own is not None and _has_more_classes(tensor, own):
+        extended = own.clone()
+        extended[:1] = tensor
+        return extended
     return tensor
+
+
+def _has_more_classes(tensor: Tensor, own: Tensor) -> bool:
+    """Whether a network has a logit map for more classes than a file for one: the first takes its weights."""
+    one_class = tensor.ndim > 0 and tensor.shape[0] == 1 and own.ndim == tensor.ndim
+    return one_class and own.shape[0] > 1 and own.shape[1:] == tensor.shape[1:]
 
 
 def _has_more_channels(tensor: Tensor, own: Tensor) -> bool:

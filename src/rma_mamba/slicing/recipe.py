@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 from rma_mamba.deprecation import warn_renamed, with_renamed_keys
+from rma_mamba.label_scheme import LabelScheme
 
 RENAMED_FIELDS = {"magnifications": "tta_scales"}  # old name to new name
 
@@ -64,6 +74,17 @@ class SliceRecipe(BaseModel):
 
     threshold: float = Field(default=0.5, gt=0, lt=1)
     """Probability above which a voxel is labelled liver."""
+
+    labels: LabelScheme = LabelScheme()
+    """The classes that the network segments."""
+
+    @model_serializer(mode="wrap")
+    def _without_default_labels(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the labels of a network for the liver alone: its recipe is the same as before they existed."""
+        content: dict[str, Any] = handler(self)
+        if self.labels == LabelScheme():
+            content.pop("labels", None)
+        return content
 
     @model_validator(mode="before")
     @classmethod

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rma_mamba.datasets.config import DataConfig
 from rma_mamba.datasets.settings import Settings
+from rma_mamba.label_scheme import LabelScheme
 
 WEIGHTS_FILE = "weights.safetensors"  # in the run folder: the best network
 
@@ -135,3 +136,27 @@ class Recipe(Settings):
 
     data: DataConfig
     """Data sources, splits and augmentation."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _move_labels(cls, content: Any) -> Any:
+        """Read `[labels]` as `[data.recipe.labels]`."""
+        if not isinstance(content, dict) or "labels" not in content:
+            return content
+        data = content.get("data", {})
+        recipe = data.get("recipe", {})
+        if recipe.get("labels", content["labels"]) != content["labels"]:
+            raise ValueError("labels and data.recipe.labels differ; expected one of them")
+        others = {key: value for key, value in content.items() if key != "labels"}
+        return {**others, "data": {**data, "recipe": {**recipe, "labels": content["labels"]}}}
+
+    @property
+    def labels(self) -> LabelScheme:
+        """The classes that the network segments."""
+        return self.data.recipe.labels
+
+    @property
+    def network_settings(self) -> dict[str, Any]:
+        """Settings for `create_model`: those of the network, and the number of classes."""
+        classes = {"classes": len(self.labels)} if len(self.labels) > 1 else {}
+        return {**classes, **self.model.settings}

@@ -18,6 +18,7 @@ from rma_mamba.training.history import History, write_history
 
 _INTERVAL_S = 60  # between two drawings, each of which takes about a third of a second
 _DPI = 120
+_OF_CLASS = "val_dice_"  # beginning of the metrics of single classes
 _MAX_MARKED_EPOCHS = 30  # epochs up to which each one is marked with a dot
 
 
@@ -33,9 +34,10 @@ class Curves(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Record the metrics of this epoch; write the files at most once a minute."""
+        of_classes = [name for name in trainer.callback_metrics if name.startswith(_OF_CLASS)]
         values = {
             name: float(trainer.callback_metrics[name])
-            for name in ("train_loss", "val_loss", "val_dice")
+            for name in ("train_loss", "val_loss", "val_dice", *of_classes)
         }
         values["lr"] = max(group["lr"] for group in trainer.optimizers[0].param_groups)
         for name, value in values.items():
@@ -68,12 +70,16 @@ def draw_curves(history: History) -> bytes:
     """Plot losses, validation Dice and learning rate against the epoch, as PNG.
 
     Args:
-        history: One value per epoch of "train_loss", "val_loss", "val_dice" and "lr".
+        history: One value per epoch of "train_loss", "val_loss", "val_dice" and "lr", and of "val_dice_CLASS" if there
+            are several classes.
     """
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     loss, dice, rate = figure.subplots(1, 3)
     _plot(loss, history, {"train_loss": "training", "val_loss": "validation"}, "loss")
-    _plot(dice, history, {"val_dice": "validation"}, "Dice")
+    of_classes = {
+        name: name.removeprefix(_OF_CLASS) for name in history if name.startswith(_OF_CLASS)
+    }
+    _plot(dice, history, {"val_dice": "mean" if of_classes else "validation", **of_classes}, "Dice")
     dice.set_ylim(0, 1)
     _plot(rate, history, {"lr": "highest of all parameter groups"}, "learning rate")
     rate.set_yscale("log")

@@ -70,7 +70,7 @@ def fit_recipe(
     if last:
         check_network(last, model)
     data = SliceDataModule(recipe, first_epoch=completed_epochs(last) if last else 0)
-    module = SegmentationModule(model, recipe.training, recipe.run.seed)
+    module = SegmentationModule(model, recipe.training, recipe.run.seed, recipe.labels)
     callbacks = [*_callbacks(recipe, folder), RunRecord(folder, content, recipe, data, resumed)]
     trainer = make_trainer(recipe.training, folder, callbacks, model, quiet=quiet)
     with _ignore_harmless_warnings(), translate_errors():
@@ -80,7 +80,7 @@ def fit_recipe(
 
 def _initial_model(recipe: Recipe, *, resumed: bool) -> nn.Module:
     """The network of a recipe with its initial weights, which a resumed run takes from its checkpoint."""
-    model = create_model(recipe.model.name, **recipe.model.settings)
+    model = create_model(recipe.model.name, **recipe.network_settings)
     if not resumed:
         _load_initial_weights(model, recipe.model)
     check_encoder(model, recipe.training)

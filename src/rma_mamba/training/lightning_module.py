@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from rma_mamba.datasets.slices import Sample
 from rma_mamba.errors import ConfigError
+from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.training.config import TrainingConfig
 from rma_mamba.training.data_module import SliceDataModule
 from rma_mamba.training.losses import segmentation_loss
@@ -27,17 +28,25 @@ class SegmentationModule(lightning.LightningModule):
         model: Maps images to a list of logits, finest last.
         config: Optimiser and schedule.
         seed: Random seed of stochastic depth and dropout.
+        labels: The classes; None: the liver alone.
     """
 
-    def __init__(self, model: nn.Module, config: TrainingConfig, seed: int = 0) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        config: TrainingConfig,
+        seed: int = 0,
+        labels: LabelScheme | None = None,
+    ) -> None:
         super().__init__()
+        self.labels = labels or LabelScheme()
         self.model = model
         self.config = config
         self.seed = seed
         self.plateau: torch.optim.lr_scheduler.ReduceLROnPlateau | None = None
         self._plateau_state: dict[str, Any] = {}
-        # Validation sums: pixels of the intersection, prediction and reference; loss; slices
-        self._sums = torch.zeros(5, dtype=torch.float64)
+        # Validation sums: pixels of the intersection, prediction and reference of each class; loss; slices
+        self._sums = torch.zeros(3 * len(self.labels) + 2, dtype=torch.float64)
 
     @property
     def _data(self) -> SliceDataModule:
@@ -69,7 +78,12 @@ class SegmentationModule(lightning.LightningModule):
             ConfigError: The loss is not finite.
         """
         maps, label = self.model(batch["image"]), _all_slices(batch["label"])
-        loss = segmentation_loss(maps, label, per_slice=self.config.dice_per_slice)
+        loss = segmentation_loss(
+            maps,
+            label,
+            per_slice=self.config.dice_per_slice,
+            exclusive=self.labels.exclusive,
+        )
         if not torch.isfinite(loss):
             raise ConfigError(
                 f"the loss became {float(loss)} in epoch {self.current_epoch}, step {index}, on "
@@ -96,21 +110,43 @@ class SegmentationModule(lightning.LightningModule):
         if not self._data.is_counted(index):
             return
         maps, label = self.model(batch["image"]), _all_slices(batch["label"])
-        loss = segmentation_loss(maps, label)
-        predicted, liver = maps[-1] > 0, label > 0
-        sums = [(predicted & liver).sum(), predicted.sum(), liver.sum(), loss * len(label)]
-        added = [each.cpu().double() for each in sums]
-        self._sums += torch.stack([*added, torch.tensor(len(label)).double()])
+        loss = segmentation_loss(maps, label, exclusive=self.labels.exclusive)
+        predicted, true = self._classes(maps[-1]), label > 0
+        counts = [each.sum((0, 2, 3)) for each in (predicted & true, predicted, true)]
+        added = [*torch.stack(counts).T.flatten(), loss * len(label)]
+        self._sums += torch.stack(
+            [*(each.cpu().double() for each in added), torch.tensor(len(label)).double()]
+        )
+
+    def _classes(self, logits: Tensor) -> Tensor:
+        """Where each class is predicted, bool [slice, class, height, width]."""
+        if not self.labels.exclusive or len(self.labels) == 1:
+            return logits > 0
+        numbers = torch.arange(len(self.labels), device=logits.device).view(1, -1, 1, 1)
+        foreground = (
+            logits.logsumexp(1, keepdim=True) > 0
+        )  # against the background, whose logit is 0
+        return foreground & (logits.argmax(1, keepdim=True) == numbers)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the Dice of all pooled validation pixels; slices without liver contribute their false positives."""
+        """Log the Dice of all pooled validation pixels; slices without liver contribute their false positives.
+
+        With several classes, `val_dice` is their mean; a class that occurs neither in labels nor predictions is left
+        out.
+        """
         sums = self._sums
         if self.trainer.world_size > 1:
             total = self.trainer.strategy.reduce(sums.to(self.device), reduce_op="sum")
             sums = cast(Tensor, total).cpu()
-        dice = 2 * sums[0] / (sums[1] + sums[2]).clamp(min=1)
-        loss = sums[3] / sums[4].clamp(min=1)
+        both, predicted, true = sums[:-2].view(-1, 3).T
+        of_classes = 2 * both / (predicted + true).clamp(min=1)
+        defined = of_classes[predicted + true > 0]
+        dice = defined.mean() if len(defined) else torch.zeros(())
+        loss = sums[-2] / sums[-1].clamp(min=1)
         self.log_dict({"val_loss": loss.float(), "val_dice": dice.float()}, prog_bar=True)
+        if len(self.labels) > 1:
+            named = zip(self.labels.names, of_classes.float(), strict=True)
+            self.log_dict({f"val_dice_{name}": value for name, value in named})
 
     def on_train_epoch_end(self) -> None:
         """Step the plateau schedule before the checkpoint is written; Lightning would step it afterwards."""

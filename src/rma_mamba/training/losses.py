@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch.nn import functional
 from rma_mamba.shapes import Logits
 
 _SMOOTH = 1.0
+_TINY = 1e-6  # keeps logarithms finite
 _SMOOTH_SLICE = 100.0  # pixels: limits the loss of a few false positives in a slice without liver
 
 
@@ -41,19 +42,53 @@ def _dice_losses(logits: Logits, label: Tensor, smooth: float) -> Tensor:
     return 1 - (2 * intersection + smooth) / (total + smooth)
 
 
-def segmentation_loss(maps: Sequence[Logits], label: Tensor, *, per_slice: float = 0.0) -> Tensor:
-    """Sum of binary cross-entropy and Dice loss over all maps, with equal weights.
+def segmentation_loss(
+    maps: Sequence[Logits], label: Tensor, *, per_slice: float = 0.0, exclusive: bool = False
+) -> Tensor:
+    """Sum of cross-entropy and Dice loss over all maps, with equal weights.
+
+    Regions have a binary cross-entropy each, exclusive classes one over the classes and the background; the Dice loss
+    is the mean over the classes.
 
     Args:
-        maps: Logits [slice, 1, height, width], all with the size of the label.
-        label: float [slice, 1, height, width], 0 or 1.
+        maps: Logits [slice, class, height, width], all with the size of the label.
+        label: float [slice, class, height, width], 0 or 1.
         per_slice: Fraction of the Dice loss that is computed per slice; 0 as in the paper.
+        exclusive: Whether classes exclude each other.
     """
     losses = []
+    exclusive = exclusive and label.shape[1] > 1
     for each in maps:
         logits = each.float()
-        dice = (1 - per_slice) * dice_loss(logits, label)
+        entropy = _entropy(logits, label, exclusive=exclusive)
+        if exclusive:
+            logits = _log_odds(logits)
+        dice = _mean_over_classes(dice_loss, logits, label) * (1 - per_slice)
         if per_slice:
-            dice = dice + per_slice * slice_dice_loss(logits, label)
-        losses.append(functional.binary_cross_entropy_with_logits(logits, label) + dice)
+            dice = dice + per_slice * _mean_over_classes(slice_dice_loss, logits, label)
+        losses.append(entropy + dice)
     return torch.stack(losses).sum()
+
+
+def _entropy(logits: Logits, label: Tensor, *, exclusive: bool) -> Tensor:
+    if not exclusive:
+        return functional.binary_cross_entropy_with_logits(logits, label)
+    target = torch.where(label.any(1), label.argmax(1) + 1, 0)
+    background = torch.zeros_like(logits[:, :1])
+    return functional.cross_entropy(torch.cat([background, logits], 1), target)
+
+
+def _log_odds(logits: Logits) -> Logits:
+    """Log-odds of each of several exclusive classes against all others and the background, whose logit is 0."""
+    background = torch.zeros_like(logits[:, :1])
+    share = torch.cat([background, logits], 1).log_softmax(1)[:, 1:]
+    return share - torch.log1p(-share.exp().clamp(max=1 - _TINY))
+
+
+def _mean_over_classes(
+    loss: Callable[[Logits, Tensor], Tensor], logits: Logits, label: Tensor
+) -> Tensor:
+    if label.shape[1] == 1:
+        return loss(logits, label)
+    pairs = zip(logits.unbind(1), label.unbind(1), strict=True)
+    return torch.stack([loss(*pair) for pair in pairs]).mean()

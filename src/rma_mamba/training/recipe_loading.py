@@ -18,6 +18,7 @@ from rma_mamba.training.old_keys import current_key, with_current_keys
 
 _RECIPES = "training/recipes"
 _BASE = "base"
+_LABELS = "labels"
 _DATA_KEYS = (
     "root",
     "sources",
@@ -98,7 +99,8 @@ def _with_base(recipe: str | Path, descendants: tuple[str, ...]) -> dict[str, An
 
 def _replace_data(content: dict[str, Any], data: str | Path) -> None:
     """Replace the dataset of a recipe by that of another file, but keep its processing settings."""
-    table = _read(data).get("data")
+    description = _read(data)
+    table = description.get("data")
     if not isinstance(table, dict) or "sources" not in table:
         raise ConfigError(
             f"the file {Path(data).name} has no data.sources; expected the description of a prepared dataset. "
@@ -109,6 +111,9 @@ def _replace_data(content: dict[str, Any], data: str | Path) -> None:
         target.pop(name, None)
         if name in table:
             target[name] = table[name]
+    if _LABELS in description:  # the classes of the dataset replace those of the recipe
+        content[_LABELS] = description[_LABELS]
+        target.get("recipe", {}).pop(_LABELS, None)
 
 
 def _drop_replaced_data(base: Mapping[str, Any], changes: Mapping[str, Any]) -> None:

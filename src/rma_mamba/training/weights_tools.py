@@ -77,7 +77,7 @@ def read_trained(path: Path) -> Checkpoint:
     recipe = run_recipe(folder)
     found = Checkpoint(
         recipe.model.name,
-        recipe.model.settings,
+        recipe.network_settings,
         recipe.data.recipe.model_dump(mode="json"),
         model_state(path),
         "",

@@ -83,7 +83,7 @@ class RandContrastPhase(_InHounsfield):
         disease = int(self.R.choice(len(_DISEASE_HU), p=_DISEASE_SHARE))
         shift = self._draw(_DISEASE_HU[disease])
         organs = data["tissues"].long()
-        if int(organs.max()) <= 1:  # the liver alone is labelled
+        if int(organs.max()) <= 1 or "classes" in data:  # other organs are not labelled
             return hu + shift * blurred(data["label"], 1)
         phase = int(self.R.randint(_PHASES))
         texture = (float(self.R.uniform(0.2, 0.8)), 1.0, 1.0, float(self.R.uniform(0.5, 1)))[phase]

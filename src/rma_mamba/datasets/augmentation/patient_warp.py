@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rma_mamba.datasets.augment_config import AugmentConfig
-from rma_mamba.datasets.augmentation.synthetic_contrast import IMAGE_AND_LABEL
+from rma_mamba.datasets.augmentation.synthetic_contrast import ALL_KEYS, IMAGE_AND_LABEL
 from rma_mamba.datasets.slices import Sample
 
 
@@ -24,7 +24,7 @@ class RandPatientWarp(Randomizable, MapTransform):  # type: ignore[misc]
     def __init__(self, config: AugmentConfig, crop: int) -> None:
         super().__init__(IMAGE_AND_LABEL)
         self.config, self.crop = config, crop
-        self.only_crop = ResizeWithPadOrCropd(IMAGE_AND_LABEL, (crop, crop))
+        self.only_crop = ResizeWithPadOrCropd(ALL_KEYS, (crop, crop), allow_missing_keys=True)
 
     def __call__(self, data: Sample) -> Sample:
         """Transform a sample of any size."""
@@ -36,10 +36,11 @@ class RandPatientWarp(Randomizable, MapTransform):  # type: ignore[misc]
         # x and y of every pixel's source, in pixels from the centre; grid_sample takes fractions of half the size
         source = (self._positions() + self._displacements()) @ self._matrix().T + self._shift()
         grid = (source * torch.tensor([2 / width, 2 / height]))[None]
-        stack = torch.cat([data[key] for key in IMAGE_AND_LABEL])[None]
+        moved = [key for key in ALL_KEYS if key in data]
+        stack = torch.cat([data[key] for key in moved])[None]
         warped = functional.grid_sample(stack, grid, align_corners=False)[0]
-        channels = len(data["image"])
-        return {"image": warped[:channels], "label": warped[channels:]}
+        parts = torch.split(warped, [len(data[key]) for key in moved])  # type: ignore[no-untyped-call]
+        return dict(zip(moved, parts, strict=True))
 
     def _positions(self) -> Tensor:
         along = torch.arange(self.crop) - (self.crop - 1) / 2

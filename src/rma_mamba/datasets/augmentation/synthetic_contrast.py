@@ -13,6 +13,10 @@ from torch.nn import functional
 from rma_mamba.datasets.slices import Sample
 
 IMAGE_AND_LABEL = ("image", "label")
+ALL_KEYS = (
+    *IMAGE_AND_LABEL,
+    "classes",
+)  # what moves with the anatomy; "classes" if there are several
 MIDDLE = 1  # of the three channels: the slice that is segmented
 _SLICE_PX = 2.5  # spacing of the slices of a stack, in pixels
 _KNOTS = (0.0, 0.06, 0.25, 0.45, 0.65, 0.85, 1.0)  # intensities at which a random curve bends
@@ -81,7 +85,8 @@ class RandLiverContrast(RandContrast):
 class RandLesions(RandContrast):
     """Add darker or brighter blobs inside the liver, which imitate tumours, cysts and nodules.
 
-    In a stack of slices they are ellipsoids.
+    In a stack of slices they are ellipsoids. Where several classes are labelled there are none: they would be tumours
+    without a label.
 
     Args:
         probability: Probability of lesions.
@@ -97,7 +102,7 @@ class RandLesions(RandContrast):
 
     def __call__(self, data: Sample) -> Sample:
         """Transform a sample with "image" in [0, 1] and "label"."""
-        if self.is_skipped():
+        if self.is_skipped() or "classes" in data:
             return data
         label = data["label"]
         inside = label.nonzero() if self.stacked else label[MIDDLE : MIDDLE + 1].nonzero()

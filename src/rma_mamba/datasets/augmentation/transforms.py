@@ -27,6 +27,7 @@ from monai.transforms import (
 from rma_mamba.datasets.augment_config import AugmentConfig
 from rma_mamba.datasets.augmentation.patient_warp import RandPatientWarp
 from rma_mamba.datasets.augmentation.synthetic_contrast import (
+    ALL_KEYS,
     IMAGE_AND_LABEL,
     MIDDLE,
     RandInversion,
@@ -48,13 +49,23 @@ class Finish(MapTransform):  # type: ignore[misc]
 
     def __init__(self, *, stacked: bool = False) -> None:
         super().__init__(IMAGE_AND_LABEL)
+        self.stacked = stacked
         self.labels = slice(None) if stacked else slice(MIDDLE, MIDDLE + 1)
 
     def __call__(self, data: Sample) -> Sample:
-        """Transform a sample with "image" and "label"."""
+        """Transform a sample with "image" and "label", or "classes" [class and slice, height, width].
+
+        The label is that of one slice [class, height, width], or of a stack [slice, height, width]; of several classes,
+        [slice, class, height, width].
+        """
         image = torch.as_tensor(data["image"]).float().nan_to_num(0).clamp(0, 1).contiguous()
         label = torch.as_tensor(data["label"])[self.labels]
-        return {"image": image, "label": (label > 0.5).float()}
+        if "classes" in data:
+            classes = torch.as_tensor(data["classes"])
+            classes = classes.reshape(-1, len(data["label"]), *classes.shape[1:])
+            label = classes[:, self.labels].transpose(0, 1)
+            label = label if self.stacked else label[0]
+        return {"image": image, "label": (label > 0.5).float().contiguous()}
 
 
 def training_transform(config: AugmentConfig, crop: int) -> Any:
@@ -81,7 +92,7 @@ def validation_transform(size: int, *, stacked: bool = False) -> Any:
     """
     set_track_meta(False)
     finish = Finish(stacked=stacked)
-    return Compose([ResizeWithPadOrCropd(IMAGE_AND_LABEL, (size, size)), finish])
+    return Compose([ResizeWithPadOrCropd(ALL_KEYS, (size, size), allow_missing_keys=True), finish])
 
 
 def contrast_transforms(config: AugmentConfig, *, stacked: bool = False) -> list[Any]:
@@ -98,9 +109,15 @@ def _spatial(config: AugmentConfig, crop: int) -> list[Any]:
     angle = math.radians(config.rotation_degrees)
     return [
         RandPatientWarp(config, crop),
-        RandRotated(IMAGE_AND_LABEL, prob=config.rotation, range_x=angle, padding_mode="zeros"),
-        RandFlipd(IMAGE_AND_LABEL, prob=config.horizontal_flip, spatial_axis=1),
-        RandFlipd(IMAGE_AND_LABEL, prob=config.vertical_flip, spatial_axis=0),
+        RandRotated(
+            ALL_KEYS,
+            prob=config.rotation,
+            range_x=angle,
+            padding_mode="zeros",
+            allow_missing_keys=True,
+        ),
+        RandFlipd(ALL_KEYS, prob=config.horizontal_flip, spatial_axis=1, allow_missing_keys=True),
+        RandFlipd(ALL_KEYS, prob=config.vertical_flip, spatial_axis=0, allow_missing_keys=True),
     ]
 
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,15 +14,14 @@ from rma_mamba.models.baselines.blocks import SqueezeExcite, conv_act, upsample
 from rma_mamba.models.baselines.vgg import VGG19
 from rma_mamba.models.encoder_weights import VGG, translate
 from rma_mamba.models.layers import run_padded
+from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.shapes import Features, Images, Logits
 
 _DILATIONS = (6, 12, 18)
 
 
-class DoubleUNetConfig(BaseModel):
+class DoubleUNetConfig(NetworkConfig):
     """Settings of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=64, ge=16, multiple_of=16)
     """Channels of the first level of the first encoder and of the pyramid pooling; all others are derived from it."""
@@ -52,13 +51,15 @@ class Pyramid(nn.Module):
 class Decoder(nn.Module):
     """Four levels, each upsampled by two and concatenated with the skip connections, and a logit head."""
 
-    def __init__(self, in_channels: int, skips: Sequence[int], widths: Sequence[int]) -> None:
+    def __init__(
+        self, in_channels: int, skips: Sequence[int], widths: Sequence[int], classes: int
+    ) -> None:
         super().__init__()
         self.join = nn.ModuleList(
             _double_conv(lower + skip, width)
             for lower, skip, width in zip((in_channels, *widths[:-1]), skips, widths, strict=True)
         )
-        self.head = nn.Conv2d(widths[-1], 1, 1)
+        self.head = nn.Conv2d(widths[-1], classes, 1)
 
     def forward(self, x: Features, skips: Sequence[Sequence[Features]]) -> Logits:
         """The bottleneck x and the skip connections of each level, coarsest first, to logits at the finest level."""
@@ -83,17 +84,17 @@ class DoubleUNet(nn.Module):
         ]  # skip connections of the second encoder, and widths of both decoders
         self.encoder = VGG19(width)
         self.pyramid = Pyramid(8 * width, width)
-        self.decoder = Decoder(width, coarse, fine)
+        self.decoder = Decoder(width, coarse, fine, config.classes)
         self.second_encoder = nn.ModuleList(
             _double_conv(in_channels, out_channels)
             for in_channels, out_channels in itertools.pairwise([3, *reversed(fine)])
         )
         self.second_pyramid = Pyramid(fine[0], width)
         both = [first + second for first, second in zip(coarse, fine, strict=True)]
-        self.second_decoder = Decoder(width, both, fine)
+        self.second_decoder = Decoder(width, both, fine, config.classes)
 
     def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width], height and width at least 32, to two logit maps [slice, 1, height, width].
+        """Images [slice, 3, height, width], height and width at least 32, to two logit maps of this size.
 
         Raises:
             ConfigError: The images have a different shape.
@@ -108,7 +109,7 @@ class DoubleUNet(nn.Module):
         *finer, deepest = self.encoder(images)
         finer.reverse()
         first = self.decoder(self.pyramid(deepest), [[each] for each in finer])
-        x, maps = images * first.sigmoid(), []
+        x, maps = images * first.sigmoid().amax(1, keepdim=True), []
         for level in self.second_encoder:
             x = level(x)
             maps.append(x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from rma_mamba.models.baselines.single_output import SingleOutput
@@ -16,15 +16,14 @@ from rma_mamba.models.baselines.vss_v0 import (
     linear_drop_paths,
     vss_blocks,
 )
+from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.models.vmamba import init_linear
 from rma_mamba.models.vmamba_v0_weights import released_prefixes, translate
 from rma_mamba.shapes import Images, Logits
 
 
-class MambaUNetConfig(BaseModel):
+class MambaUNetConfig(NetworkConfig):
     """Settings of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=96, ge=2, multiple_of=2)
     """Channels at a quarter of the input resolution; doubled at each coarser level."""
@@ -59,7 +58,7 @@ class MambaUNet(SingleOutput):
             self.concat_back_dim.append(nn.Linear(2 * channels, channels))
         self.norm_up = nn.LayerNorm(width)
         self.up = PatchExpand(width, width, scale=4)
-        self.output = nn.Conv2d(width, 1, 1, bias=False)
+        self.output = nn.Conv2d(width, config.classes, 1, bias=False)
         self.apply(init_linear)
 
     def _logits(self, images: Images) -> Logits:

@@ -5,22 +5,21 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsample
 from rma_mamba.models.baselines.pvt_v2 import WIDTHS, PVTv2
 from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.encoder_weights import PVT, translate
+from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.shapes import Images, Logits
 
 _FACTORS = (4, 8, 16)  # upsampling of the encoder feature maps to full resolution, finest first
 
 
-class PVTFormerConfig(BaseModel):
+class PVTFormerConfig(NetworkConfig):
     """Settings of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=64, ge=1)
     """Channels of the decoder."""
@@ -51,7 +50,7 @@ class PVTFormer(SingleOutput):
         self.decoded = Residual(width, width)
         self.enlarged = nn.ModuleList(Residual(width, width) for _ in _FACTORS)
         self.fuse = Residual((1 + len(_FACTORS)) * width, width)
-        self.head = nn.Conv2d(width, 1, 1)
+        self.head = nn.Conv2d(width, config.classes, 1)
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rename the tensors of PVTv2 (timm or original), or of the whole network."""

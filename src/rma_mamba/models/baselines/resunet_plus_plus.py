@@ -5,23 +5,22 @@ from __future__ import annotations
 import itertools
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
 from rma_mamba.models.baselines.blocks import SqueezeExcite
 from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.layers import ConvNorm
+from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.shapes import Features, Images, Logits
 
 _DILATIONS = (1, 6, 12, 18)
 _LEVELS = 4
 
 
-class ResUNetPlusPlusConfig(BaseModel):
+class ResUNetPlusPlusConfig(NetworkConfig):
     """Settings of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=16, ge=8, multiple_of=8)
     """Channels of the first level; doubled at each of the three following ones."""
@@ -110,7 +109,7 @@ class ResUNetPlusPlus(SingleOutput):
             for upper, lower in reversed(pairs)
         )
         self.last = Pyramid(widths[1], widths[0])
-        self.head = nn.Conv2d(widths[0], 1, 1)
+        self.head = nn.Conv2d(widths[0], config.classes, 1)
 
     def _logits(self, images: Images) -> Logits:
         skips = [self.stem(images)]

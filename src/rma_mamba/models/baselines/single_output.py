@@ -12,7 +12,7 @@ class SingleOutput(nn.Module):
     """Maps images to one logit map of the same size; subclasses implement `_logits`."""
 
     def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width], height and width at least 32, to one logit map [slice, 1, height, width].
+        """Images [slice, 3, height, width], height and width at least 32, to a logit map [slice, class, height, width].
 
         Raises:
             ConfigError: The images have a different shape.

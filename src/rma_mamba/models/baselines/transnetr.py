@@ -11,7 +11,7 @@ from functools import partial
 from typing import ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsample
@@ -20,16 +20,15 @@ from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.baselines.token_attention import AttentionOver, TokenTransformer
 from rma_mamba.models.encoder_weights import RESNET, translate
 from rma_mamba.models.layers import ConvNorm
+from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.shapes import Features, Images, Logits
 
 _HEADS = 4
 _leaky = partial(nn.LeakyReLU, 0.1)
 
 
-class TransNetRConfig(BaseModel):
+class TransNetRConfig(NetworkConfig):
     """Settings of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=64, ge=4, multiple_of=4)
     """Channels of the decoder."""
@@ -92,7 +91,7 @@ class TransNetR(SingleOutput):
                 Residual(2 * width, width, _leaky),
             ]
         )
-        self.head = nn.Conv2d(width, 1, 1)
+        self.head = nn.Conv2d(width, config.classes, 1)
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rename the tensors of torchvision's ResNet-50, or of the whole network."""

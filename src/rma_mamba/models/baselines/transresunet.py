@@ -8,7 +8,7 @@ channels. The released network has 256 positions, so that the parameters are the
 from __future__ import annotations
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsample
@@ -16,16 +16,15 @@ from rma_mamba.models.baselines.resnet import EXPANSION, ResNet
 from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.baselines.token_attention import AttentionOver, TokenTransformer
 from rma_mamba.models.encoder_weights import RESNET, translate
+from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.shapes import Features, Images, Logits
 
 _HEADS = 8
 _DILATIONS = (1, 3, 6, 9)
 
 
-class TransResUNetConfig(BaseModel):
+class TransResUNetConfig(NetworkConfig):
     """Settings of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=256, ge=8, multiple_of=8)
     """Channels of each half of the bridge and of the first decoder block; halved at each following block."""
@@ -86,7 +85,7 @@ class TransResUNet(SingleOutput):
                 )
             )
             in_channels = out_channels
-        self.head = nn.Conv2d(in_channels, 1, 1)
+        self.head = nn.Conv2d(in_channels, config.classes, 1)
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rename the tensors of torchvision's ResNet-50 (without its fourth layer), or of the whole network."""

@@ -12,12 +12,13 @@ import math
 from typing import Annotated, Final
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from rma_mamba.models.baselines.mamba import Mamba
 from rma_mamba.models.baselines.single_output import SingleOutput
+from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.models.vmamba import init_linear
 from rma_mamba.models.vmamba_v0_weights import translate
 from rma_mamba.models.vss import init_step_sizes
@@ -39,10 +40,8 @@ _RELEASED: Final = {
 }
 
 
-class UltraLightVMUNetConfig(BaseModel):
+class UltraLightVMUNetConfig(NetworkConfig):
     """Settings of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     widths: tuple[Width, Width, Width, Width, Width, Width] = (8, 16, 24, 32, 48, 64)
     """Channels of the six stages, finest first: three with convolutions, three with Mamba."""
@@ -120,7 +119,7 @@ class UltraLightVMUNet(SingleOutput):
         self.down_norms = nn.ModuleList(nn.GroupNorm(_CHUNKS, width) for width in widths[:-1])
         self.up_norms = nn.ModuleList(nn.GroupNorm(_CHUNKS, width) for width in widths[-2::-1])
         self.bridge = Bridge(widths[:-1])
-        self.head = nn.Conv2d(widths[0], 1, 1)
+        self.head = nn.Conv2d(widths[0], config.classes, 1)
         self.apply(_init_weights)
         if not config.zeroed_steps:
             for mamba in (each for each in self.modules() if isinstance(each, Mamba)):

@@ -5,19 +5,18 @@ from __future__ import annotations
 import itertools
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import nn
 
 from rma_mamba.models.baselines.single_output import SingleOutput
+from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.shapes import Features, Logits
 
 _LEVELS = 5
 
 
-class UNetConfig(BaseModel):
+class UNetConfig(NetworkConfig):
     """Settings of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=64, ge=1)
     """Channels of the first level; doubled at each of the four following ones."""
@@ -49,7 +48,7 @@ class UNet(SingleOutput):
         )
         self.join = nn.ModuleList(_double_conv(2 * upper, upper) for upper, _ in reversed(pairs))
         self.pool = nn.MaxPool2d(2)
-        self.head = nn.Conv2d(widths[0], 1, 1)
+        self.head = nn.Conv2d(widths[0], config.classes, 1)
 
     def _logits(self, x: Features) -> Logits:
         skips = [self.first(x)]

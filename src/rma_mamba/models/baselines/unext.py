@@ -8,23 +8,21 @@ from __future__ import annotations
 import itertools
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional
 
 from rma_mamba.models.baselines.blocks import Positive, init_token_layer
 from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.layers import ConvNorm
+from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.shapes import Features, Logits
 
 _REACH = 2  # chunks of channels are shifted by -2, -1, 0, 1 and 2 positions
 _CONVOLUTIONS = 3  # levels without tokens
 
 
-class UNeXtConfig(BaseModel):
+class UNeXtConfig(NetworkConfig):
     """Settings of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     widths: tuple[Positive, Positive, Positive, Positive, Positive] = (16, 32, 128, 160, 256)
     """Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input resolution; the last two levels use tokens."""
@@ -110,7 +108,7 @@ class UNeXt(SingleOutput):
             TokenStage(width) for width in reversed(widths[_CONVOLUTIONS - 1 : -1])
         )
         self.last = nn.Conv2d(widths[0], widths[0], 3, padding=1)
-        self.head = nn.Conv2d(widths[0], 1, 1)
+        self.head = nn.Conv2d(widths[0], config.classes, 1)
 
     def _logits(self, x: Features) -> Logits:
         skips = []

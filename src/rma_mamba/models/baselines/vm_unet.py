@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
 from rma_mamba.models.baselines.single_output import SingleOutput
@@ -18,15 +18,14 @@ from rma_mamba.models.baselines.vss_v0 import (
     linear_drop_paths,
     vss_blocks,
 )
+from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.models.vmamba import init_linear
 from rma_mamba.models.vmamba_v0_weights import released_prefixes, translate
 from rma_mamba.shapes import Images, Logits
 
 
-class VMUNetConfig(BaseModel):
+class VMUNetConfig(NetworkConfig):
     """Settings of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=96, ge=4, multiple_of=4)
     """Channels at a quarter of the input resolution; doubled at each coarser level."""
@@ -58,7 +57,7 @@ class VMUNet(SingleOutput):
             parts["blocks"] = vss_blocks(channels, drop_paths[::-1])
             self.layers_up.append(nn.Sequential(parts))
         self.final_up = PatchExpand(width, width // 4, scale=4)
-        self.final_conv = nn.Conv2d(width // 4, 1, 1)
+        self.final_conv = nn.Conv2d(width // 4, config.classes, 1)
         self.apply(init_linear)
 
     def _logits(self, images: Images) -> Logits:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.baselines.vss_v0 import Depths, VSSEncoder
 from rma_mamba.models.layers import ConvNorm
+from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.models.vmamba import init_linear
 from rma_mamba.models.vmamba_v0_weights import translate
 from rma_mamba.shapes import Features, Images, Logits
@@ -44,10 +45,8 @@ _RELEASED: Final = {
 }
 
 
-class VMUNetV2Config(BaseModel):
+class VMUNetV2Config(NetworkConfig):
     """Settings of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     width: int = Field(default=96, ge=16, multiple_of=16)
     """Channels at a quarter of the input resolution; doubled at each coarser level."""
@@ -140,8 +139,10 @@ class VMUNetV2(SingleOutput):
         self.deconvs = nn.ModuleList(
             nn.ConvTranspose2d(narrow, narrow, 4, stride=2, padding=1, bias=False) for _ in widths
         )
-        self.heads = nn.ModuleList(nn.Conv2d(narrow, 1, 1) for _ in widths)
-        self.last = nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1, output_padding=1)
+        self.heads = nn.ModuleList(nn.Conv2d(narrow, config.classes, 1) for _ in widths)
+        self.last = nn.ConvTranspose2d(
+            config.classes, config.classes, 3, stride=2, padding=1, output_padding=1
+        )
 
     def _logits(self, images: Images) -> Logits:
         levels = self._levels(images)
