@@ -158,7 +158,7 @@ def _test_labels(files: SourceFiles, source: SourceConfig) -> Iterator[Grey]:
 
 def _check_network(run: NetworkRun, image_size: int) -> None:
     """Load the initial weights of a network, and run it on one image, as the measurement of its costs does."""
-    model = create_model(run.recipe.model.name, **run.recipe.model.settings)
+    model = create_model(run.recipe.model.name, **run.recipe.network_settings)
     weights = run.recipe.model.weights
     if weights is not None and weights != EMBEDDED:
         load_weights(model, weights, fresh=run.recipe.model.fresh)

@@ -39,7 +39,7 @@ class RandPatientWarp(Randomizable, MapTransform):  # type: ignore[misc]
         moved = [key for key in ALL_KEYS if key in data]
         stack = torch.cat([data[key] for key in moved])[None]
         warped = functional.grid_sample(stack, grid, align_corners=False)[0]
-        parts = torch.split(warped, [len(data[key]) for key in moved])  # type: ignore[no-untyped-call]
+        parts = torch.split(warped, [len(data[key]) for key in moved])
         return dict(zip(moved, parts, strict=True))
 
     def _positions(self) -> Tensor:
