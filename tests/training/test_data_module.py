@@ -10,6 +10,7 @@ import torch
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.training.data_module import SliceDataModule
 from rma_mamba.training.recipe_loading import load_recipe
+from rma_mamba.training.workers import pins_memory
 
 CHANCE = [
     "data.crop=64",
@@ -34,6 +35,26 @@ def test_batches_do_not_depend_on_the_workers(recipe: Path) -> None:
     assert {tuple(batch["image"].shape[-2:]) for batch in alone} == {(32, 32), (64, 64)}
     other = next(iter(data(recipe, *CHANCE, epoch=4).train_dataloader()))
     assert not torch.equal(other["index"], alone[0]["index"])
+
+
+@pytest.mark.parametrize("stacks", [[], ["data.stack_depths=[2]"]])
+def test_validation_does_not_depend_on_the_workers(recipe: Path, stacks: list[str]) -> None:
+    alone = list(data(recipe, *stacks).val_dataloader())
+    helped = list(data(recipe, *stacks, "training.workers=1").val_dataloader())
+    assert len(alone) == len(helped) > 0
+    for one, other in zip(alone, helped, strict=True):
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "gpu", "pinned"),
+    [("auto", True, True), ("gpu", True, True), ("cpu", True, False), ("auto", False, False)],
+)
+def test_memory_is_pinned_for_a_gpu_only(
+    monkeypatch: pytest.MonkeyPatch, accelerator: str, gpu: bool, pinned: bool
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+    assert pins_memory(accelerator) == pinned
 
 
 def test_every_slice_is_validated_once(recipe: Path) -> None:

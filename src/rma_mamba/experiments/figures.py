@@ -80,7 +80,7 @@ def draw_histories(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> by
     for name, history in histories.items():
         for axes, key in ((loss, "train_loss"), (dice, "val_dice")):
             values = history.get(key, [])
-            marker = "." if len(values) < _MAX_MARKED_EPOCHS else ""  # a single epoch is no line
+            marker = "." if len(values) < _MAX_MARKED_EPOCHS else ""  # a line needs two epochs
             axes.plot(values, label=name, linewidth=1.3, marker=marker)
     loss.set(title="training loss", xlabel="epoch", yscale="log")
     dice.set(title="validation Dice, pooled pixels", xlabel="epoch", ylim=(0, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import lightning
@@ -16,10 +17,10 @@ from rma_mamba.datasets.slices import Sample, SliceDataset, evenly_spaced
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import Split
 from rma_mamba.datasets.stacks import StackBatchSampler, StackDataset, ValidationStacks
-from rma_mamba.errors import ConfigError
+from rma_mamba.errors import ConfigError, EnvironmentWarning
 from rma_mamba.training.config import Recipe
 from rma_mamba.training.sampling import EpochSampler, ValidationBatchSampler
-from rma_mamba.training.workers import usable_workers
+from rma_mamba.training.workers import pins_memory, usable_workers
 
 _VALIDATION_DEPTH = 32  # slices of a validation stack
 _TOTAL_STRIDE = 32  # pixels of a slice per pixel of the network's deepest feature map
@@ -134,6 +135,7 @@ class SliceDataModule(lightning.LightningDataModule):
             num_workers=workers,
             persistent_workers=workers > 0,
             worker_init_fn=_use_one_thread,
+            pin_memory=pins_memory(self.training.accelerator),
             collate_fn=RandomBatchCrop(self.data.canvases),
             **sampling,
         )
@@ -158,8 +160,21 @@ class SliceDataModule(lightning.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Sample]:
         """Validation slices, always the same and in the same order."""
         if self.data.stack_depths:
-            return DataLoader(self.val_stacks, batch_size=None)
-        return DataLoader(self.val, batch_sampler=self._validation_batches())
+            return self._validation_loader(self.val_stacks, batch_size=None)
+        return self._validation_loader(self.val, batch_sampler=self._validation_batches())
+
+    def _validation_loader(self, dataset: Dataset[Sample], **sampling: Any) -> DataLoader[Sample]:
+        with warnings.catch_warnings():  # too little shared memory was reported for training
+            warnings.simplefilter("ignore", EnvironmentWarning)
+            workers = usable_workers(self.training.workers, self._batch_bytes())
+        return DataLoader(
+            dataset,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            worker_init_fn=_use_one_thread,
+            pin_memory=pins_memory(self.training.accelerator),
+            **sampling,
+        )
 
     def is_counted(self, batch: int) -> bool:
         """Whether a validation batch of this device counts, or only repeats a batch of another device."""

@@ -8,6 +8,8 @@ import sys
 import warnings
 from pathlib import Path
 
+import torch
+
 from rma_mamba.errors import EnvironmentWarning
 
 SHARED_MEMORY = Path("/dev/shm")  # through which processes pass tensors on Linux
@@ -37,6 +39,15 @@ def usable_workers(requested: int, batch_bytes: int) -> int:
             stacklevel=2,
         )
     return usable
+
+
+def pins_memory(accelerator: str) -> bool:
+    """Whether batches are put into page-locked memory, from which they are copied to a GPU in the background.
+
+    Args:
+        accelerator: `training.accelerator`.
+    """
+    return accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
 
 
 def _why_no_workers() -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from monai.data.meta_obj import set_track_meta
-from monai.transforms import Compose, RandScaleIntensityd, RandShiftIntensityd
+from monai.transforms import RandScaleIntensityd, RandShiftIntensityd
 
 from rma_mamba.datasets.augment_config import AugmentConfig
 from rma_mamba.datasets.augmentation.ct_physics import (
@@ -16,6 +16,7 @@ from rma_mamba.datasets.augmentation.ct_physics import (
     RandMetal,
 )
 from rma_mamba.datasets.augmentation.patient_warp import RandPatientWarp
+from rma_mamba.datasets.augmentation.seeded_chain import SeededChain
 from rma_mamba.datasets.augmentation.synthetic_contrast import RandContrast, RandLesions
 from rma_mamba.datasets.augmentation.transforms import (
     Finish,
@@ -74,9 +75,9 @@ def stack_transform(
     if not hounsfield:
         free = [*contrast_transforms(config, stacked=True), warp, *intensity_transforms(config)]
         artefacts = [RandSliceJumps(config.slice_jumps), RandShading(config.bias_field)]
-        return Compose([*free, *artefacts, Finish(stacked=True)])
+        return SeededChain([*free, *artefacts, Finish(stacked=True)])
     window = recipe.ct_window_hu
-    return Compose(
+    return SeededChain(
         [
             RandContrastPhase(config.contrast_phase, window),
             RandEffusion(config.effusion, window),

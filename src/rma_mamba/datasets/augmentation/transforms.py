@@ -26,6 +26,7 @@ from monai.transforms import (
 
 from rma_mamba.datasets.augment_config import AugmentConfig
 from rma_mamba.datasets.augmentation.patient_warp import RandPatientWarp
+from rma_mamba.datasets.augmentation.seeded_chain import SeededChain
 from rma_mamba.datasets.augmentation.synthetic_contrast import (
     ALL_KEYS,
     IMAGE_AND_LABEL,
@@ -73,7 +74,7 @@ def training_transform(config: AugmentConfig, crop: int) -> Any:
     set_track_meta(
         False
     )  # headers are not used here, and tracking them doubles the time per sample
-    return Compose(
+    return SeededChain(
         [
             *contrast_transforms(config),
             *_spatial(config, crop),
