@@ -61,10 +61,28 @@ def test_a_missing_folder_is_a_one_line_error(command, tiny) -> None:
 def test_a_split_without_patients_is_an_error_before_anything_is_printed(
     command, tiny, data
 ) -> None:
-    nobody = data.model_copy(update={"sources": data.sources[:1]})  # no test patients
+    changes = {"sources": data.sources[:1], "splits": {"a": data.splits["a"]}}
+    nobody = data.model_copy(update=changes)  # no test patients
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rma_mamba.training.load_recipe", lambda *_: Recipe(data=nobody))
         done = command("evaluate", "default", "--model", tiny, "--split", "test")
     assert (done.code, done.out) == (2, "")
     assert "the test split has no patients" in done.err
     assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "named"), [((), "standard"), (("--postprocessing", "none"), "none (raw threshold")]
+)
+def test_post_processing_is_a_setting_and_printed_in_every_table(
+    command, tiny, data, option, named
+) -> None:
+    done = command("evaluate", "default", "--model", tiny, "--split", "val", *option)
+    assert done.code == 0, done.err
+    patients, *tables = done.out.split("\n**")
+    assert f"Post-processing: {named}" in patients
+    for each in tables:
+        paper = "paper_per_slice" in each.splitlines()[0]
+        assert (
+            "Post-processing: none (raw threshold" if paper else f"Post-processing: {named}"
+        ) in each

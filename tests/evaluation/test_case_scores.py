@@ -59,3 +59,20 @@ def test_a_single_slice_has_no_volume_score() -> None:
     case = score_case(NAME, one, one, Geometry(one.shape, AFFINE), single_slice=True)
     assert case.volume is None
     assert len(case.slices) == 1
+
+
+def test_the_paper_s_protocol_scores_the_squares_and_not_the_mask() -> None:
+    true = volume()
+    squares = np.zeros((6, 256, 256), bool)
+    squares[2, :100, :100] = True
+    case = score_case(
+        NAME, true.values, true.values, true.geometry, squares=squares, postprocessing="standard"
+    )
+    assert case.volume is not None
+    assert case.volume.dice == 1
+    expected = paper_per_slice(to_paper_size(true.values[:, :, 2].T), squares[2])
+    assert case.slices[2].values == expected
+    assert [each.empty for each in case.slices[1:3]] == ["prediction", "neither"]
+    assert (case.postprocessing, case.slice_postprocessing) == ("standard", "none")
+    given = score(true, true)
+    assert (given.postprocessing, given.slice_postprocessing) == ("as given", "as given")

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from folders import folder_config, write_folder
 from rma_mamba.errors import ConfigError
 from rma_mamba.evaluation import PatientScore, patients_to_markdown, score_patients, score_segmenter
 from rma_mamba.inference import Segmentation
+from rma_mamba.metrics import to_paper_size
 from rma_mamba.slicing import calibrated
 from rma_mamba.volume import Mask, Volume
 
@@ -19,13 +21,22 @@ from rma_mamba.volume import Mask, Volume
 class Bright:
     """Segments bright voxels, and `extra` columns at the edge of every slice."""
 
+    postprocessing = "standard"
+
     def __init__(self, threshold: float, extra: int = 0) -> None:
         self.threshold, self.extra = threshold, extra
 
-    def __call__(self, volume: Volume, *, modality: str | None = None) -> Segmentation:
+    def __call__(
+        self, volume: Volume, *, modality: str | None = None, square_side: int
+    ) -> Segmentation:
         labels = (volume.values > self.threshold).astype(np.uint8)
         labels[: self.extra] = 1
-        return Segmentation(Mask(labels, volume.geometry), calibrated(volume, "MR"))
+        slices = volume.geometry.canonical.apply(labels)
+        squares = np.stack([to_paper_size(each) for each in slices])
+        assert squares.shape[-1] == square_side
+        return Segmentation(
+            Mask(labels, volume.geometry), calibrated(volume, "MR"), squares=squares
+        )
 
 
 def scores(tmp_path: Path, segmenter: Bright, split: str) -> list[PatientScore]:
@@ -115,3 +126,27 @@ def test_the_table_has_a_row_for_each_patient_and_names_the_worst() -> None:
     assert "| CT 2 | 8 | - | 0 | - | - | 0 slices |" in table
     assert "| MR | 2 | 0.900 | 0.900 | 0.850 (20) |" in table
     assert "| CT | 2 | 0.700 | 0.760 | 0.600 (9) |" in table
+
+
+def test_islands_count_in_the_paper_s_protocol_whatever_is_removed_from_the_mask(
+    tmp_path: Path,
+) -> None:
+    config = folder_config(write_folder(tmp_path))
+
+    class Island(Bright):
+        def __call__(
+            self, volume: Volume, *, modality: str | None = None, square_side: int
+        ) -> Segmentation:
+            result = super().__call__(volume, modality=modality, square_side=square_side)
+            squares = np.array(result.squares)
+            squares[:, :8, -8:] = True
+            return replace(result, squares=squares)
+
+    clean, island = (
+        score_segmenter(each, config, "val")  # type: ignore[arg-type]
+        for each in (Bright(400), Island(400))
+    )
+    assert [each.volume for each in clean] == [each.volume for each in island]
+    assert clean[0].slices[0].values["dice"] == 1
+    assert island[0].slices[0].values["dice"] < 1e-9
+    assert clean[0].postprocessing == "standard"

@@ -158,3 +158,21 @@ def test_equal_scores_give_equal_files(tmp_path: Path) -> None:
         write_scores(tmp_path / name, cases, ScoreSummary.of(cases))
     for name in FILES:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_patient_without_a_distance_is_the_worst() -> None:
+    cases = [case("near", 4), case("far", 2), case("missed", 0)]
+    distance = of(summarise(cases), "hd95_mm")
+    assert (distance.worst_patient, distance.undefined, distance.patients) == ("missed", 1, 2)
+    assert math.isnan(distance.worst)
+    assert "| undefined (missed) | 1 |" in summary_to_markdown(ScoreSummary.of(cases))
+    assert of(summarise(cases[:2]), "hd95_mm").worst_patient == "far"
+
+
+def test_samples_that_a_test_leaves_out_are_counted() -> None:
+    cases = [case(p, length, method=m) for p in "ab" for m, length in (("x", 3), ("y", 2))]
+    shown = summary_to_markdown(
+        ScoreSummary.of([*cases, case("c", 3, method="x"), case("c", 0, method="y")])
+    )
+    assert "| hd95_mm | x - y | 2 (1 left out) |" in shown
+    assert "| dice | x - y | 3 |" in shown

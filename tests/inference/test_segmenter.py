@@ -453,3 +453,33 @@ def test_threads_may_share_a_segmenter(segmenter: Segmenter) -> None:
         found = [*threads.map(segmenter, volumes * 4)]
     for number, each in enumerate(found):
         assert np.array_equal(each.mask.labels, expected[number % 3])
+
+
+@pytest.mark.parametrize("order", ORDERS[::11])
+def test_squares_are_the_raw_threshold_of_each_slice(segmenter: Segmenter, order) -> None:
+    volume = reordered(scan(), order)
+    result = segmenter(volume, keep_probabilities=True, square_side=48)
+    assert result.squares is not None
+    plan = SlicePlan(volume.geometry, segmenter.recipe)
+    logits = segmenter.logits(to_slices(volume, segmenter.recipe))
+    expected = plan.to_probabilities(logits, 48) > segmenter.recipe.threshold
+    assert expected.any()
+    assert (result.squares != expected).mean() < 1e-3  # batches round differently
+    assert segmenter(volume).squares is None
+
+
+def test_without_post_processing_the_mask_is_the_raw_threshold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def remove(labels: np.ndarray, *_: object) -> None:
+        labels[:13] = 0
+
+    monkeypatch.setattr("rma_mamba.inference.segmenter.remove_islands", remove)
+    model, recipe = network(), SliceRecipe(**RECIPE)
+    every = Segmenter(model, recipe, postprocessing="none")(scan(), keep_probabilities=True)
+    assert every.probabilities is not None
+    assert np.array_equal(every.mask.labels > 0, every.probabilities > recipe.threshold)
+    kept = Segmenter(model, recipe)(scan(), square_side=32)
+    assert kept.squares is not None
+    assert not kept.mask.labels[:13].any()
+    assert every.mask.labels[:13].any()

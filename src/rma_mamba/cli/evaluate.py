@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from rma_mamba.cli import shared_options as shared
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.deprecations import renamed_option
 from rma_mamba.cli.scan_options import Model
-from rma_mamba.cli.shared_options import PreparedData, Quiet, ScoreFolder, Settings, Verbose
 
 
 def evaluate(
@@ -18,20 +18,15 @@ def evaluate(
         str, typer.Argument(metavar="RECIPE", help="TOML file, or name of a bundled recipe.")
     ],
     model: Model = "default",
-    split: Annotated[
-        Literal["val", "test"] | None,
-        typer.Option(metavar="val|test", help="Split whose patients are scored.  [default: test]"),
-    ] = None,
+    split: shared.ScoredSplit = None,
     side: Annotated[Literal["valid", "val", "test"] | None, typer.Option(hidden=True)] = None,
-    settings: Settings = None,
-    data: PreparedData = None,
-    neighbours: Annotated[
-        bool | None,
-        typer.Option(help="Include adjacent slices in the input.  [default: as in training]"),
-    ] = None,
-    output: ScoreFolder = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    settings: shared.Settings = None,
+    data: shared.PreparedData = None,
+    neighbours: shared.Neighbours = None,
+    postprocessing: shared.Postprocessing = "standard",
+    output: shared.ScoreFolder = None,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = False,
 ) -> None:
     """Score a network on the patients of a split.
 
@@ -46,7 +41,7 @@ def evaluate(
     check_tables(output)
     chosen = renamed_option("--side", side, "--split", split)
     config = load_recipe(recipe, settings or [], data).data
-    segmenter = Segmenter.load(model)
+    segmenter = Segmenter.load(model, postprocessing=postprocessing)
     if neighbours is not None:
         segmenter = segmenter.with_recipe(neighbours=neighbours)
     scores = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,6 +28,21 @@ ScoreFolder = Annotated[
     typer.Option(
         "--output", "-o", metavar="FOLDER", help="Write CSV and JSON tables to this folder."
     ),
+]
+Postprocessing = Annotated[
+    Literal["standard", "none"],
+    typer.Option(
+        metavar="standard|none",
+        help="Post-processing of masks; paper_per_slice always scores the raw threshold.",
+    ),
+]
+ScoredSplit = Annotated[
+    Literal["val", "test"] | None,
+    typer.Option(metavar="val|test", help="Split whose patients are scored.  [default: test]"),
+]
+Neighbours = Annotated[
+    bool | None,
+    typer.Option(help="Include adjacent slices in the input.  [default: as in training]"),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only results, warnings and errors.")

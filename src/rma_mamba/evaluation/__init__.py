@@ -24,10 +24,11 @@ from rma_mamba.evaluation.patient_markdown import patients_to_markdown
 from rma_mamba.evaluation.patient_scores import PatientScore, score_patients, score_segmenter
 from rma_mamba.evaluation.score_files import FILES, write_scores
 from rma_mamba.evaluation.score_summary import ScoreSummary
-from rma_mamba.evaluation.summary_markdown import summary_to_markdown
+from rma_mamba.evaluation.summary_markdown import POSTPROCESSING, summary_to_markdown
 
 __all__ = [
     "FILES",
+    "POSTPROCESSING",
     "CaseName",
     "CaseScore",
     "EmptyCounts",

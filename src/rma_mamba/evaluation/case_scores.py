@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from rma_mamba.metrics import (
     EmptyCase,
@@ -14,6 +18,10 @@ from rma_mamba.metrics import (
 )
 from rma_mamba.metrics.overlap import AnyMask
 from rma_mamba.volume import Geometry
+
+# What was removed from a mask before it was scored; "as given": the mask was read from a file.
+MaskPostprocessing = Literal["standard", "none", "as given"]
+Squares = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -62,10 +70,14 @@ class CaseScore(CaseName):
     Args:
         volume: Scores on the scan's own grid; None for a single slice, which has no volume.
         slices: Scores of the slices under the paper's protocol, from inferior to superior.
+        postprocessing: What was removed from the mask that `volume` scores.
+        slice_postprocessing: What was removed from the masks that `slices` score.
     """
 
     volume: VolumeScore | None
     slices: tuple[SliceScore, ...]
+    postprocessing: MaskPostprocessing = "as given"
+    slice_postprocessing: MaskPostprocessing = "as given"
 
 
 def score_case(
@@ -75,6 +87,8 @@ def score_case(
     geometry: Geometry,
     *,
     single_slice: bool = False,
+    squares: Squares | None = None,
+    postprocessing: MaskPostprocessing = "as given",
 ) -> CaseScore:
     """Score a prediction against its reference under both protocols.
 
@@ -83,6 +97,9 @@ def score_case(
         reference, prediction: Masks [i, j, k] on the same grid; foreground is > 0.
         geometry: The grid of both masks.
         single_slice: Whether the case is a single 2-D image, for which volume metrics are meaningless.
+        squares: The raw threshold of a network at 256 x 256 pixels, as `Segmentation.squares`, which the paper's
+            protocol scores; None: the slices of `prediction`.
+        postprocessing: What was removed from `prediction`.
 
     Raises:
         GridError: The shapes differ.
@@ -95,16 +112,22 @@ def score_case(
             geometry.spacing_mm,
             voxel_volume_ml=geometry.voxel_volume_ml,
         )
-    slices = score_slices(reference, prediction, geometry)
-    return CaseScore(**asdict(name), volume=volume, slices=slices)
+    return CaseScore(
+        **asdict(name),
+        volume=volume,
+        slices=score_slices(reference, prediction, geometry, squares),
+        postprocessing=postprocessing,
+        slice_postprocessing=postprocessing if squares is None else "none",
+    )
 
 
 def score_slices(
-    reference: AnyMask, prediction: AnyMask, geometry: Geometry
+    reference: AnyMask, prediction: AnyMask, geometry: Geometry, squares: Squares | None = None
 ) -> tuple[SliceScore, ...]:
     """Scores of all axial slices under the paper's protocol; rows run to posterior, columns to the left."""
     order = geometry.canonical
-    pairs = zip(order.apply(reference), order.apply(prediction), strict=True)
+    found_slices = order.apply(prediction) if squares is None else squares
+    pairs = zip(order.apply(reference), found_slices, strict=True)
     scores = []
     for number, (true, found) in enumerate(pairs):
         true, found = to_paper_size(true), to_paper_size(found)

@@ -50,13 +50,17 @@ class MetricSample:
 
 @dataclass(frozen=True)
 class MetricSamples:
-    """All values of one metric, for one method and one group of sources; never empty."""
+    """All values of one metric, for one method and one group of sources; never empty.
+
+    `postprocessing` is what was removed from the masks, as `postprocessing_of` returns it.
+    """
 
     method: str
     group: str
     protocol: Protocol
     metric: str
     samples: tuple[MetricSample, ...]
+    postprocessing: str = "as given"
 
     @property
     def best(self) -> Best:
@@ -71,7 +75,8 @@ def metric_samples(cases: Iterable[CaseScore]) -> Iterator[MetricSamples]:
             for metric in metrics:
                 samples = tuple(_samples(members, protocol, metric))
                 if samples:
-                    yield MetricSamples(method, group, protocol, metric, samples)
+                    removed = postprocessing_of(members, protocol)
+                    yield MetricSamples(method, group, protocol, metric, samples, removed)
 
 
 def grouped(cases: Iterable[CaseScore]) -> dict[tuple[str, str], list[CaseScore]]:
@@ -80,6 +85,13 @@ def grouped(cases: Iterable[CaseScore]) -> dict[tuple[str, str], list[CaseScore]
     for case in cases:
         groups.setdefault((case.method, case.group), []).append(case)
     return groups
+
+
+def postprocessing_of(cases: Iterable[CaseScore], protocol: Protocol) -> str:
+    """What was removed from the masks that a protocol scores: "standard", "none" or "as given", or several of these."""
+    volume = protocol == "per_volume"
+    found = {each.postprocessing if volume else each.slice_postprocessing for each in cases}
+    return ", ".join(sorted(found))
 
 
 def patient_means(samples: Iterable[MetricSample]) -> dict[str, float]:

@@ -16,6 +16,7 @@ from rma_mamba.evaluation.metric_samples import (
     grouped,
     metric_samples,
     patient_means,
+    postprocessing_of,
 )
 from rma_mamba.metrics import RESAMPLES, EmptyCase, bootstrap_interval, summarise_values
 
@@ -37,8 +38,10 @@ class MetricSummary:
         mean_low, mean_high: Limits of the 95% bootstrap confidence interval of the mean, resampling
             patients; NaN if there is only one patient.
         median, lower_quartile, upper_quartile: Of the samples.
-        worst: Mean value of the worst patient; for volume errors, the mean furthest from 0.
+        worst: Mean value of the worst patient; for volume errors, the mean furthest from 0. NaN if the metric is
+            undefined for a patient, who is then the worst.
         worst_patient: Identifier of that patient; empty if no value is defined.
+        postprocessing: What was removed from the masks: standard, none, or as given.
     """
 
     method: str
@@ -56,6 +59,7 @@ class MetricSummary:
     upper_quartile: float
     worst: float
     worst_patient: str
+    postprocessing: str = "as given"
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class EmptyCounts:
         neither: With liver in both masks.
         both: With both masks empty.
         reference, prediction: With only this mask empty.
+        postprocessing: What was removed from the masks: standard, none, or as given.
     """
 
     method: str
@@ -80,6 +85,7 @@ class EmptyCounts:
     both: int
     reference: int
     prediction: int
+    postprocessing: str = "as given"
 
 
 def summarise(
@@ -105,7 +111,18 @@ def count_empties(cases: Iterable[CaseScore]) -> list[EmptyCounts]:
                 number = Counter(empty for _, empty in found)
                 by_case = {empty: number[empty] for empty in get_args(EmptyCase)}
                 patients = len({patient for patient, _ in found})
-                counts.append(EmptyCounts(method, group, protocol, patients, len(found), **by_case))
+                removed = postprocessing_of(members, protocol)
+                counts.append(
+                    EmptyCounts(
+                        method,
+                        group,
+                        protocol,
+                        patients,
+                        len(found),
+                        **by_case,
+                        postprocessing=removed,
+                    )
+                )
     return counts
 
 
@@ -118,7 +135,8 @@ def _summary(group: MetricSamples, resamples: int, seed: int) -> MetricSummary:
         values = [sample.value for sample in group.samples]
     summary = summarise_values(values)
     low, high = bootstrap_interval(values, patients, resamples=resamples, seed=seed)
-    worst = _worst(means, group.best)
+    failed = _failed(group) if means else []
+    worst = failed[0] if failed else _worst(means, group.best)
     return MetricSummary(
         group.method,
         group.group,
@@ -133,8 +151,16 @@ def _summary(group: MetricSamples, resamples: int, seed: int) -> MetricSummary:
         median=summary.median,
         lower_quartile=summary.lower_quartile,
         upper_quartile=summary.upper_quartile,
-        worst=means.get(worst, math.nan),
+        worst=math.nan if worst in failed else means.get(worst, math.nan),
         worst_patient=worst,
+        postprocessing=group.postprocessing,
+    )
+
+
+def _failed(group: MetricSamples) -> list[str]:
+    """Patients with a volume or slice for which the metric is undefined: only one of its masks was empty."""
+    return list(
+        dict.fromkeys(sample.patient for sample in group.samples if math.isnan(sample.value))
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from rma_mamba.evaluation.patient_scores import PatientScore
+from rma_mamba.evaluation.summary_markdown import POSTPROCESSING
 
 _HEAD = (
     "| source | patient | Dice | scored | reference (mL) | prediction (mL) | false positives without liver |",
@@ -25,6 +26,9 @@ def patients_to_markdown(scores: Sequence[PatientScore]) -> str:
             if score.group == name and score.scored:
                 patients.setdefault(score.patient, []).append(score)
         lines.append(_summary(name, patients))
+    removed = {case.postprocessing for score in scores for case in score.cases}
+    if removed:
+        lines += ["", f"Post-processing: {POSTPROCESSING[', '.join(sorted(removed))]}."]
     return "\n".join(lines)
 
 

@@ -17,10 +17,10 @@ from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import parse_split
 from rma_mamba.deprecation import with_renamed_arguments
 from rma_mamba.errors import ConfigError
-from rma_mamba.evaluation.case_scores import CaseName, CaseScore, score_case
-from rma_mamba.metrics import dice
+from rma_mamba.evaluation.case_scores import CaseName, CaseScore, Squares, score_case
+from rma_mamba.metrics import PAPER_SIZE, dice
 from rma_mamba.shapes import Labels
-from rma_mamba.volume import Modality, Volume
+from rma_mamba.volume import Geometry, Modality, Volume
 
 if TYPE_CHECKING:  # imports torch, which scoring existing masks does not need
     from rma_mamba.inference import Segmenter
@@ -112,13 +112,35 @@ class _Patient:
         source = self.source
         return CaseName(self.method, source.name, source.group_name, self.patient, case)
 
+    def score(
+        self,
+        path: Path,
+        labels: Labels,
+        found: Labels,
+        geometry: Geometry,
+        squares: Squares | None,
+        *,
+        single_slice: bool = False,
+    ) -> CaseScore:
+        """Scores of a case, whose mask has the post-processing of the network."""
+        return score_case(
+            self.case_name(path),
+            labels,
+            found,
+            geometry,
+            single_slice=single_slice,
+            squares=squares,
+            postprocessing=self.segmenter.postprocessing,
+        )
+
 
 def _score_volumes(patient: _Patient, files: Sequence[Path]) -> PatientScore:
     cases, false_ml = [], 0.0
     for path in files:
         volume, labels = read_volume(patient.files, patient.source, path)
-        found = patient.segmenter(volume).mask.labels
-        cases.append(score_case(patient.case_name(path), labels, found, volume.geometry))
+        result = patient.segmenter(volume, square_side=PAPER_SIZE)
+        found = result.mask.labels
+        cases.append(patient.score(path, labels, found, volume.geometry, result.squares))
         order = volume.geometry.canonical
         empty = ~order.apply(labels).any(axis=(1, 2))
         false_ml += float(order.apply(found)[empty].sum()) * volume.geometry.voxel_volume_ml
@@ -138,9 +160,8 @@ def _score_volumes(patient: _Patient, files: Sequence[Path]) -> PatientScore:
 
 def _score_slices(patient: _Patient, files: Sequence[Path]) -> PatientScore:
     dices, cases, false_positives = [], [], 0
-    for path, image, labels, found in _segmented_slices(patient, files):
-        name = patient.case_name(path)
-        cases.append(score_case(name, labels, found, image.geometry, single_slice=True))
+    for path, image, labels, found, squares in _segmented_slices(patient, files):
+        cases.append(patient.score(path, labels, found, image.geometry, squares, single_slice=True))
         if labels.any():
             dices.append(dice(labels, found))
         else:
@@ -160,8 +181,8 @@ def _score_slices(patient: _Patient, files: Sequence[Path]) -> PatientScore:
 
 def _segmented_slices(
     patient: _Patient, files: Sequence[Path]
-) -> Iterator[tuple[Path, Volume, Labels, Labels]]:
-    """File, image, reference and mask of each slice.
+) -> Iterator[tuple[Path, Volume, Labels, Labels, Squares | None]]:
+    """File, image, reference and mask of each slice, and its raw threshold at the paper's size.
 
     A network with through-plane context sees ordered slices as one scan. 8-bit images of unknown window are scaled by
     percentiles like MR, even if they show CT.
@@ -172,10 +193,13 @@ def _segmented_slices(
     if not source.ordered or segmenter.recipe.through_plane_mm is None:
         for path in files:
             image, labels = read(path)
-            yield path, image, labels, segmenter(image, modality=modality).mask.labels
+            result = segmenter(image, modality=modality, square_side=PAPER_SIZE)
+            yield path, image, labels, result.mask.labels, result.squares
         return
     slices = [read(path) for path in files]
     scan = stacked([image for image, _ in slices], segmenter.recipe.through_plane_mm)
-    mask = segmenter(scan, modality=modality).mask.labels
+    result = segmenter(scan, modality=modality, square_side=PAPER_SIZE)
     for number, (path, (image, labels)) in enumerate(zip(files, slices, strict=True)):
-        yield path, image, labels, mask[:, :, number : number + 1]
+        one = slice(number, number + 1)
+        squares = None if result.squares is None else result.squares[one]
+        yield path, image, labels, result.mask.labels[:, :, one], squares

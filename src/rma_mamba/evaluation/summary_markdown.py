@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from rma_mamba.evaluation.comparison import PairedTest
@@ -18,6 +19,15 @@ _TITLES: dict[Protocol, tuple[str, str]] = {
         "slices",
     ),
 }
+_SOME = "differs between cases"
+POSTPROCESSING = defaultdict(
+    lambda: _SOME,
+    {
+        "standard": "standard (small or distant components, and CT numbers of gas, fat and bone removed)",
+        "none": "none (raw threshold of the probability)",
+        "as given": "masks as given",
+    },
+)
 _HEAD = (
     "| metric | mean | 95% CI | median | quartiles | worst patient | undefined |",
     "|---|---|---|---|---|---|---|",
@@ -42,7 +52,8 @@ def _section(counts: EmptyCounts, summaries: Iterable[MetricSummary]) -> Iterato
     title, unit = _TITLES[counts.protocol]
     yield f"**{counts.method}, {counts.group}: {title}**"
     yield ""
-    yield f"{_count(counts.total, unit)} of {_count(counts.patients, 'patients')}. {_empties(counts)}"
+    number = f"{_count(counts.total, unit)} of {_count(counts.patients, 'patients')}."
+    yield f"{number} {_empties(counts)} Post-processing: {POSTPROCESSING[counts.postprocessing]}."
     yield ""
     yield from _HEAD
     key = counts.method, counts.group, counts.protocol
@@ -66,6 +77,7 @@ def _row(summary: MetricSummary) -> str:
             summary.lower_quartile, summary.upper_quartile, summary.worst,
         )
     )  # fmt: skip
+    worst = "undefined" if summary.worst_patient and worst == "-" else worst
     name = f"{worst} ({summary.worst_patient})" if summary.worst_patient else worst
     return (
         f"| {summary.metric} | {mean} | {_range(low, high)} | {median} | {_range(lower, upper)} "
@@ -83,9 +95,14 @@ def _tests(group: str, protocol: Protocol, tests: Iterable[PairedTest]) -> Itera
             for value in (test.mean_difference, test.difference_low, test.difference_high)
         )
         yield (
-            f"| {test.metric} | {test.first} - {test.second} | {test.patients} | {mean} "
+            f"| {test.metric} | {test.first} - {test.second} | {_tested(test)} | {mean} "
             f"| {_range(low, high)} | {_p(test.p)} | {_p(test.p_holm)} |"
         )
+
+
+def _tested(test: PairedTest) -> str:
+    """Number of patients, and of samples that are undefined for one of the methods."""
+    return f"{test.patients} ({test.left_out} left out)" if test.left_out else f"{test.patients}"
 
 
 def _format(metric: str, value: float) -> str:

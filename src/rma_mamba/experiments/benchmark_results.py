@@ -109,6 +109,13 @@ def _notes(runs: Sequence[NetworkRun], options: RunOptions) -> Iterator[str]:
         sources = ", ".join(dict.fromkeys(each.name for each in runs[0].recipe.data.sources))
         yield f"Data: {sources}, as described in {options.data.name}."
     yield from options.remarks
+    recipes = {run.row.name: run.recipe.data.recipe for run in runs}
+    thresholds = {name: f"{recipe.threshold:g}" for name, recipe in recipes.items()}
+    if len(set(thresholds.values())) == 1:
+        yield f"Threshold of the probability: {next(iter(thresholds.values()))}."
+    else:
+        listed = ", ".join(f"{name} {value}" for name, value in thresholds.items())
+        yield f"Thresholds of the probability: {listed}."
     # folders identify neither the data nor the method
     changed = [
         each for each in options.overrides if not each.startswith(("data.root", "data.cache"))
@@ -130,6 +137,13 @@ def _write_figures(
     replace_file(folder / "curves.png", draw_histories(histories), "figure")
     replace_file(folder / "boxes.png", draw_boxes(cases, group), "figure")
     weights = {run.row.name: run.weights for run in runs}
-    panel = make_panel(weights, runs[0].recipe.data, cases, group, benchmark.panel_patients)
+    panel = make_panel(
+        weights,
+        runs[0].recipe.data,
+        cases,
+        group,
+        benchmark.panel_patients,
+        benchmark.postprocessing,
+    )
     if panel:
         replace_file(folder / "panel.png", draw_panel(panel), "figure")

@@ -67,7 +67,11 @@ def run_benchmark(
     group = choose_group(benchmark, runs[0].recipe.data, files, own_data=data is None)
     for run in to_train:
         run.train()
-    scored = [ScoredNetwork(run, run.score()) for run in runs if run.weights.exists()]
+    scored = [
+        ScoredNetwork(run, run.score(benchmark.postprocessing))
+        for run in runs
+        if run.weights.exists()
+    ]
     return write_comparison(benchmark, group, scored, options)
 
 

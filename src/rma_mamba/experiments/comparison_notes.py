@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rma_mamba.evaluation import POSTPROCESSING
 from rma_mamba.experiments.comparison_columns import PAPER, VOLUME
 from rma_mamba.experiments.comparison_table import ComparisonRow, ComparisonTable
 
@@ -27,6 +28,7 @@ def notes_below(table: ComparisonTable, protocol: str | None = None) -> str:
 
 def _paper_notes(table: ComparisonTable) -> Iterator[str]:
     yield "The row distance is what the paper reports as HD; it is not a distance in mm."
+    yield from _postprocessing(table, PAPER)
 
 
 def _volume_notes(table: ComparisonTable) -> Iterator[str]:
@@ -36,7 +38,16 @@ def _volume_notes(table: ComparisonTable) -> Iterator[str]:
             "Distances and surface Dice are undefined if only one mask is empty; such volumes are counted under "
             "'without distances', are missing in these means, and rank the network last in these columns."
         )
+    yield from _postprocessing(table, VOLUME)
     yield f"GMACs and latency (median, float32, networks run in turn): one image of {size} pixels."
+
+
+def _postprocessing(table: ComparisonTable, protocol: str) -> Iterator[str]:
+    found = [table.metric(row, protocol, "dice") for row in table.rows]
+    removed = {each.postprocessing for each in found if each}
+    if removed:
+        name = "the paper's protocol" if protocol == PAPER else "per volume"
+        yield f"Post-processing, {name}: {POSTPROCESSING[', '.join(sorted(removed))]}."
 
 
 def _conditions(table: ComparisonTable) -> Iterator[str]:

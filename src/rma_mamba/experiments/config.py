@@ -9,6 +9,7 @@ from typing import Any, Self
 import pydantic
 from pydantic import Field, model_validator
 
+from rma_mamba.conventions import Postprocessing
 from rma_mamba.datasets.settings import Settings
 from rma_mamba.deprecation import with_renamed_keys
 from rma_mamba.setting_errors import as_config_error
@@ -71,6 +72,11 @@ class Benchmark(Settings):
 
     panel_patients: int = Field(default=3, ge=0)
     """Number of patients in the figure of example slices: those with the largest differences between networks."""
+
+    postprocessing: Postprocessing = "standard"
+    """What is removed from the masks that are scored per volume: "standard" (small or distant components, and CT
+    numbers of gas, fat and bone), as `rma-mamba segment` does, or "none". The paper's protocol always scores the raw
+    threshold."""
 
     networks: tuple[NetworkRow, ...] = Field(min_length=1)
     """The networks, in the order of the tables. All pairs are compared with paired tests."""

@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from rma_mamba.conventions import Postprocessing
 from rma_mamba.errors import ConfigError
 from rma_mamba.evaluation import CaseScore, score_patients
 from rma_mamba.experiments.config import Benchmark, NetworkRow
-from rma_mamba.experiments.old_fingerprint import recipe_with_old_keys, with_old_keys
+from rma_mamba.experiments.old_fingerprint import recipe_with_old_keys
 from rma_mamba.experiments.score_cache import fingerprint, load_scores, save_scores
 from rma_mamba.files import replace_file
 from rma_mamba.inference import Segmenter
@@ -29,6 +30,7 @@ from rma_mamba.training import (
 Note = Callable[[str], None]  # receives progress messages
 
 _SCORES, _MARKER = "scores.json", "benchmark.json"
+_SCORING = 2  # changes whenever equal masks get other scores: stored scores are then computed again
 
 
 @dataclass(frozen=True)
@@ -134,15 +136,21 @@ class NetworkRun:
             quiet=self.options.quiet,
         )
 
-    def score(self) -> list[CaseScore]:
-        """Score the trained network on the test split, or load its stored scores."""
+    def score(self, postprocessing: Postprocessing = "standard") -> list[CaseScore]:
+        """Score the trained network on the test split, or load its stored scores.
+
+        Args:
+            postprocessing: What is removed from the masks that are scored per volume.
+        """
         name, data = self.row.name, self.recipe.data
-        weights, settings = self.weights.read_bytes(), data.model_dump(mode="json")
-        key, old_key = (fingerprint(weights, x, name) for x in (settings, with_old_keys(settings)))
-        cases = load_scores(self.folder / _SCORES, key, old_key)
+        settings = data.model_dump(mode="json")
+        weights = self.weights.read_bytes()
+        key = fingerprint(weights, settings, name, postprocessing, _SCORING)
+        cases = load_scores(self.folder / _SCORES, key)
         if cases is None:
             cases = []
-            for patient in score_patients(Segmenter.load(self.weights), data, "test", method=name):
+            segmenter = Segmenter.load(self.weights, postprocessing=postprocessing)
+            for patient in score_patients(segmenter, data, "test", method=name):
                 place = f"{patient.source}, patient {patient.patient}"
                 self.options.note(f"{name}: {place}: Dice {patient.dice:.3f}")
                 cases += patient.cases

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rma_mamba.conventions import Postprocessing
 from rma_mamba.datasets.config import DataConfig, SourceConfig
 from rma_mamba.datasets.labelled_images import read_slice, read_volume
 from rma_mamba.datasets.source_files import SourceFiles
@@ -47,6 +48,7 @@ def make_panel(
     cases: Sequence[CaseScore],
     group: str,
     patients: int,
+    postprocessing: Postprocessing = "standard",
 ) -> list[PanelRow]:
     """The slice with the largest liver area of each patient with the largest differences between networks.
 
@@ -56,11 +58,15 @@ def make_panel(
         cases: Scores of all methods.
         group: Group of sources to choose patients from.
         patients: Number of patients.
+        postprocessing: What is removed from the masks.
     """
     selected = _by_disagreement(cases, group)[:patients]
     files = SourceFiles(data)
     scans = [_scan(files, source, patient) for source, patient in selected]
-    segmenters = {method: Segmenter.load(path) for method, path in weights.items()}
+    segmenters = {
+        method: Segmenter.load(path, postprocessing=postprocessing)
+        for method, path in weights.items()
+    }
     return [
         _row(f"patient {patient}", scan, reference, segmenters)
         for (_, patient), (scan, reference) in zip(selected, scans, strict=True)

@@ -29,6 +29,9 @@ class Segmentation:
         uncertainty: Agreement between TTA scales and between the network's maps, and the Dice estimated from it.
         removed_implausible_ml: Volume removed from the mask because its CT numbers are those of gas, fat or bone.
         evidence: Evidence in the scan against the mask.
+        squares: bool [slice, side, side], from inferior to superior, rows to posterior, columns to the left: the raw
+            threshold of the probability of each slice, resampled from the network's canvas to side x side pixels and
+            not post-processed; None unless requested.
 
     Example:
         >>> result = rma_mamba.segment("scan.nii.gz")
@@ -44,6 +47,7 @@ class Segmentation:
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
     removed_implausible_ml: float = 0.0
     evidence: MaskEvidence = NO_EVIDENCE
+    squares: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @property
     def modality(self) -> Modality:

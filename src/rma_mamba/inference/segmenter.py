@@ -11,10 +11,11 @@ import pydantic
 import torch
 from torch import nn
 
+from rma_mamba.conventions import Postprocessing
 from rma_mamba.deprecation import suppress_rename_warnings, warn_renamed, with_renamed_keys
 from rma_mamba.errors import ConfigError, WeightsError
 from rma_mamba.inference.device import choose_device
-from rma_mamba.inference.implausible_hu import remove_implausible
+from rma_mamba.inference.implausible_hu import ImplausibleVoxels, remove_implausible
 from rma_mamba.inference.inputs import Scan, as_volume
 from rma_mamba.inference.orientation import check_anatomy
 from rma_mamba.inference.postprocess import remove_islands
@@ -28,7 +29,8 @@ from rma_mamba.ops.after_fork import survives_fork
 from rma_mamba.reporting import assess, measure
 from rma_mamba.reporting.mask_examination import examine_mask
 from rma_mamba.setting_errors import as_config_error
-from rma_mamba.slicing import SliceRecipe, SliceStack, calibrated
+from rma_mamba.shapes import Labels
+from rma_mamba.slicing import CalibratedVolume, SliceRecipe, SliceStack, calibrated
 from rma_mamba.slicing.recipe import RENAMED_FIELDS
 from rma_mamba.volume import Mask, Modality
 
@@ -51,6 +53,7 @@ class Segmenter:
         precision: Precision of matrix multiplications. bfloat16 is faster on hardware that supports it and changes
             about one liver voxel in a thousand.
         weights_sha256: SHA-256 of the weights' tensors if they come from a file.
+        postprocessing: "standard", or "none": the raw threshold of the probability, from which nothing is removed.
 
     Example:
         >>> segmenter = Segmenter.load(fast=True)
@@ -68,6 +71,7 @@ class Segmenter:
         fast: bool = False,
         precision: Precision = "float32",
         weights_sha256: str | None = None,
+        postprocessing: Postprocessing = "standard",
     ) -> None:
         self.device = choose_device(device)
         self.dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
@@ -77,6 +81,7 @@ class Segmenter:
         self.recipe = recipe.model_copy(update={"tta_scales": scales})
         self.batch_size = batch_size
         self.island_share = island_share
+        self.postprocessing = postprocessing
 
     @classmethod
     @survives_fork
@@ -88,6 +93,7 @@ class Segmenter:
         batch_size: int | None = None,
         fast: bool = False,
         precision: Precision = "float32",
+        postprocessing: Postprocessing = "standard",
     ) -> Segmenter:
         """Load a segmenter with trained weights.
 
@@ -97,6 +103,7 @@ class Segmenter:
             batch_size: Slices per batch; None: chosen for each scan.
             fast: Skip multi-scale test-time augmentation: faster, slightly less accurate.
             precision: float32, or bfloat16 for speed.
+            postprocessing: "standard", or "none": the raw threshold of the probability.
 
         Raises:
             WeightsError: The weights are missing, corrupt or do not fit the network.
@@ -126,6 +133,7 @@ class Segmenter:
             fast=fast,
             precision=precision,
             weights_sha256=checkpoint.sha256,
+            postprocessing=postprocessing,
         )
 
     def with_recipe(self, **changes: Any) -> Segmenter:
@@ -154,6 +162,7 @@ class Segmenter:
         modality: Modality | None = None,
         progress: Progress | None = None,
         keep_probabilities: bool = False,
+        square_side: int | None = None,
     ) -> Segmentation:
         """Segment the liver.
 
@@ -162,6 +171,8 @@ class Segmenter:
             modality: CT or MR; None: read from the header, else detected from the intensities.
             progress: Called with (slices done, total number of slices).
             keep_probabilities: Also return the probabilities, which take four bytes per voxel.
+            square_side: Also return the raw threshold of each slice at this height and width; see
+                `Segmentation.squares`.
 
         Raises:
             ScanError: The scan cannot be read, or is not a 3-D volume.
@@ -175,11 +186,13 @@ class Segmenter:
             np.zeros(labels.shape, np.float32, order="F") if keep_probabilities else None
         )
         stack = SliceStack(volume, self.recipe)
-        writer = SliceWriter(stack, labels, probabilities)
+        squares = None
+        if square_side is not None:
+            squares = np.zeros((len(stack), square_side, square_side), bool)
+        writer = SliceWriter(stack, labels, probabilities, squares)
         agreement = stream(writer, self.tta_logits, self.batch_size, progress)
         found = int(np.count_nonzero(labels))
-        implausible = remove_implausible(labels, volume)
-        remove_islands(labels, self.island_share, volume.geometry.spacing_mm)
+        implausible = self._postprocess(labels, volume)
         mask = Mask(labels, volume.geometry, volume.header, volume.source_images)
         kept = int(np.count_nonzero(labels))
         evidence = examine_mask(volume, mask, stack.scale.range)
@@ -198,8 +211,24 @@ class Segmenter:
         warnings = tuple(dict.fromkeys((*volume.warnings, *measure(mask).warnings)))
         removed_ml = implausible.removed * volume.geometry.voxel_volume_ml
         return Segmentation(
-            mask, volume, warnings, probabilities, quality, uncertainty, removed_ml, evidence
+            mask,
+            volume,
+            warnings,
+            probabilities,
+            quality,
+            uncertainty,
+            removed_ml,
+            evidence,
+            squares,
         )
+
+    def _postprocess(self, labels: Labels, volume: CalibratedVolume) -> ImplausibleVoxels:
+        """Remove what cannot be liver, in place, and return the numbers of voxels with implausible CT numbers."""
+        if self.postprocessing == "none":
+            return ImplausibleVoxels(0, 0)
+        implausible = remove_implausible(labels, volume)
+        remove_islands(labels, self.island_share, volume.geometry.spacing_mm)
+        return implausible
 
     def logits(self, images: Images) -> Logits:
         """The map of the highest resolution, float32 [slice, 1, height, width], for images on the canvas."""

@@ -24,6 +24,8 @@ class SliceWriter:
         stack: The scan's slices.
         labels: uint8 (i, j, k) on the scan's grid; filled in place.
         probabilities: float32 (i, j, k) on the scan's grid, filled in place; or None.
+        squares: bool [slice, side, side], filled in place with the thresholded probability of each slice, resampled
+            from the canvas to side x side pixels; or None.
     """
 
     def __init__(
@@ -31,13 +33,14 @@ class SliceWriter:
         stack: SliceStack,
         labels: npt.NDArray[np.uint8],
         probabilities: npt.NDArray[np.float32] | None,
+        squares: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         self.scales = stack.at_tta_scales()
         self.threshold = stack.recipe.threshold
         self.agreement = Agreement(len(self.scales), self.threshold)
         # views in canonical order: writes go to the scan's own grid
         order = stack.volume.geometry.canonical
-        self._labels = order.apply(labels)
+        self._labels, self._squares = order.apply(labels), squares
         self._probabilities = None if probabilities is None else order.apply(probabilities)
 
     def images(self, batch: Batch) -> list[Images]:
@@ -46,21 +49,30 @@ class SliceWriter:
 
     def write(self, batch: Batch, logits: TtaLogits) -> None:
         """Average the probabilities of all scales, and write labels and probabilities of a batch."""
-        first, *others = self.scales
         logits = batch.without_context(logits)
-        mean = first.plan.to_probabilities(logits.maps[-1])
-        repeated = logits.repeated
-        of_scales = [mean[repeated]]
-        for scale, scale_logits in zip(others, logits.others, strict=False):
-            of_scales.append(scale.plan.to_probabilities(scale_logits))
-        if len(of_scales) > 1:
-            mean[repeated] = np.mean(of_scales, axis=0)
+        of_scales, mean = self._probabilities_of(logits)
         self._labels[batch.kept] = mean > self.threshold
         self.agreement.add(of_scales, mean)
         if len(logits.maps) > 1:
             self.agreement.add_maps(logits.maps[-1], logits.maps[0])
         if self._probabilities is not None:
             self._probabilities[batch.kept] = mean
+        if self._squares is not None:
+            _, squares = self._probabilities_of(logits, self._squares.shape[-1])
+            self._squares[batch.kept] = squares > self.threshold
+
+    def _probabilities_of(
+        self, logits: TtaLogits, side: int | None = None
+    ) -> tuple[list[npt.NDArray[np.float32]], npt.NDArray[np.float32]]:
+        """Probabilities at each scale, and their mean; arguments as in `SlicePlan.to_probabilities`."""
+        first, *others = self.scales
+        mean = first.plan.to_probabilities(logits.maps[-1], side)
+        of_scales = [mean[logits.repeated]]
+        for scale, scale_logits in zip(others, logits.others, strict=False):
+            of_scales.append(scale.plan.to_probabilities(scale_logits, side))
+        if len(of_scales) > 1:
+            mean[logits.repeated] = np.mean(of_scales, axis=0)
+        return of_scales, mean
 
 
 def stream(

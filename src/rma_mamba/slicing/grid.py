@@ -170,14 +170,31 @@ class SlicePlan:
         inside = maps[:, *self._window].astype(np.float32, copy=False)
         return columns.columns(rows.rows(inside))
 
-    def to_probabilities(self, logits: npt.NDArray[Any]) -> Maps:
-        """Logits [slice, 1, height, width] on the canvas to probabilities [slice, row, column] of the scan."""
+    def to_probabilities(self, logits: npt.NDArray[Any], side: int | None = None) -> Maps:
+        """Logits [slice, 1, height, width] on the canvas to probabilities [slice, row, column].
+
+        Args:
+            logits: The network's output of the highest resolution.
+            side: Resample the field of view to side x side pixels; None: to the scan's own grid.
+        """
         if logits.ndim != 4 or logits.shape[1] != 1:
             raise GridError(
                 f"the logits have shape {logits.shape}; expected [slice, 1, height, width]. "
                 "Pass the network's output of the highest resolution."
             )
-        return self.from_canvas(0.5 + 0.5 * np.tanh(0.5 * logits[:, 0].astype(np.float32)))
+        probabilities = 0.5 + 0.5 * np.tanh(0.5 * logits[:, 0].astype(np.float32))
+        if side is None:
+            return self.from_canvas(probabilities)
+        return self._to_square(probabilities, side)
+
+    def _to_square(self, maps: Maps, side: int) -> Maps:
+        """Resample maps on the canvas directly to the field of view of the slice in side x side pixels."""
+        self._check(maps, self.canvas)
+        rows, columns = (
+            AxisResampler.between(field, self.spacing_mm, side, size * mm / side)
+            for size, mm, field in zip(self.shape, self._pixel_mm, self.field, strict=True)
+        )
+        return columns.columns(rows.rows(maps[:, *self._window]))
 
     def to_labels(self, logits: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         """Logits [slice, 1, height, width] on the canvas to labels 0 or 1, uint8 [slice, row, column] of the scan.
