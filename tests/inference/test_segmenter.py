@@ -462,7 +462,7 @@ def test_squares_are_the_raw_threshold_of_each_slice(segmenter: Segmenter, order
     assert result.squares is not None
     plan = SlicePlan(volume.geometry, segmenter.recipe)
     logits = segmenter.logits(to_slices(volume, segmenter.recipe))
-    expected = plan.to_probabilities(logits, 48) > segmenter.recipe.threshold
+    expected = plan.to_squares(logits, 48) > segmenter.recipe.threshold
     assert expected.any()
     assert (result.squares != expected).mean() < 1e-3  # batches round differently
     assert segmenter(volume).squares is None

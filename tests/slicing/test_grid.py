@@ -92,7 +92,7 @@ def test_implausibly_small_voxels_are_rejected(size_mm: float) -> None:
 def test_the_canvas_of_a_square_field_is_copied_to_the_same_number_of_pixels() -> None:
     made = plan((400, 400), (0.8, 0.8), SliceRecipe(size=256, spacing_mm=None))
     logits = np.random.default_rng(0).normal(size=(2, 1, 256, 256)).astype(np.float32)
-    squares = made.to_probabilities(logits, 256)
+    squares = made.to_squares(logits, 256)
     assert np.array_equal(squares > 0.5, logits[:, 0] > 0)
     assert made.to_probabilities(logits).shape == (2, 400, 400)
 
@@ -101,7 +101,7 @@ def test_height_and_width_of_an_oblong_field_are_scaled_independently() -> None:
     made = plan((96, 64), (1.0, 1.5), SliceRecipe(size=64, spacing_mm=2.0))
     logits = np.full((1, 1, *made.canvas), -9, np.float32)
     logits[:, :, 32:] = 9  # the lower half of the canvas
-    squares = made.to_probabilities(logits, 48)[0] > 0.5
+    squares = made.to_squares(logits, 48)[0] > 0.5
     assert squares.shape == (48, 48)
     assert squares[24:].all()
     assert not squares[:24].any()

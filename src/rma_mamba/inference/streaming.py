@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.inference.batches import Batch, plan_batches
-from rma_mamba.inference.tta import Images, TtaLogits
+from rma_mamba.inference.tta import Images, Logits, TtaLogits
 from rma_mamba.inference.uncertainty import Agreement
-from rma_mamba.slicing import SliceStack
+from rma_mamba.slicing import SlicePlan, SliceStack
 
+Convert = Callable[[SlicePlan, Logits], Logits]  # logits on the canvas to probabilities
 Predict = Callable[[list[Images]], TtaLogits]
 Progress = Callable[[int, int], None]  # slices done, total number of slices
 
@@ -50,7 +51,7 @@ class SliceWriter:
     def write(self, batch: Batch, logits: TtaLogits) -> None:
         """Average the probabilities of all scales, and write labels and probabilities of a batch."""
         logits = batch.without_context(logits)
-        of_scales, mean = self._probabilities_of(logits)
+        of_scales, mean = self._probabilities_of(logits, _on_scan_grid)
         self._labels[batch.kept] = mean > self.threshold
         self.agreement.add(of_scales, mean)
         if len(logits.maps) > 1:
@@ -58,21 +59,26 @@ class SliceWriter:
         if self._probabilities is not None:
             self._probabilities[batch.kept] = mean
         if self._squares is not None:
-            _, squares = self._probabilities_of(logits, self._squares.shape[-1])
+            side = self._squares.shape[-1]
+            _, squares = self._probabilities_of(
+                logits, lambda plan, maps: plan.to_squares(maps, side)
+            )
             self._squares[batch.kept] = squares > self.threshold
 
-    def _probabilities_of(
-        self, logits: TtaLogits, side: int | None = None
-    ) -> tuple[list[npt.NDArray[np.float32]], npt.NDArray[np.float32]]:
-        """Probabilities at each scale, and their mean; arguments as in `SlicePlan.to_probabilities`."""
+    def _probabilities_of(self, logits: TtaLogits, convert: Convert) -> tuple[list[Logits], Logits]:
+        """Probabilities at each scale, and their mean, on the grid that the conversion gives."""
         first, *others = self.scales
-        mean = first.plan.to_probabilities(logits.maps[-1], side)
+        mean = convert(first.plan, logits.maps[-1])
         of_scales = [mean[logits.repeated]]
         for scale, scale_logits in zip(others, logits.others, strict=False):
-            of_scales.append(scale.plan.to_probabilities(scale_logits, side))
+            of_scales.append(convert(scale.plan, scale_logits))
         if len(of_scales) > 1:
             mean[logits.repeated] = np.mean(of_scales, axis=0)
         return of_scales, mean
+
+
+def _on_scan_grid(plan: SlicePlan, logits: Logits) -> Logits:
+    return plan.to_probabilities(logits)
 
 
 def stream(

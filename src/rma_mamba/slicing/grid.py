@@ -170,25 +170,16 @@ class SlicePlan:
         inside = maps[:, *self._window].astype(np.float32, copy=False)
         return columns.columns(rows.rows(inside))
 
-    def to_probabilities(self, logits: npt.NDArray[Any], side: int | None = None) -> Maps:
-        """Logits [slice, 1, height, width] on the canvas to probabilities [slice, row, column].
+    def to_probabilities(self, logits: npt.NDArray[Any]) -> Maps:
+        """Logits [slice, 1, height, width] on the canvas to probabilities [slice, row, column] of the scan."""
+        return self.from_canvas(_probabilities(logits))
 
-        Args:
-            logits: The network's output of the highest resolution.
-            side: Resample the field of view to side x side pixels; None: to the scan's own grid.
+    def to_squares(self, logits: npt.NDArray[Any], side: int) -> Maps:
+        """Logits on the canvas to probabilities [slice, side, side]: the field of view, scaled to a square.
+
+        They are resampled directly, not by way of the scan's own grid.
         """
-        if logits.ndim != 4 or logits.shape[1] != 1:
-            raise GridError(
-                f"the logits have shape {logits.shape}; expected [slice, 1, height, width]. "
-                "Pass the network's output of the highest resolution."
-            )
-        probabilities = 0.5 + 0.5 * np.tanh(0.5 * logits[:, 0].astype(np.float32))
-        if side is None:
-            return self.from_canvas(probabilities)
-        return self._to_square(probabilities, side)
-
-    def _to_square(self, maps: Maps, side: int) -> Maps:
-        """Resample maps on the canvas directly to the field of view of the slice in side x side pixels."""
+        maps = _probabilities(logits)
         self._check(maps, self.canvas)
         rows, columns = (
             AxisResampler.between(field, self.spacing_mm, side, size * mm / side)
@@ -238,3 +229,14 @@ class SlicePlan:
                 f"the slices have shape {maps.shape}; expected [slice, {expected[0]}, {expected[1]}]. "
                 "Use the SlicePlan of this scan."
             )
+
+
+def _probabilities(logits: npt.NDArray[Any]) -> Maps:
+    """Logits [slice, 1, height, width] to probabilities [slice, height, width]."""
+    if logits.ndim != 4 or logits.shape[1] != 1:
+        raise GridError(
+            f"the logits have shape {logits.shape}; expected [slice, 1, height, width]. "
+            "Pass the network's output of the highest resolution."
+        )
+    probabilities: Maps = 0.5 + 0.5 * np.tanh(0.5 * logits[:, 0].astype(np.float32))
+    return probabilities
