@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from rma_mamba.conventions import GRID_TOLERANCE_MM
 from rma_mamba.deprecation import warn_renamed, with_renamed_arguments
 from rma_mamba.errors import GridError
 from rma_mamba.source_images import SourceImages
+
+if TYPE_CHECKING:
+    from rma_mamba.label_scheme import LabelScheme
 
 Affine = npt.NDArray[np.float64]
 Modality = Literal["CT", "MR"]
@@ -207,6 +210,19 @@ class Volume:
 
 
 @dataclass(frozen=True, eq=False)
+class ClassMap:
+    """Several classes on the grid of a mask.
+
+    Args:
+        values: uint8 (i, j, k): 0 background, 1 the first class of the scheme, and so on.
+        scheme: Names of the classes, and which of them lie inside another one.
+    """
+
+    values: npt.NDArray[np.uint8] = field(repr=False)
+    scheme: LabelScheme
+
+
+@dataclass(frozen=True, eq=False)
 class Mask:
     """A segmentation on its scan's own grid.
 
@@ -215,6 +231,7 @@ class Mask:
         geometry: The scan's grid, unchanged.
         header: The scan's header, for the writer.
         source_images: The DICOM images of the scan, for writers that refer to them.
+        classes: The classes of a network that segments more than the liver; None: the liver alone.
 
     Example:
         >>> mask = Mask(np.ones((10, 10, 10), np.uint8), Geometry((10, 10, 10), np.eye(4)))
@@ -226,9 +243,12 @@ class Mask:
     geometry: Geometry
     header: Any = field(default=None, repr=False)
     source_images: SourceImages | None = field(default=None, repr=False)
+    classes: ClassMap | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _check_shape(self.labels, self.geometry)
+        if self.classes is not None:
+            _check_shape(self.classes.values, self.geometry)
 
     @property
     def source(self) -> SourceImages | None:

@@ -14,6 +14,7 @@ from torch import nn
 from rma_mamba.conventions import Postprocessing
 from rma_mamba.deprecation import suppress_rename_warnings, warn_renamed, with_renamed_keys
 from rma_mamba.errors import ConfigError, WeightsError
+from rma_mamba.inference.class_decoding import clear_removed_liver
 from rma_mamba.inference.device import choose_device
 from rma_mamba.inference.implausible_hu import ImplausibleVoxels, remove_implausible
 from rma_mamba.inference.inputs import Scan, as_volume
@@ -32,7 +33,7 @@ from rma_mamba.setting_errors import as_config_error
 from rma_mamba.shapes import Labels
 from rma_mamba.slicing import CalibratedVolume, SliceRecipe, SliceStack, calibrated
 from rma_mamba.slicing.recipe import RENAMED_FIELDS
-from rma_mamba.volume import Mask, Modality
+from rma_mamba.volume import ClassMap, Mask, Modality
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -186,14 +187,20 @@ class Segmenter:
             np.zeros(labels.shape, np.float32, order="F") if keep_probabilities else None
         )
         stack = SliceStack(volume, self.recipe)
+        scheme = self.recipe.labels
+        values = None if scheme.is_liver_only else np.zeros_like(labels)
         squares = None
         if square_side is not None:
             squares = np.zeros((len(stack), square_side, square_side), bool)
-        writer = SliceWriter(stack, labels, probabilities, squares)
+        writer = SliceWriter(stack, labels, probabilities, squares, values)
         agreement = stream(writer, self.tta_logits, self.batch_size, progress)
         found = int(np.count_nonzero(labels))
         implausible = self._postprocess(labels, volume)
-        mask = Mask(labels, volume.geometry, volume.header, volume.source_images)
+        classes = None
+        if values is not None:
+            clear_removed_liver(values, labels, scheme)
+            classes = ClassMap(values, scheme)
+        mask = Mask(labels, volume.geometry, volume.header, volume.source_images, classes)
         kept = int(np.count_nonzero(labels))
         evidence = examine_mask(volume, mask, stack.scale.range)
         uncertainty = estimate_uncertainty(
@@ -231,7 +238,7 @@ class Segmenter:
         return implausible
 
     def logits(self, images: Images) -> Logits:
-        """The map of the highest resolution, float32 [slice, 1, height, width], for images on the canvas."""
+        """The map of the highest resolution, float32 [slice, class, height, width], for images on the canvas."""
         return self.maps(images, 1)[0]
 
     @survives_fork

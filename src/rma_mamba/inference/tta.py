@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 Images = npt.NDArray[np.float32]  # [slice, 3, height, width]
-Logits = npt.NDArray[np.float32]  # [slice, 1, height, width]
+Logits = npt.NDArray[np.float32]  # [slice, class, height, width]
 Network = Callable[[Images, int], list[Logits]]  # the last n maps, highest resolution last
 
 MAPS = 3  # outputs of the first scale, whose agreement is a measure of certainty

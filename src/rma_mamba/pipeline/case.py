@@ -38,6 +38,7 @@ class CompletedCase:
         seconds: Duration.
         warnings: Warnings about the scan and the results, one sentence each.
         skipped: Whether an earlier run had already completed the case (`SegmentRequest.resume`).
+        classes: Volume of each class in one line; empty for a network that segments the liver alone.
     """
 
     files: dict[str, Path]
@@ -47,13 +48,15 @@ class CompletedCase:
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
     skipped: bool = False
+    classes: tuple[str, ...] = ()
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The result as one or two lines of text."""
+        """The result as a few lines of text."""
         if self.skipped or self.volume_ml is None:
             return ("skipped: already complete",)
-        return (f"Liver: {self.volume_ml:.0f} mL ({self.modality})", f"Quality: {self.quality}")
+        liver = f"Liver: {self.volume_ml:.0f} mL ({self.modality})"
+        return (liver, *self.classes, f"Quality: {self.quality}")
 
 
 def segment_case(
@@ -112,6 +115,7 @@ def segment_case(
         result.quality.line,
         time.monotonic() - started,
         written.notes.urgent,
+        classes=tuple(each.line for each in written.class_volumes),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rma_mamba.pipeline.case_result import CaseResult
+from rma_mamba.reporting.class_volumes import class_record
 from rma_mamba.scans.checks import require_source_images
 from rma_mamba.volume import Volume
 
@@ -49,6 +50,7 @@ def _report(result: CaseResult) -> Report:
         for name, value in quantities.record.items()
         if _is_shown(name, value, has_nodularity=bool(quantities.nodularity_ratio))
     } | {
+        **class_record(result.class_volumes),
         "touches_border": list(segmentation.measurements.touches_border),
         "grid_voxels": list(segmentation.mask.geometry.shape),
     }

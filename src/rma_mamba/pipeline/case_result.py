@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rma_mamba.pipeline.provenance import describe_result
 from rma_mamba.reporting import PatientSize, Quantities, measure, quantify
 from rma_mamba.reporting.case_notes import CaseNotes
+from rma_mamba.reporting.class_volumes import ClassVolume, class_volumes
 from rma_mamba.reporting.expected_volume import CAVEAT
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class CaseResult:
     def quantities(self) -> Quantities:
         """All measurements of the mask; computed once, and only if an output needs them."""
         return quantify(self.segmentation.mask, self.segmentation.scan, self.patient_size)
+
+    @cached_property
+    def class_volumes(self) -> tuple[ClassVolume, ...]:
+        """Measurements of each class; empty for a network that segments the liver alone."""
+        return class_volumes(self.segmentation.mask)
 
     @cached_property
     def notes(self) -> CaseNotes:

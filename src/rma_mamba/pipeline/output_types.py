@@ -16,6 +16,7 @@ from rma_mamba.pipeline.case_report import write_html_report, write_pdf_report
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.statistics_json import write_statistics
 from rma_mamba.reporting import write_csv, write_json, write_preview
+from rma_mamba.reporting.class_volumes import class_record
 from rma_mamba.scans import write_mask, write_scan, write_structured_report
 from rma_mamba.scans.writers import MaskFormat
 from rma_mamba.volume import Volume
@@ -65,7 +66,13 @@ def _mask_writer(kind: MaskFormat) -> Writer:
 
 
 def _write_json(result: CaseResult, path: Path) -> None:
-    write_json(result.quantities, path, **result.notes.as_dict(), software=software())
+    write_json(
+        result.quantities,
+        path,
+        **class_record(result.class_volumes),
+        **result.notes.as_dict(),
+        software=software(),
+    )
 
 
 def _write_csv(result: CaseResult, path: Path) -> None:
@@ -78,8 +85,16 @@ def _write_dicom_sr(result: CaseResult, path: Path) -> None:
         result.quantities.record,
         path,
         comments=result.notes.sentences,
-        segmentation=result.files.get("dicom_seg"),
+        segmentation=result.files.get("dicom_seg") if _liver_is_first(result) else None,
     )
+
+
+def _liver_is_first(result: CaseResult) -> bool:
+    """Whether the first segment of a DICOM SEG is the liver that is measured."""
+    classes = result.segmentation.mask.classes
+    if classes is None:
+        return True
+    return classes.scheme.values_of(classes.scheme.names[0]) == classes.scheme.liver_values
 
 
 def _write_preview(result: CaseResult, path: Path) -> None:

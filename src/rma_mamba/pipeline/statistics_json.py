@@ -9,6 +9,7 @@ from rma_mamba.conventions import software
 from rma_mamba.deprecation import with_old_fields
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.json_files import write_json_file
+from rma_mamba.reporting.class_volumes import class_record
 from rma_mamba.reporting.quantities import with_old_names
 
 _EXTENTS = ("right_to_left", "anterior_to_posterior", "inferior_to_superior")
@@ -33,6 +34,7 @@ def statistics(result: CaseResult) -> dict[str, Any]:
     return {
         **with_old_names(result.quantities.record),
         "extent_mm": with_old_fields(extent_mm, _OLD_EXTENTS),
+        **class_record(result.class_volumes),
         "touches_border": list(measurements.touches_border),
         "grid_voxels": list(geometry.shape),
         "spacing_mm": [round(size, 6) for size in geometry.spacing_mm],

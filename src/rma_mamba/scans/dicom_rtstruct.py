@@ -5,6 +5,7 @@ Source: DICOM PS3.3 A.19 (RT Structure Set IOD), C.8.8.5, C.8.8.6 and C.8.8.8.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom as hd
@@ -15,16 +16,15 @@ from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 from pydicom.valuerep import format_number_as_ds
 
-from rma_mamba.conventions import LIVER_RGB, SOFTWARE_NAME
+from rma_mamba.conventions import SOFTWARE_NAME
 from rma_mamba.scans.contours import outlines
 from rma_mamba.scans.dicom_objects import (
-    ANATOMICAL_STRUCTURE,
-    LIVER,
     SERIES_NUMBERS,
     derived_object,
     equipment,
     save,
 )
+from rma_mamba.scans.dicom_structures import Structure, structures_of
 from rma_mamba.source_images import SourceImage, SourceImages
 from rma_mamba.volume import LPS_TO_RAS, Mask
 
@@ -33,7 +33,7 @@ _STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"  # retired SOP class, still requir
 
 
 def write(mask: Mask, path: Path) -> None:
-    """Write a structure set with one structure, the liver: closed planar contours on the images of the scan.
+    """Write a structure set with the liver, or each class: closed planar contours on the images of the scan.
 
     An empty mask is written as a structure without contours.
 
@@ -44,9 +44,17 @@ def write(mask: Mask, path: Path) -> None:
     with derived_object(mask, _OUTPUT) as (images, headers):
         structures = _empty_structure_set(headers[0])
         structures.ReferencedFrameOfReferenceSequence = [_frame_of_reference(images, headers)]
-        structures.StructureSetROISequence = [_roi(headers[0])]
-        structures.ROIContourSequence = [_contours(mask, images, headers)]
-        structures.RTROIObservationsSequence = [_observation()]
+        found = list(enumerate(structures_of(mask), 1))
+        structures.StructureSetROISequence = [
+            _roi(headers[0], number, structure) for number, (structure, _) in found
+        ]
+        structures.ROIContourSequence = [
+            _contours(replace(mask, labels=labels), images, headers, number, structure)
+            for number, (structure, labels) in found
+        ]
+        structures.RTROIObservationsSequence = [
+            _observation(number, structure) for number, (structure, _) in found
+        ]
     save(structures, headers[0], path, _OUTPUT)
 
 
@@ -114,22 +122,24 @@ def _image_reference(image: SourceImage, header: Dataset) -> Dataset:
     return item
 
 
-def _roi(header: Dataset) -> Dataset:
+def _roi(header: Dataset, number: int, structure: Structure) -> Dataset:
     item = Dataset()
-    item.ROINumber = 1
+    item.ROINumber = number
     item.ReferencedFrameOfReferenceUID = header.FrameOfReferenceUID
-    item.ROIName = "Liver"
+    item.ROIName = structure.name
     item.ROIGenerationAlgorithm = "AUTOMATIC"
     return item
 
 
-def _contours(mask: Mask, images: SourceImages, headers: list[Dataset]) -> Dataset:
+def _contours(
+    mask: Mask, images: SourceImages, headers: list[Dataset], number: int, structure: Structure
+) -> Dataset:
     # steps to the next column and to the next row of an image, LPS+ mm
     to_next_column, to_next_row, _ = (LPS_TO_RAS @ mask.geometry.affine)[:3, :3].T
     planes = images.on_slices(mask.labels)
     item = Dataset()
-    item.ReferencedROINumber = 1
-    item.ROIDisplayColor = list(LIVER_RGB)
+    item.ReferencedROINumber = number
+    item.ROIDisplayColor = list(structure.rgb)
     contours: list[Dataset] = []
     for k, (image, header) in enumerate(zip(images.slices, headers, strict=True)):
         for ring in outlines(planes[:, :, k].T):
@@ -152,14 +162,14 @@ def _contour(points: npt.NDArray[np.float64], number: int, image: Dataset) -> Da
     return item
 
 
-def _observation() -> Dataset:
+def _observation(number: int, structure: Structure) -> Dataset:
     item = Dataset()
-    item.ObservationNumber = 1
-    item.ReferencedROINumber = 1
-    item.RTROIInterpretedType = "ORGAN"
+    item.ObservationNumber = number
+    item.ReferencedROINumber = number
+    item.RTROIInterpretedType = structure.interpreted_type
     item.ROIInterpreter = None
-    item.RTROIIdentificationCodeSequence = [_code_item(LIVER)]
-    item.SegmentedPropertyCategoryCodeSequence = [_code_item(ANATOMICAL_STRUCTURE)]
+    item.RTROIIdentificationCodeSequence = [_code_item(structure.kind)]
+    item.SegmentedPropertyCategoryCodeSequence = [_code_item(structure.category)]
     return item
 
 

@@ -5,6 +5,7 @@ Source: DICOM PS3.3 A.51 and C.8.20 (Segmentation IOD), PS3.16 CID 7150 and 7192
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import highdicom as hd
@@ -12,16 +13,15 @@ import numpy as np
 import pydicom
 from pydicom.sr.codedict import codes
 
-from rma_mamba.conventions import LIVER_RGB, SOFTWARE_NAME, software_version
+from rma_mamba.conventions import SOFTWARE_NAME, software_version
 from rma_mamba.scans.dicom_objects import (
-    ANATOMICAL_STRUCTURE,
-    LIVER,
     SERIES_NUMBERS,
     derived_object,
     equipment,
     save,
 )
 from rma_mamba.scans.dicom_source_headers import unique
+from rma_mamba.scans.dicom_structures import Structure, structures_of
 from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
 
@@ -29,7 +29,9 @@ _OUTPUT = "DICOM SEG"
 
 
 def write(mask: Mask, path: Path) -> None:
-    """Write a binary segmentation with one segment, the liver; slices without liver are omitted.
+    """Write a binary segmentation with one segment, the liver, or one per class; empty frames are omitted.
+
+    A segment includes the regions inside it: voxels of a tumour are in the segments of tumour and liver.
 
     Frames have the position, orientation and spacing of the images, character by character. A mask on a resampled
     grid is mapped back to the images first. An empty mask is written with all frames, which are empty.
@@ -41,19 +43,21 @@ def write(mask: Mask, path: Path) -> None:
     """
     with derived_object(mask, _OUTPUT) as (images, headers):
         series_of = {header.SOPInstanceUID: header.SeriesInstanceUID for header in headers}
-        frames = np.ascontiguousarray(images.on_slices(mask.labels).transpose(2, 1, 0))
+        structures, parts = zip(*structures_of(mask), strict=True)
+        planes = [images.on_slices(each).transpose(2, 1, 0) for each in parts]
+        frames = np.ascontiguousarray(planes[0] if len(planes) == 1 else np.stack(planes, axis=-1))
         segmentation = hd.seg.Segmentation(
             source_images=_source_datasets(images, headers),
             pixel_array=frames,
             segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=[_description()],
+            segment_descriptions=[_description(*each) for each in enumerate(structures, 1)],
             series_instance_uid=hd.UID(),
             series_number=SERIES_NUMBERS["SEG"],
             sop_instance_uid=hd.UID(),
             instance_number=1,
             omit_empty_frames=bool(frames.any()),
             content_label="LIVER",
-            content_description="Liver, segmented automatically",
+            content_description=f"{_joined(structures)}, segmented automatically"[:64],
             series_description=f"Liver segmentation ({SOFTWARE_NAME})",
             **equipment(),
         )
@@ -64,21 +68,27 @@ def write(mask: Mask, path: Path) -> None:
     save(segmentation, headers[0], path, _OUTPUT)
 
 
-def _description() -> hd.seg.SegmentDescription:
+def _joined(structures: Sequence[Structure]) -> str:
+    """Names of the structures as a phrase."""
+    first, *others = (each.name for each in structures)
+    return ", ".join([first, *(name.lower() for name in others)])
+
+
+def _description(number: int, structure: Structure) -> hd.seg.SegmentDescription:
     return hd.seg.SegmentDescription(
-        segment_number=1,
-        segment_label="Liver",
-        segmented_property_category=ANATOMICAL_STRUCTURE,
-        segmented_property_type=LIVER,
+        segment_number=number,
+        segment_label=structure.name,
+        segmented_property_category=structure.category,
+        segmented_property_type=structure.kind,
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=hd.AlgorithmIdentificationSequence(
             name=SOFTWARE_NAME,
             family=codes.cid7162.ArtificialIntelligence,
             version=software_version(),
         ),
-        tracking_id="Liver",
+        tracking_id=structure.name,
         tracking_uid=hd.UID(),
-        display_color=hd.color.CIELabColor.from_rgb(*LIVER_RGB),
+        display_color=hd.color.CIELabColor.from_rgb(*structure.rgb),
     )
 
 

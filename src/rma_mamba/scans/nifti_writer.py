@@ -28,6 +28,8 @@ from rma_mamba.volume import Mask, Volume
 def write_mask(mask: Mask, path: Path) -> None:
     """Write a mask with the grid header of its scan, or with its own geometry if the scan was not NIfTI.
 
+    With several classes, the file is their label map.
+
     Raises:
         GridError: Grid header and geometry of the mask differ.
         ScanError: The file cannot be written.
@@ -40,7 +42,7 @@ def write_mask(mask: Mask, path: Path) -> None:
             "the grid of the mask differs from the grid in the header of its scan; expected the same grid. "
             "Resample the mask to the grid of the scan before writing it."
         )
-    labels = (mask.labels != 0).view(np.uint8)
+    labels = (mask.labels != 0).view(np.uint8) if mask.classes is None else mask.classes.values
     _write(labels, grid, path, intent=INTENT_LABEL, what="mask")
 
 

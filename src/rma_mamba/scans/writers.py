@@ -42,10 +42,11 @@ def write_mask(
 ) -> None:
     """Write a mask atomically.
 
-    - "nifti" (.nii, .nii.gz): uint8 {0, 1} on the grid of the scan; equal masks give identical files. The mask of a
-      NIfTI scan inherits affine, sform and qform codes, pixdim and units bit for bit; any other mask is written
-      with its affine and both codes 1 (scanner).
-    - "dicom_seg" and "dicom_rtstruct" (.dcm): on the source images of a DICOM scan.
+    - "nifti" (.nii, .nii.gz): uint8 {0, 1} on the grid of the scan, or the label map of several classes; equal masks
+      give identical files. The mask of a NIfTI scan inherits affine, sform and qform codes, pixdim and units bit for
+      bit; any other mask is written with its affine and both codes 1 (scanner).
+    - "dicom_seg" and "dicom_rtstruct" (.dcm): on the source images of a DICOM scan, with one segment or region of
+      interest per class.
     - "stl" (.stl) and "obj" (.obj): the surface in RAS+ mm.
 
     Args:
