@@ -50,7 +50,7 @@ def liver_probability(probabilities: Probabilities, scheme: LabelScheme) -> npt.
     """Probability of the liver as an organ [slice, row, column]."""
     part_of_liver = probabilities[[value - 1 for value in scheme.liver_values]]
     together = part_of_liver.sum(axis=0) if scheme.exclusive else part_of_liver.max(axis=0)
-    return np.clip(together, np.float32(0), np.float32(1))
+    return np.asarray(together.clip(0, 1), np.float32)
 
 
 def liver_logits(logits: npt.NDArray[Any], scheme: LabelScheme) -> npt.NDArray[Any]:
