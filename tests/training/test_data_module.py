@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -105,3 +106,23 @@ def test_a_corrupt_file_is_named_by_source_and_patient(
     with pytest.raises(ScanError, match=f"^source {source}, patient {patient}: ") as caught:
         data(recipe)
     assert "\n" not in str(caught.value)
+
+
+def test_labelled_slices_are_drawn_as_often_as_asked(recipe: Path) -> None:
+    def share(*settings: str) -> float:
+        found = data(recipe, "data.slices_per_epoch=2000", "training.batch_size=8", *settings)
+        drawn = [draw.position for draw in found.train_dataloader().sampler]
+        index = found.train.index  # type: ignore[union-attr]
+        return float(np.mean([index[each][0].labels[index[each][1]].any() for each in drawn]))
+
+    plain = share()
+    assert share("data.foreground_share=0") == plain
+    assert share("data.foreground_share=0.5") == pytest.approx((1 + plain) / 2, abs=0.04)
+    assert share("data.foreground_share=1") == 1
+
+
+def test_a_foreground_share_needs_a_number_of_draws(recipe: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"foreground_share is 0\.3, but slices_per_epoch is not set"
+    ):
+        load_recipe(recipe, ["data.foreground_share=0.3", "data.slices_per_epoch=none"])

@@ -14,10 +14,12 @@ from torch import nn
 import one_of_several
 import rma_mamba.models
 from rma_mamba.models.baselines.unet import UNetConfig
+from rma_mamba.errors import BackendError
 from rma_mamba.training import train
 from rma_mamba.training.checkpoints import model_state
 from rma_mamba.training.config import TrainingConfig
 from rma_mamba.training.data_module import SliceDataModule
+from rma_mamba.training.lightning_module import SegmentationModule
 from rma_mamba.training.recipe_loading import load_recipe
 from rma_mamba.training.trainer import make_trainer
 
@@ -96,3 +98,24 @@ def test_slurm_determines_the_number_of_devices(
     assert isinstance(environment, SLURMEnvironment)
     assert not environment.auto_requeue
     assert (trainer.world_size, trainer.global_rank, trainer.num_devices) == (4, 3, 2)
+
+
+def test_norms_are_synchronised_over_several_gpus_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(devices: int) -> object:
+        training = TrainingConfig(
+            sync_norms=True, accelerator="cpu", devices=devices, loggers=(), workers=0
+        )
+        return make_trainer(training, tmp_path, [], nn.Linear(2, 2), quiet=True)
+
+    make(1)  # nothing to synchronise
+    with pytest.raises(BackendError, match="several devices that are not GPUs"):
+        make(2)
+
+
+def test_frozen_norms_stay_frozen_when_they_are_synchronised() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.SyncBatchNorm(2), nn.BatchNorm2d(2))
+    module = SegmentationModule(model, TrainingConfig(freeze_norms=True))
+    module.train()
+    assert [each.training for each in model] == [True, False, False]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from rma_mamba.datasets.augment_config import AugmentConfig
-from rma_mamba.datasets.settings import Positive, Settings
+from rma_mamba.datasets.settings import Positive, Probability, Settings
 from rma_mamba.datasets.splits import SplitConfig, SplitName
 from rma_mamba.deprecation import with_renamed_keys
 from rma_mamba.label_scheme import LabelScheme
@@ -164,6 +164,15 @@ class DataConfig(Settings):
     """Number of slices drawn per epoch: by weight over sources, then evenly over patients, then evenly over slices.
     None: every slice once."""
 
+    foreground_share: Probability | None = None
+    """Share of the training slices that are drawn from the labelled slices only, so that small structures are seen
+    often enough (nnU-Net: 0.33); the others are drawn as described at `slices_per_epoch`, which has to be set. With
+    `stack_depths`, the share of stacks around a labelled slice. None: no such draws; for stacks, 0.6."""
+
+    foreground_window: bool = False
+    """CT: use the 0.5 and 99.5 percentiles of the labelled voxels of all training patients, as nnU-Net does, as the HU
+    window of the slice recipe, in place of `data.recipe.ct_window_hu`. It is stored with the weights."""
+
     validation_slices: int | None = Field(default=None, ge=1)
     """Largest number of validation slices; they are evenly spaced. None: all slices."""
 
@@ -199,6 +208,11 @@ class DataConfig(Settings):
                 f"splits of unknown datasets {sorted(unknown)}; expected datasets of sources"
             )
         self._check_classes()
+        if self.foreground_share is not None and not (self.slices_per_epoch or self.stack_depths):
+            raise ValueError(
+                f"foreground_share is {self.foreground_share}, but slices_per_epoch is not set; expected the number of "
+                "slices to draw"
+            )
         return self
 
     def _check_classes(self) -> None:

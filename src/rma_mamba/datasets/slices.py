@@ -92,10 +92,21 @@ class SliceDataset(Dataset[Sample]):
         case, number = self.index[index]
         return f"{case.source} patient {case.patient} slice {number}"
 
-    def weights(self) -> list[float]:
-        """Sampling weight of each slice: by weight over sources, then evenly over patients, then evenly over slices."""
+    def weights(self, foreground_share: float | None = None) -> list[float]:
+        """Sampling weight of each slice: by weight over sources, then evenly over patients, then evenly over slices.
+
+        Args:
+            foreground_share: Share of draws that are from the labelled slices only; None: no such draws.
+        """
         patients = Counter(case.source for case in self.cases)
-        return [case.weight / patients[case.source] / len(case.images) for case, _ in self.index]
+        weights = [case.weight / patients[case.source] / len(case.images) for case, _ in self.index]
+        if not foreground_share:
+            return weights
+        labelled = np.concatenate([case.labels.any(axis=(1, 2)) for case in self.cases])
+        every = np.array(weights) / sum(weights)
+        of_labelled = every * labelled
+        balanced = of_labelled / max(of_labelled.sum(), np.finfo(float).tiny)
+        return ((1 - foreground_share) * every + foreground_share * balanced).tolist()  # type: ignore[no-any-return]
 
 
 def labels_of(case: Case, numbers: Any) -> Sample:

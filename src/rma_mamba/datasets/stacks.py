@@ -21,7 +21,7 @@ from rma_mamba.slicing.stack import slice_step
 # Before the transform: "image" [slice, height, width] and labels as in `slices`, with slices in place of channels.
 
 _SPACING_MM = (0.7, 1.6)  # of a stack, relative to that of the recipe
-_LIVER_SHARE = 0.6  # of the stacks that are known to contain liver; the others are anywhere
+FOREGROUND_SHARE = 0.6  # of the stacks that are known to contain liver; the others are anywhere
 _HU_SHARE = 0.7  # of the stacks of calibrated CT; the others imitate CT with unknown windowing
 
 
@@ -46,12 +46,18 @@ class StackDataset(Dataset[Sample]):
         cases: The cases.
         recipe: Preprocessing of the network: neighbours, modality plane and slice spacing.
         transform: Applied to every stack, depending on whether it is calibrated CT.
+        foreground_share: Share of the stacks that are placed around a labelled slice; the others are anywhere.
     """
 
     def __init__(
-        self, cases: Sequence[Case], recipe: SliceRecipe, transform: Callable[[bool], Any]
+        self,
+        cases: Sequence[Case],
+        recipe: SliceRecipe,
+        transform: Callable[[bool], Any],
+        foreground_share: float | None = None,
     ) -> None:
         self.cases, self.recipe = cases, recipe
+        self.share = FOREGROUND_SHARE if foreground_share is None else foreground_share
         self.transforms = {hounsfield: transform(hounsfield) for hounsfield in (False, True)}
         lengths = [len(case.images) for case in cases]
         self.first = np.concatenate(
@@ -87,7 +93,7 @@ class StackDataset(Dataset[Sample]):
         last_start = max(0, count - extent)
         start = int(random.integers(last_start + 1))
         with_liver = np.flatnonzero(case.labels.any(axis=(1, 2)))
-        if len(with_liver) and random.random() < _LIVER_SHARE:
+        if len(with_liver) and random.random() < self.share:
             middle = int(random.choice(with_liver))
             start = min(max(0, middle - int(random.integers(extent))), last_start)
         return np.minimum(start + step * np.arange(depth), count - 1)

@@ -15,10 +15,17 @@ _SPLIT = {new: old for old, new in RENAMED_SPLIT_KEYS.items()}
 _SLICES = {new: old for old, new in RENAMED_FIELDS.items()}
 
 # Settings that did not exist; they are left out where they have their default values.
-_NEW_IN_TRAINING = {"freeze_norms": False}
-_NEW_IN_DATA: dict[str, Any] = {"stack_depths": [], "without_sources": []}
+_NEW_IN_TRAINING = {"freeze_norms": False, "sync_norms": False}
+_NEW_IN_DATA: dict[str, Any] = {
+    "stack_depths": [],
+    "without_sources": [],
+    "foreground_share": None,
+    "foreground_window": False,
+}
 _NEW_IN_SOURCES: dict[str, Any] = {"window_hu": None, "classes": {}}
 _NEW_IN_SLICES = {"mr_headroom": 0, "modality_plane": False, "through_plane_mm": None}
+_NEW_IN_PHANTOMS = {"liver_shapes": None}
+_NEW_IN_SPLITS: dict[str, Any] = {"published": []}
 _NEW_IN_AUGMENT = dict.fromkeys(
     ("contrast_phase", "effusion", "ascites", "metal", "slice_jumps"), 0
 )
@@ -35,7 +42,11 @@ def with_old_keys(data: Mapping[str, Any]) -> dict[str, Any]:
         "recipe": _renamed(_without(data["recipe"], _NEW_IN_SLICES), _SLICES),
         "augment": _without(data["augment"], _NEW_IN_AUGMENT),
         "sources": [_old_source(source) for source in data["sources"]],
-        "splits": {name: _renamed(split, _SPLIT) for name, split in data["splits"].items()},
+        "phantoms": _without(data["phantoms"], _NEW_IN_PHANTOMS),
+        "splits": {
+            name: _renamed(_without(split, _NEW_IN_SPLITS), _SPLIT)
+            for name, split in data["splits"].items()
+        },
     }
 
 

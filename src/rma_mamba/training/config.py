@@ -78,6 +78,10 @@ class TrainingConfig(Settings):
     """Keep the statistics of batch normalisation of the initial weights, so that a batch may consist of slices of a
     single scan."""
 
+    sync_norms: bool = False
+    """Compute the statistics of batch normalisation over all devices together (SyncBatchNorm), for small batches on
+    many GPUs. No effect on a single device."""
+
     weight_decay: float = Field(default=0.0, ge=0)
     """Weight decay of matrices and kernels. Vectors (norms, biases, decay rates) are never decayed."""
 

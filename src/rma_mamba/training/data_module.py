@@ -83,6 +83,7 @@ class SliceDataModule(lightning.LightningDataModule):
             lambda hounsfield: stack_transform(
                 data.augment, data.recipe, data.crop, hounsfield=hounsfield
             ),
+            data.foreground_share,
         )
         widest = max(max(case.images.shape[1:]) for case in val)
         transform = validation_transform(
@@ -114,7 +115,7 @@ class SliceDataModule(lightning.LightningDataModule):
         if self.data.stack_depths:
             return self._stack_dataloader(rank, devices)
         sampler = EpochSampler(
-            self.train.weights(),
+            self.train.weights(self.data.foreground_share),
             self.data.slices_per_epoch,
             seed=self.seed,
             step=self.slices_per_step(devices),

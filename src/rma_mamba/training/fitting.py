@@ -14,6 +14,8 @@ from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, LearningRa
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import nn
 
+from rma_mamba.datasets.foreground_window import foreground_window_hu
+from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.errors import ConfigError
 from rma_mamba.models import create_model, load_weights
 from rma_mamba.models.vss import VSSBlock
@@ -63,6 +65,7 @@ def fit_recipe(
         Path of the weights file.
     """
     continue_on_one_thread()
+    recipe = with_foreground_window(recipe)
     last = last_checkpoint(folder, resume)
     resumed = check_resumed_recipe(folder, recipe) if last else None
     lightning.seed_everything(recipe.run.seed, verbose=False)
@@ -76,6 +79,15 @@ def fit_recipe(
     with _ignore_harmless_warnings(), translate_errors():
         _fit(trainer, module, data, last)
     return _export(folder, trainer)
+
+
+def with_foreground_window(recipe: Recipe) -> Recipe:
+    """The recipe with the HU window of its training data, if it asks for that."""
+    if not recipe.data.foreground_window:
+        return recipe
+    window = foreground_window_hu(SourceFiles(recipe.data))
+    slices = recipe.data.recipe.model_copy(update={"ct_window_hu": window})
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"recipe": slices})})
 
 
 def _initial_model(recipe: Recipe, *, resumed: bool) -> nn.Module:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import lightning
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from rma_mamba.datasets.slices import Sample
 from rma_mamba.errors import ConfigError
@@ -63,7 +64,7 @@ class SegmentationModule(lightning.LightningModule):
         super().train(mode)
         if self.config.freeze_norms:
             for module in self.model.modules():
-                if isinstance(module, nn.BatchNorm2d):
+                if isinstance(module, _BatchNorm):  # synchronised ones as well
                     module.eval()
         return self
 

@@ -42,6 +42,7 @@ def make_trainer(
         BackendError: The package of a logger is not installed.
         BackendError: The devices or nodes are not available.
     """
+    _check_sync_norms(training)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR if quiet else logging.WARNING)
     loggers = make_loggers(training.loggers, folder)
     limit = training.limit_batches
@@ -56,6 +57,7 @@ def make_trainer(
             max_epochs=training.epochs,
             accumulate_grad_batches=training.accumulate,
             gradient_clip_val=training.clip_norm,
+            sync_batchnorm=training.sync_norms and _is_parallel(training),
             limit_train_batches=limit,
             limit_val_batches=limit,
             num_sanity_val_steps=0,
@@ -95,6 +97,16 @@ def _is_parallel(training: TrainingConfig) -> bool:
     if devices == "auto":
         devices = torch.cuda.device_count() if training.accelerator in ("auto", "gpu") else 1
     return int(devices) * training.nodes > 1
+
+
+def _check_sync_norms(training: TrainingConfig) -> None:
+    """PyTorch synchronises batch normalisation on GPUs only."""
+    on_gpu = training.accelerator not in ("cpu", "mps") and torch.cuda.is_available()
+    if training.sync_norms and _is_parallel(training) and not on_gpu:
+        raise BackendError(
+            "training.sync_norms is set for several devices that are not GPUs; expected GPUs, or a single device. "
+            "Remove the setting, or change training.accelerator or training.devices."
+        )
 
 
 def _plugins() -> list[Any]:
