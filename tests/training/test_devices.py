@@ -13,8 +13,8 @@ from torch import nn
 
 import one_of_several
 import rma_mamba.models
-from rma_mamba.models.baselines.unet import UNetConfig
 from rma_mamba.errors import BackendError
+from rma_mamba.models.baselines.unet import UNetConfig
 from rma_mamba.training import train
 from rma_mamba.training.checkpoints import model_state
 from rma_mamba.training.config import TrainingConfig

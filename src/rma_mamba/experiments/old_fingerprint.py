@@ -25,7 +25,6 @@ _NEW_IN_DATA: dict[str, Any] = {
 _NEW_IN_SOURCES: dict[str, Any] = {"window_hu": None, "classes": {}}
 _NEW_IN_SLICES = {"mr_headroom": 0, "modality_plane": False, "through_plane_mm": None}
 _NEW_IN_PHANTOMS = {"liver_shapes": None}
-_NEW_IN_SPLITS: dict[str, Any] = {"published": []}
 _NEW_IN_AUGMENT = dict.fromkeys(
     ("contrast_phase", "effusion", "ascites", "metal", "slice_jumps"), 0
 )
@@ -43,10 +42,7 @@ def with_old_keys(data: Mapping[str, Any]) -> dict[str, Any]:
         "augment": _without(data["augment"], _NEW_IN_AUGMENT),
         "sources": [_old_source(source) for source in data["sources"]],
         "phantoms": _without(data["phantoms"], _NEW_IN_PHANTOMS),
-        "splits": {
-            name: _renamed(_without(split, _NEW_IN_SPLITS), _SPLIT)
-            for name, split in data["splits"].items()
-        },
+        "splits": {name: _renamed(split, _SPLIT) for name, split in data["splits"].items()},
     }
 
 
