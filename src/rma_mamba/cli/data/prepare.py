@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.data.dataset_options import Liver, Name, Patient, Root, Sequences, open_dataset
+from rma_mamba.cli.data.dataset_options import (
+    Jobs,
+    Liver,
+    Name,
+    Patient,
+    Root,
+    Sequences,
+    open_dataset,
+)
 from rma_mamba.cli.data.prepare_options import Folds, Output, WindowHu
 from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
@@ -26,6 +34,7 @@ def prepare(
     sequences: Sequences = None,
     liver: Liver = None,
     patient: Patient = None,
+    jobs: Jobs = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -36,13 +45,16 @@ def prepare(
     from rma_mamba.datasets.audit import audit
     from rma_mamba.datasets.prepare import RECIPE_DATA, PreparationOptions
     from rma_mamba.datasets.prepare import prepare as write
+    from rma_mamba.datasets.processes import usable_cores
+    from rma_mamba.evaluation.label_judge import network_judge
 
-    console = Console(quiet, verbose)
+    console, jobs = Console(quiet, verbose), jobs or usable_cores()
     dataset = open_dataset(name, root, sequences, liver, patient)
     with console.progress("Checking") as progress:
-        result = audit(dataset, progress)
+        result = audit(dataset, progress, judge=network_judge, jobs=jobs)
     with console.progress("Writing") as progress:
-        manifest = write(result, out, PreparationOptions(lenient, png, window_hu, folds), progress)
+        options = PreparationOptions(lenient, png, window_hu, folds)
+        manifest = write(result, out, options, progress, jobs=jobs)
     console.warn(f"excluded: {case}: {why}" for case, why in manifest.left_out.items())
     cases = manifest.cases
     slices, livers = (

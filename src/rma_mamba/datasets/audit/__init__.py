@@ -6,13 +6,23 @@
 
 from typing import TYPE_CHECKING
 
+from rma_mamba.datasets.audit.case_audit import Judge, Judgement
 from rma_mamba.datasets.audit.dataset_audit import AuditResult, audit
 from rma_mamba.datasets.audit.dataset_summary import summary_table
 from rma_mamba.datasets.audit.findings import Finding
 from rma_mamba.datasets.audit.formatting import to_json, to_markdown
 from rma_mamba.deprecation import renamed_attributes
 
-__all__ = ["AuditResult", "Finding", "audit", "summary_table", "to_json", "to_markdown"]
+__all__ = [
+    "AuditResult",
+    "Finding",
+    "Judge",
+    "Judgement",
+    "audit",
+    "summary_table",
+    "to_json",
+    "to_markdown",
+]
 
 # Hidden from type checkers, which see the new names only.
 if not TYPE_CHECKING:

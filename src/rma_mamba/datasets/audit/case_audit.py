@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +12,17 @@ import numpy.typing as npt
 
 from rma_mamba.datasets.audit.edge_alignment import EdgeOffset, edge_offsets
 from rma_mamba.datasets.audit.findings import Finding, Kind, Level
+from rma_mamba.datasets.audit.patches import largest_patches
+from rma_mamba.datasets.audit.plausibility import image_findings, label_findings, not_numbers
+from rma_mamba.datasets.audit.sketch import Sketch, coarse_volume, sketch_of
 from rma_mamba.datasets.layouts.case_reader import LabelledImage, read_images
 from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.errors import GridError, ScanError
 from rma_mamba.labels import GREY_LEVEL_THRESHOLD, LabelRule
-from rma_mamba.volume import Geometry
+from rma_mamba.metrics import dice
+from rma_mamba.scans.checks import CONSTANT
+from rma_mamba.scans.dtypes import NOT_FINITE
+from rma_mamba.volume import Geometry, Volume
 
 _LARGEST_LIVER_ML = 6000  # above, the header has wrong units or a wrong spacing
 _SHOWN = 8  # values in one sentence
@@ -40,6 +46,11 @@ class CaseFacts:
         slice_digests: Digests of the image's slices that are not constant.
         label_digest: Digest of the liver in LPS order; None: there is no liver.
         offsets: Offsets of the image's edges from the label's border along i, j, k; None: cannot be determined.
+        sketch: Coarse slices with their label; None: there is no liver, or the case has errors.
+        patches: The liver in its largest slices, for the search for copies.
+        network_liver: The judge's liver on the grid of the sketch; None: no judge was asked.
+        network_dice: Dice of the sketch's label and `network_liver`; None: no judge was asked.
+        flipped: Axes that the header of the scan seems to flip, according to the judge.
     """
 
     case: IndexedCase
@@ -53,21 +64,71 @@ class CaseFacts:
     slice_digests: tuple[str, ...] = ()
     label_digest: str | None = None
     offsets: tuple[EdgeOffset | None, ...] = ()
+    sketch: Sketch | None = None
+    patches: tuple[npt.NDArray[np.float32], ...] = ()
+    network_liver: Bits | None = None
+    network_dice: float | None = None
+    flipped: tuple[str, ...] = ()
 
 
-def audit_case(case: IndexedCase) -> tuple[CaseFacts | None, list[Finding]]:
-    """Read a case and check it; the facts are None if it cannot be read."""
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What a trained network sees in a scan.
+
+    Args:
+        liver: 1 where it finds liver, on the grid of the volume that it was given.
+        flipped: Axes that the header seems to flip, such as "left/right".
+    """
+
+    liver: Bits
+    flipped: tuple[str, ...] = ()
+
+
+Judge = Callable[[Volume], Judgement]
+
+
+def audit_case(
+    case: IndexedCase, judge: Judge | None = None, *, quick: bool = False
+) -> tuple[CaseFacts | None, list[Finding]]:
+    """Read a case and check it; the facts are None if it cannot be read.
+
+    Args:
+        case: The case.
+        judge: A network that segments coarse volumes; None: the label is compared with the image alone.
+        quick: Leave out the search for small shifts of the label.
+    """
     try:
         images = list(read_images(case))
     except (ScanError, GridError) as error:
         return None, [_finding("unreadable", "error", str(error), case)]
-    facts, findings = _image_facts(case, images), _missing_label_findings(case, images)
+    facts = _image_facts(case, images)
+    findings = [*_missing_label_findings(case, images), *image_findings(case, images)]
     paired = [each for each in images if each.label is not None]
     other_grid = [found for each in paired for found in _grid_findings(case, each)]
     if other_grid or not paired:
         return facts, [*findings, *other_grid[:1]]
-    facts, more = _label_facts(facts, paired)
-    return facts, [*findings, *more, *_plausibility_findings(facts, images)]
+    facts, more = _label_facts(facts, paired, quick=quick)
+    findings += [*more, *_plausibility_findings(facts, images)]
+    if facts.slices_with_liver and not any(each.level == "error" for each in findings):
+        facts = _with_sketch(facts, paired, judge)
+    return facts, findings
+
+
+def _with_sketch(facts: CaseFacts, pairs: list[LabelledImage], judge: Judge | None) -> CaseFacts:
+    """The facts with everything that cases are compared by."""
+    livers = [facts.case.rule.liver_in(each.label.values) for each in pairs if each.label]
+    volume, liver = coarse_volume(pairs, livers)
+    patches = largest_patches([each.image.values for each in pairs], livers)
+    facts = replace(facts, sketch=sketch_of(volume, liver, facts.shape), patches=patches)
+    if judge is None or not liver.any():
+        return facts
+    judgement = judge(volume)
+    return replace(
+        facts,
+        network_liver=judgement.liver,
+        network_dice=dice(judgement.liver, liver),
+        flipped=judgement.flipped if facts.case.kind == "volume" else (),
+    )
 
 
 def _finding(kind: Kind, level: Level, text: str, case: IndexedCase) -> Finding:
@@ -123,7 +184,9 @@ def _describe_grid(geometry: Geometry) -> str:
     return f"{size} voxels of {' x '.join(f'{each:.3g}' for each in geometry.spacing_mm)} mm"
 
 
-def _label_facts(facts: CaseFacts, pairs: list[LabelledImage]) -> tuple[CaseFacts, list[Finding]]:
+def _label_facts(
+    facts: CaseFacts, pairs: list[LabelledImage], *, quick: bool
+) -> tuple[CaseFacts, list[Finding]]:
     """Facts about the labels; image and label of each pair are on the same grid."""
     case, rule = facts.case, facts.case.rule
     labels = [each.label.values for each in pairs if each.label is not None]
@@ -131,12 +194,13 @@ def _label_facts(facts: CaseFacts, pairs: list[LabelledImage]) -> tuple[CaseFact
     planes = [label[:, :, k] for label in labels for k in range(label.shape[2])]
     values = np.unique(np.concatenate([np.unique(plane) for plane in planes]))
     facts = replace(facts, label_values=tuple(float(each) for each in values[: 4 * _SHOWN]))
-    findings = _unexpected_values(case, values)
+    findings = [*not_numbers(case, pairs), *_unexpected_values(case, values)]
     try:
         livers = [rule.liver_in(label) for label in labels]
     except ScanError as error:
         return facts, findings or [_finding("label values", "error", str(error), case)]
-    facts = _liver_facts(facts, pairs[0], livers)
+    facts = _liver_facts(facts, pairs[0], livers, quick=quick)
+    findings += label_findings(case, pairs, livers)
     if not facts.slices_with_liver:
         level: Level = "error" if case.kind == "volume" else "warning"
         text = f"the label contains no liver (value {_ranges(rule.liver)}); expected liver."
@@ -158,7 +222,9 @@ def _expected_values(rule: LabelRule) -> str:
     return "whole numbers" if rule.known is None else _ranges({0, *rule.known})
 
 
-def _liver_facts(facts: CaseFacts, first: LabelledImage, livers: list[Bits]) -> CaseFacts:
+def _liver_facts(
+    facts: CaseFacts, first: LabelledImage, livers: list[Bits], *, quick: bool
+) -> CaseFacts:
     slices = [liver[:, :, k] for liver in livers for k in range(liver.shape[2])]
     with_liver = sum(bool(each.any()) for each in slices)
     count = sum(int(np.count_nonzero(liver)) for liver in livers)
@@ -169,14 +235,19 @@ def _liver_facts(facts: CaseFacts, first: LabelledImage, livers: list[Bits]) -> 
         slices_with_liver=with_liver,
         liver_ml=count * first.image.geometry.voxel_volume_ml if facts.spacing_mm else None,
         label_digest=_label_digest(slices) if with_liver else None,
-        offsets=edge_offsets(first.image.values, livers[0] > 0) if volume else (),
+        offsets=edge_offsets(first.image.values, livers[0] > 0) if volume and not quick else (),
     )
 
 
 def _plausibility_findings(facts: CaseFacts, images: list[LabelledImage]) -> list[Finding]:
     """Warnings of the reader, and about implausible anatomy or files."""
     case = facts.case
-    sentences = list(dict.fromkeys(text for each in images for text in each.image.warnings))
+    reported = (CONSTANT, NOT_FINITE)  # as errors
+    sentences = [
+        text
+        for text in dict.fromkeys(text for each in images for text in each.image.warnings)
+        if not any(known in text for known in reported)
+    ]
     if facts.liver_ml is not None and facts.liver_ml > _LARGEST_LIVER_ML:
         litres = facts.liver_ml / 1000
         sentences.append(

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from rma_mamba.datasets.audit.case_audit import CaseFacts, audit_case
+from rma_mamba.datasets.audit.case_audit import CaseFacts, Judge, audit_case
+from rma_mamba.datasets.audit.copies import copied_images
 from rma_mamba.datasets.audit.duplicates import duplicate_images, duplicate_labels
 from rma_mamba.datasets.audit.findings import Finding
+from rma_mamba.datasets.audit.flipped_headers import flipped_headers
+from rma_mamba.datasets.audit.label_fit import misplaced_labels
 from rma_mamba.datasets.audit.label_shift import shifted_labels
 from rma_mamba.datasets.audit.leakage import leakage
 from rma_mamba.datasets.layouts.index import DatasetIndex
+from rma_mamba.datasets.processes import mapped
 
 
 @dataclass(frozen=True)
@@ -39,28 +44,47 @@ class AuditResult:
 
 
 def audit(
-    dataset: DatasetIndex, progress: Callable[[int, int], None] = lambda *_: None
+    dataset: DatasetIndex,
+    progress: Callable[[int, int], None] = lambda *_: None,
+    *,
+    judge: Judge | None = None,
+    jobs: int = 1,
+    quick: bool = False,
 ) -> AuditResult:
     """Read every case of a dataset and search for errors.
 
     Args:
         dataset: As returned by `open_dataset`.
         progress: Called with the number of finished cases and the number of all cases.
+        judge: A network that labels are compared with, such as `evaluation.network_judge`; None: labels are compared
+            with the edges of the images alone. With several jobs it must be a function of a module.
+        jobs: Number of processes that read cases.
+        quick: Leave out the search for small shifts of labels.
     """
     cases, findings = [], _listing_findings(dataset)
-    for number, case in enumerate(dataset.cases):
+    read = partial(audit_case, judge=judge, quick=quick)
+    for number, (facts, found) in enumerate(mapped(read, dataset.cases, jobs)):
         progress(number, len(dataset.cases))
-        facts, found = audit_case(case)
         cases += [facts] if facts is not None else []
         findings += found
     progress(len(dataset.cases), len(dataset.cases))
     findings += leakage(dataset.cases)
     findings += duplicate_images(cases)
     findings += list(duplicate_labels(cases, findings))
+    findings += list(copied_images(cases, findings))
     for sequence in dataset.sequences:
-        findings += shifted_labels([facts for facts in cases if facts.case.sequence == sequence])
+        members = [facts for facts in cases if facts.case.sequence == sequence]
+        findings += _sequence_findings(members)
     findings.sort(key=lambda finding: finding.level != "error")
     return AuditResult(dataset, tuple(cases), tuple(findings))
+
+
+def _sequence_findings(cases: list[CaseFacts]) -> list[Finding]:
+    """Findings from comparing the cases of one sequence with each other; a misplaced label is not shifted as well."""
+    misplaced = list(misplaced_labels(cases))
+    known = {finding.cases for finding in misplaced}
+    shifted = [finding for finding in shifted_labels(cases) if finding.cases not in known]
+    return [*misplaced, *shifted, *flipped_headers(cases)]
 
 
 def _listing_findings(dataset: DatasetIndex) -> list[Finding]:

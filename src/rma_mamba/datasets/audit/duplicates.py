@@ -27,7 +27,7 @@ def duplicate_images(cases: Sequence[CaseFacts]) -> Iterator[Finding]:
         shorter = min(len(set(cases[number].slice_digests)) for number in (a, b))
         if count >= _SHARED * shorter:
             text = f"duplicates: {count} slices are identical voxel by voxel"
-            yield _pair("duplicate image", text, cases[a].case, cases[b].case)
+            yield pair_finding("duplicate image", text, cases[a].case, cases[b].case)
 
 
 def duplicate_labels(
@@ -50,10 +50,10 @@ def duplicate_labels(
         export = first.same_patient(case) and first.kind != case.kind
         if first.labels != case.labels and not export and (first.name, case.name) not in pairs:
             text = "duplicates: the liver labels are identical voxel by voxel"
-            yield _pair("duplicate label", text, first, case)
+            yield pair_finding("duplicate label", text, first, case)
 
 
-def _pair(kind: Kind, text: str, a: IndexedCase, b: IndexedCase) -> Finding:
+def pair_finding(kind: Kind, text: str, a: IndexedCase, b: IndexedCase) -> Finding:
     """An error if the cases are of two patients, a warning if they are of one."""
     level: Level = "warning" if a.same_patient(b) else "error"
     whose = (

@@ -8,7 +8,8 @@ from typing import Literal
 Level = Literal["error", "warning"]
 Kind = Literal[
     "files", "leakage", "duplicate image", "duplicate label", "shifted label", "unreadable", "missing label", "grid",
-    "label values", "empty label", "plausibility",
+    "label values", "empty label", "plausibility", "image values", "implausible label",
+    "misplaced label", "orientation", "split",
 ]  # fmt: skip
 
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pydantic
 
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 from rma_mamba.datasets.audit import AuditResult
+from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.datasets.prepare.case_writer import write_case
-from rma_mamba.datasets.prepare.manifest import Manifest, read_manifest, write_manifest
+from rma_mamba.datasets.prepare.manifest import (
+    Manifest,
+    PreparedCase,
+    read_manifest,
+    write_manifest,
+)
 from rma_mamba.datasets.prepare.planning import plan_cases, resume_plan
 from rma_mamba.datasets.prepare.recipe_data import RECIPE_DATA, recipe_data
+from rma_mamba.datasets.processes import mapped
 from rma_mamba.deprecation import with_renamed_arguments
 from rma_mamba.errors import ConfigError, DataError
 from rma_mamba.files import replace_file
@@ -46,6 +54,8 @@ def prepare(
     out: str | Path,
     options: PreparationOptions | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
+    *,
+    jobs: int = 1,
 ) -> Manifest:
     """Write all cases of an audited dataset as LPS volumes with labels 0 and 1.
 
@@ -58,6 +68,7 @@ def prepare(
         out: Output folder: empty, or prepared from this dataset before.
         options: None: the defaults.
         progress: Called with the number of finished cases and the number of all cases.
+        jobs: Number of processes that write cases.
 
     Raises:
         DataError: The dataset has errors (unless lenient), or no case is left.
@@ -82,10 +93,11 @@ def prepare(
     if before is not None:
         manifest = resume_plan(folder, before, manifest)
     write_manifest(folder, manifest)
-    for number, (case, prepared) in enumerate(zip(cases, manifest.cases, strict=True)):
+    pairs = list(zip(cases, manifest.cases, strict=True))
+    write = partial(_write_pair, folder, recipe, options.png)
+    for number, written in enumerate(mapped(write, pairs, jobs)):
         progress(number, len(cases))
-        written = write_case(folder, case, prepared, recipe, png=options.png)
-        if written is not prepared:
+        if written != manifest.cases[number]:
             records = (*manifest.cases[:number], written, *manifest.cases[number + 1 :])
             manifest = manifest.model_copy(update={"cases": records})
             write_manifest(folder, manifest)
@@ -95,6 +107,12 @@ def prepare(
     manifest = manifest.model_copy(update={"complete": True})
     write_manifest(folder, manifest)
     return manifest
+
+
+def _write_pair(
+    folder: Path, recipe: SliceRecipe, png: bool, pair: tuple[IndexedCase, PreparedCase]
+) -> PreparedCase:
+    return write_case(folder, *pair, recipe, png=png)
 
 
 def _left_out(result: AuditResult, lenient: bool) -> dict[str, str]:

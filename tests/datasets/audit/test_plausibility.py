@@ -1,0 +1,90 @@
+"""Images and labels that cannot be right are errors of their case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from audits import audited, found, label_of
+from layouts import save
+
+Array = np.ndarray
+
+
+def _spoil(path: Path, change: Callable[[Array], Array]) -> None:
+    image = nib.load(path)
+    save(path, change(np.asanyarray(image.dataobj).copy()), image.affine)
+
+
+def _noise(label: Array) -> Array:
+    return (np.random.default_rng(0).random(label.shape) < 0.3).astype(np.uint8)
+
+
+def _salted(label: Array) -> Array:
+    return label | (np.random.default_rng(0).random(label.shape) < 0.15).astype(np.uint8)
+
+
+def _tiny(label: Array) -> Array:
+    label[:] = 0
+    label[20:23, 20:22, 4:6] = 1
+    return label
+
+
+def _with_nan(label: Array) -> Array:
+    values = label.astype(np.float32)
+    values[20, 20, 5] = np.nan
+    return values
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "text"),
+    [
+        (lambda label: 1 - label, "implausible label", "marks the background"),
+        (lambda label: label * 0 + 1, "implausible label", "marks the background"),
+        (_noise, "implausible label", "scattered voxels"),
+        (_salted, "implausible label", "scattered voxels"),
+        (_tiny, "implausible label", "is tiny: 0.24 cm2"),
+        (_with_nan, "label values", "1 voxels were not finite numbers in the label"),
+    ],
+)
+def test_a_label_that_cannot_be_a_liver_is_an_error(
+    folders: Path, change: Callable[[Array], Array], kind: str, text: str
+) -> None:
+    _spoil(label_of(folders, 2), change)
+    result = audited("folders", folders)
+    (error,) = result.errors
+    assert (error.kind, error.cases) == (kind, ("case_2",))
+    assert text in error.text
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda image: image * 0 + 7, "have the value 7"),
+        (lambda image: np.where(image == image.max(), np.nan, image), "not finite numbers"),
+        (lambda image: np.where(np.arange(10) == 5, 0, image), "1 slices with liver have an empty"),
+    ],
+)
+def test_an_image_without_a_scan_is_an_error(
+    folders: Path, change: Callable[[Array], Array], text: str
+) -> None:
+    _spoil(folders / "images" / "case_2.nii.gz", lambda image: change(image.astype(np.float32)))
+    (error,) = audited("folders", folders).errors
+    assert (error.kind, error.cases) == ("image values", ("case_2",))
+    assert text in error.text
+
+
+def test_an_image_that_is_its_label_is_an_error(folders: Path) -> None:
+    label = nib.load(label_of(folders, 2))
+    save(folders / "images" / "case_2.nii.gz", np.asanyarray(label.dataobj), label.affine)
+    (error,) = audited("folders", folders).errors
+    assert "is a copy of its label" in error.text
+
+
+def test_a_slice_left_out_by_the_rater_is_a_warning(folders: Path) -> None:
+    _spoil(label_of(folders, 2), lambda label: np.where(np.arange(10) == 5, 0, label).astype("u1"))
+    assert found(audited("folders", folders)) == {"implausible label": ("case_2",)}
