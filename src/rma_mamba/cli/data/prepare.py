@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.data.class_options import Classes, liver_of_classes, parse_classes
 from rma_mamba.cli.data.dataset_options import (
     Jobs,
     Liver,
@@ -33,6 +34,7 @@ def prepare(
     folds: Folds = 5,
     sequences: Sequences = None,
     liver: Liver = None,
+    classes: Classes = None,
     patient: Patient = None,
     jobs: Jobs = None,
     quiet: Quiet = False,
@@ -49,17 +51,16 @@ def prepare(
     from rma_mamba.evaluation.label_judge import network_judge
 
     console, jobs = Console(quiet, verbose), jobs or usable_cores()
-    dataset = open_dataset(name, root, sequences, liver, patient)
+    named = parse_classes(classes)
+    dataset = open_dataset(name, root, sequences, liver or liver_of_classes(named), patient)
     with console.progress("Checking") as progress:
         result = audit(dataset, progress, judge=network_judge, jobs=jobs)
     with console.progress("Writing") as progress:
-        options = PreparationOptions(lenient, png, window_hu, folds)
+        options = PreparationOptions(lenient, png, window_hu, folds, named)
         manifest = write(result, out, options, progress, jobs=jobs)
     console.warn(f"excluded: {case}: {why}" for case, why in manifest.left_out.items())
     cases = manifest.cases
-    slices, livers = (
-        sum(each.slices for each in cases),
-        sum(each.slices_with_liver for each in cases),
-    )
+    slices = sum(each.slices for each in cases)
+    livers = sum(each.slices_with_liver for each in cases)
     console.note(f"{len(cases)} cases, {slices} slices, {livers} of them with liver")
     typer.echo(str(out / RECIPE_DATA))

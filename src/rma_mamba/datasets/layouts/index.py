@@ -32,6 +32,7 @@ class IndexedCase:
         rule: Meaning of the label values.
         split: Published split; None: none was published.
         modality: CT or MR; None: unknown.
+        classes: Label values by name of the class, as the dataset names them.
     """
 
     name: str
@@ -44,6 +45,7 @@ class IndexedCase:
     rule: LabelRule
     split: Split | None = None
     modality: Modality | None = None
+    classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def files(self) -> tuple[Path, ...]:

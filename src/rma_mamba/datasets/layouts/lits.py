@@ -29,6 +29,7 @@ EXPECTED = "volume-0.nii and segmentation-0.nii"
 EXPECTED_MSD = "Task03_Liver/imagesTr/liver_0.nii.gz and Task03_Liver/labelsTr/liver_0.nii.gz"
 
 _RULE = LabelRule(frozenset({1, 2}), frozenset({1, 2}))
+_CLASSES = {"liver": (1, 2), "tumour": (2,)}
 _TEST, _VAL = range(30), range(30, 60)
 _NOTES = (
     "The split is by case number: 0-29 test, 30-59 validation, the rest training.",
@@ -77,6 +78,7 @@ def _pair_cases(
             rule=_RULE.with_liver(options.liver),
             split=_split(number),
             modality="CT",
+            classes=_CLASSES,
         )
         for number, paths in sorted(images.items())
     )

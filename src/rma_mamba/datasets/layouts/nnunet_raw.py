@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     cases = list(_cases(root, "Tr", None, modality, rule, options))
     if (root / "labelsTs").is_dir():
         cases += _cases(root, "Ts", "test", modality, rule, options)
+    classes = _classes(description, rule)
+    cases = [replace(case, classes=classes) for case in cases]
     faults, set_aside = _other_images(root)
     if set_aside:
         notes.append("Cases have several channels: only the first (_0000) is used.")
@@ -142,6 +144,16 @@ def _rule(description: dict[str, Any], options: LayoutOptions) -> tuple[LabelRul
     liver = frozenset(value for name in named + inside for value in values[name])
     shown = ", ".join(f"{name} ({', '.join(map(str, values[name]))})" for name in named + inside)
     return LabelRule(liver, known), [f"Liver is {shown}."]
+
+
+def _classes(description: dict[str, Any], rule: LabelRule) -> dict[str, tuple[int, ...]]:
+    """Label values by class, named as recipes allow; those of the liver include a tumour inside it."""
+    found = {
+        re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-"): values
+        for name, values in _label_values(description).items()
+    }
+    liver = [name for name in found if name.lower() == "liver"]
+    return found | {name: tuple(sorted(rule.liver)) for name in liver}
 
 
 def _label_values(description: dict[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -14,16 +14,24 @@ from rma_mamba.datasets.canvas_arrays import EIGHT_BITS
 from rma_mamba.datasets.labelled_images import Grey
 from rma_mamba.datasets.layouts.case_reader import LabelledImage, read_images
 from rma_mamba.datasets.layouts.index import IndexedCase
+from rma_mamba.datasets.prepare.class_values import mapped_labels
 from rma_mamba.datasets.prepare.manifest import PreparedCase, digest_of, files_of
 from rma_mamba.errors import ScanError
 from rma_mamba.files import replace_file
+from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.scans import write_mask, write_scan
 from rma_mamba.slicing import IntensityScale, SliceRecipe, calibrated
-from rma_mamba.volume import Mask
+from rma_mamba.volume import ClassMap, Mask
 
 
 def write_case(
-    folder: Path, case: IndexedCase, prepared: PreparedCase, recipe: SliceRecipe, *, png: bool
+    folder: Path,
+    case: IndexedCase,
+    prepared: PreparedCase,
+    recipe: SliceRecipe,
+    *,
+    png: bool,
+    labels: LabelScheme = LabelScheme(),  # noqa: B008 (frozen)
 ) -> PreparedCase:
     """Write the files of a case, unless they exist and the original files have not changed.
 
@@ -33,6 +41,7 @@ def write_case(
         prepared: Its record in the manifest.
         recipe: Intensities that become 0 and 1.
         png: Also write the slices of a volume as PNG files.
+        labels: The classes of the labels.
 
     Returns:
         The complete record; `prepared` itself if there was nothing to do.
@@ -48,17 +57,19 @@ def write_case(
     for path in existing:
         path.unlink()
     images = list(read_images(case))
-    livers = [_liver(case, each) for each in images]
+    maps = [_label_map(case, each, prepared, labels) for each in images]
     scale, image = EIGHT_BITS, images[0].image
     if case.kind == "volume":
-        _write_volume(folder / prepared.place, prepared.stem, images[0], livers[0])
+        _write_volume(folder / prepared.place, prepared.stem, images[0], maps[0], labels)
         scan = calibrated(image)
         scale, images[0] = IntensityScale.of_volume(scan, recipe), replace(images[0], image=scan)
     if case.kind == "slices" or png:
         prefix = "" if case.kind == "slices" else "png_"
-        planes = _planes(images, livers, scale)
+        brightness = np.uint8(255 if labels.is_liver_only else 1)
+        planes = _planes(images, [each * brightness for each in maps], scale)
         _write_slices(folder / prepared.place, prefix, prepared.stem, planes)
-    slices = sum(liver.shape[2] for liver in livers)
+    slices = sum(each.shape[2] for each in maps)
+    livers = [labels.liver_in(each) for each in maps]
     changes = {
         "done": True,
         "files": len(files_of(folder, prepared)),
@@ -85,25 +96,33 @@ def _digests(case: IndexedCase) -> tuple[str, str]:
         ) from error
 
 
-def _liver(case: IndexedCase, image: LabelledImage) -> Grey:
+def _label_map(
+    case: IndexedCase, image: LabelledImage, prepared: PreparedCase, labels: LabelScheme
+) -> Grey:
     if image.label is None:
         raise ScanError("a case has no label; expected one. Check the dataset again.")
-    return case.rule.liver_in(image.label.values)
+    if labels.is_liver_only:
+        return case.rule.liver_in(image.label.values)
+    return mapped_labels(image.label.values, prepared.classes, labels)
 
 
-def _write_volume(place: Path, stem: str, image: LabelledImage, liver: Grey) -> None:
-    write_mask(Mask(liver, image.image.geometry), place / "labels" / f"{stem}.nii")
+def _write_volume(
+    place: Path, stem: str, image: LabelledImage, label_map: Grey, labels: LabelScheme
+) -> None:
+    classes = None if labels.is_liver_only else ClassMap(label_map, labels)
+    mask = Mask(labels.liver_in(label_map), image.image.geometry, classes=classes)
+    write_mask(mask, place / "labels" / f"{stem}.nii")
     write_scan(image.image, place / "images" / f"{stem}.nii")
 
 
 def _planes(
-    images: list[LabelledImage], livers: list[Grey], scale: IntensityScale
+    images: list[LabelledImage], masks: list[Grey], scale: IntensityScale
 ) -> Iterator[tuple[Grey, Grey]]:
     """Slices and masks as grey levels [row, column] in radiological orientation."""
-    for image, liver in zip(images, livers, strict=True):
-        for k in range(liver.shape[2]):
+    for image, mask in zip(images, masks, strict=True):
+        for k in range(mask.shape[2]):
             levels = np.rint(scale.apply(image.image.values[:, :, k].T) * 255).astype(np.uint8)
-            yield levels, liver[:, :, k].T * np.uint8(255)
+            yield levels, mask[:, :, k].T
 
 
 def _write_slices(place: Path, prefix: str, stem: str, planes: Iterator[tuple[Grey, Grey]]) -> None:

@@ -25,6 +25,7 @@ from rma_mamba.deprecation import (
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import file_sha256, replace_file
 from rma_mamba.folder_tree import visible
+from rma_mamba.label_scheme import LabelScheme
 
 MANIFEST = "manifest.json"
 
@@ -62,7 +63,8 @@ class PreparedCase(Settings):
 
     stem: str
     """Beginning of the file names: the patient ID, followed by __2 for the second scan of a patient. Volumes end in
-    .nii, slices in _zNNNN.png, numbered from inferior to superior. Labels are 0 and 1, in PNG files 0 and 255."""
+    .nii, slices in _zNNNN.png, numbered from inferior to superior. Labels are 0 and 1, in PNG files 0 and 255; those
+    of several classes are label maps."""
 
     files: int = 0
     """Number of files of the case."""
@@ -94,6 +96,9 @@ class PreparedCase(Settings):
     liver: tuple[int, ...] = ()
     """Values of the liver in the original label."""
 
+    classes: dict[str, tuple[int, ...]] = Field(default={})
+    """Values of each class in the original label; empty if the liver alone was prepared."""
+
     done: bool = False
     """Whether all files of the case have been written."""
 
@@ -114,6 +119,9 @@ class Manifest(Settings):
 
     png: bool = False
     """Whether the slices of volumes were also exported as PNG files."""
+
+    labels: LabelScheme = LabelScheme()
+    """The classes of the labels."""
 
     notes: tuple[str, ...] = ()
     """Notes on the dataset."""

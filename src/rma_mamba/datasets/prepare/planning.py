@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 from rma_mamba.datasets.layouts.index import IndexedCase
+from rma_mamba.datasets.prepare.class_values import class_values
 from rma_mamba.datasets.prepare.manifest import Manifest, PreparedCase, files_of
 from rma_mamba.datasets.prepare.recipe_data import RECIPE_DATA
 
 # Fields that are known before a case is written.
-_PLANNED = {"name", "patient", "dataset", "sequence", "kind", "split", "place", "stem", "liver"}
+_PLANNED = {
+    "name",
+    "patient",
+    "dataset",
+    "sequence",
+    "kind",
+    "split",
+    "place",
+    "stem",
+    "liver",
+    "classes",
+}
 
 
-def plan_cases(cases: Sequence[IndexedCase]) -> tuple[PreparedCase, ...]:
-    """Records of cases that are still to be written, with the names of their files."""
+def plan_cases(
+    cases: Sequence[IndexedCase], classes: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+) -> tuple[PreparedCase, ...]:
+    """Records of cases that are still to be written, with the names of their files.
+
+    Args:
+        cases: The cases.
+        classes: Classes to be prepared, with their label values; none: as the dataset names them.
+    """
     stems: dict[tuple[str, str], str] = {}
     used: Counter[tuple[str, str]] = Counter()
     planned = []
@@ -38,6 +58,7 @@ def plan_cases(cases: Sequence[IndexedCase]) -> tuple[PreparedCase, ...]:
                 place=place,
                 stem=patient if count == 1 else f"{patient}__{count}",
                 liver=tuple(sorted(case.rule.liver)),
+                classes=class_values(case, classes),
             )
         )
     return tuple(planned)
@@ -56,7 +77,7 @@ def resume_plan(folder: Path, before: Manifest, planned: Manifest) -> Manifest:
             for path in files_of(folder, case):
                 with suppress(FileNotFoundError):
                     path.unlink()
-    options = {"png", "ct_window_hu"}
+    options = {"png", "ct_window_hu", "labels"}
     if before.model_dump(include=options) != planned.model_dump(include=options):
         return planned
     done = {case.name: case for case in before.cases if case.done}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 from rma_mamba.datasets.audit import AuditResult
 from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.datasets.prepare.case_writer import write_case
+from rma_mamba.datasets.prepare.class_values import scheme_of
 from rma_mamba.datasets.prepare.manifest import (
     Manifest,
     PreparedCase,
@@ -25,6 +26,7 @@ from rma_mamba.datasets.processes import mapped
 from rma_mamba.deprecation import with_renamed_arguments
 from rma_mamba.errors import ConfigError, DataError
 from rma_mamba.files import replace_file
+from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.slicing import SliceRecipe
 
 
@@ -37,12 +39,15 @@ class PreparationOptions:
         png: Also write the slices of volumes as PNG files.
         ct_window_hu: Lower and upper end of the CT window in HU, for PNG files and for the recipe.
         folds: Number of folds for datasets without a published split.
+        classes: Names of the classes to be prepared, with their label values; no values: as the dataset names them.
+            Empty: the liver alone.
     """
 
     lenient: bool = False
     png: bool = False
     ct_window_hu: tuple[float, float] = ABDOMEN_WINDOW_HU
     folds: int = 5
+    classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 # The constructor also accepts the deprecated keyword argument `pictures`.
@@ -57,7 +62,7 @@ def prepare(
     *,
     jobs: int = 1,
 ) -> Manifest:
-    """Write all cases of an audited dataset as LPS volumes with labels 0 and 1.
+    """Write all cases of an audited dataset as LPS volumes with labels 0 and 1, or label maps of several classes.
 
     Volumes are uncompressed NIfTI with unchanged intensities, so that any recipe can read them; slices are PNG. Cases
     whose original files have not changed since an earlier preparation are not written again, and the files of cases
@@ -82,19 +87,22 @@ def prepare(
     cases = [case for case in dataset.cases if case.name not in left_out]
     if not cases:
         raise DataError("no case is left to prepare; expected at least one. Repair the dataset.")
+    planned = plan_cases(cases, options.classes)
+    labels = scheme_of([case.classes for case in planned]) if options.classes else LabelScheme()
     manifest = Manifest(
         dataset=dataset.name,
         ct_window_hu=options.ct_window_hu,
         png=options.png,
         notes=dataset.notes,
         left_out=left_out,
-        cases=plan_cases(cases),
+        labels=labels,
+        cases=planned,
     )
     if before is not None:
         manifest = resume_plan(folder, before, manifest)
     write_manifest(folder, manifest)
     pairs = list(zip(cases, manifest.cases, strict=True))
-    write = partial(_write_pair, folder, recipe, options.png)
+    write = partial(_write_pair, folder, recipe, options.png, labels)
     for number, written in enumerate(mapped(write, pairs, jobs)):
         progress(number, len(cases))
         if written != manifest.cases[number]:
@@ -110,9 +118,13 @@ def prepare(
 
 
 def _write_pair(
-    folder: Path, recipe: SliceRecipe, png: bool, pair: tuple[IndexedCase, PreparedCase]
+    folder: Path,
+    recipe: SliceRecipe,
+    png: bool,
+    labels: LabelScheme,
+    pair: tuple[IndexedCase, PreparedCase],
 ) -> PreparedCase:
-    return write_case(folder, *pair, recipe, png=png)
+    return write_case(folder, *pair, recipe, png=png, labels=labels)
 
 
 def _left_out(result: AuditResult, lenient: bool) -> dict[str, str]:

@@ -10,6 +10,7 @@ from rma_mamba.datasets.layouts.case_reader import PIXEL_MM
 from rma_mamba.datasets.layouts.listing import natural_key
 from rma_mamba.datasets.prepare.manifest import Manifest, PreparedCase
 from rma_mamba.datasets.splits import Split
+from rma_mamba.label_scheme import LabelScheme
 
 RECIPE_DATA = "recipe_data.toml"
 
@@ -31,6 +32,7 @@ def recipe_data(
     lines = [
         f"# Written by `rma-mamba data prepare` from {manifest.dataset}. A complete recipe with default settings;",
         "# or copy these tables into your own recipe in place of its root, splits and sources.",
+        *_labels(manifest.labels),
         "",
         "[data]",
         f"root = {_text(str(root.resolve()))}",
@@ -43,6 +45,14 @@ def recipe_data(
     for sequence in dict.fromkeys(case.sequence for case in manifest.cases):
         lines += _source([case for case in manifest.cases if case.sequence == sequence])
     return "\n".join(lines) + "\n"
+
+
+def _labels(labels: LabelScheme) -> list[str]:
+    if labels.is_liver_only:
+        return []
+    inside = ", ".join(f"{name} = {_text(parent)}" for name, parent in labels.inside.items())
+    nested = [f"inside = {{ {inside} }}"] if inside else []
+    return ["", "[labels]", f"names = {_list(labels.names)}", *nested]
 
 
 def file_patient(case: PreparedCase) -> str:
