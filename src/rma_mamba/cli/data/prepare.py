@@ -7,24 +7,16 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.data import dataset_options as dataset_of
 from rma_mamba.cli.data.class_options import Classes, liver_of_classes, parse_classes
-from rma_mamba.cli.data.dataset_options import (
-    Jobs,
-    Liver,
-    Name,
-    Patient,
-    Root,
-    Sequences,
-    open_dataset,
-)
 from rma_mamba.cli.data.prepare_options import Folds, Output, WindowHu
 from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 
 
 def prepare(
-    name: Name,
-    root: Root,
+    name: dataset_of.Name,
+    root: dataset_of.Root,
     out: Output,
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Exclude cases with errors, and list them.")
@@ -32,11 +24,11 @@ def prepare(
     png: Annotated[bool, typer.Option("--png", help="Also write each slice as PNG.")] = False,
     window_hu: WindowHu = ABDOMEN_WINDOW_HU,
     folds: Folds = 5,
-    sequences: Sequences = None,
-    liver: Liver = None,
+    sequences: dataset_of.Sequences = None,
+    liver: dataset_of.Liver = None,
     classes: Classes = None,
-    patient: Patient = None,
-    jobs: Jobs = None,
+    patient: dataset_of.Patient = None,
+    jobs: dataset_of.Jobs = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -52,7 +44,9 @@ def prepare(
 
     console, jobs = Console(quiet, verbose), jobs or usable_cores()
     named = parse_classes(classes)
-    dataset = open_dataset(name, root, sequences, liver or liver_of_classes(named), patient)
+    dataset = dataset_of.open_dataset(
+        name, root, sequences, liver or liver_of_classes(named), patient
+    )
     with console.progress("Checking") as progress:
         result = audit(dataset, progress, judge=network_judge, jobs=jobs)
     with console.progress("Writing") as progress:
