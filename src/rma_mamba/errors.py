@@ -19,7 +19,7 @@ from rma_mamba.deprecation import warn_renamed
 
 
 class EnvironmentWarning(UserWarning):
-    """The machine or the container limits what was requested; results are the same. The message is one line."""
+    """The machine limits what was requested, with the same results, or an unreadable file is left out; one line."""
 
 
 class _ExitCode:

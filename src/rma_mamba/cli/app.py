@@ -13,6 +13,7 @@ from rma_mamba.cli.evaluate import evaluate
 from rma_mamba.cli.help_sections import SectionedCommand
 from rma_mamba.cli.info import info
 from rma_mamba.cli.measure import measure
+from rma_mamba.cli.pretrain import pretrain
 from rma_mamba.cli.score import score
 from rma_mamba.cli.segment import segment
 from rma_mamba.cli.series import series
@@ -51,7 +52,7 @@ def options(
     """Segment the liver in CT and MR scans. Research software, not a medical device."""
 
 
-for command in (segment, series, measure, score, evaluate, train, benchmark, info, demo):
+for command in (segment, series, measure, score, evaluate, train, pretrain, benchmark, info, demo):
     app.command(cls=SectionedCommand)(command)
 app.add_typer(data)
 app.add_typer(weights)

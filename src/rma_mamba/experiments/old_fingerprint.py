@@ -53,6 +53,7 @@ def recipe_with_old_keys(recipe: Mapping[str, Any]) -> dict[str, Any]:
         recipe: `Recipe.model_dump(mode="json")`.
     """
     training = _without(recipe["training"], _NEW_IN_TRAINING)
+    recipe = _without(recipe, {"pretraining": None})
     return {**recipe, "training": training, "data": with_old_keys(recipe["data"])}
 
 

@@ -116,6 +116,7 @@ class Segmenter:
         """
         chosen = choose_device(device)
         checkpoint = _embedded() if str(model) == EMBEDDED else _from_file(str(model))
+        _check_trained(checkpoint, str(model))
         try:
             with suppress_rename_warnings():  # in weights trained with an older version
                 recipe = SliceRecipe.model_validate(checkpoint.recipe)
@@ -258,6 +259,14 @@ class Segmenter:
         """Deprecated name of `tta_logits`."""
         warn_renamed("Segmenter.looks", "Segmenter.tta_logits")
         return self.tta_logits(images)
+
+
+def _check_trained(checkpoint: Checkpoint, model: str) -> None:
+    if checkpoint.provenance.get("recipe", {}).get("pretraining"):
+        raise WeightsError(
+            f"{Path(model).name} was pretrained on unlabelled scans and does not segment; expected trained weights. "
+            f"Train with --set model.weights={Path(model).name}."
+        )
 
 
 def _embedded() -> Checkpoint:

@@ -11,7 +11,7 @@ from rma_mamba.deprecation import renamed_attributes
 from rma_mamba.training.config import WEIGHTS_FILE, Recipe
 from rma_mamba.training.history import read_history
 from rma_mamba.training.recipe_loading import bundled_recipes, load_recipe, merge_recipe
-from rma_mamba.training.training_run import require_training_packages, train
+from rma_mamba.training.training_run import pretrain, require_training_packages, train
 
 __all__ = [
     "WEIGHTS_FILE",
@@ -19,6 +19,7 @@ __all__ = [
     "bundled_recipes",
     "load_recipe",
     "merge_recipe",
+    "pretrain",
     "read_history",
     "require_training_packages",
     "train",

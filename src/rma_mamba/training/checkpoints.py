@@ -38,32 +38,38 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class Checkpoints(Checkpoint):
-    """Save `best.ckpt` if the validation Dice is the best so far, then `last.ckpt`, after every epoch.
+    """Save `best.ckpt` if the monitored metric is the best so far, then `last.ckpt`, after every epoch.
 
     In this order, `best.ckpt` always contains the best epoch that `last.ckpt` records. If the process ends
     between the two, the epoch is repeated with the same result when the run is resumed.
+
+    Args:
+        folder: Folder of the checkpoints.
+        monitor: Name of the metric.
+        lowest: Whether lower values are better.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, monitor: str = _MONITOR, *, lowest: bool = False) -> None:
+        self.folder, self.monitor = folder, monitor
+        self.sign = -1 if lowest else 1
         self.best = float("-inf")
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Save the checkpoints of this epoch."""
-        dice = float(trainer.callback_metrics[_MONITOR])
-        if dice > self.best:
-            self.best = dice
+        score = self.sign * float(trainer.callback_metrics[self.monitor])
+        if score > self.best:
+            self.best = score
             trainer.save_checkpoint(self.folder / "best.ckpt")
         trainer.save_checkpoint(self.folder / "last.ckpt")
 
     def state_dict(self) -> dict[str, Any]:
-        """The best validation Dice so far, stored in checkpoints."""
+        """The best score so far, stored in checkpoints."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the best validation Dice from a checkpoint."""
+        """Restore the best score from a checkpoint."""
         self.best = state_dict["best"]
 
 

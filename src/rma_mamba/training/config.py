@@ -126,6 +126,19 @@ class TrainingConfig(Settings):
     """Maximum number of batches per epoch, for a quick test of a recipe. None: no limit."""
 
 
+class PretrainingConfig(Settings):
+    """Masked image modelling on unlabelled scans (`rma-mamba pretrain`)."""
+
+    mask_share: float = Field(default=0.6, gt=0, lt=1)
+    """Share of a slice that is hidden."""
+
+    mask_px: int = Field(default=16, ge=1)
+    """Side in pixels of the squares that are hidden."""
+
+    validation_share: float = Field(default=0.1, gt=0, lt=1)
+    """Share of the scans that are used for validation; at least one."""
+
+
 class Recipe(Settings):
     """All settings of a training run."""
 
@@ -140,6 +153,9 @@ class Recipe(Settings):
 
     data: DataConfig
     """Data sources, splits and augmentation."""
+
+    pretraining: PretrainingConfig | None = None
+    """Settings of `rma-mamba pretrain`; ignored by `train`. None: the defaults."""
 
     @model_validator(mode="before")
     @classmethod

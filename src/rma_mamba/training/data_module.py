@@ -13,6 +13,7 @@ from rma_mamba.datasets.augmentation.batch_crop import RandomBatchCrop
 from rma_mamba.datasets.augmentation.stack_transforms import stack_transform
 from rma_mamba.datasets.augmentation.transforms import training_transform, validation_transform
 from rma_mamba.datasets.cases import Case, phantom_cases, read_cases
+from rma_mamba.datasets.data_manifest import data_manifest
 from rma_mamba.datasets.slices import Sample, SliceDataset, evenly_spaced
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import Split
@@ -59,6 +60,10 @@ class SliceDataModule(lightning.LightningDataModule):
         if data.stack_depths:
             self._set_up_stacks(train, val)
             return
+        self._set_up_slices(train, val)
+
+    def _set_up_slices(self, train: list[Case], val: list[Case]) -> None:
+        data = self.data
         self.train = SliceDataset(
             train,
             neighbours=data.recipe.neighbours,
@@ -90,6 +95,10 @@ class SliceDataModule(lightning.LightningDataModule):
             -(-max(widest, data.recipe.size) // _TOTAL_STRIDE) * _TOTAL_STRIDE, stacked=True
         )
         self.val_stacks = ValidationStacks(val, data.recipe, transform, _VALIDATION_DEPTH)
+
+    def manifest(self) -> list[dict[str, Any]]:
+        """One record per case; see `data_manifest`."""
+        return data_manifest(self.files, self.cases)
 
     def describe(self, index: int) -> str:
         """Description of a training slice."""

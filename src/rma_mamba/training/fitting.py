@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from rma_mamba.training.checkpoints import (
     completed_epochs,
     last_checkpoint,
 )
-from rma_mamba.training.config import WEIGHTS_FILE, ModelConfig, Recipe
+from rma_mamba.training.config import WEIGHTS_FILE, ModelConfig, Recipe, TrainingConfig
 from rma_mamba.training.curves import Curves
 from rma_mamba.training.data_module import SliceDataModule
 from rma_mamba.training.lightning_module import SegmentationModule
@@ -64,18 +65,57 @@ def fit_recipe(
     Returns:
         Path of the weights file.
     """
+    recipe = with_foreground_window(recipe.model_copy(update={"pretraining": None}))
+    return fit_run(
+        recipe,
+        content,
+        folder,
+        make_data=partial(SliceDataModule, recipe),
+        make_module=lambda model: SegmentationModule(
+            model, recipe.training, recipe.run.seed, recipe.labels
+        ),
+        callbacks=_callbacks(recipe, folder),
+        resume=resume,
+        quiet=quiet,
+    )
+
+
+def fit_run(
+    recipe: Recipe,
+    content: Mapping[str, Any],
+    folder: Path,
+    *,
+    make_data: Callable[[int], SliceDataModule],
+    make_module: Callable[[nn.Module], SegmentationModule],
+    callbacks: Sequence[Callback],
+    resume: bool,
+    quiet: bool,
+) -> Path:
+    """Train a network on any data with any loss, and export the best checkpoint.
+
+    Args:
+        recipe: The recipe of the run.
+        content: For the run record.
+        folder: Run folder.
+        make_data: Makes the data from the number of the first epoch.
+        make_module: Makes the module from the network.
+        callbacks: Callbacks in addition to the run record.
+        resume: Continue from the last checkpoint, if there is one.
+        quiet: Hide the progress bar.
+
+    Returns:
+        Path of the weights file.
+    """
     continue_on_one_thread()
-    recipe = with_foreground_window(recipe)
     last = last_checkpoint(folder, resume)
     resumed = check_resumed_recipe(folder, recipe) if last else None
     lightning.seed_everything(recipe.run.seed, verbose=False)
     model = _initial_model(recipe, resumed=last is not None)
     if last:
         check_network(last, model)
-    data = SliceDataModule(recipe, first_epoch=completed_epochs(last) if last else 0)
-    module = SegmentationModule(model, recipe.training, recipe.run.seed, recipe.labels)
-    callbacks = [*_callbacks(recipe, folder), RunRecord(folder, content, recipe, data, resumed)]
-    trainer = make_trainer(recipe.training, folder, callbacks, model, quiet=quiet)
+    data, module = make_data(completed_epochs(last) if last else 0), make_module(model)
+    record = RunRecord(folder, content, recipe, data, resumed)
+    trainer = make_trainer(recipe.training, folder, [*callbacks, record], model, quiet=quiet)
     with _ignore_harmless_warnings(), translate_errors():
         _fit(trainer, module, data, last)
     return _export(folder, trainer)
@@ -119,10 +159,16 @@ def _load_initial_weights(model: nn.Module, config: ModelConfig) -> None:
 def _callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
     training = recipe.training
     callbacks: list[Callback] = [Curves(folder), Checkpoints(folder / "checkpoints")]
-    if training.loggers:
-        callbacks.append(LearningRateMonitor("epoch"))
     if training.patience is not None:
         callbacks.append(DiceEarlyStopping(training.patience))
+    return [*callbacks, *common_callbacks(training)]
+
+
+def common_callbacks(training: TrainingConfig) -> list[Callback]:
+    """Callbacks of any training run: the learning rate in logs, and averaged weights."""
+    callbacks: list[Callback] = []
+    if training.loggers:
+        callbacks.append(LearningRateMonitor("epoch"))
     if training.average_weights is not None:
         callbacks.append(EMAWeightAveraging(decay=training.average_weights))
     return callbacks

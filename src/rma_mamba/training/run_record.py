@@ -12,7 +12,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
-from rma_mamba.datasets.data_manifest import check_same_data, data_manifest
+from rma_mamba.datasets.data_manifest import check_same_data
 from rma_mamba.files import file_sha256, replace_file
 from rma_mamba.models.weights import EMBEDDED, embedded_weights
 from rma_mamba.training.config import ModelConfig, Recipe
@@ -68,7 +68,7 @@ class RunRecord(Callback):
         """
         if not trainer.is_global_zero:
             return
-        cases = data_manifest(self.data.files, self.data.cases)
+        cases = self.data.manifest()
         if self.resumed is not None:
             check_same_data(read_json(self.folder / MANIFEST, cases), cases, self.folder.name)
             self._record_resume(self.data.first_epoch, self.resumed)

@@ -52,6 +52,43 @@ def train(
     return fit_recipe(settings, content, Path(settings.run.folder), resume=resume, quiet=quiet)
 
 
+def pretrain(
+    recipe: str | Path,
+    scans: Sequence[str | Path],
+    overrides: Sequence[str] = (),
+    resume: bool = False,
+    *,
+    quiet: bool = False,
+) -> Path:
+    """Train the network of a recipe to restore hidden parts of unlabelled scans (masked image modelling).
+
+    The run folder is that of `train`, without learning curves. The weights are initial weights for `train`; they do not
+    segment. An interrupted run continues as one of `train` does.
+
+    Args:
+        recipe: A TOML file, or the name of a bundled recipe: network, slice recipe, augmentation, training settings and
+            `pretraining`. Its sources are not used.
+        scans: Scans of any format, as files or folders of DICOM slices; unreadable ones are left out with a warning.
+        overrides: Settings such as "pretraining.mask_share=0.5".
+        resume: Continue from `last.ckpt` in the same folder, if there is one.
+        quiet: Hide the progress bar.
+
+    Returns:
+        Path of the weights file.
+
+    Raises:
+        ConfigError: As in `train`, or fewer than two scans can be read.
+        BackendError, ScanError, WeightsError, RmaMambaError: As in `train`.
+    """
+    require_training_packages()
+    content = merge_recipe(recipe, overrides)
+    settings = validate_recipe(content)
+    from rma_mamba.training.pretraining import fit_pretraining
+
+    paths, folder = [Path(each) for each in scans], Path(settings.run.folder)
+    return fit_pretraining(settings, content, paths, folder, resume=resume, quiet=quiet)
+
+
 def require_training_packages() -> None:
     """Check that training is possible, before anything is written.
 
