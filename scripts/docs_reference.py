@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from importlib.resources import files
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import docs_api
@@ -192,6 +193,9 @@ def _heading(path: str) -> str:
 
 def _model_of(annotation: Any) -> tuple[type[BaseModel], str] | None:
     """The model that a field holds, and how the name of its table ends: "[]" for a list, ".NAME" for a mapping."""
+    choices = [each for each in get_args(annotation) if each is not type(None)]
+    if isinstance(annotation, UnionType) and len(choices) == 1:  # an optional table
+        annotation = choices[0]
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
         return annotation, ""
     for inner in typing.get_args(annotation):

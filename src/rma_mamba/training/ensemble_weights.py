@@ -16,7 +16,7 @@ from rma_mamba.models import create_model, load_weights
 from rma_mamba.models.ensemble import ENSEMBLE
 from rma_mamba.models.weights import Checkpoint, encode_checkpoint, read_checkpoint
 from rma_mamba.slicing import SliceRecipe
-from rma_mamba.training.provenance import combined_provenance
+from rma_mamba.training.weights_provenance import combined_provenance
 from rma_mamba.training.weights_tools import WeightsDtype, read_trained
 
 _MEMBERS = "members"  # as `Ensemble` names them

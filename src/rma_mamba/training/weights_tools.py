@@ -14,8 +14,8 @@ from rma_mamba.errors import WeightsError
 from rma_mamba.files import replace_file
 from rma_mamba.models import checkpoint_settings, create_model, load_weights
 from rma_mamba.models.weights import Checkpoint, encode_checkpoint, read_checkpoint
-from rma_mamba.training.provenance import combined_provenance, run_provenance
 from rma_mamba.training.run_files import run_recipe
+from rma_mamba.training.weights_provenance import combined_provenance, run_provenance
 
 WeightsDtype = Literal["float16", "float32"]
 

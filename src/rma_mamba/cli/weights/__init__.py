@@ -8,7 +8,7 @@ from rma_mamba.cli.weights.export import export
 
 weights = command_group(
     "weights",
-    "Inspect, export, average and combine the weights of training runs.",
+    "Inspect, export, average and combine weights of training runs.",
     (average, ensemble, export, info),
 )
 
