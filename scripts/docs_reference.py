@@ -193,7 +193,7 @@ def _heading(path: str) -> str:
 
 def _model_of(annotation: Any) -> tuple[type[BaseModel], str] | None:
     """The model that a field holds, and how the name of its table ends: "[]" for a list, ".NAME" for a mapping."""
-    choices = [each for each in get_args(annotation) if each is not type(None)]
+    choices = [each for each in typing.get_args(annotation) if each is not type(None)]
     if isinstance(annotation, UnionType) and len(choices) == 1:  # an optional table
         annotation = choices[0]
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
