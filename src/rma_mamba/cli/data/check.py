@@ -8,15 +8,8 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.data.dataset_options import (
-    Jobs,
-    Liver,
-    Name,
-    Patient,
-    Root,
-    Sequences,
-    open_dataset,
-)
+from rma_mamba.cli.data.checking import Jobs, checked
+from rma_mamba.cli.data.dataset_options import Liver, Name, Patient, Root, Sequences, open_dataset
 from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.errors import DataError
 
@@ -39,14 +32,12 @@ def check(
 
     Read every case; print the content, errors and warnings as Markdown. The exit code is 4 if there are errors.
     """
-    from rma_mamba.datasets.audit import audit, to_json, to_markdown
+    from rma_mamba.datasets.audit import to_json, to_markdown
     from rma_mamba.datasets.processes import usable_cores
-    from rma_mamba.evaluation.label_judge import network_judge
     from rma_mamba.files import replace_file
 
     dataset = open_dataset(name, root, sequences, liver, patient)
-    with Console(quiet, verbose).progress("Checking") as progress:
-        result = audit(dataset, progress, judge=network_judge, jobs=jobs or usable_cores())
+    result = checked(dataset, jobs or usable_cores(), Console(quiet, verbose))
     typer.echo(to_markdown(result))
     if json_file is not None:
         replace_file(json_file, to_json(result).encode(), "list of findings")

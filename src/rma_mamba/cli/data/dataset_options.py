@@ -43,13 +43,6 @@ Patient = Annotated[
     ),
 ]
 
-Jobs = Annotated[
-    int | None,
-    typer.Option(
-        "--jobs", "-j", min=1, metavar="N", help="Number of processes.  [default: one per core]"
-    ),
-]
-
 
 def open_dataset(
     name: str, root: Path, sequences: list[str] | None, liver: str | None, patient: str | None

@@ -8,6 +8,7 @@ import typer
 
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.data import dataset_options as dataset_of
+from rma_mamba.cli.data.checking import Jobs, checked
 from rma_mamba.cli.data.class_options import Classes, liver_of_classes, parse_classes
 from rma_mamba.cli.data.prepare_options import Folds, Output, WindowHu
 from rma_mamba.cli.shared_options import Quiet, Verbose
@@ -28,7 +29,7 @@ def prepare(
     liver: dataset_of.Liver = None,
     classes: Classes = None,
     patient: dataset_of.Patient = None,
-    jobs: dataset_of.Jobs = None,
+    jobs: Jobs = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -36,19 +37,16 @@ def prepare(
 
     Print the path of the data table to be used in recipes.
     """
-    from rma_mamba.datasets.audit import audit
     from rma_mamba.datasets.prepare import RECIPE_DATA, PreparationOptions
     from rma_mamba.datasets.prepare import prepare as write
     from rma_mamba.datasets.processes import usable_cores
-    from rma_mamba.evaluation.label_judge import network_judge
 
     console, jobs = Console(quiet, verbose), jobs or usable_cores()
     named = parse_classes(classes)
     dataset = dataset_of.open_dataset(
         name, root, sequences, liver or liver_of_classes(named), patient
     )
-    with console.progress("Checking") as progress:
-        result = audit(dataset, progress, judge=network_judge, jobs=jobs)
+    result = checked(dataset, jobs, console)
     with console.progress("Writing") as progress:
         options = PreparationOptions(lenient, png, window_hu, folds, named)
         manifest = write(result, out, options, progress, jobs=jobs)

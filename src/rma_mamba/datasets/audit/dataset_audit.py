@@ -74,14 +74,18 @@ def audit(
     findings += list(copied_images(cases, findings))
     for sequence in dataset.sequences:
         members = [facts for facts in cases if facts.case.sequence == sequence]
-        findings += _sequence_findings(members)
+        findings += _sequence_findings(members, findings)
     findings.sort(key=lambda finding: finding.level != "error")
     return AuditResult(dataset, tuple(cases), tuple(findings))
 
 
-def _sequence_findings(cases: list[CaseFacts]) -> list[Finding]:
-    """Findings from comparing the cases of one sequence with each other; a misplaced label is not shifted as well."""
-    misplaced = list(misplaced_labels(cases))
+def _sequence_findings(cases: list[CaseFacts], before: list[Finding]) -> list[Finding]:
+    """Findings from comparing the cases of one sequence with each other.
+
+    A label that two cases share is not reported as misplaced as well, and a misplaced label not as shifted.
+    """
+    shared = {case for each in before if each.kind == "duplicate label" for case in each.cases}
+    misplaced = [each for each in misplaced_labels(cases) if not shared.issuperset(each.cases)]
     known = {finding.cases for finding in misplaced}
     shifted = [finding for finding in shifted_labels(cases) if finding.cases not in known]
     return [*misplaced, *shifted, *flipped_headers(cases)]
