@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.data.checking import Jobs, checked
 from rma_mamba.cli.data.dataset_options import Liver, Name, Patient, Root, Sequences, open_dataset
+from rma_mamba.cli.data.full_check import Jobs, checked
 from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.errors import DataError
 

@@ -8,8 +8,8 @@ import typer
 
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.data import dataset_options as dataset_of
-from rma_mamba.cli.data.checking import Jobs, checked
 from rma_mamba.cli.data.class_options import Classes, liver_of_classes, parse_classes
+from rma_mamba.cli.data.full_check import Jobs, checked
 from rma_mamba.cli.data.prepare_options import Folds, Output, WindowHu
 from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
