@@ -33,6 +33,10 @@ def test_a_key_and_its_old_name_together_are_rejected() -> None:
         ({"splits": {"b": {}}}, r"splits of unknown datasets \['b'\]"),
         ({"sources": [{**SOURCE, "dataset": "a", "split": "all"}]}, "'train', 'val' or 'test'"),
         ({"sources": []}, "at least 1 item"),
+        (
+            {"sources": [{**SOURCE, "dataset": "a", "intensity": "stored"}]},
+            'intensity is "stored" for volumes',
+        ),
         ({"crops": 32}, "Extra inputs"),
     ],
 )
@@ -62,3 +66,33 @@ def test_every_setting_is_described_in_sentences(model: type[Settings]) -> None:
     for name, field in model.model_fields.items():
         assert field.description, name
         assert field.description[-1] == ".", name
+
+
+def slices(*intensities: str | None, **recipe: str) -> DataConfig:
+    """Sources of slices with these mappings, and one of volumes."""
+    sources: list[dict[str, Any]] = [{**SOURCE, "name": "volumes", "dataset": "a"}]
+    for number, intensity in enumerate(intensities):
+        source = {**SOURCE, "name": f"{number}", "kind": "slices", "dataset": "a"}
+        sources.append({**source, "intensity": intensity})
+    return DataConfig.model_validate({"sources": sources, "recipe": recipe})
+
+
+def test_slices_determine_the_grey_levels_of_the_recipe() -> None:
+    assert slices().recipe.grey_levels == "scan"
+    assert slices(None).recipe.grey_levels == "stored"
+    assert slices("scan", "scan").recipe.grey_levels == "scan"
+    assert slices(None, grey_levels="scan").recipe.grey_levels == "scan"
+    windowed = slices("scan").model_dump(exclude_unset=True)
+    windowed["sources"][1] |= {"window_hu": (-160, 240), "intensity": "stored"}
+    assert DataConfig.model_validate(windowed).recipe.grey_levels == "scan"
+
+
+@pytest.mark.parametrize(
+    ("intensities", "recipe"),
+    [(("scan", "stored"), {}), (("scan", None), {}), (("stored",), {"grey_levels": "scan"})],
+)
+def test_different_mappings_of_slices_are_rejected(
+    intensities: tuple[str | None, ...], recipe: dict[str, str]
+) -> None:
+    with pytest.raises(pydantic.ValidationError, match="expected one value for all"):
+        slices(*intensities, **recipe)

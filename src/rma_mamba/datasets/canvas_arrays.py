@@ -52,10 +52,14 @@ def volume_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) 
 def slice_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) -> Arrays:
     """All PNG or JPEG slices of a patient: "images" and "labels", uint8 [slice, height, width]."""
     recipe, hounsfield = files.config.recipe, source.window_hu is not None
-    scale = None if hounsfield else IntensityScale(0, 255, recipe.mr_headroom)
-    pairs = [on_canvas(*read_slice(files, source, path), recipe, scale) for path in images]
+    pairs = [_slice_on_canvas(*read_slice(files, source, path), recipe) for path in images]
     slices, labels = (_concatenate([pair[n] for pair in pairs]) for n in range(2))
     return {"images": slices, "labels": labels, "hounsfield": np.array(hounsfield)}
+
+
+def _slice_on_canvas(image: Volume, labels: Grey, recipe: SliceRecipe) -> tuple[Grey, Grey]:
+    """A slice, scaled as in testing: images of unknown window like MR, even if they show CT."""
+    return on_canvas(calibrated(image, None if image.modality else "MR"), labels, recipe)
 
 
 def phantom_arrays(recipe: SliceRecipe, number: int, liver: Path | None = None) -> Arrays:

@@ -11,7 +11,7 @@ from rma_mamba.datasets.settings import Positive, Probability, Settings
 from rma_mamba.datasets.splits import SplitConfig, SplitName
 from rma_mamba.deprecation import with_renamed_keys
 from rma_mamba.label_scheme import LabelScheme
-from rma_mamba.slicing import SliceRecipe
+from rma_mamba.slicing import Intensity, SliceRecipe
 from rma_mamba.volume import Modality
 
 RENAMED_SOURCE_KEYS = {"cohort": "dataset", "side": "split"}  # old key to current key
@@ -67,6 +67,12 @@ class SourceConfig(Settings):
     """CT that was windowed to 8 bits: Hounsfield units of the grey levels 0 and 255, which are then restored. None:
     unknown, or not windowed."""
 
+    intensity: Intensity | None = None
+    """What the grey levels of slices become, in training, validation, testing and `rma-mamba segment`. "stored": 0
+    becomes 0 and 255 becomes 1. "scan": percentiles of each slice, as for other scans. None: as
+    `data.recipe.grey_levels` or, if that is not set, "stored". It has to be the same for all sources of slices, because
+    the weights record one value. Volumes are always "scan". Ignored with `window_hu`."""
+
     pixel_mm: Positive = 1.5
     """Pixel size of slices in mm, which PNG and JPEG files do not state."""
 
@@ -90,10 +96,23 @@ class SourceConfig(Settings):
     def _accept_old_keys(cls, data: Any) -> Any:
         return with_renamed_keys(data, RENAMED_SOURCE_KEYS)
 
+    @model_validator(mode="after")
+    def _check_intensity(self) -> Self:
+        if self.kind == "volumes" and self.intensity == "stored":
+            raise ValueError(
+                'intensity is "stored" for volumes; expected "scan", or kind = "slices"'
+            )
+        return self
+
     @property
     def group_name(self) -> str:
         """The group, or the source's own name if it has no group."""
         return self.group or self.name
+
+    @property
+    def has_grey_levels(self) -> bool:
+        """Whether the intensities are 8-bit grey levels without a known meaning."""
+        return self.kind == "slices" and self.window_hu is None
 
     def class_values(self, scheme: LabelScheme) -> dict[str, tuple[int, ...]]:
         """Label values of each class of a scheme."""
@@ -213,7 +232,24 @@ class DataConfig(Settings):
                 f"foreground_share is {self.foreground_share}, but slices_per_epoch is not set; expected the number of "
                 "slices to draw"
             )
+        # frozen settings: what the sources determine is part of the recipe that is stored with the weights
+        recipe = self.recipe.model_copy(update={"grey_levels": self._grey_levels()})
+        object.__setattr__(self, "recipe", recipe)
         return self
+
+    def _grey_levels(self) -> Intensity:
+        """The intensity mapping of all slices."""
+        stated = "grey_levels" in self.recipe.model_fields_set
+        default: Intensity = self.recipe.grey_levels if stated else "stored"
+        slices = [source for source in self.sources if source.has_grey_levels]
+        found = {source.name: source.intensity or default for source in slices}
+        used = {*found.values(), *({default} if stated else ())}
+        if len(used) > 1:
+            raise ValueError(
+                f"the intensity of slices is {found}, and recipe.grey_levels is {self.recipe.grey_levels}; expected "
+                "one value for all, because the weights record one"
+            )
+        return used.pop() if used else "scan"
 
     def _check_classes(self) -> None:
         scheme = self.recipe.labels

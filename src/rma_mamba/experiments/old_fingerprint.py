@@ -22,7 +22,7 @@ _NEW_IN_DATA: dict[str, Any] = {
     "foreground_share": None,
     "foreground_window": False,
 }
-_NEW_IN_SOURCES: dict[str, Any] = {"window_hu": None, "classes": {}}
+_NEW_IN_SOURCES: dict[str, Any] = {"window_hu": None, "classes": {}, "intensity": None}
 _NEW_IN_SLICES = {"mr_headroom": 0, "modality_plane": False, "through_plane_mm": None}
 _NEW_IN_PHANTOMS = {"liver_shapes": None}
 _NEW_IN_AUGMENT = dict.fromkeys(
@@ -38,7 +38,7 @@ def with_old_keys(data: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         **_without(data, _NEW_IN_DATA),
-        "recipe": _renamed(_without(data["recipe"], _NEW_IN_SLICES), _SLICES),
+        "recipe": _renamed(_without(_without_grey_levels(data["recipe"]), _NEW_IN_SLICES), _SLICES),
         "augment": _without(data["augment"], _NEW_IN_AUGMENT),
         "sources": [_old_source(source) for source in data["sources"]],
         "phantoms": _without(data["phantoms"], _NEW_IN_PHANTOMS),
@@ -55,6 +55,11 @@ def recipe_with_old_keys(recipe: Mapping[str, Any]) -> dict[str, Any]:
     training = _without(recipe["training"], _NEW_IN_TRAINING)
     recipe = _without(recipe, {"pretraining": None})
     return {**recipe, "training": training, "data": with_old_keys(recipe["data"])}
+
+
+def _without_grey_levels(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The slice recipe without a setting that follows from the sources."""
+    return {key: value for key, value in recipe.items() if key != "grey_levels"}
 
 
 def _old_source(source: Mapping[str, Any]) -> dict[str, Any]:

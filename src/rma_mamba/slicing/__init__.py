@@ -13,11 +13,12 @@ from rma_mamba.deprecation import renamed_attributes
 from rma_mamba.slicing.calibration import CalibratedVolume, calibrated
 from rma_mamba.slicing.grid import SlicePlan
 from rma_mamba.slicing.intensity_scale import IntensityScale
-from rma_mamba.slicing.recipe import SliceRecipe
+from rma_mamba.slicing.recipe import Intensity, SliceRecipe
 from rma_mamba.slicing.stack import SliceStack, to_mask, to_slices
 
 __all__ = [
     "CalibratedVolume",
+    "Intensity",
     "IntensityScale",
     "SlicePlan",
     "SliceRecipe",

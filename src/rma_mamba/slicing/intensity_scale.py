@@ -21,6 +21,7 @@ _BODY_LEVEL = (
     0.1  # fraction of the intensity range; noise in the air around the patient stays below
 )
 _KNEE = 0.5  # of [0, 1]: intensities above are compressed to make headroom
+_GREY_LEVELS = (0, 255)
 _MAX_SAMPLE = 2**24  # voxels; percentiles of larger scans use every n-th row and column
 
 
@@ -46,7 +47,10 @@ class IntensityScale:
 
     @classmethod
     def of_volume(cls, volume: CalibratedVolume, recipe: SliceRecipe) -> IntensityScale:
-        """The scale of a calibrated scan: the recipe's HU window for CT, its percentiles for MR."""
+        """The scale of a calibrated scan: the recipe's HU window for CT, its percentiles for MR; of an 8-bit image, the
+        stored grey levels if the recipe says so."""
+        if recipe.grey_levels == "stored" and _is_eight_bit(volume):
+            return cls(*_GREY_LEVELS, recipe.mr_headroom)
         hounsfield = (
             volume.intensity_unit == "HU" if recipe.modality_plane else volume.modality == "CT"
         )
@@ -83,6 +87,10 @@ def compress_highlights(scaled: Any, headroom: float) -> Any:
     """
     above = (scaled - _KNEE).clip(min=0)
     return scaled - above * (headroom / (1 + headroom - _KNEE))
+
+
+def _is_eight_bit(volume: CalibratedVolume) -> bool:
+    return volume.values.dtype == np.uint8 and volume.intensity_unit != "HU"
 
 
 def _sample(values: Values) -> Values:

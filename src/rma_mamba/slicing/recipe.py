@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -22,6 +22,9 @@ from rma_mamba.label_scheme import LabelScheme
 RENAMED_FIELDS = {"magnifications": "tta_scales"}  # old name to new name
 
 NONE_WORDS = ("none", "None", "null")  # in recipes and overrides: TOML has no null
+
+# How the intensities of an image become the network's input; see `SliceRecipe.grey_levels`.
+Intensity = Literal["scan", "stored"]
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -64,6 +67,11 @@ class SliceRecipe(BaseModel):
     """MR: range above the upper percentile that is kept, as a fraction of the range below it, so that bright livers are
     not saturated. Intensities above the middle of the scale are compressed to make room. 0: none."""
 
+    grey_levels: Intensity = "scan"
+    """What 8-bit images (PNG, JPEG) become. "scan": they are scaled like every other scan, by percentiles or the CT
+    window. "stored": grey level 0 becomes 0 and 255 becomes 1. Training on PNG or JPEG slices sets it to the
+    `intensity` of their sources, and validation, testing and `rma-mamba segment` follow the weights."""
+
     modality_plane: bool = False
     """Whether a fourth input channel states that intensities are Hounsfield units: 1 for CT in HU, 0 for everything
     else. Other CT is then scaled by percentiles, as MR is."""
@@ -79,9 +87,12 @@ class SliceRecipe(BaseModel):
     """The classes that the network segments."""
 
     @model_serializer(mode="wrap")
-    def _without_default_labels(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the labels of a network for the liver alone: its recipe is the same as before they existed."""
+    def _without_new_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out default grey levels, and the labels of a network for the liver alone: such a recipe is the same as
+        before they existed."""
         content: dict[str, Any] = handler(self)
+        if self.grey_levels == "scan":
+            content.pop("grey_levels", None)
         if self.labels == LabelScheme():
             content.pop("labels", None)
         return content

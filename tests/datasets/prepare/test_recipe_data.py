@@ -62,3 +62,16 @@ def test_the_recipe_has_the_published_folds(tmp_path: Path) -> None:
         "test": ["pD"],
     }
     assert len(SourceFiles(config).images(source, "val")["pA"]) == 2  # both visits
+
+
+def test_the_intensity_mapping_of_slices_is_recorded(tmp_path: Path) -> None:
+    manifest = prepared("cirrmri600", write_cirrmri(tmp_path / "in"), tmp_path / "out")
+    recorded = {case.sequence: case.intensity for case in manifest.cases}
+    assert recorded == {
+        **dict.fromkeys(("T1", "T2", "T1 healthy", "T2 healthy"), "scan"),
+        "T2 2D": "stored",
+    }
+    config = table(tmp_path / "out")
+    stated = {source.name: source.intensity for source in config.sources}
+    assert (stated["T2 2D"], stated["T2"]) == ("stored", None)
+    assert config.recipe.grey_levels == "stored"

@@ -26,6 +26,7 @@ from rma_mamba.errors import ConfigError
 from rma_mamba.files import file_sha256, replace_file
 from rma_mamba.folder_tree import visible
 from rma_mamba.label_scheme import LabelScheme
+from rma_mamba.slicing import Intensity
 
 MANIFEST = "manifest.json"
 
@@ -74,6 +75,10 @@ class PreparedCase(Settings):
 
     label_sha256: str = ""
     """SHA-256 of the original label, likewise."""
+
+    intensity: Intensity = "scan"
+    """Mapping of intensities to the network's input: "stored" (grey level 0 to 0, 255 to 1) for slices, "scan" (CT
+    window, or percentiles of the volume) for volumes."""
 
     low: float = 0
     """Intensity that becomes 0 in the network's input and black in PNG files."""

@@ -27,6 +27,7 @@ _PLANNED = {
     "stem",
     "liver",
     "classes",
+    "intensity",
 }
 
 
@@ -59,6 +60,7 @@ def plan_cases(
                 stem=patient if count == 1 else f"{patient}__{count}",
                 liver=tuple(sorted(case.rule.liver)),
                 classes=class_values(case, classes),
+                intensity="stored" if case.kind == "slices" else "scan",
             )
         )
     return tuple(planned)

@@ -100,7 +100,7 @@ def _source(cases: Sequence[PreparedCase]) -> list[str]:
         assumed = (
             f"pixel_mm = {PIXEL_MM}  # assumed: PNG and JPEG files do not state their pixel size"
         )
-        return [*lines, "ordered = true", assumed]
+        return [*lines, "ordered = true", f"intensity = {_text(first.intensity)}", assumed]
     modalities = {case.modality for case in cases}
     known = len(modalities) == 1 and first.modality is not None
     return [*lines, f"modality = {_text(str(first.modality))}"] if known else lines
