@@ -82,9 +82,13 @@ def test_slices_determine_the_grey_levels_of_the_recipe() -> None:
     assert slices(None).recipe.grey_levels == "stored"
     assert slices("scan", "scan").recipe.grey_levels == "scan"
     assert slices(None, grey_levels="scan").recipe.grey_levels == "scan"
-    windowed = slices("scan").model_dump(exclude_unset=True)
-    windowed["sources"][1] |= {"window_hu": (-160, 240), "intensity": "stored"}
-    assert DataConfig.model_validate(windowed).recipe.grey_levels == "scan"
+    source = {**SOURCE, "kind": "slices", "dataset": "a", "window_hu": (-160, 240)}
+    assert DataConfig.model_validate({"sources": [source]}).recipe.grey_levels == "scan"
+
+
+def test_a_recipe_without_slices_is_the_same_as_before_grey_levels_existed() -> None:
+    assert "grey_levels" not in slices().recipe.model_dump()
+    assert slices(None).recipe.model_dump()["grey_levels"] == "stored"
 
 
 @pytest.mark.parametrize(

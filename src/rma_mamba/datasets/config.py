@@ -233,8 +233,10 @@ class DataConfig(Settings):
                 "slices to draw"
             )
         # frozen settings: what the sources determine is part of the recipe that is stored with the weights
-        recipe = self.recipe.model_copy(update={"grey_levels": self._grey_levels()})
-        object.__setattr__(self, "recipe", recipe)
+        grey_levels = self._grey_levels()
+        if grey_levels != self.recipe.grey_levels:
+            recipe = self.recipe.model_copy(update={"grey_levels": grey_levels})
+            object.__setattr__(self, "recipe", recipe)
         return self
 
     def _grey_levels(self) -> Intensity:

@@ -48,7 +48,7 @@ class IntensityScale:
     @classmethod
     def of_volume(cls, volume: CalibratedVolume, recipe: SliceRecipe) -> IntensityScale:
         """The scale of a calibrated scan: the recipe's HU window for CT, its percentiles for MR; of an 8-bit image, the
-        stored grey levels if the recipe says so."""
+        stored grey levels if the recipe states "stored"."""
         if recipe.grey_levels == "stored" and _is_eight_bit(volume):
             return cls(*_GREY_LEVELS, recipe.mr_headroom)
         hounsfield = (

@@ -88,10 +88,10 @@ class SliceRecipe(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_new_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out default grey levels, and the labels of a network for the liver alone: such a recipe is the same as
-        before they existed."""
+        """Leave out grey levels that are not set, and the labels of a network for the liver alone: such a recipe is the
+        same as before they existed."""
         content: dict[str, Any] = handler(self)
-        if self.grey_levels == "scan":
+        if self.grey_levels == "scan" and "grey_levels" not in self.model_fields_set:
             content.pop("grey_levels", None)
         if self.labels == LabelScheme():
             content.pop("labels", None)
