@@ -86,7 +86,7 @@ class DatasetIndex:
         severity: Severity of the disease by patient ID, where the dataset states it.
         folds: Validation patients of each published fold.
         faults: Errors found while listing the files.
-        set_aside: Files that the layout leaves out on purpose, and says so in a note.
+        set_aside: Files that the layout leaves out on purpose, as one of its notes states.
     """
 
     name: str

@@ -67,7 +67,7 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
         tuple(notes),
         (*published.irregularities, *_unmatched_labels(root)),
         folds=published.folds,
-        faults=(*faults, *published.leaks),
+        faults=(*faults, *published.leakage),
         set_aside=set_aside,
     )
 
@@ -182,12 +182,12 @@ def _modality(description: dict[str, Any]) -> Modality | None:
 
 @dataclass(frozen=True)
 class _PublishedFolds:
-    """Validation patients of each fold, a sentence about each irregularity of the file, and leaks between the splits
+    """Validation patients of each fold, a sentence about each irregularity of the file, and leakage between the splits
     of a fold."""
 
     folds: tuple[tuple[str, ...], ...] = ()
     irregularities: tuple[str, ...] = ()
-    leaks: tuple[LayoutFault, ...] = ()
+    leakage: tuple[LayoutFault, ...] = ()
 
 
 def _folds(root: Path, cases: list[IndexedCase], options: LayoutOptions) -> _PublishedFolds:
@@ -204,7 +204,7 @@ def _folds(root: Path, cases: list[IndexedCase], options: LayoutOptions) -> _Pub
     patients = {case.name: case.patient for case in cases if case.split is None}
     folds: list[tuple[str, ...]] = []
     irregularities: list[str] = []
-    leaks: list[LayoutFault] = []
+    leakage: list[LayoutFault] = []
     for number, (train, val) in enumerate(_read_folds(path)):
         irregularities += _fold_irregularities(number, train | val, set(patients))
         train_patients, val_patients = (
@@ -212,9 +212,9 @@ def _folds(root: Path, cases: list[IndexedCase], options: LayoutOptions) -> _Pub
             for names in (train, val)
         )
         for patient in sorted(train_patients.keys() & val_patients.keys()):
-            leaks.append(_leak(number, {train_patients[patient], val_patients[patient]}))
+            leakage.append(_leak(number, {train_patients[patient], val_patients[patient]}))
         folds.append(tuple(sorted(val_patients.keys() & set(patients.values()))))
-    return _PublishedFolds(tuple(folds), tuple(irregularities), tuple(leaks))
+    return _PublishedFolds(tuple(folds), tuple(irregularities), tuple(leakage))
 
 
 def _fold_irregularities(number: int, named: set[str], cases: set[str]) -> Iterator[str]:
