@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rma_mamba.cli.class_options import Classes, parse_classes
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.scan_options import Labels, PredictionLabels
 from rma_mamba.cli.shared_options import Quiet, ScoreFolder, Verbose
@@ -25,6 +26,7 @@ def score(
     output: ScoreFolder = None,
     labels: Labels = None,
     prediction_labels: PredictionLabels = None,
+    classes: Classes = None,
     patient: Annotated[
         str | None,
         typer.Option(
@@ -49,9 +51,8 @@ def score(
     pairing = pair_masks(reference, predictions, patient=patient, missing_as_empty=missing_as_empty)
     console.warn(pairing.remarks)
     warnings: list[str] = []
-    selected = labels or (), prediction_labels or None
+    values = labels or (), prediction_labels or None, parse_classes(classes, stated=True)
     with console.progress("Scoring") as progress:
-        scored = score_pairs(pairing, *selected, progress=progress, warn=warnings.append)
-        cases = list(scored)
+        cases = list(score_pairs(pairing, *values, progress=progress, warn=warnings.append))
     console.warn(warnings)
     print_and_write(cases, output, console)

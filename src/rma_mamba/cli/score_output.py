@@ -32,9 +32,12 @@ def check_tables(folder: Path | None) -> None:
 def print_and_write(cases: Sequence[CaseScore], folder: Path | None, console: Console) -> None:
     """Print the summary of scores, and write all tables if there is a folder for them."""
     from rma_mamba.evaluation import ScoreSummary, summary_to_markdown, write_scores
+    from rma_mamba.evaluation.class_tables import classes_to_markdown
 
     summary = ScoreSummary.of(cases)
     if folder is not None:
         write_scores(folder, cases, summary)
         console.note(f"Tables are in {folder}/")
     typer.echo(summary_to_markdown(summary))
+    if classes := classes_to_markdown(cases):
+        typer.echo(f"\n{classes}")

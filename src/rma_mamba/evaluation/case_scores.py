@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from rma_mamba.evaluation.class_scores import ClassScore
 from rma_mamba.metrics import (
     EmptyCase,
     VolumeScore,
@@ -72,12 +73,14 @@ class CaseScore(CaseName):
         slices: Scores of the slices under the paper's protocol, from inferior to superior.
         postprocessing: What was removed from the mask that `volume` scores.
         slice_postprocessing: What was removed from the masks that `slices` score.
+        classes: Scores of each class; empty if the liver alone is scored.
     """
 
     volume: VolumeScore | None
     slices: tuple[SliceScore, ...]
     postprocessing: MaskPostprocessing = "as given"
     slice_postprocessing: MaskPostprocessing = "as given"
+    classes: tuple[ClassScore, ...] = ()
 
 
 def score_case(

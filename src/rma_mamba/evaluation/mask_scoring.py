@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.evaluation.case_scores import CaseName, CaseScore, score_case
+from rma_mamba.evaluation.class_scores import empty_like, score_classes
 from rma_mamba.evaluation.mask_pairs import Pairing
-from rma_mamba.evaluation.masks import LiverMask, check_same_grid, read_liver_mask
+from rma_mamba.evaluation.masks import (
+    LiverMask,
+    check_same_grid,
+    read_class_masks,
+    read_liver_mask,
+)
 
 SOURCE = "masks"  # source and group of cases that are scored from mask files
 
@@ -19,6 +26,7 @@ def score_pairs(
     pairing: Pairing,
     labels: Sequence[int] = (),
     prediction_labels: Sequence[int] | None = None,
+    classes: Mapping[str, Sequence[int]] | None = None,
     *,
     progress: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] | None = None,
@@ -29,6 +37,7 @@ def score_pairs(
         pairing: References and their predictions.
         labels: Label values of the liver; none: every value above 0.
         prediction_labels: The same for predictions; None: as for references.
+        classes: Label values of further classes by name, such as tumours, which are scored as well.
         progress: Called with (masks scored, total).
         warn: Called with a warning for each mask that contains labels, but not those of the liver.
 
@@ -43,12 +52,17 @@ def score_pairs(
     for number, pair in enumerate(pairing.pairs, 1):
         place = f"{number} of {count} by name"
         reference = _read(pair.reference, labels, f"reference {place}", warn)
+        true = read_class_masks(pair.reference, classes or {}) if classes else {}
         for name, path in pair.predictions.items():
             bits = np.zeros_like(reference.bits)
             if path is not None:
                 bits = _read(path, prediction_labels, f"prediction {place}", warn, reference).bits
             case = CaseName(name, SOURCE, SOURCE, pair.patient, pair.case)
-            yield score_case(case, reference.bits, bits, reference.geometry)
+            score = score_case(case, reference.bits, bits, reference.geometry)
+            if classes:
+                found = empty_like(true) if path is None else read_class_masks(path, classes)
+                score = replace(score, classes=score_classes(true, found, reference.geometry))
+            yield score
             done += 1
             if progress is not None:
                 progress(done, total)

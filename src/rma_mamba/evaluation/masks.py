@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from rma_mamba.conventions import GRID_TOLERANCE_MM, IMAGE_SUFFIXES
 from rma_mamba.errors import GridError, ScanError
-from rma_mamba.labels import liver_in, liver_in_grey_levels
+from rma_mamba.labels import check_whole, liver_in, liver_in_grey_levels
 from rma_mamba.metrics.overlap import Bits
 from rma_mamba.scans import read_scan
 from rma_mamba.scans.checks import CONSTANT
@@ -64,6 +64,22 @@ def read_liver_mask(path: Path, labels: Sequence[int] = ()) -> LiverMask:
     return LiverMask(
         order.apply(bits), volume.geometry.in_canonical_order, has_other_labels, warnings
     )
+
+
+def read_class_masks(path: Path, classes: Mapping[str, Sequence[int]]) -> dict[str, Bits]:
+    """Where a mask file has each class, in canonical axis order.
+
+    Args:
+        path: As in `read_liver_mask`.
+        classes: Label values of each class.
+
+    Raises:
+        ScanError: The file cannot be read, or its values are not labels.
+    """
+    volume = read_scan(path)
+    check_whole(volume.values)
+    values = volume.geometry.canonical.apply(np.rint(volume.values))
+    return {name: np.isin(values, list(wanted)) for name, wanted in classes.items()}
 
 
 def check_same_grid(reference: Geometry, prediction: Geometry) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from rma_mamba.conventions import SCAN_SUFFIXES, strip_suffix
 from rma_mamba.datasets.config import DataConfig, SourceConfig
@@ -18,9 +19,11 @@ from rma_mamba.datasets.splits import parse_split
 from rma_mamba.deprecation import with_renamed_arguments
 from rma_mamba.errors import ConfigError
 from rma_mamba.evaluation.case_scores import CaseName, CaseScore, Squares, score_case
+from rma_mamba.evaluation.class_scores import score_classes
+from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.metrics import PAPER_SIZE, dice
 from rma_mamba.shapes import Labels
-from rma_mamba.volume import Geometry, Modality, Volume
+from rma_mamba.volume import ClassMap, Geometry, Mask, Modality, Volume
 
 if TYPE_CHECKING:  # imports torch, which scoring existing masks does not need
     from rma_mamba.inference import Segmenter
@@ -120,17 +123,47 @@ class _Patient:
         geometry: Geometry,
         squares: Squares | None,
         *,
+        classes: npt.NDArray[np.uint8] | None = None,
         single_slice: bool = False,
     ) -> CaseScore:
-        """Scores of a case, whose mask has the post-processing of the network."""
-        return score_case(
+        """Scores of a case, whose mask has the post-processing of the network.
+
+        Args:
+            path: Its image.
+            labels: Bits of the reference, as the data settings read them.
+            found: The liver in the mask of the network.
+            geometry: The grid of both.
+            squares: The raw threshold of the network at the paper's size.
+            classes: Label map of a network with several classes; None: the liver alone.
+            single_slice: Whether the case is a single slice.
+        """
+        score = score_case(
             self.case_name(path),
-            labels,
+            self.liver_in(labels),
             found,
             geometry,
             single_slice=single_slice,
             squares=squares,
             postprocessing=self.segmenter.postprocessing,
+        )
+        if classes is None or self.labels.is_liver_only:
+            return score
+        own = self.segmenter.recipe.labels
+        true = dict(zip(self.labels.names, self.labels.split(labels), strict=True))
+        predicted = {name: own.in_class(classes, name) for name in own.names}
+        return replace(score, classes=score_classes(true, predicted, geometry))
+
+    @property
+    def labels(self) -> LabelScheme:
+        """The classes of the references."""
+        return self.files.config.recipe.labels
+
+    def liver_in(self, labels: Labels) -> Labels:
+        """1 where the bits of a reference have the liver as an organ."""
+        return (
+            labels
+            if self.labels.is_liver_only
+            else self.labels.liver_in(self.labels.map_of(labels))
         )
 
 
@@ -140,7 +173,11 @@ def _score_volumes(patient: _Patient, files: Sequence[Path]) -> PatientScore:
         volume, labels = read_volume(patient.files, patient.source, path)
         result = patient.segmenter(volume, square_side=PAPER_SIZE)
         found = result.mask.labels
-        cases.append(patient.score(path, labels, found, volume.geometry, result.squares))
+        values = None if result.mask.classes is None else result.mask.classes.values
+        cases.append(
+            patient.score(path, labels, found, volume.geometry, result.squares, classes=values)
+        )
+        labels = patient.liver_in(labels)
         order = volume.geometry.canonical
         empty = ~order.apply(labels).any(axis=(1, 2))
         false_ml += float(order.apply(found)[empty].sum()) * volume.geometry.voxel_volume_ml
@@ -160,8 +197,14 @@ def _score_volumes(patient: _Patient, files: Sequence[Path]) -> PatientScore:
 
 def _score_slices(patient: _Patient, files: Sequence[Path]) -> PatientScore:
     dices, cases, false_positives = [], [], 0
-    for path, image, labels, found, squares in _segmented_slices(patient, files):
-        cases.append(patient.score(path, labels, found, image.geometry, squares, single_slice=True))
+    for path, image, labels, mask, squares in _segmented_slices(patient, files):
+        found, values = mask.labels, None if mask.classes is None else mask.classes.values
+        cases.append(
+            patient.score(
+                path, labels, found, image.geometry, squares, classes=values, single_slice=True
+            )
+        )
+        labels = patient.liver_in(labels)
         if labels.any():
             dices.append(dice(labels, found))
         else:
@@ -181,7 +224,7 @@ def _score_slices(patient: _Patient, files: Sequence[Path]) -> PatientScore:
 
 def _segmented_slices(
     patient: _Patient, files: Sequence[Path]
-) -> Iterator[tuple[Path, Volume, Labels, Labels, Squares | None]]:
+) -> Iterator[tuple[Path, Volume, Labels, Mask, Squares | None]]:
     """File, image, reference and mask of each slice, and its raw threshold at the paper's size.
 
     A network with through-plane context sees ordered slices as one scan. 8-bit images of unknown window are scaled by
@@ -194,7 +237,7 @@ def _segmented_slices(
         for path in files:
             image, labels = read(path)
             result = segmenter(image, modality=modality, square_side=PAPER_SIZE)
-            yield path, image, labels, result.mask.labels, result.squares
+            yield path, image, labels, result.mask, result.squares
         return
     slices = [read(path) for path in files]
     scan = stacked([image for image, _ in slices], segmenter.recipe.through_plane_mm)
@@ -202,4 +245,12 @@ def _segmented_slices(
     for number, (path, (image, labels)) in enumerate(zip(files, slices, strict=True)):
         one = slice(number, number + 1)
         squares = None if result.squares is None else result.squares[one]
-        yield path, image, labels, result.mask.labels[:, :, one], squares
+        yield path, image, labels, _part(result.mask, image.geometry, one), squares
+
+
+def _part(mask: Mask, geometry: Geometry, slices: slice) -> Mask:
+    """Some slices of a mask."""
+    classes = mask.classes
+    if classes is not None:
+        classes = ClassMap(classes.values[:, :, slices], classes.scheme)
+    return Mask(mask.labels[:, :, slices], geometry, classes=classes)

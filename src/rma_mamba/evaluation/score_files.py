@@ -13,6 +13,7 @@ from typing import Any
 
 from rma_mamba.conventions import software
 from rma_mamba.evaluation.case_scores import CaseScore
+from rma_mamba.evaluation.class_tables import class_rows, lesion_rows
 from rma_mamba.evaluation.comparison import PairedTest
 from rma_mamba.evaluation.metric_samples import METRICS
 from rma_mamba.evaluation.metric_summaries import MetricSummary
@@ -27,7 +28,7 @@ _DECIMALS = 6
 
 
 def write_scores(folder: Path, cases: Sequence[CaseScore], summary: ScoreSummary) -> None:
-    """Write `FILES` to a folder, each one atomically.
+    """Write `FILES` to a folder, each one atomically; of several classes, per_class.csv and lesions.csv as well.
 
     Undefined values are empty cells in CSV and null in JSON.
 
@@ -50,6 +51,10 @@ def write_scores(folder: Path, cases: Sequence[CaseScore], summary: ScoreSummary
     for name, (columns, rows) in tables.items():
         replace_file(folder / name, _csv(columns, rows), "table of scores")
     replace_file(folder / "summary.json", _json(summary), "table of scores")
+    for name, found in (("per_class.csv", class_rows(cases)), ("lesions.csv", lesion_rows(cases))):
+        rows = [{**_name(case), **row} for case, row in found]
+        if rows:
+            replace_file(folder / name, _csv(list(rows[0]), rows), "table of scores")
 
 
 def _volume_rows(cases: Iterable[CaseScore]) -> Iterable[dict[str, Any]]:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from rma_mamba.cli.class_options import Classes, liver_of_classes, parse_classes
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.data import dataset_options as dataset_of
-from rma_mamba.cli.data.class_options import Classes, liver_of_classes, parse_classes
 from rma_mamba.cli.data.full_check import Jobs, checked
 from rma_mamba.cli.data.prepare_options import Folds, Output, WindowHu
 from rma_mamba.cli.shared_options import Quiet, Verbose
@@ -48,11 +48,10 @@ def prepare(
     )
     result = checked(dataset, jobs, console)
     with console.progress("Writing") as progress:
-        options = PreparationOptions(lenient, png, window_hu, folds, named)
-        manifest = write(result, out, options, progress, jobs=jobs)
+        choices = PreparationOptions(lenient, png, window_hu, folds, named)
+        manifest = write(result, out, choices, progress, jobs=jobs)
     console.warn(f"excluded: {case}: {why}" for case, why in manifest.left_out.items())
-    cases = manifest.cases
-    slices = sum(each.slices for each in cases)
-    livers = sum(each.slices_with_liver for each in cases)
-    console.note(f"{len(cases)} cases, {slices} slices, {livers} of them with liver")
+    slices = sum(each.slices for each in manifest.cases)
+    livers = sum(each.slices_with_liver for each in manifest.cases)
+    console.note(f"{len(manifest.cases)} cases, {slices} slices, {livers} of them with liver")
     typer.echo(str(out / RECIPE_DATA))

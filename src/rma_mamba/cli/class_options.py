@@ -13,26 +13,34 @@ Classes = Annotated[
     typer.Option(
         "--class",
         metavar="NAME[=VALUES]",
-        help="Class to prepare, such as liver or tumour=2; repeatable.  [default: the liver alone]",
+        help="Further class by name, with its label values, such as tumour=2; repeatable.",
     ),
 ]
 
 
-def parse_classes(classes: list[str] | None) -> dict[str, tuple[int, ...]]:
+def parse_classes(classes: list[str] | None, *, stated: bool = False) -> dict[str, tuple[int, ...]]:
     """Classes of `--class NAME` or `--class NAME=VALUES`, by name.
 
+    Args:
+        classes: Values of the option.
+        stated: Whether values are required.
+
     Raises:
-        ConfigError: The values are not numbers.
+        ConfigError: The values are not numbers, or missing.
     """
     found: dict[str, tuple[int, ...]] = {}
     for each in classes or []:
         name, _, values = each.partition("=")
         try:
             found[name.strip()] = tuple(int(value) for value in values.split(",") if value.strip())
+            valid = bool(name.strip()) and (bool(found[name.strip()]) or not stated)
         except ValueError:
+            valid = False
+        if not valid:
             raise ConfigError(
-                f"--class is '{each}'; expected a name, or a name and label values such as tumour=2. Correct it."
-            ) from None
+                f"--class is '{each}'; expected a name{'' if stated else ', or a name'} and label values, such as "
+                "tumour=2. Correct it."
+            )
     return found
 
 
