@@ -55,11 +55,12 @@ def test_the_paper_is_reproduced_as_the_tutorial_says(
 ) -> None:
     source = write_cirrmri(tmp_path / "published")
     shutil.move(next(source.rglob("Cirrhosis_T2_3D")), tmp_path / "Cirrhosis_T2_3D")
+    source.rename(tmp_path / "CirrMRI600")
     monkeypatch.chdir(tmp_path)
     follow("reproduce-the-paper")
     assert "paper_per_slice" in capsys.readouterr().out
     assert (tmp_path / "scores" / "per_case.csv").exists()
-    for table in ("table1", "table3"):
+    for table in ("table1", "table3", "table1-2d"):
         assert (tmp_path / "runs" / table / "table.tex").exists()
         assert (tmp_path / "runs" / table / "panel.png").exists()
 
