@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.shared_options import PreparedData, Quiet, Settings, Verbose
+from rma_mamba.cli.shared_options import (
+    Lenient,
+    OnlyNetworks,
+    PreparedData,
+    Quiet,
+    Settings,
+    Verbose,
+)
 from rma_mamba.standard_streams import progress_on_stderr
 
 
@@ -17,7 +24,7 @@ def benchmark(
         str,
         typer.Argument(
             metavar="BENCHMARK",
-            help="TOML file, or name of a bundled one: ablation, chaos_mini, cirrmri600_t2, lits.",
+            help="TOML file, or a bundled one: ablation, chaos_mini, cirrmri600_t2, lits.",
         ),
     ],
     settings: Settings = None,
@@ -31,10 +38,8 @@ def benchmark(
     weights: Annotated[
         Path | None, typer.Option("--weights", metavar="FOLDER", help="Folder of initial weights.")
     ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="NAME", help="Train only this network; repeatable."),
-    ] = None,
+    only: OnlyNetworks = None,
+    lenient: Lenient = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -44,6 +49,7 @@ def benchmark(
     """
     from rma_mamba.experiments import load_benchmark, run_benchmark
 
+    note = Console(quiet, verbose).note
     with progress_on_stderr():
         text = run_benchmark(
             load_benchmark(benchmark),
@@ -53,6 +59,7 @@ def benchmark(
             weights=weights,
             only=only or [],
             quiet=quiet,
-            note=Console(quiet, verbose).note,
+            note=note,
+            lenient=lenient,
         )
     typer.echo(text)

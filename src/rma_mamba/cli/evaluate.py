@@ -25,6 +25,7 @@ def evaluate(
     neighbours: shared.Neighbours = None,
     postprocessing: shared.Postprocessing = "standard",
     output: shared.ScoreFolder = None,
+    lenient: shared.Lenient = False,
     quiet: shared.Quiet = False,
     verbose: shared.Verbose = False,
 ) -> None:
@@ -33,6 +34,7 @@ def evaluate(
     Print Markdown tables: each patient, and the summary.
     """
     from rma_mamba.cli.score_output import check_tables, print_and_write
+    from rma_mamba.datasets.audit import require_sound_data
     from rma_mamba.evaluation import patients_to_markdown, score_patients
     from rma_mamba.inference import Segmenter
     from rma_mamba.training import load_recipe
@@ -41,13 +43,15 @@ def evaluate(
     check_tables(output)
     chosen = renamed_option("--side", side, "--split", split)
     config = load_recipe(recipe, settings or [], data).data
+    patients_of: Literal["val", "test"] = "test" if chosen in (None, "test") else "val"
+    require_sound_data(
+        config, (patients_of,), lenient=lenient, warn=lambda text: console.warn([text])
+    )
     segmenter = Segmenter.load(model, postprocessing=postprocessing)
     if neighbours is not None:
         segmenter = segmenter.with_recipe(neighbours=neighbours)
     scores = []
-    for score in score_patients(
-        segmenter, config, "test" if chosen in (None, "test") else "val", method=Path(model).stem
-    ):
+    for score in score_patients(segmenter, config, patients_of, method=Path(model).stem):
         console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")
         scores.append(score)
     typer.echo(f"{patients_to_markdown(scores)}\n")

@@ -44,6 +44,14 @@ Neighbours = Annotated[
     bool | None,
     typer.Option(help="Include adjacent slices in the input.  [default: as in training]"),
 ]
+OnlyNetworks = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="NAME", help="Train only this network; repeatable."),
+]
+Lenient = Annotated[
+    bool,
+    typer.Option("--lenient", help="Use the data in spite of errors, which are only listed."),
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only results, warnings and errors.")
 ]

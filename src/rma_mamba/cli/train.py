@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rma_mamba.cli.shared_options import PreparedData, Settings, Verbose
+from rma_mamba.cli.shared_options import Lenient, PreparedData, Settings, Verbose
 from rma_mamba.standard_streams import progress_on_stderr
 
 
@@ -25,6 +25,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the last checkpoint of this run.")
     ] = False,
+    lenient: Lenient = False,
     verbose: Verbose = False,
 ) -> None:
     """Train a network from a recipe.
@@ -34,5 +35,5 @@ def train(
     from rma_mamba.training import train as run_training
 
     with progress_on_stderr():
-        weights = run_training(recipe, settings or [], resume, data=data)
+        weights = run_training(recipe, settings or [], resume, data=data, lenient=lenient)
     typer.echo(f"Weights: {weights}", err=True)

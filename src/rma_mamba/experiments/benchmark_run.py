@@ -26,6 +26,7 @@ def run_benchmark(
     only: Sequence[str] = (),
     quiet: bool = False,
     note: Note = lambda message: None,
+    lenient: bool = False,
 ) -> str:
     """Train, score and compare the networks of a benchmark.
 
@@ -45,6 +46,7 @@ def run_benchmark(
         only: Names of the networks to train and score; empty: all. The tables show all completed networks.
         quiet: Hide progress bars.
         note: Receives progress messages.
+        lenient: Train in spite of errors in the data.
 
     Returns:
         The tables in Markdown.
@@ -54,7 +56,9 @@ def run_benchmark(
             training run with another recipe, a split has no patients, or a network cannot be run.
         ScanError, GridError, WeightsError, BackendError: As in `train` and `score_patients`.
     """
-    options = RunOptions(folder or Path(benchmark.folder), overrides, data, quiet, note)
+    options = RunOptions(
+        folder or Path(benchmark.folder), overrides, data, quiet, note, lenient=lenient
+    )
     selected = _selected(benchmark, only)
     benchmark = _with_initial_weights(benchmark, weights, selected)
     check_outputs(options.folder)

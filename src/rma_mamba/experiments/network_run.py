@@ -43,6 +43,7 @@ class RunOptions:
         data: A TOML file whose data replace those of the recipes; None: the recipes' own.
         quiet: Hide progress bars.
         note: Receives progress messages.
+        lenient: Train in spite of errors in the data.
         remarks: Remarks on the data for readers of the tables, one sentence each.
     """
 
@@ -52,6 +53,7 @@ class RunOptions:
     quiet: bool
     note: Note
     remarks: tuple[str, ...] = ()
+    lenient: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ class NetworkRun:
             resume=True,
             data=self.options.data,
             quiet=self.options.quiet,
+            lenient=self.options.lenient,
         )
 
     def score(self, postprocessing: Postprocessing = "standard") -> list[CaseScore]:

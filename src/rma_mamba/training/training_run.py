@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rma_mamba.environment import load_matplotlib, named_user
 from rma_mamba.extras import require_extra
+from rma_mamba.files import replace_file
 from rma_mamba.training.recipe_loading import merge_recipe, validate_recipe
+
+CHECKS = "data_checks.json"
 
 
 def train(
@@ -17,6 +22,7 @@ def train(
     *,
     data: str | Path | None = None,
     quiet: bool = False,
+    lenient: bool = False,
 ) -> Path:
     """Train a network according to a recipe.
 
@@ -32,6 +38,7 @@ def train(
         data: A TOML file, as written by `rma-mamba data prepare`, whose `data.root`, `data.sources` and `data.splits`
             replace those of the recipe.
         quiet: Hide the progress bar.
+        lenient: Train in spite of errors in the data, which `data_checks.json` in the run folder lists.
 
     Returns:
         Path of the weights file.
@@ -40,6 +47,7 @@ def train(
         BackendError: A package of the extra `train` is not installed, or the devices cannot be used.
         ConfigError: The recipe or a setting is invalid, the folder already contains a training run and
             `resume` is false, or the loss is no longer finite.
+        DataError: The quick check of the data found errors, and `lenient` is false.
         ScanError: Data cannot be read, or a file of the run cannot be written.
         WeightsError: The initial weights do not fit the network.
         RmaMambaError: A data loader worker died.
@@ -47,8 +55,13 @@ def train(
     require_training_packages()
     content = merge_recipe(recipe, overrides, data)
     settings = validate_recipe(content)
+    from rma_mamba.datasets.audit import require_sound_data
     from rma_mamba.training.fitting import fit_recipe
 
+    errors = require_sound_data(settings.data, ("train", "val"), lenient=lenient, warn=_warn)
+    if lenient:
+        record = json.dumps({"lenient": True, "errors": errors}, indent=1)
+        replace_file(Path(settings.run.folder) / CHECKS, record.encode(), "data_checks")
     return fit_recipe(settings, content, Path(settings.run.folder), resume=resume, quiet=quiet)
 
 
@@ -87,6 +100,10 @@ def pretrain(
 
     paths, folder = [Path(each) for each in scans], Path(settings.run.folder)
     return fit_pretraining(settings, content, paths, folder, resume=resume, quiet=quiet)
+
+
+def _warn(text: str) -> None:
+    print(f"warning: {text}", file=sys.stderr)  # noqa: T201
 
 
 def require_training_packages() -> None:

@@ -1,0 +1,144 @@
+"""The quick check of the data of a recipe: what training, evaluation and benchmarks run before they start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rma_mamba.datasets.audit.dataset_audit import audit
+from rma_mamba.datasets.audit.findings import Finding
+from rma_mamba.datasets.config import DataConfig, SourceConfig
+from rma_mamba.datasets.layouts.index import DatasetIndex, IndexedCase
+from rma_mamba.datasets.processes import usable_cores
+from rma_mamba.datasets.source_files import SourceFiles
+from rma_mamba.datasets.splits import SPLITS, Split, patient_id
+from rma_mamba.errors import ConfigError, DataError
+from rma_mamba.folder_tree import as_text
+from rma_mamba.labels import LabelRule
+
+_SHOWN = 3  # errors in one message
+_GREY = frozenset({1})
+
+_checked: dict[
+    str, list[Finding]
+] = {}  # in this process: a benchmark trains many networks on the same data
+
+
+def require_sound_data(
+    data: DataConfig,
+    splits: Sequence[Split],
+    *,
+    lenient: bool = False,
+    warn: Callable[[str], None] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """Check the data of a recipe without a network, and refuse them if there are errors.
+
+    Args:
+        data: Sources and splits.
+        splits: Splits whose files are read.
+        lenient: Pass the errors to `warn`, and go on with all cases.
+        warn: Receives each error of lenient checks.
+
+    Returns:
+        The errors, for the record of the run.
+
+    Raises:
+        DataError: There are errors, and `lenient` is false.
+        ConfigError: A folder is missing, or the recipe does not fit the data.
+    """
+    key = data.model_dump_json(include={"root", "sources", "splits"}) + ",".join(splits)
+    if key not in _checked:
+        _checked[key] = _errors(SourceFiles(data), splits)
+    errors = _checked[key]
+    if errors and not lenient:
+        shown = "; ".join(map(_sentence, errors[:_SHOWN]))
+        more = f"; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
+        raise DataError(
+            f"the data have {len(errors)} errors: {shown.rstrip('.')}{more}; expected none. "
+            "Correct them, or use all cases as they are with --lenient."
+        )
+    for finding in errors:
+        warn(_sentence(finding))
+    return [asdict(finding) for finding in errors]
+
+
+def unknown_patients(files: SourceFiles) -> Iterator[Finding]:
+    """An error for each patient of a split who is in no source of the dataset."""
+    for dataset, config in files.config.splits.items():
+        members = [source for source in files.config.sources if source.dataset == dataset]
+        known = {p for source in members for split in SPLITS for p in files.images(source, split)}
+        named = {
+            "val": config.val,
+            "test": config.test,
+            "published": [each for fold in config.published for each in fold],
+        }
+        for split, patients in named.items():
+            for patient in sorted({patient_id(each) for each in patients} - known - {"*"}):
+                text = (
+                    f"data.splits.{dataset}.{split} names patient {patient}, whom no source contains; expected "
+                    "patients of the data. Correct the name."
+                )
+                yield Finding("split", "error", text)
+
+
+def _errors(files: SourceFiles, splits: Sequence[Split]) -> list[Finding]:
+    found = list(unknown_patients(files))
+    cases = [
+        case
+        for source in files.config.sources
+        for split in splits
+        for case in _cases(files, source, split)
+    ]
+    result = audit(DatasetIndex("recipe", tuple(cases)), quick=True, jobs=usable_cores())
+    # equal labels alone are no reason to refuse: images and labels may be synthetic
+    return [*found, *(each for each in result.errors if each.kind != "duplicate label")]
+
+
+def _cases(files: SourceFiles, source: SourceConfig, split: Split) -> Iterator[IndexedCase]:
+    volumes = source.kind == "volumes"
+    make = partial(
+        IndexedCase,
+        dataset=source.dataset,
+        sequence=source.name,
+        kind="volume" if volumes else "slices",
+        # masks of slices are read by their brightness, as in training
+        rule=_rule(files, source) if volumes else LabelRule(_GREY, _GREY),
+        split=split,
+        modality=source.modality,
+    )
+    for patient, images in files.images(source, split).items():
+        name = f"{source.name}/{patient}"
+        if not volumes:
+            labels = tuple(_label(files, source, path) for path in images)
+            yield make(name=name, patient=patient, images=tuple(images), labels=labels)
+            continue
+        for path in images:
+            label = _label(files, source, path)
+            shown = name if len(images) == 1 else f"{name}/{as_text(path.name)}"
+            yield make(
+                name=shown,
+                patient=patient,
+                images=(path,),
+                labels=() if label is None else (label,),
+            )
+
+
+def _rule(files: SourceFiles, source: SourceConfig) -> LabelRule:
+    """Every value that is trained on counts as liver."""
+    classes = source.class_values(files.config.recipe.labels)
+    return LabelRule(frozenset(value for each in classes.values() for value in each))
+
+
+def _label(files: SourceFiles, source: SourceConfig, image: Path) -> Path | None:
+    try:
+        return files.label(source, image)
+    except ConfigError:  # reported as a missing label
+        return None
+
+
+def _sentence(finding: Finding) -> str:
+    cases = f"{', '.join(finding.cases)}: " if finding.cases else ""
+    return f"{cases}{finding.text}"

@@ -1,0 +1,39 @@
+"""The data of a recipe are refused if they have errors, or used in spite of them and recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from folders import folder_config, write_folder
+from layouts import save
+from rma_mamba.datasets.audit import require_sound_data
+from rma_mamba.datasets.config import DataConfig
+from rma_mamba.errors import DataError
+
+
+def test_sound_data_pass(config: DataConfig) -> None:
+    assert require_sound_data(config, ("train", "val", "test")) == []
+
+
+def test_a_mistyped_patient_is_refused_or_recorded(tmp_path: Path) -> None:
+    content = folder_config(write_folder(tmp_path)).model_dump()
+    content["splits"]["a"]["val"] = ["02", "22"]
+    config = DataConfig.model_validate(content)
+    with pytest.raises(DataError, match=r"data.splits.a.val names patient 22"):
+        require_sound_data(config, ("train",))
+    warned: list[str] = []
+    (record,) = require_sound_data(config, ("train",), lenient=True, warn=warned.append)
+    assert (record["kind"], len(warned)) == ("split", 1)
+
+
+def test_a_label_without_the_value_of_the_liver_is_refused(tmp_path: Path) -> None:
+    config = folder_config(write_folder(tmp_path))
+    path = tmp_path / "volumes" / "labels" / "case_01.nii.gz"
+    label = nib.load(path)
+    save(path, (np.asanyarray(label.dataobj) // 2).astype(np.uint8), label.affine)
+    with pytest.raises(DataError, match=r"volumes/1: the label contains no liver \(value 6\)"):
+        require_sound_data(config, ("train",))
