@@ -7,15 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rma_mamba.cli import shared_options as shared
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.shared_options import (
-    Lenient,
-    OnlyNetworks,
-    PreparedData,
-    Quiet,
-    Settings,
-    Verbose,
-)
 from rma_mamba.standard_streams import progress_on_stderr
 
 
@@ -27,8 +20,8 @@ def benchmark(
             help="TOML file, or a bundled one: ablation, chaos_mini, cirrmri600_t2, lits.",
         ),
     ],
-    settings: Settings = None,
-    data: PreparedData = None,
+    settings: shared.Settings = None,
+    data: shared.PreparedData = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -38,10 +31,10 @@ def benchmark(
     weights: Annotated[
         Path | None, typer.Option("--weights", metavar="FOLDER", help="Folder of initial weights.")
     ] = None,
-    only: OnlyNetworks = None,
-    lenient: Lenient = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    only: shared.OnlyNetworks = None,
+    lenient: shared.Lenient = False,
+    quiet: shared.Quiet = False,
+    verbose: shared.Verbose = False,
 ) -> None:
     """Train, score and compare networks on one dataset.
 
