@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rma_mamba.files import remove_unfinished
+from rma_mamba.label_scheme import LIVER
 from rma_mamba.pipeline.case_report import read_identity
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.discovery import Case
@@ -38,7 +39,7 @@ class CompletedCase:
         seconds: Duration.
         warnings: Warnings about the scan and the results, one sentence each.
         skipped: Whether an earlier run had already completed the case (`SegmentRequest.resume`).
-        classes: Volume of each class in one line; empty for a network that segments the liver alone.
+        classes: Volume of each class except the liver in one line; empty for a network that segments the liver alone.
     """
 
     files: dict[str, Path]
@@ -115,7 +116,7 @@ def segment_case(
         result.quality.line,
         time.monotonic() - started,
         written.notes.urgent,
-        classes=tuple(each.line for each in written.class_volumes),
+        classes=tuple(each.line for each in written.class_volumes if each.name != LIVER),
     )
 
 
