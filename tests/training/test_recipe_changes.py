@@ -50,7 +50,7 @@ def test_a_changed_setting_is_named_with_both_values(
     with pytest.raises(ConfigError, match=found) as caught:
         check_resumed_recipe(run, load_recipe(recipe, [setting]))
     assert "\n" not in str(caught.value)
-    assert "model.weights=run/checkpoints/last.ckpt" in str(caught.value)
+    assert "model.weights=RUN_FOLDER/checkpoints/last.ckpt" in str(caught.value)
 
 
 def test_a_changed_source_is_named(run: Path, recipe: Path) -> None:

@@ -64,7 +64,7 @@ def check_resumed_recipe(folder: Path, recipe: Recipe) -> Changes:
             f"the recipe differs from that of the training run in {folder.name}: {', '.join(listed)}"
             f"{f' and {more} more' if more else ''}; expected the same recipe with --resume. Undo the change, or start "
             "a new run from these weights: without --resume, with --set run.folder=NEW_FOLDER and --set "
-            f"model.weights={folder.name}/checkpoints/last.ckpt."
+            "model.weights=RUN_FOLDER/checkpoints/last.ckpt."
         )
     return changes
 
