@@ -49,8 +49,7 @@ OnlyNetworks = Annotated[
     typer.Option("--only", metavar="NAME", help="Train only this network; repeatable."),
 ]
 Lenient = Annotated[
-    bool,
-    typer.Option("--lenient", help="Use the data in spite of errors, which are only listed."),
+    bool, typer.Option("--lenient", help="Use the data in spite of errors, which are listed.")
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only results, warnings and errors.")
