@@ -8,11 +8,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
+from rma_mamba.datasets.cases import read_cases
 from rma_mamba.evaluation import ScoreSummary, pair_masks, score_pairs, score_patients
 from rma_mamba.evaluation.class_tables import classes_to_markdown
 from rma_mamba.evaluation.score_files import write_scores
+from rma_mamba.experiments.score_cache import load_scores, save_scores
 from rma_mamba.inference import Segmenter
 from rma_mamba.training.config import Recipe
 from tumours import AFFINE, EXCLUSIVE, NESTED, scan_with_tumour, tumour_recipe, write_tumours
@@ -71,3 +74,36 @@ def test_masks_of_any_tool_are_scored_by_class(tmp_path: Path) -> None:
     text = classes_to_markdown([same, other])
     assert "| masks | tumour | 2 | 2 |" in text
     assert classes_to_markdown(list(score_pairs(pairing))) == ""
+
+
+def test_slices_with_tumours_are_scored_by_class(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for kind in ("images", "labels"):
+        (root / kind).mkdir(parents=True)
+    for seed in range(3):
+        values, label = scan_with_tumour(seed)
+        grey = ((values.clip(-160, 240) + 160) / 400 * 255).astype(np.uint8)
+        for k in range(label.shape[2]):
+            name = f"{seed}_{k}.png"
+            mask = np.array([0, 127, 255], np.uint8)[label[:, :, k]]
+            Image.fromarray(np.ascontiguousarray(grey[:, :, k].T)).save(root / "images" / name)
+            Image.fromarray(np.ascontiguousarray(mask.T)).save(root / "labels" / name)
+    content = tumour_recipe(root, tmp_path / "run")
+    source = {
+        "name": "slices",
+        "kind": "slices",
+        "dataset": "lits",
+        "images": "images",
+        "labels": "labels",
+        "patient": r"(\d)_\d\.png",
+        "pixel_mm": 4.0,
+        "classes": {"liver": [127, 255], "tumour": [255]},
+    }
+    content["data"] |= {"sources": [source], "splits": {"lits": {"val": ["1"], "test": ["2"]}}}
+    data = Recipe.model_validate(content).data
+    (train,) = read_cases(data, "train")
+    assert set(np.unique(train.labels)) == {0, 1, 3}
+    (patient,) = score_patients(Segmenter(Constant(), data.recipe, island_share=0), data)
+    assert [len(case.classes) for case in patient.cases] == [2] * 6
+    save_scores(tmp_path / "scores.json", "key", patient.cases)
+    assert repr(load_scores(tmp_path / "scores.json", "key")) == repr(list(patient.cases))  # NaN
