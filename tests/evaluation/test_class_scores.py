@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from rma_mamba.datasets.audit.source_audit import require_sound_data
 from rma_mamba.datasets.cases import read_cases
 from rma_mamba.evaluation import ScoreSummary, pair_masks, score_pairs, score_patients
 from rma_mamba.evaluation.class_tables import classes_to_markdown
@@ -101,6 +102,7 @@ def test_slices_with_tumours_are_scored_by_class(tmp_path: Path) -> None:
     }
     content["data"] |= {"sources": [source], "splits": {"lits": {"val": ["1"], "test": ["2"]}}}
     data = Recipe.model_validate(content).data
+    require_sound_data(data, ("train", "val", "test"))
     (train,) = read_cases(data, "train")
     assert set(np.unique(train.labels)) == {0, 1, 3}
     (patient,) = score_patients(Segmenter(Constant(), data.recipe, island_share=0), data)

@@ -104,8 +104,7 @@ def _cases(files: SourceFiles, source: SourceConfig, split: Split) -> Iterator[I
         dataset=source.dataset,
         sequence=source.name,
         kind="volume" if volumes else "slices",
-        # masks of slices are read by their brightness, as in training
-        rule=_rule(files, source) if volumes else LabelRule(_GREY, _GREY),
+        rule=_rule(files, source),
         split=split,
         modality=source.modality,
     )
@@ -128,7 +127,12 @@ def _cases(files: SourceFiles, source: SourceConfig, split: Split) -> Iterator[I
 
 def _rule(files: SourceFiles, source: SourceConfig) -> LabelRule:
     """Every value that is trained on counts as liver."""
-    classes = source.class_values(files.config.recipe.labels)
+    labels = files.config.recipe.labels
+    if source.kind == "slices" and labels.is_liver_only and not source.classes:
+        return LabelRule(
+            _GREY, _GREY
+        )  # masks of slices are read by their brightness, as in training
+    classes = source.class_values(labels)
     return LabelRule(frozenset(value for each in classes.values() for value in each))
 
 
