@@ -15,9 +15,10 @@ from rma_mamba.inference.class_decoding import class_probabilities, label_map, l
 from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.models import create_model
 from rma_mamba.reporting.class_volumes import class_volumes
+from rma_mamba.reporting.preview import render_preview
 from rma_mamba.scans import write_mask
 from rma_mamba.slicing import SlicePlan, SliceRecipe
-from rma_mamba.volume import ClassMap, Geometry, Mask
+from rma_mamba.volume import ClassMap, Geometry, Mask, Volume
 from tumours import AFFINE, EXCLUSIVE, NESTED, scan_with_tumour
 
 BOTH = pytest.mark.parametrize("labels", [NESTED, EXCLUSIVE], ids=["nested", "exclusive"])
@@ -132,3 +133,15 @@ def test_files_have_the_label_map_and_one_segment_for_each_class(tmp_path: Path)
         "ORGAN",
         "GTV",
     ]
+
+
+def test_the_preview_shows_tumours_in_a_colour_of_their_own() -> None:
+    values, expected = scan_with_tumour(0)
+    geometry = Geometry(values.shape, AFFINE)
+    scan, liver = Volume(values, geometry, "CT"), (expected > 0).view(np.uint8)
+    classes = ClassMap(expected, LabelScheme.model_validate(NESTED))
+    plain = np.asarray(render_preview(scan, Mask(liver, geometry)))
+    both = np.asarray(render_preview(scan, Mask(liver, geometry, classes=classes)))
+    changed = both[(plain != both).any(axis=-1)].astype(int)
+    assert len(changed) > 50
+    assert (changed[:, 1] > changed[:, 0]).mean() > 0.5  # green

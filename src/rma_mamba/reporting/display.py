@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter
 
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU, LIVER_RGB
+from rma_mamba.label_scheme import LIVER
 from rma_mamba.volume import Mask
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _BODY = 24  # grey level; the air around the patient is darker
 _TABLE_PX = 5  # anything thinner is not the patient
 _MIN_SHARE = 0.05  # of a row or column that the patient must fill
 _MARGIN_MM = 12.0
+_INNER_RGB = (144, 238, 144)  # of "Mass" in the terminology of 3D Slicer
 _TINT = 0.13  # opacity of the colour inside the contour
 
 
@@ -49,6 +51,16 @@ class DisplayedScan:
     def labels(self) -> npt.NDArray[Any]:
         """Labels in the order of `values`."""
         return self.volume.geometry.canonical.apply(self.mask.labels) > 0
+
+    @cached_property
+    def inner_labels(self) -> npt.NDArray[Any] | None:
+        """Classes other than the liver, such as tumours, in the order of `values`; None for the liver alone."""
+        classes = self.mask.classes
+        if classes is None:
+            return None
+        others = [name for name in classes.scheme.names if name != LIVER]
+        values = np.isin(classes.values, classes.scheme.values_of(*others))
+        return self.volume.geometry.canonical.apply(values)
 
     @cached_property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -101,20 +113,29 @@ def draw_plane(
     labels: Plane,
     size: tuple[int, int],
     supersampling: int = _SUPERSAMPLING,
+    inner: Plane | None = None,
 ) -> Image.Image:
     """Draw a plane in grey levels, resampled to `size` (width, height) in pixels, with the contour of the liver.
 
-    The contour is four pixels of the supersampled image wide.
+    The contour is four pixels of the supersampled image wide. `inner`, such as tumours, has one of another colour.
     """
-    fine = (size[0] * supersampling, size[1] * supersampling)
     base = Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC).convert("RGB")
+    drawn = _with_contour(base, labels, LIVER_RGB, supersampling)
+    return drawn if inner is None else _with_contour(drawn, inner, _INNER_RGB, supersampling)
+
+
+def _with_contour(
+    base: Image.Image, labels: Plane, rgb: tuple[int, int, int], supersampling: int
+) -> Image.Image:
+    size = base.size
+    fine = (size[0] * supersampling, size[1] * supersampling)
     inside = Image.fromarray(labels.astype(np.uint8) * 255).resize(fine, Image.Resampling.BILINEAR)
     inside = inside.point([0] * 128 + [255] * 128)
     line = ImageChops.subtract(
         inside.filter(ImageFilter.MaxFilter(3)),
         inside.filter(ImageFilter.MinFilter(7)),
     )
-    colour = Image.new("RGB", size, LIVER_RGB)
+    colour = Image.new("RGB", size, rgb)
     tint = inside.reduce(supersampling).point([round(_TINT * level) for level in range(256)])
     return Image.composite(colour, Image.composite(colour, base, tint), line.reduce(supersampling))
 

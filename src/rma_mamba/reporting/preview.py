@@ -138,7 +138,8 @@ def _axial_tile(scan: DisplayedScan, index: int, zoom: float = 1) -> Image.Image
     _, row_mm, column_mm = scan.spacing_mm
     plane, labels = scan.values[index, rows, columns], scan.labels[index, rows, columns]
     side = round(_TILE_PX * zoom)
-    tile = _tile(scan, plane, labels, (row_mm, column_mm), (side, side))
+    inner = None if scan.inner_labels is None else scan.inner_labels[index, rows, columns]
+    tile = _tile(scan, plane, labels, (row_mm, column_mm), (side, side), inner)
     _write_directions(tile, zoom, left="R", right="L", top="A", bottom="P")
     corner = (round(7 * zoom), round(11 * zoom))
     _write(ImageDraw.Draw(tile), corner, _axial_position(scan, index), round(12 * zoom))
@@ -157,7 +158,8 @@ def _coronal_tile(scan: DisplayedScan, limit: tuple[int, int], zoom: float = 1) 
     # Rows of the image run from superior to inferior.
     plane = scan.values[::-1, middle, columns]
     labels = scan.labels[::-1, middle, columns]
-    tile = _tile(scan, plane, labels, (slice_mm, column_mm), limit)
+    inner = None if scan.inner_labels is None else scan.inner_labels[::-1, middle, columns]
+    tile = _tile(scan, plane, labels, (slice_mm, column_mm), limit, inner)
     _write_directions(tile, zoom, left="R", right="L", top="S", bottom="I")
     px_per_mm = tile.width / (plane.shape[1] * column_mm)
     _draw_scale(tile, px_per_mm, zoom)
@@ -170,13 +172,14 @@ def _tile(
     labels: Plane,
     spacing_mm: tuple[float, float],
     limit: tuple[int, int],
+    inner: Plane | None = None,
 ) -> Image.Image:
     """A plane scaled to fit `limit` (width, height) px in physical proportions."""
     height_mm, width_mm = plane.shape[0] * spacing_mm[0], plane.shape[1] * spacing_mm[1]
     px_per_mm = min(limit[0] / width_mm, limit[1] / height_mm)
     size = (max(1, round(width_mm * px_per_mm)), max(1, round(height_mm * px_per_mm)))
     # in enlarged slices the contour is wider as well, so that it is visible in their thumbnails
-    return draw_plane(scan.grey(plane), labels, size, 3 if limit[0] <= 2 * _TILE_PX else 2)
+    return draw_plane(scan.grey(plane), labels, size, 3 if limit[0] <= 2 * _TILE_PX else 2, inner)
 
 
 def _position_label(scan: DisplayedScan, voxel: tuple[int, int, int]) -> str:
