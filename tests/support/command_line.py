@@ -13,6 +13,7 @@ import pytest
 import rma_mamba
 from rma_mamba.cli.run import run
 from rma_mamba.reporting import Measurements, Quality, measure
+from rma_mamba.reporting.mask_evidence import NO_EVIDENCE, MaskEvidence
 from rma_mamba.slicing import SliceRecipe, calibrated
 from rma_mamba.slicing.calibration import CalibratedVolume
 from rma_mamba.volume import Mask, Volume
@@ -37,6 +38,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     probabilities: np.ndarray | None = None
     removed_implausible_ml: float = 0.0
+    evidence: MaskEvidence = NO_EVIDENCE
     quality: Quality = field(default_factory=Quality)
     uncertainty: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(agreements={"tta": 0.9})
