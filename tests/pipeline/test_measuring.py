@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from rma_mamba.datasets.phantom import make_phantom
 from rma_mamba.errors import ConfigError, GridError
 from rma_mamba.pipeline.measuring import check_tables, measure_mask, write_tables
 from rma_mamba.reporting import PatientSize
@@ -41,6 +42,20 @@ def test_labels_select_the_liver_and_their_absence_is_a_warning(mask: Path) -> N
     other = measure_mask(mask, labels=[4])
     assert other.volume_ml == 0
     assert "none of the selected label values" in other.warnings[0]
+
+
+def test_a_mask_that_does_not_fit_its_scan_is_a_warning(tmp_path: Path) -> None:
+    made = make_phantom(3, contrast="ct", shape=(128, 128, 40), spacing_mm=(3.0, 3.0, 6.0))
+    scan, whole, cut = (tmp_path / f"{name}.nii.gz" for name in ("scan", "whole", "cut"))
+    affine, liver = made.volume.geometry.affine, made.mask.labels
+    filled = np.flatnonzero(liver.any(axis=(0, 1)))
+    upper = np.arange(liver.shape[2]) > filled[len(filled) // 2]
+    nib.save(nib.Nifti1Image(made.volume.values, affine), scan)
+    nib.save(nib.Nifti1Image(liver, affine), whole)
+    nib.save(nib.Nifti1Image(liver * ~upper, affine), cut)
+    assert not any("ends abruptly" in each for each in measure_mask(whole, scan).warnings)
+    assert any("ends abruptly" in each for each in measure_mask(cut, scan).warnings)
+    assert not any("ends abruptly" in each for each in measure_mask(cut).warnings)
 
 
 def test_another_grid_is_an_error(scan: Path, mask: Path) -> None:

@@ -130,6 +130,15 @@ def test_evidence_does_not_depend_on_the_order_of_the_axes(order) -> None:  # ty
     assert found == examine_mask(volume, mask, SCALE)
 
 
+def test_mask_and_scan_may_have_different_axis_orders() -> None:
+    volume, liver = abdomen()
+    liver[:, :, 35:] = False
+    mask = masked(volume, liver)
+    other = reordered(volume, ORDERS[-1])
+    assert other.values.shape != volume.values.shape
+    assert examine_mask(other, mask, SCALE) == examine_mask(volume, mask, SCALE)
+
+
 def test_empty_and_tiny_masks_are_not_examined() -> None:
     volume, liver = abdomen()
     assert examine_mask(volume, masked(volume, liver & False), SCALE) == NO_EVIDENCE

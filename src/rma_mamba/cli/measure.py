@@ -17,7 +17,8 @@ def measure(
         Path, typer.Argument(metavar="MASK", help="Mask made by any tool (NIfTI, NRRD, MetaImage).")
     ],
     scan: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Scan on the same grid, for intensities.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Scan on the same grid, for intensities and warnings."),
     ] = None,
     labels: Labels = None,
     modality: Modality = None,
@@ -37,6 +38,7 @@ def measure(
     """Measure a liver mask made by any tool.
 
     Print volume and its uncertainty, extent, surface, nodularity, and on request intensities and standard liver volume.
+    With --scan, warn if the mask does not fit the scan, such as a missing upper part.
     """
     from rma_mamba.cli.option_values import parse_modality
     from rma_mamba.pipeline import measuring

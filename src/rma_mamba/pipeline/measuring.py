@@ -13,8 +13,9 @@ from rma_mamba.errors import ConfigError
 from rma_mamba.files import check_writable, write_together
 from rma_mamba.pipeline.overwriting import refuse_replacing
 from rma_mamba.reporting import PatientSize, Quantities, quantify, write_csv, write_json
+from rma_mamba.reporting.quality_checks import evidence_flags
 from rma_mamba.scans import read_scan
-from rma_mamba.slicing import calibrated
+from rma_mamba.slicing import CalibratedVolume, IntensityScale, SliceRecipe, calibrated
 from rma_mamba.volume import Mask, Modality
 
 
@@ -28,9 +29,12 @@ def measure_mask(
 ) -> Quantities:
     """Measure a liver mask; warnings about mask and scan come first in `Quantities.warnings`.
 
+    With a scan, the mask is also compared with it: an abrupt end, a border without an edge, foreign tissue and an
+    unusual shape are warnings.
+
     Args:
         mask: Path of a mask made by any tool (NIfTI, NRRD, MetaImage).
-        scan: Path of the scan on the same grid, for intensities.
+        scan: Path of the scan on the same grid, for intensities and for the comparison.
         labels: Label values of the liver; empty: all values above 0.
         modality: Modality of the scan; None: from the header, else detected.
         patient_size: For standard liver volumes.
@@ -42,7 +46,7 @@ def measure_mask(
     bits, mask_warnings = _read_mask(Path(mask), labels)
     volume = None if scan is None else calibrated(read_scan(scan), modality)
     quantities = quantify(bits, volume, patient_size)
-    scan_warnings = () if volume is None else volume.warnings
+    scan_warnings = () if volume is None else (*volume.warnings, *_compare(bits, volume))
     found = dict.fromkeys((*mask_warnings, *scan_warnings, *quantities.warnings))
     return replace(quantities, warnings=tuple(found))
 
@@ -78,6 +82,14 @@ def write_tables(quantities: Quantities, json_file: Path | None, csv_file: Path 
             write_json(quantities, staged(json_file), software=software())
         if csv_file is not None:
             write_csv(quantities, staged(csv_file))
+
+
+def _compare(mask: Mask, volume: CalibratedVolume) -> tuple[str, ...]:
+    """What the scan says against the mask, one sentence each."""
+    from rma_mamba.reporting.mask_examination import examine_mask  # imports SciPy
+
+    scale = IntensityScale.of_volume(volume, SliceRecipe()).range
+    return tuple(flag.message for flag in evidence_flags(examine_mask(volume, mask, scale)))
 
 
 def _read_mask(path: Path, labels: Sequence[int]) -> tuple[Mask, tuple[str, ...]]:

@@ -37,7 +37,7 @@ def examine_mask(volume: Volume, mask: Mask, scale: tuple[float, float]) -> Mask
 
     Args:
         volume: The scan, calibrated.
-        mask: The mask, on the grid of the scan.
+        mask: The mask, on the grid of the scan; the order of the axes may differ.
         scale: Intensities that become 0 and 1 in the network's input.
 
     Returns:
@@ -97,7 +97,8 @@ def coarse_grid(
 ) -> tuple[Coarse, CoarseMask, tuple[float, ...]]:
     """Image in [0, 1.5] and mask around the mask: means of blocks in plane, and every n-th slice."""
     order = mask.geometry.canonical
-    labels, values = order.apply(mask.labels), order.apply(volume.values)
+    labels = order.apply(mask.labels)
+    values = volume.geometry.canonical.apply(volume.values)
     spacing_mm = [mask.geometry.spacing_mm[axis] for axis in order.permutation]
     steps = [max(1, round(_COARSE_MM / mm)) for mm in spacing_mm]
     labels, values = labels[:: steps[0]], values[:: steps[0]]

@@ -52,8 +52,7 @@ def assess(
         *_check_components(mask, thresholds),
         *_check_surroundings(volume, mask, scale, thresholds),
         *_check_plausibility(implausible_share, thresholds),
-        *_check_ends(evidence, thresholds),
-        *_check_tissue(evidence, thresholds),
+        *evidence_flags(evidence, thresholds),
         *_check_agreement(estimated_dice, thresholds),
     ]
     flags.sort(key=lambda flag: -LIGHTS.index(flag.severity))
@@ -200,6 +199,13 @@ def _check_plausibility(share: float, thresholds: QualityThresholds) -> Iterator
             "border: segmentation failed in part of the scan, and the rest of the mask may be wrong as well."
         )
         yield Flag("implausible_hu", message, "red" if share >= red else "yellow")
+
+
+def evidence_flags(
+    evidence: MaskEvidence, thresholds: QualityThresholds = THRESHOLDS
+) -> tuple[Flag, ...]:
+    """The flags that the evidence in a scan alone gives to a mask."""
+    return (*_check_ends(evidence, thresholds), *_check_tissue(evidence, thresholds))
 
 
 def _check_ends(evidence: MaskEvidence, thresholds: QualityThresholds) -> Iterator[Flag]:
