@@ -34,7 +34,7 @@ def require_sound_data(
     lenient: bool = False,
     warn: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """Check the data of a recipe without a network, and refuse them if there are errors.
+    """Check the data of a recipe without a network, and reject them if there are errors.
 
     Args:
         data: Sources and splits.
@@ -93,7 +93,7 @@ def _errors(files: SourceFiles, splits: Sequence[Split]) -> list[Finding]:
         for case in _cases(files, source, split)
     ]
     result = audit(DatasetIndex("recipe", tuple(cases)), quick=True, jobs=usable_cores())
-    # equal labels alone are no reason to refuse: images and labels may be synthetic
+    # equal labels alone are no reason to reject data: images and labels may be synthetic
     return [*found, *(each for each in result.errors if each.kind != "duplicate label")]
 
 
