@@ -6,7 +6,7 @@ from torch import nn
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.models import create_model, for_inference, list_models, model_settings
-from rma_mamba.models.ensemble import Ensemble, mean_probability_logits
+from rma_mamba.models.ensemble import Ensemble, mean_probability_logits, mean_softmax_logits
 
 TINY = {"width": 8, "depths": (1, 1, 1, 1), "decoder_width": 8}
 MEMBERS = [{"model": "rma-mamba-n", "settings": TINY}, {"model": "unet", "settings": {"width": 4}}]
@@ -69,3 +69,12 @@ def test_an_ensemble_is_no_network_to_choose_by_name() -> None:
         create_model("ensemble")
     with pytest.raises(ConfigError, match="unknown model 'u-nett'"):
         create_model("ensemble", members=[{"model": "u-nett"}])
+
+
+def test_exclusive_classes_are_averaged_after_their_softmax() -> None:
+    logits = torch.randn(3, 2, 2, 4, 4)
+    background = torch.zeros(3, 2, 1, 4, 4)
+    expected = torch.softmax(torch.cat([background, logits], 2), 2).mean(0)
+    found = mean_softmax_logits(logits)
+    together = torch.softmax(torch.cat([torch.zeros(2, 1, 4, 4), found], 1), 1)
+    torch.testing.assert_close(together, expected)

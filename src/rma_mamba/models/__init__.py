@@ -97,7 +97,8 @@ def model_settings(name: str, **settings: Any) -> dict[str, Any]:
             "members": [
                 {"model": each.model, "settings": model_settings(each.model, **each.settings)}
                 for each in built.members
-            ]
+            ],
+            **({"exclusive": True} if built.exclusive else {}),
         }
     return built.model_dump(mode="json")
 
@@ -129,7 +130,8 @@ def _definition(
 
 
 def _create_ensemble(config: EnsembleConfig) -> Ensemble:
-    return Ensemble([create_model(each.model, **each.settings) for each in config.members])
+    members = [create_model(each.model, **each.settings) for each in config.members]
+    return Ensemble(members, exclusive=config.exclusive)
 
 
 def _build_config(

@@ -34,16 +34,21 @@ class EnsembleConfig(BaseModel):
     members: tuple[MemberConfig, ...] = Field(min_length=1)
     """The networks. They may differ, but all see the same slices."""
 
+    exclusive: bool = False
+    """Whether the networks have several classes that exclude each other."""
+
 
 class Ensemble(nn.Module):
     """Networks whose probabilities are averaged.
 
     Args:
         members: Networks with the same input; each maps images to a list of logits, highest resolution last.
+        exclusive: Whether they have several classes that exclude each other.
     """
 
-    def __init__(self, members: Sequence[nn.Module]) -> None:
+    def __init__(self, members: Sequence[nn.Module], *, exclusive: bool = False) -> None:
         super().__init__()
+        self.mean = mean_softmax_logits if exclusive else mean_probability_logits
         self.members = nn.ModuleList(members)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -56,7 +61,7 @@ class Ensemble(nn.Module):
         for maps in zip(*(reversed(each) for each in outputs), strict=False):
             if len({each.shape for each in maps}) > 1:
                 break
-            averaged.insert(0, mean_probability_logits(torch.stack(maps).float()))
+            averaged.insert(0, self.mean(torch.stack(maps).float()))
         return averaged
 
 
@@ -69,3 +74,10 @@ def mean_probability_logits(logits: Tensor) -> Tensor:
     inside = torch.logsumexp(logsigmoid(logits), 0) - count
     outside = torch.logsumexp(logsigmoid(-logits), 0) - count
     return inside - outside
+
+
+def mean_softmax_logits(logits: Tensor) -> Tensor:
+    """As `mean_probability_logits`, for exclusive classes [network, slice, class, ...] with a background of logit 0."""
+    background = torch.zeros_like(logits[:, :, :1])
+    shares = torch.cat([background, logits], 2).log_softmax(2).logsumexp(0)
+    return shares[:, 1:] - shares[:, :1]

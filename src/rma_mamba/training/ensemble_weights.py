@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pydantic
 import torch
@@ -51,9 +52,11 @@ def write_ensemble(
             "the ensemble would consist of one network; expected at least two. Name the weights files of several "
             "training runs."
         )
-    settings = {
+    settings: dict[str, Any] = {
         _MEMBERS: [{"model": each.model, "settings": each.settings} for each in members],
     }
+    if len(recipe.labels) > 1 and recipe.labels.exclusive:
+        settings["exclusive"] = True
     state = {
         f"{_MEMBERS}.{number}.{name}": tensor
         for number, member in enumerate(members)
