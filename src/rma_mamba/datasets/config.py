@@ -195,6 +195,10 @@ class DataConfig(Settings):
     validation_slices: int | None = Field(default=None, ge=1)
     """Largest number of validation slices; they are evenly spaced. None: all slices."""
 
+    validation: bool = True
+    """Whether patients are held out for validation. False: the validation patients are trained on as well, without
+    early stopping, and the weights are those of the last epoch; only test patients are held out."""
+
     @model_validator(mode="before")
     @classmethod
     def _leave_out_sources(cls, data: Any) -> Any:

@@ -37,15 +37,21 @@ class SourceFiles:
                 more folds than patients.
         """
         patients = self._all_images(source)
+        if split == "val" and not self.config.validation:
+            return {}
         if source.split is not None:
-            return patients if source.split == split else {}
+            return patients if self._used_as(source.split) == split else {}
         config = self.config.splits.get(source.dataset, SplitConfig())
         dealt = self._patients(source.dataset) if config.folds else ()
         return {
             patient: files
             for patient, files in patients.items()
-            if split_of(config, patient, dealt) == split
+            if self._used_as(split_of(config, patient, dealt)) == split
         }
+
+    def _used_as(self, split: Split) -> Split:
+        """The split of a patient in this training run: without validation, all but test patients are trained on."""
+        return "train" if split == "val" and not self.config.validation else split
 
     def label(self, source: SourceConfig, image: Path) -> Path:
         """The label file of an image.

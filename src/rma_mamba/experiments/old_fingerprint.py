@@ -21,6 +21,7 @@ _NEW_IN_DATA: dict[str, Any] = {
     "without_sources": [],
     "foreground_share": None,
     "foreground_window": False,
+    "validation": True,
 }
 _NEW_IN_SOURCES: dict[str, Any] = {"window_hu": None, "classes": {}, "intensity": None}
 _NEW_IN_SLICES = {"mr_headroom": 0, "modality_plane": False, "through_plane_mm": None}

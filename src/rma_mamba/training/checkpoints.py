@@ -47,10 +47,18 @@ class Checkpoints(Checkpoint):
         folder: Folder of the checkpoints.
         monitor: Name of the metric.
         lowest: Whether lower values are better.
+        keep_best: Whether there is validation; if not, only `last.ckpt` is saved.
     """
 
-    def __init__(self, folder: Path, monitor: str = _MONITOR, *, lowest: bool = False) -> None:
-        self.folder, self.monitor = folder, monitor
+    def __init__(
+        self,
+        folder: Path,
+        monitor: str = _MONITOR,
+        *,
+        lowest: bool = False,
+        keep_best: bool = True,
+    ) -> None:
+        self.folder, self.monitor, self.keep_best = folder, monitor, keep_best
         self.sign = -1 if lowest else 1
         self.best = float("-inf")
 
@@ -58,7 +66,8 @@ class Checkpoints(Checkpoint):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
         """Save the checkpoints of this epoch."""
-        score = self.sign * float(trainer.callback_metrics[self.monitor])
+        metrics = trainer.callback_metrics
+        score = self.sign * float(metrics[self.monitor]) if self.keep_best else self.best
         if score > self.best:
             self.best = score
             trainer.save_checkpoint(self.folder / "best.ckpt")

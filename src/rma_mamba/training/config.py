@@ -86,7 +86,8 @@ class TrainingConfig(Settings):
     """Weight decay of matrices and kernels. Vectors (norms, biases, decay rates) are never decayed."""
 
     schedule: Literal["plateau", "cosine"] = "plateau"
-    """Learning rate schedule. "plateau": multiply by 0.1 after 5 epochs without a lower validation loss.
+    """Learning rate schedule. "plateau": multiply by 0.1 after 5 epochs without a lower validation loss
+    (without validation: training loss).
     "cosine": decrease to zero over all steps, following half a cosine."""
 
     warmup_steps: int = Field(default=0, ge=0)

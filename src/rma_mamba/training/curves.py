@@ -38,6 +38,7 @@ class Curves(Callback):
         values = {
             name: float(trainer.callback_metrics[name])
             for name in ("train_loss", "val_loss", "val_dice", *of_classes)
+            if name in trainer.callback_metrics  # no validation, no validation metrics
         }
         values["lr"] = max(group["lr"] for group in trainer.optimizers[0].param_groups)
         for name, value in values.items():
@@ -70,8 +71,8 @@ def draw_curves(history: History) -> bytes:
     """Plot losses, validation Dice and learning rate against the epoch, as PNG.
 
     Args:
-        history: One value per epoch of "train_loss", "val_loss", "val_dice" and "lr", and of "val_dice_CLASS" if there
-            are several classes.
+        history: One value per epoch of "train_loss", "lr" and, with validation, "val_loss" and "val_dice", and of
+            "val_dice_CLASS" if there are several classes.
     """
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     loss, dice, rate = figure.subplots(1, 3)
@@ -89,11 +90,13 @@ def draw_curves(history: History) -> bytes:
 
 
 def _plot(axes: Axes, history: History, names: dict[str, str], title: str) -> None:
-    for name, label in names.items():
+    shown = {name: label for name, label in names.items() if name in history}
+    for name, label in shown.items():
         values = history[name]
         marker = "." if len(values) < _MAX_MARKED_EPOCHS else ""
         axes.plot(range(len(values)), values, marker=marker, label=label)
     axes.set(title=title, xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend()
+    if shown:
+        axes.legend()

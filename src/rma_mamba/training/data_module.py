@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import lightning
@@ -51,7 +52,7 @@ class SliceDataModule(lightning.LightningDataModule):
         self.files = SourceFiles(data)
         train = [*read_cases(self.files, "train"), *phantom_cases(data)]
         val = read_cases(self.files, "val")
-        if not train or not val:
+        if not train or (data.validation and not val):
             raise ConfigError(
                 f"there are {len(train)} cases for training and {len(val)} for validation; "
                 "expected at least one each. Name validation patients under data.splits.DATASET.val."
@@ -71,14 +72,14 @@ class SliceDataModule(lightning.LightningDataModule):
             single_slice=data.augment.single_slice,
             reach_mm=data.augment.neighbours_reach_mm,
         )
-        widest = max(max(case.images.shape[1:]) for case in val)
-        all_slices = SliceDataset(
-            val,
-            neighbours=data.recipe.neighbours,
-            transform=validation_transform(max(widest, data.recipe.size)),
-        )
-        self.val = evenly_spaced(all_slices, data.validation_slices)
         self._check_batch()
+        if val:
+            all_slices = SliceDataset(
+                val,
+                neighbours=data.recipe.neighbours,
+                transform=validation_transform(_widest(val, data.recipe.size)),
+            )
+            self.val = evenly_spaced(all_slices, data.validation_slices)
 
     def _set_up_stacks(self, train: list[Case], val: list[Case]) -> None:
         data = self.data
@@ -90,11 +91,11 @@ class SliceDataModule(lightning.LightningDataModule):
             ),
             data.foreground_share,
         )
-        widest = max(max(case.images.shape[1:]) for case in val)
-        transform = validation_transform(
-            -(-max(widest, data.recipe.size) // _TOTAL_STRIDE) * _TOTAL_STRIDE, stacked=True
-        )
-        self.val_stacks = ValidationStacks(val, data.recipe, transform, _VALIDATION_DEPTH)
+        if val:
+            transform = validation_transform(
+                -(-_widest(val, data.recipe.size) // _TOTAL_STRIDE) * _TOTAL_STRIDE, stacked=True
+            )
+            self.val_stacks = ValidationStacks(val, data.recipe, transform, _VALIDATION_DEPTH)
 
     def manifest(self) -> list[dict[str, Any]]:
         """One record per case; see `data_manifest`."""
@@ -168,7 +169,9 @@ class SliceDataModule(lightning.LightningDataModule):
         return self._loader(self.train_stacks, devices, batch_sampler=sampler)
 
     def val_dataloader(self) -> DataLoader[Sample]:
-        """Validation slices, always the same and in the same order."""
+        """Validation slices, always the same and in the same order; none without validation."""
+        if not self.data.validation:
+            return DataLoader[Sample]([])  # type: ignore[arg-type]
         if self.data.stack_depths:
             return self._validation_loader(self.val_stacks, batch_size=None)
         return self._validation_loader(self.val, batch_sampler=self._validation_batches())
@@ -203,6 +206,11 @@ class SliceDataModule(lightning.LightningDataModule):
         """Rank of this device, and the number of devices."""
         trainer = self.trainer
         return (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+
+
+def _widest(cases: Sequence[Case], smallest: int) -> int:
+    """The longest side of all slices, in pixels, and at least `smallest`."""
+    return max(smallest, *(side for case in cases for side in case.images.shape[1:]))
 
 
 def _use_one_thread(worker: int) -> None:

@@ -114,11 +114,13 @@ def fit_run(
     if last:
         check_network(last, model)
     data, module = make_data(completed_epochs(last) if last else 0), make_module(model)
-    record = RunRecord(folder, content, recipe, data, resumed)
-    trainer = make_trainer(recipe.training, folder, [*callbacks, record], model, quiet=quiet)
+    callbacks = [*callbacks, RunRecord(folder, content, recipe, data, resumed)]
+    trainer = make_trainer(
+        recipe.training, folder, callbacks, model, quiet=quiet, validate=recipe.data.validation
+    )
     with _ignore_harmless_warnings(), translate_errors():
         _fit(trainer, module, data, last)
-    return _export(folder, trainer)
+    return _export(folder, trainer, validated=recipe.data.validation)
 
 
 def with_foreground_window(recipe: Recipe) -> Recipe:
@@ -158,8 +160,10 @@ def _load_initial_weights(model: nn.Module, config: ModelConfig) -> None:
 
 def _callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
     training = recipe.training
-    callbacks: list[Callback] = [Curves(folder), Checkpoints(folder / "checkpoints")]
-    if training.patience is not None:
+    validate = recipe.data.validation
+    checkpoints = Checkpoints(folder / "checkpoints", keep_best=validate)
+    callbacks: list[Callback] = [Curves(folder), checkpoints]
+    if training.patience is not None and validate:
         callbacks.append(DiceEarlyStopping(training.patience))
     return [*callbacks, *common_callbacks(training)]
 
@@ -198,14 +202,17 @@ def _fit(
         raise
 
 
-def _export(folder: Path, trainer: lightning.Trainer) -> Path:
+def _export(folder: Path, trainer: lightning.Trainer, *, validated: bool) -> Path:
     """Write the best checkpoint as a weights file: the weights that were validated, averaged or not.
+
+    Without validation, there is no best checkpoint, and the last one is written.
 
     The file contains the whole configuration of the network, so that it still loads when the preset of the
     same name has changed, and the provenance of the weights.
     """
     path = folder / WEIGHTS_FILE
+    chosen = "best.ckpt" if validated else "last.ckpt"
     if trainer.is_global_zero:
-        average_weights([folder / "checkpoints" / "best.ckpt"], path)
+        average_weights([folder / "checkpoints" / chosen], path)
     trainer.strategy.barrier()
     return path

@@ -150,9 +150,13 @@ class SegmentationModule(lightning.LightningModule):
             self.log_dict({f"val_dice_{name}": value for name, value in named})
 
     def on_train_epoch_end(self) -> None:
-        """Step the plateau schedule before the checkpoint is written; Lightning would step it afterwards."""
+        """Step the plateau schedule before the checkpoint is written; Lightning would step it afterwards.
+
+        Without validation, the training loss decides.
+        """
         if self.plateau is not None:
-            self.plateau.step(float(self.trainer.callback_metrics["val_loss"]))
+            metrics = self.trainer.callback_metrics
+            self.plateau.step(float(metrics.get("val_loss", metrics["train_loss"])))
 
     def configure_optimizers(self) -> Any:
         """The optimiser and schedule of the recipe."""

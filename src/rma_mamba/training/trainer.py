@@ -28,6 +28,7 @@ def make_trainer(
     model: nn.Module,
     *,
     quiet: bool,
+    validate: bool = True,
 ) -> lightning.Trainer:
     """Create the trainer of a training run.
 
@@ -37,6 +38,7 @@ def make_trainer(
         callbacks: Callbacks in addition to Lightning's own.
         model: The network; whether it has unused parameters decides the distribution strategy.
         quiet: Hide the progress bar and all messages except errors.
+        validate: Whether there are validation patients.
 
     Raises:
         BackendError: The package of a logger is not installed.
@@ -46,6 +48,7 @@ def make_trainer(
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR if quiet else logging.WARNING)
     loggers = make_loggers(training.loggers, folder)
     limit = training.limit_batches
+    limit_val = limit if validate else 0
     try:
         return lightning.Trainer(
             accelerator=training.accelerator,
@@ -59,7 +62,7 @@ def make_trainer(
             gradient_clip_val=training.clip_norm,
             sync_batchnorm=training.sync_norms and _is_parallel(training),
             limit_train_batches=limit,
-            limit_val_batches=limit,
+            limit_val_batches=limit_val,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,  # EpochSampler and ValidationBatchSampler distribute the slices
             logger=loggers,
