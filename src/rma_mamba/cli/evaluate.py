@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from rma_mamba.cli import shared_options as shared
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.deprecations import renamed_option
+from rma_mamba.cli.fold_option import Folds
 from rma_mamba.cli.scan_options import Model
 
 
@@ -20,6 +20,7 @@ def evaluate(
     model: Model = "default",
     split: shared.ScoredSplit = None,
     side: Annotated[Literal["valid", "val", "test"] | None, typer.Option(hidden=True)] = None,
+    folds: Folds = None,
     settings: shared.Settings = None,
     data: shared.PreparedData = None,
     neighbours: shared.Neighbours = None,
@@ -31,28 +32,19 @@ def evaluate(
 ) -> None:
     """Score a network on the patients of a split.
 
-    Print Markdown tables: each patient, and the summary.
+    Print Markdown tables: each patient, and the summary. With --folds, each patient is scored by the network of the
+    fold in which the patient was held out; with --split test, the ensemble of all folds is scored.
     """
+    from rma_mamba.cli.evaluation_run import network_scores
+    from rma_mamba.cli.fold_tables import fold_tables
     from rma_mamba.cli.score_output import check_tables, print_and_write
-    from rma_mamba.datasets.audit import require_sound_data
-    from rma_mamba.evaluation import patients_to_markdown, score_patients
-    from rma_mamba.inference import Segmenter
-    from rma_mamba.training import load_recipe
 
     console = Console(quiet, verbose)
     check_tables(output)
     chosen = renamed_option("--side", side, "--split", split)
-    config = load_recipe(recipe, settings or [], data).data
-    patients_of: Literal["val", "test"] = "test" if chosen in (None, "test") else "val"
-    require_sound_data(
-        config, (patients_of,), lenient=lenient, warn=lambda text: console.warn([text])
-    )
-    segmenter = Segmenter.load(model, postprocessing=postprocessing)
-    if neighbours is not None:
-        segmenter = segmenter.with_recipe(neighbours=neighbours)
-    scores = []
-    for score in score_patients(segmenter, config, patients_of, method=Path(model).stem):
-        console.note(f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}")
-        scores.append(score)
-    typer.echo(f"{patients_to_markdown(scores)}\n")
+    given, options = (recipe, settings or [], data), (neighbours, postprocessing)
+    if folds is None:
+        scores = network_scores(given, model, chosen, options, console, lenient=lenient)
+    else:
+        scores = fold_tables(given, folds, chosen, model, options, console, lenient=lenient)
     print_and_write([case for score in scores for case in score.cases], output, console)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rma_mamba.cli.fold_option import Fold, Folds, Jobs
 from rma_mamba.cli.shared_options import Lenient, PreparedData, Settings, Verbose
 from rma_mamba.standard_streams import progress_on_stderr
 
@@ -25,15 +26,31 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the last checkpoint of this run.")
     ] = False,
+    folds: Folds = None,
+    fold: Fold = None,
+    jobs: Jobs = 1,
     lenient: Lenient = False,
     verbose: Verbose = False,
 ) -> None:
     """Train a network from a recipe.
 
-    The recipe defines the data, the network, the training settings and the output folder.
+    The recipe defines the data, the network, the training settings and the output folder. With --folds, the networks of
+    all folds become one weights file.
     """
+    from rma_mamba.cli.console import Console
+    from rma_mamba.cli.fold_option import parse_fold
     from rma_mamba.training import train as run_training
+    from rma_mamba.training import train_folds
 
+    changes, one = settings or [], parse_fold(fold, folds)
     with progress_on_stderr():
-        weights = run_training(recipe, settings or [], resume, data=data, lenient=lenient)
+        if folds is None:
+            changes = [*changes, "data.validation=false"] if one == "all" else changes
+            weights = run_training(recipe, changes, resume, data=data, lenient=lenient)
+        else:
+            only, note = None if one == "all" else one, Console().note
+            plan = recipe, folds, changes
+            weights = train_folds(
+                *plan, only=only, resume=resume, data=data, jobs=jobs, note=note, lenient=lenient
+            )
     typer.echo(f"Weights: {weights}", err=True)

@@ -10,8 +10,24 @@ from rma_mamba.experiments.config import (
     bundled_benchmarks,
     load_benchmark,
 )
+from rma_mamba.experiments.fold_scores import (
+    FoldScore,
+    folds_to_markdown,
+    require_sound_folds,
+    score_folds,
+)
 
-__all__ = ["Benchmark", "NetworkRow", "bundled_benchmarks", "load_benchmark", "run_benchmark"]
+__all__ = [
+    "Benchmark",
+    "FoldScore",
+    "NetworkRow",
+    "bundled_benchmarks",
+    "folds_to_markdown",
+    "load_benchmark",
+    "require_sound_folds",
+    "run_benchmark",
+    "score_folds",
+]
 
 # Hidden from type checkers, which see the new names only.
 if not TYPE_CHECKING:

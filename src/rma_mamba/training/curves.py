@@ -35,7 +35,7 @@ class Curves(Callback):
     ) -> None:
         """Record the metrics of this epoch; write the files at most once a minute."""
         of_classes = [name for name in trainer.callback_metrics if name.startswith(_OF_CLASS)]
-        values = {
+        values: dict[str, float] = {
             name: float(trainer.callback_metrics[name])
             for name in ("train_loss", "val_loss", "val_dice", *of_classes)
             if name in trainer.callback_metrics  # no validation, no validation metrics

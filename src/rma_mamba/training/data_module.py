@@ -210,7 +210,8 @@ class SliceDataModule(lightning.LightningDataModule):
 
 def _widest(cases: Sequence[Case], smallest: int) -> int:
     """The longest side of all slices, in pixels, and at least `smallest`."""
-    return max(smallest, *(side for case in cases for side in case.images.shape[1:]))
+    widest: int = max(max(case.images.shape[1:]) for case in cases)
+    return max(smallest, widest)
 
 
 def _use_one_thread(worker: int) -> None:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rma_mamba.environment import load_matplotlib, named_user
+from rma_mamba.errors import ConfigError
 from rma_mamba.extras import require_extra
 from rma_mamba.files import replace_file
+from rma_mamba.training.config import FOLDS_RECORD
 from rma_mamba.training.recipe_loading import merge_recipe, validate_recipe
 
 CHECKS = "data_checks.json"
@@ -55,14 +57,20 @@ def train(
     require_training_packages()
     content = merge_recipe(recipe, overrides, data)
     settings = validate_recipe(content)
+    folder = Path(settings.run.folder)
+    if (folder / FOLDS_RECORD).exists():
+        raise ConfigError(
+            f"the folder {folder.name} contains a cross-validation; expected an empty folder or a single training run. "
+            "Choose another folder with --set run.folder=FOLDER, or continue it with --folds."
+        )
     from rma_mamba.datasets.audit import require_sound_data
     from rma_mamba.training.fitting import fit_recipe
 
     errors = require_sound_data(settings.data, ("train", "val"), lenient=lenient, warn=_warn)
     if lenient:
         record = json.dumps({"lenient": True, "errors": errors}, indent=1)
-        replace_file(Path(settings.run.folder) / CHECKS, record.encode(), "data_checks")
-    return fit_recipe(settings, content, Path(settings.run.folder), resume=resume, quiet=quiet)
+        replace_file(folder / CHECKS, record.encode(), "data_checks")
+    return fit_recipe(settings, content, folder, resume=resume, quiet=quiet)
 
 
 def pretrain(

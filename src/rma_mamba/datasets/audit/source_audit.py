@@ -49,7 +49,9 @@ def require_sound_data(
         DataError: There are errors, and `lenient` is false.
         ConfigError: A folder is missing, or the recipe does not fit the data.
     """
-    key = data.model_dump_json(include={"root", "sources", "splits"}) + ",".join(splits)
+    key = data.model_dump_json(include={"root", "sources", "splits", "validation"}) + ",".join(
+        splits
+    )
     if key not in _checked:
         _checked[key] = _errors(SourceFiles(data), splits)
     errors = _checked[key]

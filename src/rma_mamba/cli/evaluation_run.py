@@ -1,0 +1,53 @@
+"""`rma-mamba evaluate` of one network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from rma_mamba.cli.console import Console
+from rma_mamba.conventions import Postprocessing
+from rma_mamba.evaluation import PatientScore, patients_to_markdown, score_patients
+
+Options = tuple[bool | None, Postprocessing]  # neighbours, post-processing
+Given = tuple[str, list[str], Path | None]  # recipe, settings, data
+
+
+def network_scores(
+    given: Given,
+    model: str,
+    split: str | None,
+    options: Options,
+    console: Console,
+    *,
+    lenient: bool = False,
+) -> list[PatientScore]:
+    """Score a network and print the table of patients.
+
+    Raises:
+        DataError: The quick check of the data found errors, and `lenient` is false.
+    """
+    from rma_mamba.datasets.audit import require_sound_data
+    from rma_mamba.inference import Segmenter
+    from rma_mamba.training import load_recipe
+
+    config = load_recipe(*given).data
+    patients: Literal["val", "test"] = "test" if split in (None, "test") else "val"
+    require_sound_data(config, (patients,), lenient=lenient, warn=lambda text: console.warn([text]))
+    neighbours, postprocessing = options
+    segmenter = Segmenter.load(model, postprocessing=postprocessing)
+    if neighbours is not None:
+        segmenter = segmenter.with_recipe(neighbours=neighbours)
+    scores = []
+    for score in score_patients(segmenter, config, patients, method=Path(model).stem):
+        console.note(score_line(score))
+        scores.append(score)
+    typer.echo(f"{patients_to_markdown(scores)}\n")
+    return scores
+
+
+def score_line(score: PatientScore) -> str:
+    """A line of progress."""
+    return f"{score.source}, patient {score.patient}: Dice {score.dice:.3f}"

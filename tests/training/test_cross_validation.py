@@ -1,0 +1,86 @@
+"""All folds are trained in one command, and their networks become one weights file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rma_mamba.errors import ConfigError, DataError, RmaMambaError
+from rma_mamba.models.weights import read_checkpoint
+from rma_mamba.training import load_recipe, train, train_folds
+
+SHORT = ["training.epochs=1", "data.slices_per_epoch=8"]
+
+
+def splits(run: Path) -> dict[str, set[str]]:
+    cases = json.loads((run / "data_manifest.json").read_text())
+    return {
+        split: {f"{case['source']} {case['patient']}" for case in cases if case["split"] == split}
+        for split in ("train", "val")
+    }
+
+
+def test_folds_in_turn_give_an_ensemble_that_resume_completes(tmp_path: Path, recipe: Path) -> None:
+    run = tmp_path / "run"
+    first = train_folds(recipe, 2, SHORT, only=0, quiet=True)
+    assert first == run / "fold-0" / "weights.safetensors"
+    assert not (run / "weights.safetensors").exists()
+    with pytest.raises(ConfigError, match="fold-0 already contains a training run"):
+        train_folds(recipe, 2, SHORT, quiet=True)
+
+    notes: list[str] = []
+    weights = train_folds(recipe, 2, SHORT, resume=True, quiet=True, note=notes.append)
+    assert notes == ["fold 0: training", "fold 1: training"]
+    assert weights == run / "weights.safetensors"
+    found = read_checkpoint(weights)
+    assert found.model == "ensemble"
+    assert len(found.settings["members"]) == 2
+    one, other = (splits(run / f"fold-{fold}") for fold in range(2))
+    assert one["train"] == other["val"]
+    assert one["val"] == other["train"]
+    assert load_recipe(run / "fold-1" / "recipe.toml").data.splits["b"].fold == 1
+
+    with pytest.raises(ConfigError, match="contains a cross-validation"):
+        train(recipe, SHORT, resume=True, quiet=True)
+
+
+def test_folds_side_by_side_equal_folds_in_turn(tmp_path: Path, recipe: Path) -> None:
+    found = []
+    for jobs in (1, 2):
+        changed = [*SHORT, f"run.folder='{tmp_path / str(jobs)}'"]
+        weights = train_folds(recipe, 2, changed, jobs=jobs, quiet=True)
+        found.append(read_checkpoint(weights))
+    assert found[0].settings == found[1].settings
+    assert found[0].sha256 == found[1].sha256
+    assert "Weights: " in (tmp_path / "2" / "fold-0.log").read_text()
+
+
+def test_a_fold_that_fails_is_named_and_the_others_are_trained(
+    tmp_path: Path, recipe: Path
+) -> None:
+    (tmp_path / "run" / "fold-1" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "fold-1" / "checkpoints" / "last.ckpt").write_bytes(b"no checkpoint")
+    with pytest.raises(
+        RmaMambaError, match=r"1 of 2 .*fold 1: exit code 2, .*last\.ckpt"
+    ) as caught:
+        train_folds(recipe, 2, SHORT, resume=True, jobs=2, quiet=True)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "run" / "fold-0" / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_data_with_errors_are_used_in_spite_of_them_in_every_fold(
+    tmp_path: Path, recipe: Path, jobs: int
+) -> None:
+    unknown = [*SHORT, "data.splits.b={test=['nobody']}"]
+    with pytest.raises(DataError, match="names patient nobody"):
+        train_folds(recipe, 2, unknown, quiet=True)
+    train_folds(recipe, 2, unknown, jobs=jobs, quiet=True, lenient=True)
+    for fold in range(2):
+        record = json.loads((tmp_path / "run" / f"fold-{fold}" / "data_checks.json").read_text())
+        assert (record["lenient"], len(record["errors"])) == (True, 1)
+
+
+def test_a_fold_that_does_not_exist_is_refused(recipe: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no fold 2; expected 0 to 1"):
+        train_folds(recipe, 2, only=2)
