@@ -68,6 +68,9 @@ def test_the_file_holds_the_configuration_of_every_member(tmp_path: Path) -> Non
     assert found.recipe["spacing_mm"] == RECIPE["spacing_mm"]
     again = write_ensemble(paths, tmp_path / "again.safetensors")
     assert again.sha256 == found.sha256
+    assert out.read_bytes() == (tmp_path / "again.safetensors").read_bytes()
+    origins = [each["sha256"] for each in found.provenance["ensemble_of"]]
+    assert origins == [read_checkpoint(path).sha256 for path in paths]
 
 
 def test_an_ensemble_of_ensembles_has_all_networks_as_members(tmp_path: Path) -> None:
