@@ -78,3 +78,7 @@ def test_exclusive_classes_are_averaged_after_their_softmax() -> None:
     found = mean_softmax_logits(logits)
     together = torch.softmax(torch.cat([torch.zeros(2, 1, 4, 4), found], 1), 1)
     torch.testing.assert_close(together, expected)
+    one = logits[:, :, :1]
+    torch.testing.assert_close(
+        mean_softmax_logits(one), mean_probability_logits(one), atol=1e-4, rtol=1e-4
+    )

@@ -35,7 +35,7 @@ class EnsembleConfig(BaseModel):
     """The networks. They may differ, but all see the same slices."""
 
     exclusive: bool = False
-    """Whether the networks have several classes that exclude each other."""
+    """Whether the logit maps are those of exclusive classes, which share a softmax with a background of logit 0."""
 
 
 class Ensemble(nn.Module):
@@ -43,7 +43,7 @@ class Ensemble(nn.Module):
 
     Args:
         members: Networks with the same input; each maps images to a list of logits, highest resolution last.
-        exclusive: Whether they have several classes that exclude each other.
+        exclusive: Whether the logit maps are those of exclusive classes.
     """
 
     def __init__(self, members: Sequence[nn.Module], *, exclusive: bool = False) -> None:
@@ -77,7 +77,11 @@ def mean_probability_logits(logits: Tensor) -> Tensor:
 
 
 def mean_softmax_logits(logits: Tensor) -> Tensor:
-    """As `mean_probability_logits`, for exclusive classes [network, slice, class, ...] with a background of logit 0."""
+    """The logits of the mean of the probabilities of exclusive classes, over the first dimension.
+
+    Args:
+        logits: [network, slice, class, height, width], relative to the background, whose logit is 0.
+    """
     background = torch.zeros_like(logits[:, :, :1])
     shares = torch.cat([background, logits], 2).log_softmax(2).logsumexp(0)
     return shares[:, 1:] - shares[:, :1]
