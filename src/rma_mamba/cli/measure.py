@@ -47,11 +47,7 @@ def measure(
     size = patient_size(height_cm, weight_kg)
     measuring.check_tables(json_file, csv_file, [mask, *([scan] if scan else [])])
     found = measuring.measure_mask(
-        mask,
-        scan,
-        labels=labels or (),
-        modality=parse_modality(modality),
-        patient_size=size,
+        mask, scan, labels=labels or (), modality=parse_modality(modality), patient_size=size
     )
     measuring.write_tables(found, json_file, csv_file)
     Console(quiet, verbose).warn(found.warnings)
