@@ -21,10 +21,11 @@ import numpy as np
 from scipy import ndimage, optimize
 
 from rma_mamba.datasets.config import SourceConfig
-from rma_mamba.datasets.labelled_images import liver_labels, read_label_values
+from rma_mamba.datasets.labelled_images import class_bits, read_label_values
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import SPLITS
 from rma_mamba.files import replace_file
+from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.metrics import dice
 from rma_mamba.reporting import mask_evidence as evidence
 from rma_mamba.reporting.mask_examination import (
@@ -146,7 +147,7 @@ def _rows(
     volume = calibrated(read, source.modality)
     order = volume.geometry.canonical
     spacing_mm = tuple(volume.geometry.spacing_mm[axis] for axis in order.permutation)
-    liver = order.apply(liver_labels(source, labels)) > 0
+    liver = order.apply(class_bits(source, labels, LabelScheme())) > 0
     scan = Scan(order.apply(volume.values), liver, order.apply(labels), spacing_mm)
     scale = SliceStack(volume, recipe).scale.range
     hounsfield = source.window_hu is not None

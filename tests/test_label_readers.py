@@ -12,11 +12,12 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from rma_mamba.datasets.config import SourceConfig
-from rma_mamba.datasets.labelled_images import liver_labels, read_grey_image
+from rma_mamba.datasets.labelled_images import class_bits, read_grey_image
 from rma_mamba.datasets.layouts.case_reader import _mask
 from rma_mamba.datasets.layouts.plain_folders import _RULE
 from rma_mamba.errors import ScanError
 from rma_mamba.evaluation.masks import read_liver_mask
+from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.labels import liver_in, liver_in_grey_levels
 from rma_mamba.scans import read_scan
 
@@ -57,7 +58,7 @@ def test_scoring_training_and_dataset_checks_read_the_same_liver(
 
         found = [
             result(scored),
-            result(lambda: liver_labels(source, stored.values)),
+            result(lambda: class_bits(source, stored.values, LabelScheme())),
             result(lambda: _RULE.with_liver(sorted(liver)).liver_in(stored.values)),
             result(lambda: liver_in(values, liver)),
         ]

@@ -64,3 +64,6 @@ def software_version() -> str:
 def software() -> str:
     """Name and version as written to every output file, such as "rma-mamba 0.2.0"."""
     return f"{SOFTWARE_NAME} {software_version()}"
+
+
+LIVER = "liver"  # the name of the class and of the region of interest

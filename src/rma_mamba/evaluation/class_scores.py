@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.label_scheme import LIVER
+from rma_mamba.conventions import LIVER
 from rma_mamba.metrics import VolumeScore, score_volume
 from rma_mamba.metrics.lesions import LesionScore, score_lesions
 from rma_mamba.volume import Geometry

@@ -56,10 +56,11 @@ def check_runs(
         WeightsError: Initial weights do not fit their network.
     """
     _check_same_data(runs)
-    _check_splits(files)
     untrained = [run for run in runs if run.check() and run in selected]
     if untrained:
         require_training_packages()
+    _check_splits(files)
+    if untrained:
         _check_test_scans(files)
         for run in untrained:
             _check_network(run, benchmark.image_size)

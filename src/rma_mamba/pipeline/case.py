@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rma_mamba.conventions import LIVER
 from rma_mamba.files import remove_unfinished
-from rma_mamba.label_scheme import LIVER
 from rma_mamba.pipeline.case_report import read_identity
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.discovery import Case

@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter
 
-from rma_mamba.conventions import ABDOMEN_WINDOW_HU, LIVER_RGB
-from rma_mamba.label_scheme import LIVER
+from rma_mamba.conventions import ABDOMEN_WINDOW_HU, LIVER, LIVER_RGB
 from rma_mamba.volume import Mask
 
 if TYPE_CHECKING:
