@@ -13,7 +13,7 @@ from rma_mamba.datasets.cases import read_cases
 from rma_mamba.datasets.config import DataConfig
 from rma_mamba.datasets.data_manifest import data_manifest
 from rma_mamba.datasets.source_files import SourceFiles
-from rma_mamba.errors import ConfigError
+from rma_mamba.errors import ConfigError, DataError
 
 
 def patients(config: DataConfig, split: str) -> list[tuple[str, str]]:
@@ -36,7 +36,7 @@ def test_a_star_selects_all_other_patients_for_the_test_split(config: DataConfig
 
 def test_a_patient_in_two_splits_is_rejected(config: DataConfig) -> None:
     splits = {"a": {"val": ["01"], "test": ["1"]}}
-    with pytest.raises(pydantic.ValidationError, match="data leakage"):
+    with pytest.raises(DataError, match="data leakage"):
         DataConfig.model_validate({**config.model_dump(), "splits": splits})
 
 
@@ -51,7 +51,7 @@ def test_sources_with_their_own_split_may_not_share_a_patient(config: DataConfig
         for number, split in enumerate(("train", "val"))
     ]
     config = DataConfig.model_validate({**config.model_dump(), "sources": sources, "splits": {}})
-    with pytest.raises(ConfigError, match="in two splits"):
+    with pytest.raises(DataError, match="in two splits"):
         read_cases(config, "train")
     apart = [{**sources[0], "files": "p003*"}, {**sources[1], "files": "p004*"}]
     config = DataConfig.model_validate({**config.model_dump(), "sources": apart})

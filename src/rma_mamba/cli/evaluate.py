@@ -44,7 +44,9 @@ def evaluate(
     chosen = renamed_option("--side", side, "--split", split)
     given, options = (recipe, settings or [], data), (neighbours, postprocessing)
     if folds is None:
-        scores = network_scores(given, model, chosen, options, console, lenient=lenient)
+        scores = network_scores(
+            given, model, chosen, options, console, lenient=lenient, record=output
+        )
     else:
         scores = fold_tables(given, folds, chosen, model, options, console, lenient=lenient)
     print_and_write([case for score in scores for case in score.cases], output, console)

@@ -23,6 +23,7 @@ def network_scores(
     console: Console,
     *,
     lenient: bool = False,
+    record: Path | None = None,
 ) -> list[PatientScore]:
     """Score a network and print the table of patients.
 
@@ -35,7 +36,7 @@ def network_scores(
 
     config = load_recipe(*given).data
     patients: Literal["val", "test"] = "test" if split in (None, "test") else "val"
-    require_sound_data(config, (patients,), lenient=lenient, warn=lambda text: console.warn([text]))
+    require_sound_data(config, (patients,), lenient=lenient, warn=console.warn, record=record)
     neighbours, postprocessing = options
     segmenter = Segmenter.load(model, postprocessing=postprocessing)
     if neighbours is not None:

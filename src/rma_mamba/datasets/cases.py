@@ -70,8 +70,9 @@ def read_cases(data: DataConfig | SourceFiles, split: Split) -> list[Case]:
         split: train, val or test.
 
     Raises:
-        ConfigError: A folder is missing or contains no images, a file name does not match the patient pattern, a
-            patient is in two splits, or no label of a source contains liver.
+        ConfigError: A folder is missing or contains no images, a file name does not match the patient pattern, or
+            no label of a source contains liver.
+        DataError: A patient is in two splits.
         ScanError: A file cannot be read.
         GridError: An image and its label are on different grids.
     """

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from rma_mamba.conventions import NIFTI_SUFFIXES
 from rma_mamba.datasets.config import DataConfig, SourceConfig
 from rma_mamba.datasets.splits import SPLITS, Split, SplitConfig, patient_id, split_of
-from rma_mamba.errors import ConfigError
+from rma_mamba.errors import ConfigError, DataError
 from rma_mamba.folder_tree import as_text, is_ignored, once, visible
 
 SLICE_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -75,7 +75,7 @@ class SourceFiles:
         """Check that every patient of a dataset is in one split only.
 
         Raises:
-            ConfigError: A patient is in two splits.
+            DataError: A patient is in two splits.
         """
         splits: dict[tuple[str, str], Split] = {}
         for source in self.config.sources:
@@ -83,7 +83,7 @@ class SourceFiles:
                 for patient in self.images(source, split):
                     known = splits.setdefault((source.dataset, patient), split)
                     if known != split:
-                        raise ConfigError(
+                        raise DataError(
                             f"data leakage: a patient of dataset {source.dataset} is in two splits, {known} and "
                             f"{split}; expected all scans of a patient in one split. Move them to one split."
                         )

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from rma_mamba.datasets.settings import Settings
 from rma_mamba.deprecation import warn_renamed, with_renamed_keys
-from rma_mamba.errors import ConfigError
+from rma_mamba.errors import ConfigError, DataError
 
 Split = Literal["train", "val", "test"]
 SPLITS: Final[tuple[Split, ...]] = get_args(Split)
@@ -88,9 +88,10 @@ class SplitConfig(Settings):
         val = {patient_id(each) for part in (self.val, *self.published) for each in part}
         leaked = val & {patient_id(each) for each in self.test}
         if leaked:
-            raise ValueError(
+            # not a ValueError, which would become an error of the recipe: these are invalid data
+            raise DataError(
                 f"data leakage: patients {sorted(leaked)} are in two splits, val and test; "
-                "expected each in one"
+                "expected each in one. Correct data.splits."
             )
         return self
 

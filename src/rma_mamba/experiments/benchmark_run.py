@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from rma_mamba.datasets.audit import require_sound_data
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.errors import ConfigError
 from rma_mamba.experiments.benchmark_results import ScoredNetwork, write_comparison
@@ -46,7 +48,8 @@ def run_benchmark(
         only: Names of the networks to train and score; empty: all. The tables show all completed networks.
         quiet: Hide progress bars.
         note: Receives progress messages.
-        lenient: Train in spite of errors in the data.
+        lenient: Train and score in spite of errors in the data, which `data_checks.json` in the folder of each run, and
+            for the test split in the folder of the benchmark, lists.
 
     Returns:
         The tables in Markdown.
@@ -54,6 +57,7 @@ def run_benchmark(
     Raises:
         ConfigError: A recipe or setting is invalid, a name in `only` is unknown, a run folder contains a
             training run with another recipe, a split has no patients, or a network cannot be run.
+        DataError: The quick check of the data found errors, and `lenient` is false; or a patient is in two splits.
         ScanError, GridError, WeightsError, BackendError: As in `train` and `score_patients`.
     """
     options = RunOptions(
@@ -68,6 +72,13 @@ def run_benchmark(
     files = SourceFiles(runs[0].recipe.data)
     to_train = [run for run in runs if run.row.name in selected]
     check_runs(benchmark, files, runs, to_train)
+    require_sound_data(
+        runs[0].recipe.data,
+        ("test",),
+        lenient=lenient,
+        warn=partial(_warn, note),
+        record=options.folder,
+    )
     group = choose_group(benchmark, runs[0].recipe.data, files, own_data=data is None)
     for run in to_train:
         run.train()
@@ -77,6 +88,11 @@ def run_benchmark(
         if run.weights.exists()
     ]
     return write_comparison(benchmark, group, scored, options)
+
+
+def _warn(note: Note, sentences: Sequence[str]) -> None:
+    for text in sentences:
+        note(f"warning: {text}")
 
 
 def _with_test_patients(benchmark: Benchmark, options: RunOptions) -> RunOptions:

@@ -48,7 +48,7 @@ def require_sound_folds(
     recipes = [plan.settings] if split == "test" else map(plan.recipe_of, range(plan.folds))
     found: list[str] = []
     for recipe in recipes:
-        require_sound_data(recipe.data, (split,), lenient=lenient, warn=found.append)
+        require_sound_data(recipe.data, (split,), lenient=lenient, warn=found.extend)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +9,8 @@ from pathlib import Path
 from rma_mamba.environment import load_matplotlib, named_user
 from rma_mamba.errors import ConfigError
 from rma_mamba.extras import require_extra
-from rma_mamba.files import replace_file
 from rma_mamba.training.config import FOLDS_RECORD
 from rma_mamba.training.recipe_loading import merge_recipe, validate_recipe
-
-CHECKS = "data_checks.json"
 
 
 def train(
@@ -49,7 +45,7 @@ def train(
         BackendError: A package of the extra `train` is not installed, or the devices cannot be used.
         ConfigError: The recipe or a setting is invalid, the folder already contains a training run and
             `resume` is false, or the loss is no longer finite.
-        DataError: The quick check of the data found errors, and `lenient` is false.
+        DataError: The quick check of the data found errors, and `lenient` is false; or a patient is in two splits.
         ScanError: Data cannot be read, or a file of the run cannot be written.
         WeightsError: The initial weights do not fit the network.
         RmaMambaError: A data loader worker died.
@@ -66,10 +62,7 @@ def train(
     from rma_mamba.datasets.audit import require_sound_data
     from rma_mamba.training.fitting import fit_recipe
 
-    errors = require_sound_data(settings.data, ("train", "val"), lenient=lenient, warn=_warn)
-    if lenient:
-        record = json.dumps({"lenient": True, "errors": errors}, indent=1)
-        replace_file(folder / CHECKS, record.encode(), "data_checks")
+    require_sound_data(settings.data, ("train", "val"), lenient=lenient, warn=_warn, record=folder)
     return fit_recipe(settings, content, folder, resume=resume, quiet=quiet)
 
 
@@ -110,8 +103,9 @@ def pretrain(
     return fit_pretraining(settings, content, paths, folder, resume=resume, quiet=quiet)
 
 
-def _warn(text: str) -> None:
-    print(f"warning: {text}", file=sys.stderr)  # noqa: T201
+def _warn(sentences: Sequence[str]) -> None:
+    for text in sentences:
+        print(f"warning: {text}", file=sys.stderr)  # noqa: T201
 
 
 def require_training_packages() -> None:

@@ -13,6 +13,7 @@ import pytest
 from audits import audited, label_of
 from layouts import save, write_folders
 from rma_mamba.datasets.audit import Judgement, audit
+from rma_mamba.datasets.audit.case_audit import CaseFacts
 from rma_mamba.datasets.audit.label_fit import edge_distance, misplaced_labels, placements
 from rma_mamba.datasets.audit.sketch import Sketch
 from rma_mamba.datasets.layouts import open_dataset
@@ -113,3 +114,27 @@ def test_a_symmetry_moves_voxels_as_it_moves_labels() -> None:
         assert np.array_equal(moved, placement.of_label(label))
     assert len(placements((6, 6, 3))) == 15
     assert len(placements((6, 5, 1))) == 3
+
+
+def _square(at: int, slices: int) -> Array:
+    label = np.zeros((40, 40, slices), np.uint8)
+    label[at : at + 12, 12:24] = 1
+    return label
+
+
+@pytest.mark.parametrize(("slices", "kinds"), [(4, ["misplaced label"]), (2, [])])
+def test_of_one_or_two_slices_the_network_must_find_a_larger_gain(
+    folders: Path, slices: int, kinds: list[str]
+) -> None:
+    """The network sees a liver that fits the mirrored label a little better; edges do not tell the two apart."""
+    case = open_dataset("folders", folders).cases[0]
+    label, seen = _square(13, slices), _square(15, slices)
+    flat = np.full(label.shape, 7, np.uint8)
+    facts = CaseFacts(
+        case,
+        sketch=Sketch(flat, label, label.shape),
+        network_liver=seen,
+        network_dice=float(2 * (label & seen).sum() / (label.sum() + seen.sum())),
+    )
+    errors = [each for each in misplaced_labels([facts]) if each.level == "error"]
+    assert [each.kind for each in errors] == kinds

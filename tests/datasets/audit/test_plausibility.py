@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -11,6 +12,8 @@ import pytest
 
 from audits import audited, found, label_of
 from layouts import save
+from rma_mamba.datasets.audit.plausibility import lossy_masks
+from rma_mamba.datasets.layouts import open_dataset
 
 Array = np.ndarray
 
@@ -88,3 +91,13 @@ def test_an_image_that_is_its_label_is_an_error(folders: Path) -> None:
 def test_a_slice_left_out_by_the_rater_is_a_warning(folders: Path) -> None:
     _spoil(label_of(folders, 2), lambda label: np.where(np.arange(10) == 5, 0, label).astype("u1"))
     assert found(audited("folders", folders)) == {"implausible label": ("case_2",)}
+
+
+def test_jpeg_masks_are_one_warning_for_all_cases(folders: Path) -> None:
+    cases = [
+        replace(case, labels=(Path("a.JPG"),)) for case in open_dataset("folders", folders).cases
+    ]
+    (warning,) = lossy_masks(cases)
+    assert (warning.level, warning.cases) == ("warning", ())
+    assert "masks are JPEG in 6 cases" in warning.text
+    assert list(lossy_masks(open_dataset("folders", folders).cases)) == []

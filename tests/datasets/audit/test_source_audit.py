@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import nibabel as nib
@@ -11,6 +12,7 @@ import pytest
 from folders import folder_config, write_folder
 from layouts import save
 from rma_mamba.datasets.audit import require_sound_data
+from rma_mamba.datasets.audit.source_audit import CHECKS
 from rma_mamba.datasets.config import DataConfig
 from rma_mamba.errors import DataError
 
@@ -26,8 +28,25 @@ def test_a_mistyped_patient_is_refused_or_recorded(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"data.splits.a.val names patient 22"):
         require_sound_data(config, ("train",))
     warned: list[str] = []
-    (record,) = require_sound_data(config, ("train",), lenient=True, warn=warned.append)
+    written = tmp_path / "results"
+    (record,) = require_sound_data(
+        config, ("train",), lenient=True, warn=warned.extend, record=written
+    )
     assert (record["kind"], len(warned)) == ("split", 1)
+    found = json.loads((written / CHECKS).read_text())
+    assert found == {"lenient": True, "errors": [{**record, "cases": []}]}
+
+
+def test_a_patient_in_two_splits_is_refused_even_by_lenient_checks(config: DataConfig) -> None:
+    content = config.model_dump()
+    content["splits"] = {}
+    volumes = content["sources"][0]
+    content["sources"] = [
+        {**volumes, "split": "train"},
+        {**volumes, "name": "again", "split": "test"},
+    ]
+    with pytest.raises(DataError, match="in two splits, train and test"):
+        require_sound_data(DataConfig.model_validate(content), ("test",), lenient=True)
 
 
 def test_a_label_without_the_value_of_the_liver_is_refused(tmp_path: Path) -> None:

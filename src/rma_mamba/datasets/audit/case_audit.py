@@ -18,13 +18,14 @@ from rma_mamba.datasets.audit.sketch import Sketch, coarse_volume, sketch_of
 from rma_mamba.datasets.layouts.case_reader import LabelledImage, read_images
 from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.errors import GridError, ScanError
-from rma_mamba.labels import GREY_LEVEL_THRESHOLD, LabelRule
+from rma_mamba.labels import LabelRule
 from rma_mamba.metrics import dice
 from rma_mamba.scans.checks import CONSTANT
 from rma_mamba.scans.dtypes import NOT_FINITE
 from rma_mamba.volume import Geometry, Volume
 
 _LARGEST_LIVER_ML = 6000  # above, the header has wrong units or a wrong spacing
+_TOO_FEW_SLICES = 2  # to tell whether a label is shifted
 _SHOWN = 8  # values in one sentence
 
 Bits = npt.NDArray[np.uint8]
@@ -228,8 +229,8 @@ def _liver_facts(
     slices = [liver[:, :, k] for liver in livers for k in range(liver.shape[2])]
     with_liver = sum(bool(each.any()) for each in slices)
     count = sum(int(np.count_nonzero(liver)) for liver in livers)
-    # single slices have too few faces: on real data the estimate deviates by a voxel
-    volume = facts.case.kind == "volume"
+    # few slices have too few faces: on real data the estimate deviates by a voxel or more
+    volume = facts.case.kind == "volume" and facts.slices > _TOO_FEW_SLICES
     return replace(
         facts,
         slices_with_liver=with_liver,
@@ -255,10 +256,6 @@ def _plausibility_findings(facts: CaseFacts, images: list[LabelledImage]) -> lis
         )
     if case.kind == "slices" and len({each.image.geometry.shape for each in images}) > 1:
         sentences.append("The slices of the case have different sizes.")
-    if any(path is not None and path.suffix.lower() in (".jpg", ".jpeg") for path in case.labels):
-        sentences.append(
-            f"The masks are JPEG, which is lossy: grey levels above {GREY_LEVEL_THRESHOLD} count as liver."
-        )
     return [_finding("plausibility", "warning", text, case) for text in sentences]
 
 

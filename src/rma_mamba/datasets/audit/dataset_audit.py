@@ -14,6 +14,7 @@ from rma_mamba.datasets.audit.flipped_headers import flipped_headers
 from rma_mamba.datasets.audit.label_fit import misplaced_labels
 from rma_mamba.datasets.audit.label_shift import shifted_labels
 from rma_mamba.datasets.audit.leakage import leakage
+from rma_mamba.datasets.audit.plausibility import lossy_masks
 from rma_mamba.datasets.layouts.index import DatasetIndex
 from rma_mamba.datasets.processes import mapped
 
@@ -68,6 +69,7 @@ def audit(
         cases += [facts] if facts is not None else []
         findings += found
     progress(len(dataset.cases), len(dataset.cases))
+    findings += lossy_masks(dataset.cases)
     findings += leakage(dataset.cases)
     findings += duplicate_images(cases)
     findings += list(duplicate_labels(cases, findings))

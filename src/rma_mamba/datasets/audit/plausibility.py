@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from rma_mamba.datasets.audit.findings import Finding, Kind, Level
 from rma_mamba.datasets.layouts.case_reader import LabelledImage
 from rma_mamba.datasets.layouts.index import IndexedCase
+from rma_mamba.labels import GREY_LEVEL_THRESHOLD
 from rma_mamba.scans.dtypes import NOT_FINITE
 
 _INVERTED = 0.5  # share of the pixels at the edge of the slices
@@ -77,6 +78,18 @@ def not_numbers(case: IndexedCase, pairs: Sequence[LabelledImage]) -> Iterator[F
     if lost:
         text = f"{lost.partition(':')[0]} in the label; expected label values. Correct the label."
         yield _finding("label values", text, case)
+
+
+def lossy_masks(cases: Iterable[IndexedCase]) -> Iterator[Finding]:
+    """One warning for the whole dataset if masks are JPEG."""
+    count = sum(
+        any(path and path.suffix.lower() in (".jpg", ".jpeg") for path in case.labels)
+        for case in cases
+    )
+    if count:
+        text = f"The masks are JPEG in {count} cases, which is lossy: grey levels above "
+            f"{GREY_LEVEL_THRESHOLD} count as liver."
+        yield Finding("plausibility", "warning", text)
 
 
 def _finding(kind: Kind, text: str, case: IndexedCase, level: Level = "error") -> Finding:

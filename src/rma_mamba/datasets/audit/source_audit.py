@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -16,8 +17,11 @@ from rma_mamba.datasets.processes import usable_cores
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import SPLITS, Split, patient_id
 from rma_mamba.errors import ConfigError, DataError
+from rma_mamba.files import replace_file
 from rma_mamba.folder_tree import as_text
 from rma_mamba.labels import LabelRule
+
+CHECKS = "data_checks.json"
 
 _SHOWN = 3  # errors in one message
 _GREY = frozenset({1})
@@ -32,7 +36,8 @@ def require_sound_data(
     splits: Sequence[Split],
     *,
     lenient: bool = False,
-    warn: Callable[[str], None] = lambda _: None,
+    warn: Callable[[Sequence[str]], None] = lambda _: None,
+    record: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Check the data of a recipe without a network, and reject them if there are errors.
 
@@ -40,20 +45,24 @@ def require_sound_data(
         data: Sources and splits.
         splits: Splits whose files are read.
         lenient: Pass the errors to `warn`, and go on with all cases.
-        warn: Receives each error of lenient checks.
+        warn: Receives the errors of lenient checks, one sentence each.
+        record: Folder in which lenient checks write their errors, as `data_checks.json`; None: they are not written.
 
     Returns:
-        The errors, for the record of the run.
+        The errors.
 
     Raises:
-        DataError: There are errors, and `lenient` is false.
+        DataError: There are errors, and `lenient` is false; or a patient is in two splits, in any case.
         ConfigError: A folder is missing, or the recipe does not fit the data.
+        ScanError: The record cannot be written.
     """
     key = data.model_dump_json(include={"root", "sources", "splits", "validation"}) + ",".join(
         splits
     )
     if key not in _checked:
-        _checked[key] = _errors(SourceFiles(data), splits)
+        files = SourceFiles(data)
+        files.check_leakage()
+        _checked[key] = _errors(files, splits)
     errors = _checked[key]
     if errors and not lenient:
         shown = "; ".join(map(_sentence, errors[:_SHOWN]))
@@ -62,9 +71,12 @@ def require_sound_data(
             f"the data have {len(errors)} errors: {shown.rstrip('.')}{more}; expected none. "
             "Correct them, or use all cases as they are with --lenient."
         )
-    for finding in errors:
-        warn(_sentence(finding))
-    return [asdict(finding) for finding in errors]
+    warn([_sentence(finding) for finding in errors])
+    found = [asdict(finding) for finding in errors]
+    if lenient and record is not None:
+        content = json.dumps({"lenient": True, "errors": found}, indent=1)
+        replace_file(record / CHECKS, content.encode(), "list of data errors")
+    return found
 
 
 def unknown_patients(files: SourceFiles) -> Iterator[Finding]:
