@@ -87,8 +87,10 @@ def lossy_masks(cases: Iterable[IndexedCase]) -> Iterator[Finding]:
         for case in cases
     )
     if count:
-        text = f"The masks are JPEG in {count} cases, which is lossy: grey levels above "
-            f"{GREY_LEVEL_THRESHOLD} count as liver."
+        text = (
+            f"The masks are JPEG in {count} cases, which is lossy: grey levels above {GREY_LEVEL_THRESHOLD} count as "
+            "liver."
+        )
         yield Finding("plausibility", "warning", text)
 
 
