@@ -31,6 +31,7 @@ from rma_mamba.reporting import mask_evidence as evidence
 from rma_mamba.reporting.mask_examination import (
     SHAPE_FEATURES,
     coarse_grid,
+    distance_from_livers,
     examine_mask,
     shape_features,
 )
@@ -154,8 +155,7 @@ def _rows(
     for name, values, wrong, right in failures(scan, ORGANS[source.name], hounsfield):
         changed = replace(volume, values=order.undo(values))
         found = examine_mask(changed, _mask(volume, wrong), scale)
-        image_, inside, mm = coarse_grid(changed, _mask(volume, wrong), scale)
-        del image_
+        _, inside, mm = coarse_grid(changed, _mask(volume, wrong), scale)
         shape = shape_features(inside, mm)
         yield {"as": name, "dice": dice(right, wrong), "found": found, "shape": shape}
 
@@ -194,7 +194,7 @@ def fit(rows: list[dict[str, Any]], diseased: list[list[float]]) -> dict[str, An
     }
     _use(content)
     for row in rows:  # now that shapes can be compared
-        row["found"] = replace(row["found"], shape_distance=_distance(row, content))
+        row["found"] = replace(row["found"], shape_distance=distance_from_livers(row["shape"]))
     chosen = [
         row for row in rows if row["split"] == "train" and not row["as"].startswith("shifted")
     ]
@@ -207,12 +207,6 @@ def fit(rows: list[dict[str, Any]], diseased: list[list[float]]) -> dict[str, An
     }
     _use(content)
     return content
-
-
-def _distance(row: dict[str, Any], content: dict[str, Any]) -> float:
-    offset = np.array(row["shape"]) - content["shapes"]["mean"]
-    covariance = np.array(content["shapes"]["covariance"])
-    return float(np.sqrt(offset @ np.linalg.solve(covariance, offset)))
 
 
 def _use(content: dict[str, Any]) -> None:

@@ -9,6 +9,12 @@ from rma_mamba.models import create_model
 from rma_mamba.models.weights import encode_checkpoint
 
 SETTINGS = {"width": 8, "depths": (1, 1, 1, 1), "decoder_width": 8}
+# Tables of a training recipe.
+MODEL = {
+    "name": "rma-mamba-n",
+    "settings": {"width": 8, "depths": [1, 1, 1, 1], "decoder_width": 8},
+}
+TRAINING = {"epochs": 2, "batch_size": 4, "lr": 3e-3, "workers": 0, "accelerator": "cpu"}
 RECIPE = {"size": 32, "spacing_mm": 3.0, "neighbours": True}
 
 

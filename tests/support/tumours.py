@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+
+from tiny import MODEL, TRAINING
 
 NESTED = {"names": ["liver", "tumour"], "inside": {"tumour": "liver"}}
 EXCLUSIVE = {"names": ["liver", "tumour"]}
@@ -41,17 +44,8 @@ def tumour_recipe(root: Path, run: Path, labels: dict[str, Any] = NESTED) -> dic
     return {
         "run": {"folder": str(run)},
         "labels": labels,
-        "model": {
-            "name": "rma-mamba-n",
-            "settings": {"width": 8, "depths": [1, 1, 1, 1], "decoder_width": 8},
-        },
-        "training": {
-            "epochs": 2,
-            "batch_size": 4,
-            "lr": 3e-3,
-            "workers": 0,
-            "accelerator": "cpu",
-        },
+        "model": deepcopy(MODEL),
+        "training": deepcopy(TRAINING),
         "data": {
             "root": str(root),
             "crop": 32,

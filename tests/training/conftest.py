@@ -1,5 +1,6 @@
 """Recipes of training runs that take a second or two."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from folders import folder_config, write_folder
 from news import ignore_below
 from rma_mamba.training.toml_writer import to_toml
+from tiny import MODEL, TRAINING
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,18 +23,8 @@ def content(tmp_path: Path) -> dict[str, Any]:
     data = folder_config(write_folder(tmp_path / "data"))
     return {
         "run": {"folder": str(tmp_path / "run")},
-        "model": {
-            "name": "rma-mamba-n",
-            "settings": {"width": 8, "depths": [1, 1, 1, 1], "decoder_width": 8},
-        },
-        "training": {
-            "epochs": 2,
-            "batch_size": 4,
-            "lr": 3e-3,
-            "workers": 0,
-            "accelerator": "cpu",
-            "average_weights": 0.5,
-        },
+        "model": deepcopy(MODEL),
+        "training": {**TRAINING, "average_weights": 0.5},
         "data": {
             **data.model_dump(mode="json", exclude_unset=True),
             "slices_per_epoch": 24,

@@ -6,6 +6,7 @@ Needs no network: any mask can be examined.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -92,6 +93,13 @@ def shape_features(inside: CoarseMask, spacing_mm: tuple[float, ...]) -> list[fl
     return features
 
 
+def distance_from_livers(features: Sequence[float]) -> float:
+    """Mahalanobis distance of `shape_features` from those of healthy and diseased livers."""
+    shapes = calibration()["shapes"]
+    offset = np.array(features) - shapes["mean"]
+    return float(np.sqrt(offset @ np.linalg.solve(np.array(shapes["covariance"]), offset)))
+
+
 def coarse_grid(
     volume: Volume, mask: Mask, scale: tuple[float, float]
 ) -> tuple[Coarse, CoarseMask, tuple[float, ...]]:
@@ -175,6 +183,4 @@ def _shape_distance(mask: Mask, inside: CoarseMask, spacing_mm: tuple[float, ...
     largest_mm2 = float(inside.sum(axis=(1, 2)).max() * spacing_mm[1] * spacing_mm[2])
     if max(cut["inferior"], cut["superior"]) > _SCAN_END * largest_mm2:
         return 0.0
-    shapes = calibration()["shapes"]
-    offset = np.array(shape_features(inside, spacing_mm)) - shapes["mean"]
-    return float(np.sqrt(offset @ np.linalg.solve(np.array(shapes["covariance"]), offset)))
+    return distance_from_livers(shape_features(inside, spacing_mm))
