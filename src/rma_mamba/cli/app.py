@@ -6,19 +6,8 @@ from typing import Annotated
 
 import typer
 
-from rma_mamba.cli.benchmark import benchmark
-from rma_mamba.cli.data import data
-from rma_mamba.cli.demo import demo
-from rma_mamba.cli.evaluate import evaluate
+from rma_mamba.cli.commands import COMMANDS, GROUPS
 from rma_mamba.cli.help_sections import SectionedCommand
-from rma_mamba.cli.info import info
-from rma_mamba.cli.measure import measure
-from rma_mamba.cli.pretrain import pretrain
-from rma_mamba.cli.score import score
-from rma_mamba.cli.segment import segment
-from rma_mamba.cli.series import series
-from rma_mamba.cli.train import train
-from rma_mamba.cli.weights import weights
 from rma_mamba.conventions import software
 
 app = typer.Typer(
@@ -52,7 +41,7 @@ def options(
     """Segment the liver in CT and MR scans. Research software, not a medical device."""
 
 
-for command in (segment, series, measure, score, evaluate, train, pretrain, benchmark, info, demo):
+for command in COMMANDS:
     app.command(cls=SectionedCommand)(command)
-app.add_typer(data)
-app.add_typer(weights)
+for group in GROUPS:
+    app.add_typer(group)

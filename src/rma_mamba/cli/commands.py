@@ -1,0 +1,30 @@
+"""All commands, in the order of the help."""
+
+from rma_mamba.cli.benchmark import benchmark
+from rma_mamba.cli.data import data
+from rma_mamba.cli.demo import demo
+from rma_mamba.cli.evaluate import evaluate
+from rma_mamba.cli.export import export
+from rma_mamba.cli.info import info
+from rma_mamba.cli.measure import measure
+from rma_mamba.cli.pretrain import pretrain
+from rma_mamba.cli.score import score
+from rma_mamba.cli.segment import segment
+from rma_mamba.cli.series import series
+from rma_mamba.cli.train import train
+from rma_mamba.cli.weights import weights
+
+COMMANDS = (
+    segment,
+    series,
+    measure,
+    score,
+    evaluate,
+    train,
+    pretrain,
+    benchmark,
+    export,
+    info,
+    demo,
+)
+GROUPS = (data, weights)
