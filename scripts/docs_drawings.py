@@ -24,6 +24,7 @@ INK, MUTED, LINE, PAPER = "#1f2933", "#5b6770", "#9aa5b1", "#ffffff"
 LIVER, PALE, BLUE, GREEN = "#dd8265", "#fbe9e2", "#e3ecf7", "#e6f2e8"
 WHAT = {
     "cli": "commands",
+    "server": "node, watched folder",
     "pipeline": "files in, files out",
     "experiments": "benchmarks",
     "training": "recipes, runs",
@@ -79,7 +80,7 @@ def architecture(folder: Path) -> None:
     for at, row in enumerate(rows):
         width = 9.0 / len(row)
         for column, name in enumerate(row):
-            fill = FILLS[0] if at < 2 else FILLS[1] if at < height - 3 else FILLS[2]
+            fill = FILLS[0] if at < 3 else FILLS[1] if at < height - 3 else FILLS[2]
             y = height - 1 - at
             box(
                 axes,

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,10 +142,17 @@ def slice_files(folder: str | os.PathLike[str]) -> list[Path]:
         return dicom.slice_paths(input_files.files_below(Path(folder)))
 
 
-def list_series(path: str | os.PathLike[str], *, any_study: bool = False) -> list[SeriesInfo]:
+def list_series(
+    path: str | os.PathLike[str], *, any_study: bool = False, among: Collection[str] | None = None
+) -> list[SeriesInfo]:
     """List the DICOM series in a folder and its subfolders, in a zip archive, in a DICOMDIR or in a file.
 
     The series that `read_scan` selects by default is marked; `any_study` as there.
+
+    Args:
+        path: As for `read_scan`.
+        any_study: As for `read_scan`.
+        among: List only the series with these UIDs, and mark the best of them.
 
     Raises:
         ScanError: The path is missing or unreadable, or contains no DICOM files.
@@ -154,7 +161,8 @@ def list_series(path: str | os.PathLike[str], *, any_study: bool = False) -> lis
     with _file_errors():
         from rma_mamba.scans import dicom
 
-        return dicom.list_series(_input_files(scan, _detect_format(scan)), any_study=any_study)
+        files = _input_files(scan, _detect_format(scan))
+        return dicom.list_series(files, any_study=any_study, among=among)
 
 
 def count_volumes(path: str | os.PathLike[str], *, series: int | str | None = None) -> int:

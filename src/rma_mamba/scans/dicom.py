@@ -5,7 +5,7 @@ Source: DICOM PS3.3 C.7.6.2 (Image Plane Module).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -101,14 +101,18 @@ def slice_paths(files: Sequence[InputFile]) -> list[Path]:
     return [image.file.path for image in slices if image.file.path is not None]
 
 
-def list_series(files: Sequence[InputFile], *, any_study: bool = False) -> list[SeriesInfo]:
-    """All series among the files; the one that `read` selects by default is marked.
+def list_series(
+    files: Sequence[InputFile], *, any_study: bool = False, among: Collection[str] | None = None
+) -> list[SeriesInfo]:
+    """All series among the files, or those with certain UIDs; the one that `read` selects by default is marked.
 
     Raises:
         ScanError: There are no DICOM files.
     """
     with pydicom_messages_suppressed():
-        return describe(group_by_series(read_files(files).images), any_study=any_study)
+        series = group_by_series(read_files(files).images)
+        listed = [each for each in series if among is None or each.uid in among]
+        return describe(listed, any_study=any_study)
 
 
 def count_volumes(files: Sequence[InputFile], series: int | str | None = None) -> int:

@@ -21,8 +21,8 @@ from pydicom.uid import (
 from rma_mamba.scans.input_files import InputFile
 from rma_mamba.scans.slice_planes import Plane
 
-# Elements that identify slices, define their geometry, and distinguish the volumes of one series. PatientID is
-# the only patient element: it separates patients who share a folder, and is never displayed.
+# Elements that identify and describe slices, define their geometry, and distinguish the volumes of one series.
+# PatientID is the only patient element: it separates patients who share a folder, and is never displayed.
 TAGS = [
     "SOPClassUID",
     "SOPInstanceUID",
@@ -32,6 +32,9 @@ TAGS = [
     "FrameOfReferenceUID",
     "SeriesNumber",
     "SeriesDescription",
+    "ProtocolName",
+    "ConvolutionKernel",
+    "ContrastBolusAgent",
     "InstanceNumber",
     "Modality",
     "ImageType",
@@ -111,6 +114,12 @@ class DicomImage:
     def text(self, keyword: str) -> str:
         """The value of a text element; "" if it is missing."""
         return str(self.value(keyword) or "").strip()
+
+    def texts(self, keyword: str) -> str:
+        """The values of a text element of several values, separated by spaces; "" if it is missing."""
+        value = self.value(keyword) or ""
+        parts = [value] if isinstance(value, str) else value
+        return " ".join(str(part).strip() for part in parts)
 
     def numbers(self, keyword: str, count: int = 1) -> tuple[float, ...] | None:
         """`count` finite numbers; None if the element does not contain exactly that many."""

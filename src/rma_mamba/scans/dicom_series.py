@@ -48,6 +48,9 @@ class SeriesInfo:
         differing: The elements in which the volumes differ ("echo time"); "" if there is one volume.
         volume_labels: For each volume, in the order of `--volume`, what distinguishes it ("echo time 2.3 ms");
             empty if there is one.
+        protocol: ProtocolName, free text.
+        kernel: ConvolutionKernel of a CT.
+        contrast_agent: ContrastBolusAgent, free text; "" without contrast agent, or if unknown.
     """
 
     number: int
@@ -64,6 +67,9 @@ class SeriesInfo:
     reason: str
     differing: str = ""
     volume_labels: tuple[str, ...] = ()
+    protocol: str = ""
+    kernel: str = ""
+    contrast_agent: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -124,6 +124,9 @@ def describe(series: Sequence[Series], *, any_study: bool = False) -> list[Serie
                 reason=reason,
                 differing=volumes.differing,
                 volume_labels=volumes.labels,
+                protocol=each.images[0].text("ProtocolName"),
+                kernel=each.images[0].texts("ConvolutionKernel"),
+                contrast_agent=each.images[0].text("ContrastBolusAgent"),
             )
         )
     return rows
