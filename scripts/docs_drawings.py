@@ -24,7 +24,7 @@ INK, MUTED, LINE, PAPER = "#1f2933", "#5b6770", "#9aa5b1", "#ffffff"
 LIVER, PALE, BLUE, GREEN = "#dd8265", "#fbe9e2", "#e3ecf7", "#e6f2e8"
 WHAT = {
     "cli": "commands",
-    "server": "node, watched folder",
+    "server": "viewer, node, watch",
     "pipeline": "files in, files out",
     "experiments": "benchmarks",
     "training": "recipes, runs",

@@ -97,6 +97,31 @@ def write_together(what: str, *, last: Path | None = None) -> Iterator[Callable[
             staging.remove()
 
 
+@contextmanager
+def staged_folder(parent: Path, what: str) -> Iterator[Path]:
+    """A new folder in `parent` that is renamed once it is complete: a rename of a folder is atomic.
+
+    It is locked, so that `remove_unfinished` leaves it alone, and is removed at the end of the block unless renamed.
+
+    Args:
+        parent: The folder in which it is created; missing folders are created.
+        what: The content ("version"), for the error message.
+
+    Raises:
+        ScanError: A file or folder cannot be written.
+    """
+    folder, lock = _temporary(parent), -1
+    try:
+        with _write_errors(what):
+            folder.mkdir(parents=True)
+            lock = _lock_folder(folder)
+            yield folder
+    finally:
+        if lock >= 0:
+            os.close(lock)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def remove_unfinished(folder: Path, *, min_age_s: float = 0.0) -> None:
     """Remove temporary files that killed processes left directly in `folder`.
 
@@ -236,6 +261,16 @@ def check_writable(path: Path) -> None:
             "the output folder cannot be written; expected a writable folder. "
             "Choose another folder, or get write permission."
         )
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush the names in a folder to disk, so that a rename survives a power failure."""
+    with suppress(OSError):  # not every file system supports it
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def file_sha256(path: Path) -> str:

@@ -11,6 +11,7 @@ from rma_mamba.cli.pretrain import pretrain
 from rma_mamba.cli.score import score
 from rma_mamba.cli.segment import segment
 from rma_mamba.cli.series import series
+from rma_mamba.cli.serve import serve
 from rma_mamba.cli.train import train
 from rma_mamba.cli.weights import weights
 
@@ -19,6 +20,7 @@ COMMANDS = (
     series,
     measure,
     score,
+    serve,
     evaluate,
     train,
     pretrain,

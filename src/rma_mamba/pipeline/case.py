@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from rma_mamba.pipeline.write_results import check_scan_supports, write_results
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmenter
+    from rma_mamba.volume import Volume
 
 LOCK_DELAY_S = (
     1.0  # a temporary file as young as this may belong to another run that is about to lock it
@@ -67,6 +69,7 @@ def segment_case(
     *,
     segmenter: Segmenter | None = None,
     progress: Progress = ignore_progress,
+    on_scan: Callable[[Volume], None] | None = None,
 ) -> CompletedCase:
     """Read, segment and write one scan.
 
@@ -78,6 +81,7 @@ def segment_case(
         segmenter: A network in memory. None: load that of the request, once the scan is read, so that a wrong path or
             a corrupt scan is reported immediately.
         progress: Called with (slices done, slices in total).
+        on_scan: Called with the scan once it is read, for a viewer that shows it before the mask is there.
 
     Raises:
         ConfigError: The output cannot be written, or this scan does not support one of the output types.
@@ -98,6 +102,8 @@ def segment_case(
             return CompletedCase(paths.files, skipped=True)
     volume = request.reading.read(case.scan, case.volume, any_study=name is not None)
     check_scan_supports(paths, volume)
+    if on_scan is not None:
+        on_scan(volume)
     identity = read_identity(volume) if request.identify else ()
     segmenter = segmenter or request.network.load()
     result = segmenter(

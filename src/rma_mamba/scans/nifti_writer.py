@@ -23,6 +23,8 @@ from rma_mamba.scans.nifti_grid import (
 from rma_mamba.scans.nifti_header import HEADER_CLASSES
 from rma_mamba.volume import Mask, Volume
 
+COMPRESSION = 6  # gzip level
+
 
 @np.errstate(invalid="ignore", over="ignore")
 def write_mask(mask: Mask, path: Path) -> None:
@@ -46,7 +48,9 @@ def write_mask(mask: Mask, path: Path) -> None:
     _write(labels, grid, path, intent=INTENT_LABEL, what="mask")
 
 
-def write_scan(volume: Volume, path: Path, *, is_map: bool = False) -> None:
+def write_scan(
+    volume: Volume, path: Path, *, is_map: bool = False, compression: int = COMPRESSION
+) -> None:
     """Write a scan with its own geometry; data types other than uint8, int16 and float32 are converted.
 
     The header of a map (`is_map`) says that it is an estimate, so that nobody takes it for a scan.
@@ -58,11 +62,18 @@ def write_scan(volume: Volume, path: Path, *, is_map: bool = False) -> None:
     if values.dtype not in (np.uint8, np.int16, np.float32):
         values = from_array(values, volume.geometry.affine).values
     intent = INTENT_ESTIMATE if is_map else 0
-    _write(values, grid_from_geometry(volume.geometry), path, intent=intent, what="scan")
+    grid = grid_from_geometry(volume.geometry)
+    _write(values, grid, path, intent=intent, what="scan", compression=compression)
 
 
 def _write(
-    values: npt.NDArray[Any], grid: GridHeader, path: Path, *, intent: int, what: str
+    values: npt.NDArray[Any],
+    grid: GridHeader,
+    path: Path,
+    *,
+    intent: int,
+    what: str,
+    compression: int = COMPRESSION,
 ) -> None:
     header = HEADER_CLASSES[grid.sizeof_hdr](endianness="<")
     header.set_data_shape(grid.shape)
@@ -77,7 +88,7 @@ def _write(
         file = files.enter_context(atomic_write(path, what))
         if path.name.lower().endswith(".gz"):
             # No file name and no time stamp in the gzip header, so that equal voxels give identical files.
-            compressed = files.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0))
+            compressed = files.enter_context(gzip.GzipFile("", "wb", compression, file, mtime=0))
             file = cast("BinaryIO", compressed)
         file.write(header.binaryblock + bytes(4))  # four zero bytes: no header extensions
         file.write(values.T.data)

@@ -113,13 +113,20 @@ def write_structured_report(
     dicom_sr.write(mask, values, Path(path), comments=comments, segmentation=seg)
 
 
-def write_scan(volume: Volume, path: str | os.PathLike[str], *, is_map: bool = False) -> None:
+def write_scan(
+    volume: Volume,
+    path: str | os.PathLike[str],
+    *,
+    is_map: bool = False,
+    compression: int | None = None,
+) -> None:
     """Write a scan as NIfTI with its own geometry; equal scans give identical files.
 
     Args:
         volume: The scan; data types other than uint8, int16 and float32 are converted to one of these.
         path: The file to write; its suffix is .nii or .nii.gz.
         is_map: Whether it is a map computed from a scan, such as probabilities; the intent in its header is "estimate".
+        compression: Level of gzip, 1 (fast) to 9 (small); None: 6.
 
     Raises:
         ConfigError: The path has another suffix.
@@ -129,7 +136,8 @@ def write_scan(volume: Volume, path: str | os.PathLike[str], *, is_map: bool = F
     check_suffix(out, "nifti", "scan")
     from rma_mamba.scans import nifti_writer
 
-    nifti_writer.write_scan(volume, out, is_map=is_map)
+    level = nifti_writer.COMPRESSION if compression is None else compression
+    nifti_writer.write_scan(volume, out, is_map=is_map, compression=level)
 
 
 def mask_format(path: Path) -> MaskFormat:

@@ -1,0 +1,186 @@
+"""The versions of a mask, in the folder `review` of a case: `review/v001/liver.nii.gz` and `version.json`.
+
+The first version is the network's mask, each correction is another one. A version is written to a temporary folder
+that is then renamed, so that it exists completely or not at all, and is never changed.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from rma_mamba.conventions import software
+from rma_mamba.errors import ConfigError
+from rma_mamba.files import file_sha256, flush_folder, remove_unfinished, staged_folder
+from rma_mamba.pipeline.json_files import write_json_file
+from rma_mamba.scans import write_mask
+from rma_mamba.volume import Mask
+
+REVIEW_FOLDER = "review"
+MASK_FILE = "liver.nii.gz"
+RECORD_FILE = "version.json"
+
+VersionKind = Literal["automatic", "semiautomatic", "manual"]
+KINDS: tuple[VersionKind, ...] = ("automatic", "semiautomatic", "manual")
+
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
+
+
+@dataclass(frozen=True)
+class MaskVersion:
+    """The record of one version.
+
+    Args:
+        version: Its number, from 1.
+        kind: Made by the network, by a person who corrected another version, or by a person alone.
+        parent: Number of the version from which it was made; None for the first.
+        author: Name that the person has typed; None if there is none.
+        time: When it was saved, ISO 8601 in UTC.
+        tool: What made it.
+        note: A remark of the author.
+        mask_sha256: SHA-256 of the mask file.
+    """
+
+    version: int
+    kind: VersionKind
+    parent: int | None
+    author: str | None
+    time: str
+    tool: str
+    note: str
+    mask_sha256: str
+
+
+class MaskVersions:
+    """The versions in the folder of a case.
+
+    Args:
+        case: The folder of the case, which `segment` has written.
+    """
+
+    def __init__(self, case: Path) -> None:
+        self.case = case
+        self.folder = case / REVIEW_FOLDER
+
+    def all(self) -> list[MaskVersion]:
+        """All versions in the order of their numbers."""
+        found = (_read(path / RECORD_FILE) for path in self.folder.glob("v[0-9]*"))
+        return sorted((each for each in found if each), key=lambda each: each.version)
+
+    @property
+    def newest(self) -> MaskVersion | None:
+        """The version with the highest number."""
+        return max(self.all(), key=lambda each: each.version, default=None)
+
+    def find(self, number: int) -> MaskVersion:
+        """The version with a number.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        found = _read(self.path(number) / RECORD_FILE)
+        if found is None:
+            raise ConfigError(
+                f"there is no version {number} of the mask; expected one that was saved. List the versions of the case."
+            )
+        return found
+
+    def path(self, number: int) -> Path:
+        """The folder of a version."""
+        return self.folder / f"v{number:03}"
+
+    def mask_file(self, number: int) -> Path:
+        """The mask of a version, which exists."""
+        self.find(number)
+        return self.path(number) / MASK_FILE
+
+    def add(
+        self,
+        mask: Mask,
+        *,
+        parent: int | None,
+        kind: VersionKind,
+        author: str | None = None,
+        note: str = "",
+        tool: str = "viewer",
+    ) -> MaskVersion:
+        """Save a mask as a new version.
+
+        Args:
+            mask: On the grid of the scan, with the header of the scan.
+            parent: The version from which it was made.
+            kind: "semiautomatic" if a person corrected an automatic mask, "manual" if a person drew it.
+            author: Name of the person, or None.
+            note: A remark.
+            tool: What made it.
+
+        Raises:
+            ScanError: The files cannot be written.
+            ConfigError: The parent does not exist.
+        """
+        if parent is not None:
+            self.find(parent)
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        fields = {"parent": parent, "kind": kind, "author": author, "note": note, "tool": tool}
+        return self._save(lambda path: write_mask(mask, path), time=now, **fields)
+
+    def adopt_result(self) -> MaskVersion | None:
+        """Make the mask in the folder of the case a version, unless it is one; None if there is no mask.
+
+        A case that was segmented again, by another network for example, gets another automatic version.
+        """
+        result = self.case / MASK_FILE
+        if not result.is_file():
+            return None
+        remove_unfinished(self.folder, min_age_s=1.0)
+        digest = file_sha256(result)
+        automatic = [each for each in self.all() if each.kind == "automatic"]
+        if automatic and automatic[-1].mask_sha256 == digest:
+            return automatic[-1]
+        made = datetime.fromtimestamp(result.stat().st_mtime, UTC).isoformat(
+            timespec="milliseconds"
+        )
+        fields = {"parent": None, "author": None, "note": "", "tool": software()}
+        return self._save(lambda path: _link(result, path), time=made, kind="automatic", **fields)
+
+    def _save(self, write: Callable[[Path], None], **fields: Any) -> MaskVersion:
+        with staged_folder(self.folder, "version of the mask") as staged:
+            write(staged / MASK_FILE)
+            digest = file_sha256(staged / MASK_FILE)
+            while True:
+                newest = self.newest
+                number = newest.version + 1 if newest else 1
+                record = MaskVersion(version=number, mask_sha256=digest, **fields)
+                write_json_file(staged / RECORD_FILE, asdict(record), "version of the mask")
+                flush_folder(staged)
+                try:
+                    staged.rename(self.path(number))
+                except OSError as error:
+                    if error.errno not in _TAKEN:
+                        raise
+                    continue  # another process has just saved a version with this number
+                flush_folder(self.folder)
+                return record
+
+
+def _read(path: Path) -> MaskVersion | None:
+    """A record; None if there is none, or if it is corrupt."""
+    try:
+        content = json.loads(path.read_bytes())
+        return MaskVersion(**content) if content["kind"] in KINDS else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file that is only ever replaced, or a copy if the file system has no links."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)

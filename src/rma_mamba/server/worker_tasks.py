@@ -1,0 +1,114 @@
+"""What worker processes do for the server. Arguments and results can be written as JSON; scans and masks are files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rma_mamba.pipeline.case import segment_case
+from rma_mamba.pipeline.discovery import Case, find_cases
+from rma_mamba.pipeline.request import NetworkOptions, ReadOptions, SegmentRequest
+from rma_mamba.pipeline.review.displayed_scan import write_displayed_scan
+from rma_mamba.pipeline.review.mask_versions import MaskVersions
+
+if TYPE_CHECKING:
+    from rma_mamba.inference import Segmenter
+    from rma_mamba.volume import Volume
+
+# The files of a case: those that the viewer shows, named as `segment` names them.
+OUTPUTS = ("nifti", "uncertainty", "preview", "statistics")
+
+
+class Cancelled(Exception):  # noqa: N818 (not an error)
+    """The server has cancelled the task."""
+
+
+class Reporter:
+    """Sends progress to the server, and ends a task that was cancelled."""
+
+    def __init__(self, send: Callable[[dict[str, Any]], None], cancelled: threading.Event) -> None:
+        self._send, self._cancelled = send, cancelled
+
+    def __call__(self, stage: str, done: int = 0, total: int = 0) -> None:
+        """Report a stage of a task, and how many slices are done.
+
+        Raises:
+            Cancelled: The task is to end.
+        """
+        if self._cancelled.is_set():
+            raise Cancelled
+        self._send({"stage": stage, "slice": done, "slices": total})
+
+
+def warm_up(report: Reporter, *, network: dict[str, Any]) -> dict[str, Any]:
+    """Load the network; the next scan starts at once."""
+    return {"weights_sha256": _segmenter(**network).weights_sha256}
+
+
+def segment(
+    report: Reporter,
+    *,
+    case: dict[str, Any],
+    out: str,
+    shown: str,
+    network: dict[str, Any],
+) -> dict[str, Any]:
+    """Segment a scan, and write its results to the folder of the case."""
+    report("reading")
+    request = SegmentRequest(NetworkOptions(**network), _reading(case), OUTPUTS)
+
+    def show(volume: Volume) -> None:
+        write_displayed_scan(volume, Path(shown))
+        report("segmenting")
+
+    def progress(done: int, total: int) -> None:
+        report("measuring" if done == total else "segmenting", done, total)
+
+    source = Case(Path(case["scan"]), case["name"], case["volume"])
+    completed = segment_case(
+        source, out, request, segmenter=_segmenter(**network), progress=progress, on_scan=show
+    )
+    report("writing")
+    MaskVersions(completed.files["nifti"].parent).adopt_result()
+    return {"volume_ml": completed.volume_ml, "warnings": list(completed.warnings)}
+
+
+def list_cases(report: Reporter, *, path: str, results: str | None = None) -> list[dict[str, Any]]:
+    """The scans in a path."""
+    found = find_cases(path, results=results)
+    return [{"scan": str(each.scan), "name": each.name, "volume": each.volume} for each in found]
+
+
+def show_scan(report: Reporter, *, case: dict[str, Any], shown: str) -> dict[str, Any]:
+    """Write a scan in the form that the viewer shows."""
+    volume = _reading(case).read(Path(case["scan"]), case["volume"], any_study=True)
+    return write_displayed_scan(volume, Path(shown))
+
+
+def adopt_result(report: Reporter, *, folder: str) -> dict[str, Any] | None:
+    """Make the mask that `segment` has written a version."""
+    version = MaskVersions(Path(folder)).adopt_result()
+    return None if version is None else asdict(version)
+
+
+def _reading(case: dict[str, Any]) -> ReadOptions:
+    volume: Any = "all" if case["volume"] else None
+    return ReadOptions(series=case.get("series"), volume=volume)
+
+
+@cache
+def _segmenter(**network: Any) -> Segmenter:
+    return NetworkOptions(**network).load()
+
+
+TASKS: dict[str, Callable[..., Any]] = {
+    "warm_up": warm_up,
+    "segment": segment,
+    "list_cases": list_cases,
+    "show_scan": show_scan,
+    "adopt_result": adopt_result,
+}
