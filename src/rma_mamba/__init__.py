@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from rma_mamba.inference import Segmentation, Segmenter, segment
+    from rma_mamba.mask_provenance import MaskProvenance
     from rma_mamba.models import create_model, list_models, load_weights
     from rma_mamba.reporting import measure
     from rma_mamba.scans import read_scan, write_mask, write_scan
@@ -37,6 +38,7 @@ __all__ = [
     "Geometry",
     "GridError",
     "Mask",
+    "MaskProvenance",
     "RmaMambaError",
     "ScanError",
     "Segmentation",
@@ -63,6 +65,7 @@ _MODULES = {
     "Geometry": "volume",
     "GridError": "errors",
     "Mask": "volume",
+    "MaskProvenance": "mask_provenance",
     "RmaMambaError": "errors",
     "ScanError": "errors",
     "Segmentation": "inference",

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from rma_mamba.conventions import GRID_TOLERANCE_MM
 from rma_mamba.deprecation import warn_renamed, with_renamed_arguments
 from rma_mamba.errors import GridError
+from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.source_images import SourceImages
 
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ class Mask:
         header: The scan's header, for the writer.
         source_images: The DICOM images of the scan, for writers that refer to them.
         classes: The classes of a network that segments more than the liver; None: the liver alone.
+        provenance: How it was made: by which network, and who corrected it; DICOM objects state it.
 
     Example:
         >>> mask = Mask(np.ones((10, 10, 10), np.uint8), Geometry((10, 10, 10), np.eye(4)))
@@ -244,6 +246,7 @@ class Mask:
     header: Any = field(default=None, repr=False)
     source_images: SourceImages | None = field(default=None, repr=False)
     classes: ClassMap | None = field(default=None, repr=False)
+    provenance: MaskProvenance = field(default_factory=MaskProvenance, repr=False)
 
     def __post_init__(self) -> None:
         _check_shape(self.labels, self.geometry)

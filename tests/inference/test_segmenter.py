@@ -483,3 +483,17 @@ def test_without_post_processing_the_mask_is_the_raw_threshold(
     assert kept.squares is not None
     assert not kept.mask.labels[:13].any()
     assert every.mask.labels[:13].any()
+
+
+def test_a_mask_states_the_weights_and_settings_that_made_it(tmp_path: Path) -> None:
+    segmenter = Segmenter.load(tiny_weights(tmp_path / "tiny.safetensors"), device="cpu")
+    made = segmenter(scan()).mask.provenance
+    assert made == segmenter(scan()).mask.provenance
+    assert (made.kind, made.weights_sha256) == ("automatic", segmenter.weights_sha256)
+    assert made.is_reproducible
+    changed = [
+        segmenter.with_recipe(neighbours=False)(scan()),
+        Segmenter.load(tmp_path / "tiny.safetensors", device="cpu", postprocessing="none")(scan()),
+        segmenter(scan(), modality="CT"),
+    ]
+    assert len({made.identity, *(each.mask.provenance.identity for each in changed)}) == 4

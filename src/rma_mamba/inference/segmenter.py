@@ -24,6 +24,7 @@ from rma_mamba.inference.segmentation import Segmentation
 from rma_mamba.inference.streaming import Progress, SliceWriter, stream
 from rma_mamba.inference.tta import MAPS, Images, Logits, TtaLogits, tta_logits
 from rma_mamba.inference.uncertainty import estimate_uncertainty
+from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.models import checkpoint_settings, create_model, for_inference, list_models
 from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
 from rma_mamba.ops.after_fork import survives_fork
@@ -201,7 +202,14 @@ class Segmenter:
         if values is not None:
             clear_removed_liver(values, labels, scheme)
             classes = ClassMap(values, scheme)
-        mask = Mask(labels, volume.geometry, volume.header, volume.source_images, classes)
+        mask = Mask(
+            labels,
+            volume.geometry,
+            volume.header,
+            volume.source_images,
+            classes,
+            self._provenance(volume.modality),
+        )
         kept = int(np.count_nonzero(labels))
         evidence = examine_mask(volume, mask, stack.scale.range)
         uncertainty = estimate_uncertainty(
@@ -229,6 +237,16 @@ class Segmenter:
             evidence,
             squares,
         )
+
+    def _provenance(self, modality: Modality) -> MaskProvenance:
+        settings = {
+            "modality": modality,
+            "precision": str(self.dtype),
+            "island_share": self.island_share,
+            "postprocessing": self.postprocessing,
+            "recipe": self.recipe.model_dump(mode="json"),
+        }
+        return MaskProvenance(weights_sha256=self.weights_sha256, settings=settings)
 
     def _postprocess(self, labels: Labels, volume: CalibratedVolume) -> ImplausibleVoxels:
         """Remove what cannot be liver, in place, and return the numbers of voxels with implausible CT numbers."""

@@ -15,10 +15,11 @@ from pydicom.sr.coding import Code
 from rma_mamba.conventions import SOFTWARE_NAME, software_version
 from rma_mamba.errors import RmaMambaError, ScanError
 from rma_mamba.files import atomic_write
+from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.scans.checks import require_source_images
 from rma_mamba.scans.dicom_parsing import pydicom_messages_suppressed
 from rma_mamba.scans.dicom_provenance import complete_provenance
-from rma_mamba.scans.dicom_source_headers import source_headers
+from rma_mamba.scans.dicom_source_headers import source_headers, unique, use_utf_8
 from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
 
@@ -26,6 +27,20 @@ ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
 LIVER = codes.SCT.Liver
 
 SERIES_NUMBERS = {"SEG": 9001, "RTSTRUCT": 9002, "SR": 9003}
+
+# In place of a required name that is not known.
+NOT_STATED = "not stated"
+
+_PHRASES = {
+    "automatic": "segmented automatically",
+    "semiautomatic": "segmented semi-automatically",
+    "manual": "segmented manually",
+}
+
+
+def how_segmented(provenance: MaskProvenance) -> str:
+    """How a mask was made, as a phrase for descriptions."""
+    return _PHRASES[provenance.kind]
 
 
 def equipment() -> dict[str, str]:
@@ -52,7 +67,11 @@ def derived_object(mask: Mask, output: str) -> Iterator[tuple[SourceImages, list
     """
     images = require_source_images(mask.source_images, output)
     with _library_errors(output):
-        yield images, source_headers(mask, images)
+        headers = source_headers(mask, images)
+        if not (mask.provenance.creator or "").isascii():
+            for header in unique(headers):
+                use_utf_8(header)
+        yield images, headers
 
 
 def save(dataset: pydicom.Dataset, header: pydicom.Dataset, path: Path, output: str) -> None:

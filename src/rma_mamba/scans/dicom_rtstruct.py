@@ -17,6 +17,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 from pydicom.valuerep import format_number_as_ds
 
 from rma_mamba.conventions import SOFTWARE_NAME
+from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.scans.contours import outlines
 from rma_mamba.scans.dicom_objects import (
     SERIES_NUMBERS,
@@ -25,6 +26,7 @@ from rma_mamba.scans.dicom_objects import (
     save,
 )
 from rma_mamba.scans.dicom_structures import Structure, structures_of
+from rma_mamba.scans.dicom_uids import DerivedUids
 from rma_mamba.source_images import SourceImage, SourceImages
 from rma_mamba.volume import LPS_TO_RAS, Mask
 
@@ -42,29 +44,29 @@ def write(mask: Mask, path: Path) -> None:
         ScanError: The headers of the scan are not sufficient, or the file cannot be written.
     """
     with derived_object(mask, _OUTPUT) as (images, headers):
-        structures = _empty_structure_set(headers[0])
+        structures = _empty_structure_set(headers[0], mask, DerivedUids(mask, images))
         structures.ReferencedFrameOfReferenceSequence = [_frame_of_reference(images, headers)]
         found = list(enumerate(structures_of(mask), 1))
         structures.StructureSetROISequence = [
-            _roi(headers[0], number, structure) for number, (structure, _) in found
+            _roi(headers[0], number, structure, mask.provenance) for number, (structure, _) in found
         ]
         structures.ROIContourSequence = [
             _contours(replace(mask, labels=labels), images, headers, number, structure)
             for number, (structure, labels) in found
         ]
         structures.RTROIObservationsSequence = [
-            _observation(number, structure) for number, (structure, _) in found
+            _observation(number, structure, mask.provenance) for number, (structure, _) in found
         ]
     save(structures, headers[0], path, _OUTPUT)
 
 
-def _empty_structure_set(header: Dataset) -> hd.SOPClass:
+def _empty_structure_set(header: Dataset, mask: Mask, uids: DerivedUids) -> hd.SOPClass:
     """Patient, study, series, equipment and structure set modules."""
     structures = hd.SOPClass(
         study_instance_uid=header.StudyInstanceUID,
-        series_instance_uid=hd.UID(),
+        series_instance_uid=uids.series("RTSTRUCT"),
         series_number=SERIES_NUMBERS["RTSTRUCT"],
-        sop_instance_uid=hd.UID(),
+        sop_instance_uid=uids.instance("RTSTRUCT"),
         sop_class_uid=RTStructureSetStorage,
         instance_number=1,
         modality="RTSTRUCT",
@@ -85,7 +87,7 @@ def _empty_structure_set(header: Dataset) -> hd.SOPClass:
     structures.copy_patient_and_study_information(header)
     structures.FrameOfReferenceUID = header.FrameOfReferenceUID
     structures.PositionReferenceIndicator = header.PositionReferenceIndicator
-    structures.OperatorsName = None
+    structures.OperatorsName = mask.provenance.creator
     structures.StructureSetLabel = "Liver"
     structures.StructureSetDate = structures.StructureSetTime = None  # set with the other dates
     structures.ApprovalStatus = "UNAPPROVED"
@@ -122,12 +124,12 @@ def _image_reference(image: SourceImage, header: Dataset) -> Dataset:
     return item
 
 
-def _roi(header: Dataset, number: int, structure: Structure) -> Dataset:
+def _roi(header: Dataset, number: int, structure: Structure, provenance: MaskProvenance) -> Dataset:
     item = Dataset()
     item.ROINumber = number
     item.ReferencedFrameOfReferenceUID = header.FrameOfReferenceUID
     item.ROIName = structure.name
-    item.ROIGenerationAlgorithm = "AUTOMATIC"
+    item.ROIGenerationAlgorithm = provenance.kind.upper()
     return item
 
 
@@ -162,12 +164,12 @@ def _contour(points: npt.NDArray[np.float64], number: int, image: Dataset) -> Da
     return item
 
 
-def _observation(number: int, structure: Structure) -> Dataset:
+def _observation(number: int, structure: Structure, provenance: MaskProvenance) -> Dataset:
     item = Dataset()
     item.ObservationNumber = number
     item.ReferencedROINumber = number
     item.RTROIInterpretedType = structure.interpreted_type
-    item.ROIInterpreter = None
+    item.ROIInterpreter = provenance.creator
     item.RTROIIdentificationCodeSequence = [_code_item(structure.kind)]
     item.SegmentedPropertyCategoryCodeSequence = [_code_item(structure.category)]
     return item

@@ -13,15 +13,19 @@ import numpy as np
 import pydicom
 from pydicom.sr.codedict import codes
 
-from rma_mamba.conventions import SOFTWARE_NAME, software_version
+from rma_mamba.conventions import SOFTWARE_NAME
+from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.scans.dicom_objects import (
+    NOT_STATED,
     SERIES_NUMBERS,
     derived_object,
     equipment,
+    how_segmented,
     save,
 )
 from rma_mamba.scans.dicom_source_headers import unique
 from rma_mamba.scans.dicom_structures import Structure, structures_of
+from rma_mamba.scans.dicom_uids import DerivedUids
 from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
 
@@ -42,6 +46,7 @@ def write(mask: Mask, path: Path) -> None:
         ScanError: The headers of the scan are not sufficient, or the file cannot be written.
     """
     with derived_object(mask, _OUTPUT) as (images, headers):
+        uids, provenance = DerivedUids(mask, images), mask.provenance
         series_of = {header.SOPInstanceUID: header.SeriesInstanceUID for header in headers}
         structures, parts = zip(*structures_of(mask), strict=True)
         planes = [images.on_slices(each).transpose(2, 1, 0) for each in parts]
@@ -50,14 +55,18 @@ def write(mask: Mask, path: Path) -> None:
             source_images=_source_datasets(images, headers),
             pixel_array=frames,
             segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=[_description(*each) for each in enumerate(structures, 1)],
-            series_instance_uid=hd.UID(),
+            segment_descriptions=[
+                _description(number, structure, provenance, uids.tracking(structure.name))
+                for number, structure in enumerate(structures, 1)
+            ],
+            series_instance_uid=uids.series("SEG"),
             series_number=SERIES_NUMBERS["SEG"],
-            sop_instance_uid=hd.UID(),
+            sop_instance_uid=uids.instance("SEG"),
             instance_number=1,
             omit_empty_frames=bool(frames.any()),
             content_label="LIVER",
-            content_description=f"{_joined(structures)}, segmented automatically"[:64],
+            content_description=f"{_joined(structures)}, {how_segmented(provenance)}"[:64],
+            content_creator_name=provenance.creator,
             series_description=f"Liver segmentation ({SOFTWARE_NAME})",
             **equipment(),
         )
@@ -74,21 +83,32 @@ def _joined(structures: Sequence[Structure]) -> str:
     return ", ".join([first, *(name.lower() for name in others)])
 
 
-def _description(number: int, structure: Structure) -> hd.seg.SegmentDescription:
+def _description(
+    number: int, structure: Structure, provenance: MaskProvenance, tracking_uid: str
+) -> hd.seg.SegmentDescription:
     return hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=structure.name,
         segmented_property_category=structure.category,
         segmented_property_type=structure.kind,
-        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=hd.AlgorithmIdentificationSequence(
-            name=SOFTWARE_NAME,
-            family=codes.cid7162.ArtificialIntelligence,
-            version=software_version(),
-        ),
+        algorithm_type=provenance.kind.upper(),
+        algorithm_identification=_algorithm(provenance),
         tracking_id=structure.name,
-        tracking_uid=hd.UID(),
+        tracking_uid=tracking_uid,
         display_color=hd.color.CIELabColor.from_rgb(*structure.rgb),
+    )
+
+
+def _algorithm(provenance: MaskProvenance) -> hd.AlgorithmIdentificationSequence | None:
+    """The program with its weights; None for a mask drawn by hand."""
+    if provenance.kind == "manual":
+        return None
+    weights = provenance.weights_sha256
+    return hd.AlgorithmIdentificationSequence(
+        name=provenance.algorithm or NOT_STATED,
+        family=codes.cid7162.ArtificialIntelligence,
+        version=provenance.version or NOT_STATED,
+        parameters={"weights_sha256": weights} if weights else None,
     )
 
 

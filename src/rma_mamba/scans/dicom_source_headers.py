@@ -198,8 +198,13 @@ def _replace_unknown_character_set(header: pydicom.Dataset) -> None:
         for name in [names] if isinstance(names, str) else names:
             SpecificCharacterSetValues(name)
     except ValueError:
-        header.decode()  # with the character set that the header names
-        header.SpecificCharacterSet = "ISO_IR 192"
+        use_utf_8(header)
+
+
+def use_utf_8(header: pydicom.Dataset) -> None:
+    """Change the character set of a header to UTF-8, in place."""
+    header.decode()  # with the character set that the header names
+    header.SpecificCharacterSet = "ISO_IR 192"
 
 
 def _missing(element: str) -> ScanError:

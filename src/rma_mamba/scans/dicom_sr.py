@@ -5,11 +5,10 @@ Source: DICOM PS3.16 TID 1500 (Measurement Report), TID 1411 and 1501 (measureme
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import highdicom as hd
 import pydicom
 from highdicom import sr
 from pydicom import Dataset
@@ -19,15 +18,18 @@ from pydicom.uid import generate_uid
 
 from rma_mamba.conventions import SOFTWARE_NAME, software_version
 from rma_mamba.errors import ScanError
+from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.scans.dicom_objects import (
     ANATOMICAL_STRUCTURE,
     LIVER,
     SERIES_NUMBERS,
     derived_object,
     equipment,
+    how_segmented,
     save,
 )
 from rma_mamba.scans.dicom_source_headers import unique
+from rma_mamba.scans.dicom_uids import DerivedUids
 from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
 
@@ -75,20 +77,21 @@ def write(
     """
     with derived_object(mask, _OUTPUT) as (images, headers):
         segment = pydicom.dcmread(segmentation) if segmentation else None
-        group = _measurement_group(images, headers, segment, values)
+        uids = DerivedUids(mask, images)
+        group = _measurement_group(images, headers, segment, values, mask.provenance, uids)
         for comment in comments:
             group[0].ContentSequence.append(_comment(comment))
         content = sr.MeasurementReport(
-            sr.ObservationContext(observer_device_context=_observer()),
+            sr.ObservationContext(_person(mask.provenance), _device()),
             _PROCEDURES.get(str(headers[0].get("Modality")), codes.cid100.ImagingProcedure),
             [group],
         )
         report = sr.Comprehensive3DSR(
             evidence=[*unique(headers), *([segment] if segment else [])],
             content=content[0],
-            series_instance_uid=hd.UID(),
+            series_instance_uid=uids.series("SR"),
             series_number=SERIES_NUMBERS["SR"],
-            sop_instance_uid=hd.UID(),
+            sop_instance_uid=uids.instance("SR"),
             instance_number=1,
             is_complete=True,
             series_description=f"Liver measurements ({SOFTWARE_NAME})",
@@ -102,14 +105,22 @@ def _measurement_group(
     headers: list[Dataset],
     segment: Dataset | None,
     values: Mapping[str, float | None],
+    provenance: MaskProvenance,
+    uids: DerivedUids,
 ) -> Any:
+    tracking_uid = (
+        segment.SegmentSequence[0].TrackingUID if segment else uids.tracking(LIVER.meaning)
+    )
     common: dict[str, Any] = {
-        "tracking_identifier": sr.TrackingIdentifier(_tracking_uid(segment), "Liver"),
+        "tracking_identifier": sr.TrackingIdentifier(tracking_uid, LIVER.meaning),
         "finding_type": LIVER,
         "finding_category": ANATOMICAL_STRUCTURE,
         "finding_sites": [sr.FindingSite(LIVER)],
         "algorithm_id": sr.AlgorithmIdentification(
-            SOFTWARE_NAME, software_version(), family=codes.cid7162.ArtificialIntelligence
+            SOFTWARE_NAME,
+            software_version(),
+            parameters=list(_parameters(provenance)),
+            family=codes.cid7162.ArtificialIntelligence,
         ),
         "measurements": _measurements(values),
     }
@@ -127,9 +138,12 @@ def _measurement_group(
     )
 
 
-def _tracking_uid(segment: Dataset | None) -> str:
-    """The UID of the segment, which is the same structure in the patient; else a new UID."""
-    return str(hd.UID() if segment is None else segment.SegmentSequence[0].TrackingUID)
+def _parameters(provenance: MaskProvenance) -> Iterator[str]:
+    """How the measured mask was made."""
+    program = " ".join(filter(None, (provenance.algorithm, provenance.version)))
+    yield f"Mask: {how_segmented(provenance)}" + (f" ({program})" if program else "")
+    if provenance.weights_sha256:
+        yield f"weights_sha256={provenance.weights_sha256}"
 
 
 def _segment_reference(
@@ -176,7 +190,15 @@ def _comment(text: str) -> Any:
     )
 
 
-def _observer() -> sr.ObserverContext:
+def _person(provenance: MaskProvenance) -> sr.ObserverContext | None:
+    """The person who made or corrected the mask."""
+    if provenance.creator is None:
+        return None
+    person = sr.PersonObserverIdentifyingAttributes(provenance.creator)
+    return sr.ObserverContext(codes.DCM.Person, person)
+
+
+def _device() -> sr.ObserverContext:
     device = sr.DeviceObserverIdentifyingAttributes(
         # the same UID for all installations of one version
         uid=generate_uid(entropy_srcs=[SOFTWARE_NAME, software_version()]),
