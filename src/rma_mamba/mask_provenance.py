@@ -36,7 +36,9 @@ class MaskProvenance:
         ConfigError: The kind is none of these, or a name cannot be written to a DICOM object.
 
     Example:
-        >>> corrected = replace(mask, labels=labels, provenance=mask.provenance.corrected("Jane Roe"))
+        >>> provenance = MaskProvenance().corrected("Roe^Jane")
+        >>> provenance.kind, provenance.creator, provenance.algorithm
+        ('semiautomatic', 'Roe^Jane', 'rma-mamba')
     """
 
     kind: MaskKind = "automatic"
