@@ -148,9 +148,7 @@ def test_seg_and_sr_carry_the_hash_of_the_weights(tmp_path: Path, make: Any) -> 
     assert f"weights_sha256={WEIGHTS}" in texts
 
 
-def test_a_mask_of_an_unknown_program_says_that_it_is_not_stated(
-    made: Mask, tmp_path: Path
-) -> None:
+def test_a_program_that_is_not_known_is_not_stated(made: Mask, tmp_path: Path) -> None:
     mask = replace(made, provenance=MaskProvenance(algorithm=None))
     seg, _, sr = objects(mask, tmp_path / "out").values()
     segment = seg.SegmentSequence[0]
