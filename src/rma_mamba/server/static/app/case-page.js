@@ -1,0 +1,374 @@
+// One case: progress while it is segmented, then panes, tools and panels around a session.
+
+import { api } from "./api.js";
+import { Autosave } from "./autosave.js";
+import { announce, ask, button, element, icon, toast } from "./dom.js";
+import { CaseKeys } from "./case-keys.js";
+import { CorrectPanel } from "./correct-panel.js";
+import { DisplayBar } from "./display-bar.js";
+import { exportMenu } from "./export-menu.js";
+import { FindingsPanel } from "./findings-panel.js";
+import { makeGrid, VIEW_NAMES } from "./grid.js";
+import { loadImage, loadMask } from "./images.js";
+import { LIGHT_WORDS, STATE_WORDS } from "./words.js";
+import { MaskDocument } from "./mask-document.js";
+import { MeshView } from "./mesh-view.js";
+import { maskFile, gzip } from "./nifti.js";
+import { Pointer } from "./pointer.js";
+import { ProgressPanel } from "./progress-panel.js";
+import { remember, remembered } from "./settings.js";
+import { ReviewPanel } from "./review-panel.js";
+import { Session } from "./session.js";
+import { SliceView } from "./slice-view.js";
+import { tabs } from "./tabs.js";
+import { ToolRail } from "./tool-rail.js";
+
+const DEFAULT_LABELS = [{ value: 1, name: "Liver", color: "#dd8265" }];
+const LAYOUTS = ["quad", "main", "row"];
+
+export class CasePage {
+  constructor(app, id) {
+    Object.assign(this, { app, id, detail: null, session: null, hash: location.hash, gone: false, flag: -1 });
+    this.root = element("div", { class: "case" });
+  }
+
+  async start() {
+    this.root.replaceChildren(element("p", { class: "loading", role: "status" }, "Opening the case …"));
+    try {
+      this.detail = await api.case(this.id);
+    } catch (error) {
+      this.showFailure(error.message);
+      return;
+    }
+    this.drawBar();
+    if (this.detail.status === "done") await this.open();
+    else this.wait();
+  }
+
+  destroy() {
+    this.gone = true;
+    this.progress?.destroy();
+    this.autosave?.destroy();
+    for (const pane of this.session?.panes ?? []) pane.destroy();
+    this.mesh?.destroy();
+  }
+
+  /** Whether the page may be left: a correction that is not saved stays as a draft. */
+  async mayLeave() {
+    if (!this.session?.document?.changed) return true;
+    await this.autosave.flush();
+    const choice = await ask("Correction not saved", "The correction is not saved as a version yet. It is kept as a draft of this window.", [
+      ["Save as new version", "save", true], ["Keep the draft", "keep"], ["Discard", "discard"], ["Stay here", "stay"],
+    ]);
+    if (choice === "save") return this.save();
+    if (choice === "discard") await this.autosave.discard();
+    return choice === "keep" || choice === "discard";
+  }
+
+  showFailure(message) {
+    this.root.replaceChildren(element("div", { class: "failure", role: "alert" }, [
+      element("h1", {}, "This case cannot be shown"), element("p", {}, message),
+      element("p", {}, element("a", { href: "#/", class: "button" }, "Back to the work list")),
+    ]));
+  }
+
+  wait() {
+    this.progress = new ProgressPanel(this);
+    this.root.replaceChildren(this.progress.root);
+    this.progress.start();
+  }
+
+  /** Called by the progress panel once the mask is there. */
+  async segmented() {
+    this.detail = await api.case(this.id);
+    if (!this.gone) {
+      this.drawBar();
+      await this.open();
+    }
+  }
+
+  drawBar() {
+    const { detail } = this;
+    this.light = element("span", { class: `light light-${detail.light ?? "none"}` }, detail.light ? [icon(detail.light), LIGHT_WORDS[detail.light]] : "");
+    this.state = element("span", { class: "state" }, STATE_WORDS[detail.review?.state ?? "unseen"]);
+    this.unsaved = element("span", { class: "unsaved", role: "status" });
+    this.name = element("h1", { class: "case-name" });
+    this.patient = element("span", { class: "patient" });
+    this.app.context.replaceChildren(
+      button("Previous case", { symbol: "back", key: "P", text: false, class: "plain", click: () => this.go(-1) }),
+      button("Next case", { symbol: "next", key: "N", text: false, class: "plain", click: () => this.go(1) }),
+      this.name, this.patient, this.light, this.state, this.unsaved,
+    );
+    this.showNames();
+    this.saveButton = button("Save", { symbol: "save", key: "Ctrl+S", class: "primary", disabled: true, click: () => this.save() });
+    this.app.actions.replaceChildren(...(detail.status === "done" ? [
+      this.saveButton,
+      button("Export", { symbol: "download", key: "Ctrl+E", click: () => this.export() }),
+    ] : []));
+  }
+
+  /** The case by its number, or, after a click, by its name and the patient's. */
+  async showNames() {
+    this.name.textContent = this.app.nameOf(this.detail);
+    document.title = `Case ${this.detail.number ?? ""} – rma-mamba`;
+    this.patient.textContent = "";
+    if (!this.app.names || !this.detail.is_dicom) return;
+    const found = await api.identity(this.id).catch(() => null);
+    const patient = found?.patient ?? found;
+    const words = patient && [patient.name, patient.id, patient.birth_date].filter(Boolean).join(" · ");
+    if (this.app.names) this.patient.textContent = words ?? "";
+  }
+
+  async open() {
+    try {
+      await this.load();
+    } catch (error) {
+      if (!this.gone) this.showFailure(error.message);
+    }
+  }
+
+  async load() {
+    const { detail, id } = this;
+    this.root.replaceChildren(element("p", { class: "loading", role: "status" }, "Loading scan and mask …"));
+    const newest = detail.versions.at(-1)?.version ?? detail.version;
+    const [scan, mask] = await Promise.all([loadImage(api.scanUrl(id)), newest ? loadMask(api.maskUrl(id, newest)) : null]);
+    if (this.gone) return;
+    const grid = makeGrid(scan.dim, scan.affine);
+    this.session = new Session(grid, scan, this.windows(scan), detail.labels?.length ? detail.labels : DEFAULT_LABELS);
+    this.build();
+    if (mask) await this.showMask(mask, newest);
+    this.centre();
+    performance.mark("mask-shown");
+    document.documentElement.dataset.case = id;
+    setTimeout(() => this.gone || this.mesh.start(), 150);
+  }
+
+  windows(scan) {
+    const named = this.detail.scan?.windows ?? [];
+    const { low, high, minimum, maximum } = scan.spread;
+    return [...named, { name: "Automatic", min: low, max: high }, { name: "Full range", min: minimum, max: maximum }];
+  }
+
+  build() {
+    const { session } = this;
+    session.panes = VIEW_NAMES.map((name) => new SliceView(session, name));
+    for (const pane of session.panes) new Pointer(session, pane);
+    this.mesh = new MeshView(session);
+    this.panes = element("div", { class: "panes" }, [...session.panes.map((pane) => pane.root), this.mesh.root]);
+    this.setLayout(remembered("layout", "quad"));
+    for (const pane of this.panes.children) {
+      pane.querySelector("header").append(button("Enlarge", { symbol: "expand", text: false, class: "plain small", "aria-label": `Enlarge ${pane.dataset.pane}`, click: () => this.enlarge(pane.dataset.pane) }));
+      pane.addEventListener("dblclick", (event) => session.paints || event.target.tagName !== "CANVAS" || this.enlarge(pane.dataset.pane));
+    }
+    this.findings = new FindingsPanel(this);
+    this.correct = new CorrectPanel(this);
+    this.review = new ReviewPanel(this);
+    this.tabs = tabs("Case", [["Findings", this.findings.root], ["Correct", this.correct.root], ["Review", this.review.root]]);
+    this.root.replaceChildren(
+      new ToolRail(this).root,
+      element("div", { class: "centre" }, [new DisplayBar(this).root, this.panes]),
+      element("aside", { class: "panel", "aria-label": "Findings, correction and review" }, this.tabs.root),
+    );
+    this.keys = new CaseKeys(this);
+    session.addEventListener("view", () => this.markActive());
+    session.addEventListener("cursor", () => this.sayPosition());
+    for (const kind of ["mask-change", "mask-saved", "document"]) session.addEventListener(kind, () => this.showSaved());
+    this.markActive();
+    session.redraw();
+  }
+
+  async showMask(mask, version) {
+    const { session } = this;
+    const wanted = session.grid.dim.join();
+    if (mask.dim.join() !== wanted) {
+      throw new Error(`The mask has ${mask.dim.join(" x ")} voxels and the scan ${session.grid.dim.join(" x ")}; expected the same grid. Segment the scan again.`);
+    }
+    session.setDocument(new MaskDocument(session.grid, mask.labels, mask.head, version));
+    this.autosave?.destroy();
+    this.autosave = new Autosave(this);
+    await this.autosave.restore();
+    this.findings.show();
+    this.review.show();
+  }
+
+  /** Go to the middle of the mask: the slice with most of it. */
+  centre() {
+    const { session } = this;
+    if (!session.document) return;
+    const sums = [0, 0, 0, 0];
+    const { labels } = session.document;
+    const [ni, nj] = session.grid.dim;
+    for (let index = 0; index < labels.length; index += 1) {
+      if (!labels[index]) continue;
+      sums[0] += index % ni;
+      sums[1] += Math.floor(index / ni) % nj;
+      sums[2] += Math.floor(index / (ni * nj));
+      sums[3] += 1;
+    }
+    if (sums[3]) session.setCursor([0, 1, 2].map((axis) => sums[axis] / sums[3]));
+    session.redraw();
+  }
+
+  async chooseVersion(version) {
+    if (version === this.session.document?.version && !this.session.document.changed) return;
+    if (!(await this.mayLeave())) return;
+    this.session.compared = null;
+    const mask = await loadMask(api.maskUrl(this.id, version));
+    this.session.setDocument(new MaskDocument(this.session.grid, mask.labels, mask.head, version));
+    this.findings.show();
+    this.review.show();
+    announce(`Version ${version} is shown.`);
+  }
+
+  async compare(version) {
+    const { session } = this;
+    if (!version || session.compared?.version === version) session.compared = null;
+    else session.compared = { version, labels: (await loadMask(api.maskUrl(this.id, version))).labels };
+    session.tell("compare");
+    this.review.show();
+  }
+
+  compareWithParent() {
+    const { version } = this.session.document ?? {};
+    const known = this.detail.versions;
+    const parent = known.find((one) => one.version === version)?.parent;
+    return this.compare(this.session.document.changed ? version : parent ?? known[0]?.version);
+  }
+
+  maskBytes() {
+    const { head, labels } = this.session.document;
+    return gzip(maskFile(head, labels));
+  }
+
+  showSaved() {
+    const changed = Boolean(this.session.document?.changed);
+    this.saveButton.disabled = !changed;
+    this.unsaved.textContent = changed ? "Not saved" : "";
+  }
+
+  /** Save as a new version. Resolves to whether it was saved. */
+  async save() {
+    const { session, detail } = this;
+    if (!session?.document?.changed || this.saving) return false;
+    this.saving = true;
+    try {
+      const { document } = session;
+      const marker = document.done.at(-1) ?? null;
+      const author = this.correct.author;
+      const details = { parent: document.version, kind: await this.kind(), window: this.autosave.window };
+      const saved = await api.saveVersion(this.id, details, author, await this.maskBytes());
+      document.markSaved(saved.version);
+      document.saved = marker;
+      await this.autosave.discard();
+      this.detail = { ...detail, ...(await api.case(this.id)) };
+      this.drawBar();
+      this.showSaved();
+      this.findings.show();
+      this.review.show();
+      toast(saved.conflict
+        ? `Saved as version ${saved.version}. Another window had saved a version meanwhile; both are kept.`
+        : `Saved as version ${saved.version}. Earlier versions are kept.`);
+      return true;
+    } catch (error) {
+      toast(`Not saved: ${error.message}`, "error");
+      return false;
+    } finally {
+      this.saving = false;
+    }
+  }
+
+  // A mask that keeps nothing of the version it comes from was drawn by hand.
+  async kind() {
+    const { document } = this.session;
+    const parent = this.detail.versions.find((one) => one.version === document.version);
+    if (parent?.kind === "manual") return "manual";
+    const before = await loadMask(api.maskUrl(this.id, document.version));
+    return before.labels.some((value, n) => value && document.labels[n]) ? "semiautomatic" : "manual";
+  }
+
+  async go(step) {
+    const next = await this.app.neighbour(this.id, step);
+    if (next) this.app.openCase(next);
+    else toast(step > 0 ? "This is the last case." : "This is the first case.");
+  }
+
+  async export() {
+    if (this.session?.document?.changed && !(await this.saveFirst())) return;
+    exportMenu(this);
+  }
+
+  async saveFirst() {
+    const choice = await ask("Correction not saved", "An export takes saved versions only.", [
+      ["Save as new version", "save", true], ["Export the saved version", "old"], ["Cancel", "stop"],
+    ]);
+    return choice === "save" ? this.save() : choice === "old";
+  }
+
+  chooseTool(tool) {
+    this.session.setTool(tool);
+    if (tool !== "move") this.tabs.select("Correct");
+  }
+
+  setLayout(layout) {
+    this.layout = layout;
+    this.panes.dataset.layout = layout;
+    delete this.panes.dataset.single;
+    remember("layout", layout);
+    this.afterLayout();
+  }
+
+  nextLayout() {
+    this.setLayout(LAYOUTS[(LAYOUTS.indexOf(this.layout) + 1) % LAYOUTS.length]);
+  }
+
+  enlarge(name) {
+    if (this.panes.dataset.single === name) delete this.panes.dataset.single;
+    else this.panes.dataset.single = name;
+    const view = this.session.grid.views[name];
+    if (view) this.session.setView(view);
+    this.afterLayout();
+  }
+
+  afterLayout() {
+    requestAnimationFrame(() => this.gone || this.mesh.resize());
+    this.session.redraw();
+  }
+
+  markActive() {
+    for (const pane of this.panes.children) pane.classList.toggle("active", pane.dataset.pane === this.session.activeView.name);
+  }
+
+  sayPosition() {
+    clearTimeout(this.saying);
+    this.saying = setTimeout(() => {
+      const pane = this.session.panes.find((one) => one.view === this.session.activeView);
+      announce(`${this.session.activeView.name} ${pane.position.textContent}`);
+    }, 500);
+  }
+
+  /** Jump to where a flag points, and ring the place. */
+  showPlace(voxel) {
+    const { session } = this;
+    delete this.panes.dataset.single;
+    this.afterLayout();
+    session.ringUntil = performance.now() + 2500;
+    session.setCursor(voxel);
+    session.redraw();
+    setTimeout(() => session.redraw(), 2600);
+  }
+
+  nextFlag() {
+    const places = this.findings.flags.filter((flag) => flag.place);
+    if (!places.length) {
+      toast("No flag points to a place.");
+      return;
+    }
+    this.flag = (this.flag + 1) % places.length;
+    this.showPlace(places[this.flag].place.voxel);
+    toast(places[this.flag].words);
+  }
+
+  key(event) {
+    return this.keys?.handle(event) ?? false;
+  }
+}

@@ -1,0 +1,79 @@
+// Findings: the light, volume, measurements, and flags in words with the place they point to.
+
+import { api } from "./api.js";
+import { button, element, formatted, icon } from "./dom.js";
+import { LIGHT_ORDER, LIGHT_WORDS } from "./words.js";
+
+const MEASURE_AFTER_MS = 900;
+
+export class FindingsPanel {
+  constructor(page) {
+    Object.assign(this, { page, flags: [], timer: null, stale: false });
+    this.root = element("div", { class: "findings" });
+    this.volume = element("output", { class: "big-number" });
+    page.session.addEventListener("mask-touch", () => this.showVolume());
+    page.session.addEventListener("mask-change", () => this.changed());
+  }
+
+  show() {
+    const { measurements, flags, predicted_dice: dice } = this.page.detail;
+    this.draw(measurements ?? [], flags ?? [], dice);
+  }
+
+  showVolume() {
+    const { session } = this.page;
+    this.volume.textContent = formatted(session.document?.volumeMl(session.labels[0].value) ?? 0);
+  }
+
+  changed() {
+    this.showVolume();
+    this.root.dataset.stale = "true";
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.measure(), MEASURE_AFTER_MS);
+  }
+
+  // Figures and flags of a correction that is not saved come from the server, a moment after the last stroke.
+  async measure() {
+    const { page } = this;
+    const { document } = page.session;
+    if (page.gone || !document) return;
+    if (!document.changed) {
+      this.show();
+      return;
+    }
+    const { revision } = document;
+    const found = await api.measure(page.id, await page.maskBytes()).catch(() => null);
+    if (found && revision === document.revision && !page.gone) this.draw(found.measurements, found.flags, null);
+  }
+
+  draw(measurements, flags, dice) {
+    this.flags = [...flags].sort((a, b) => (LIGHT_ORDER[a.light] ?? 3) - (LIGHT_ORDER[b.light] ?? 3));
+    delete this.root.dataset.stale;
+    this.showVolume();
+    this.root.replaceChildren(
+      element("div", { class: "summary" }, [
+        element("div", {}, [element("h2", {}, `${this.page.session.labels[0].name} volume`), element("p", {}, [this.volume, element("span", { class: "unit" }, " mL")])]),
+        dice !== null && dice !== undefined && element("div", {}, [element("h2", {}, "Predicted Dice"), element("p", { class: "big-number" }, formatted(dice, 2))]),
+      ]),
+      this.flagList(),
+      element("h2", {}, "Measurements"),
+      element("table", { class: "measurements" }, element("tbody", {}, measurements.map(({ label, value, unit }) => element("tr", {}, [
+        element("th", { scope: "row" }, label), element("td", {}, value === null ? "–" : [shown(value), unit ? element("span", { class: "unit" }, ` ${unit}`) : null]),
+      ])))),
+    );
+  }
+
+  flagList() {
+    if (!this.flags.length) return element("p", { class: "no-flags light-green" }, [icon("green"), element("span", {}, "No flags. Look at the mask all the same.")]);
+    return element("section", {}, [
+      element("h2", {}, `Flags (${this.flags.length})`),
+      element("ul", { class: "flags" }, this.flags.map((flag) => element("li", { class: `flag light-${flag.light}` }, [
+        icon(flag.light in LIGHT_WORDS ? flag.light : "yellow"),
+        element("p", {}, flag.words),
+        flag.place && button("Show me", { symbol: "target", class: "small", "aria-label": `Show me: ${flag.words}`, click: () => this.page.showPlace(flag.place.voxel) }),
+      ]))),
+    ]);
+  }
+}
+
+const shown = (value) => (typeof value === "number" ? formatted(value, Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 10 ? 1 : 2) : String(value));
