@@ -61,6 +61,9 @@ def tracked_files() -> set[str]:
         "reporting/templates/report.js",
         "training/recipes/default.toml",
         "experiments/benchmarks/ablation.toml",
+        "server/static/index.html",
+        "server/static/niivue/niivue.umd.js",
+        "server/static/niivue/LICENSE.txt",
     ],
 )
 def test_the_wheel_contains(artefacts, name: str) -> None:
