@@ -24,6 +24,7 @@ from rma_mamba.volume import Mask, Volume
 AXIAL_SLICES = 12
 _COLUMNS = 4
 _TILE_PX = 250  # longer side of an axial tile
+_THUMBNAIL_PX = 160
 _GAP_PX = 8
 _MARGIN_PX = 24
 _HEADER_PX = 58
@@ -52,11 +53,7 @@ def write_preview(volume: Volume, mask: Mask, path: str | os.PathLike[str]) -> N
         raise ConfigError(
             f"the preview's path ends in '{out.suffix}'; expected .png. Use a path ending in .png."
         )
-    content = io.BytesIO()
-    mark = PngInfo()
-    mark.add_text("Software", software())  # so that a folder of images is read without it
-    render_preview(volume, mask).save(content, format="PNG", pnginfo=mark)
-    replace_file(out, content.getvalue(), "preview")
+    replace_file(out, _as_png(render_preview(volume, mask)), "preview")
 
 
 def render_preview(volume: Volume, mask: Mask) -> Image.Image:
@@ -89,6 +86,31 @@ def render_preview(volume: Volume, mask: Mask) -> Image.Image:
     page.paste(coronal, (_MARGIN_PX + grid_width, _HEADER_PX))
     _write_title(page, scan)
     return page
+
+
+def thumbnail_png(volume: Volume, mask: Mask) -> bytes:
+    """The axial slice with most of the liver as a small PNG file, for a list of cases.
+
+    Raises:
+        GridError: The mask is not on the scan's grid.
+    """
+    scan = _displayed(volume, mask)
+    areas = scan.labels.sum(axis=(1, 2))
+    index = int(areas.argmax()) if areas.any() else len(areas) // 2
+    rows, columns = scan.body
+    plane, labels = scan.values[index, rows, columns], scan.labels[index, rows, columns]
+    _, row_mm, column_mm = scan.spacing_mm
+    inner = None if scan.inner_labels is None else scan.inner_labels[index, rows, columns]
+    tile = _tile(scan, plane, labels, (row_mm, column_mm), (_THUMBNAIL_PX, _THUMBNAIL_PX), inner)
+    return _as_png(tile)
+
+
+def _as_png(image: Image.Image) -> bytes:
+    """A PNG file that names its software, so that a folder of images is read without it."""
+    content, mark = io.BytesIO(), PngInfo()
+    mark.add_text("Software", software())
+    image.save(content, format="PNG", pnginfo=mark)
+    return content.getvalue()
 
 
 def render_slices(volume: Volume, mask: Mask, zoom: float) -> dict[str, Image.Image]:

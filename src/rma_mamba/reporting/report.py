@@ -148,6 +148,13 @@ class Report:
         return list(_rows(listed))
 
 
+def label_and_unit(name: str) -> tuple[str, str]:
+    """Label and unit of a measurement: ("Volume", "mL") for "volume_ml"; the unit is empty if there is none."""
+    label = _LABELS.get(name) or _name(name)
+    text, _, unit = label.removesuffix(")").rpartition(" (")
+    return (text, unit) if text and label.endswith(")") else (label, "")
+
+
 def _rows(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, value in values.items():
         name = f"{prefix}, {_name(key, inside=True)}" if prefix else _LABELS.get(key) or _name(key)
