@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
+from rma_mamba.pipeline.review.case_status import THUMBNAIL_FILE, UNCERTAINTY_FILE
 from rma_mamba.pipeline.review.displayed_scan import SCAN_FILE
 from rma_mamba.pipeline.review.mask_versions import MaskVersion, MaskVersions
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.desk import Desk
-from rma_mamba.server.progress_events import CaseProgress
 
 router = APIRouter(prefix="/api")
 
@@ -20,6 +20,7 @@ NO_CASE = "there is no such case; expected one of the work list. Load the list a
 NO_VERSION = (
     "there is no such version of the mask; expected a number. List the versions of the case."
 )
+NO_SCAN = "the scan of the case was not found; expected it below the served folder. Serve the folder of the scans."
 NO_FILE = "the case has no such file; expected one that was written. Segment it again."
 
 
@@ -31,7 +32,7 @@ def get_desk(request: Request) -> Desk:
 
 def get_case(request: Request, case: str) -> CaseRecord:
     """The case in the address."""
-    found = get_desk(request).cases.get(case)
+    found = get_desk(request).registry.cases.get(case)
     if found is None:
         raise HTTPException(404, NO_CASE)
     return found
@@ -48,7 +49,7 @@ async def list_cases(
     """The work list."""
     rows = [
         row
-        for row in desk.rows()
+        for row in desk.registry.rows()
         if (not state or row["review"]["state"] == state)
         and (not light or row["light"] == light)
         and text.lower() in row["name"].lower()
@@ -73,31 +74,30 @@ async def show_case(desk: DeskOfServer, case: CaseOfPath) -> dict[str, Any]:
 @router.get("/cases/{case}/events")
 async def case_events(desk: DeskOfServer, case: CaseOfPath) -> StreamingResponse:
     """Progress of a case."""
-    known = {"queued": "queued", "done": "done", "failed": "failed", "cancelled": "cancelled"}
-    stage = known.get(case.status, "reading")
-    present = desk.progress.get(case.id) or CaseProgress(stage, detail=case.error or "")  # type: ignore[arg-type]
+    present = desk.jobs.progress_of(case)
     return _stream(desk.hub.listen(case.id, ("progress", present.as_json()), ends=True))
 
 
 @router.post("/cases/{case}/cancel")
 async def cancel(desk: DeskOfServer, case: CaseOfPath) -> dict[str, Any]:
     """Cancel the job of a case."""
-    await desk.cancel(case)
-    return desk.row(case)
+    await desk.jobs.cancel(case)
+    return desk.registry.row(case)
 
 
 @router.post("/cases/{case}/restart")
 async def restart(desk: DeskOfServer, case: CaseOfPath) -> dict[str, Any]:
     """Queue a case again."""
-    desk.restart(case)
-    return desk.row(case)
+    desk.jobs.restart(case)
+    return desk.registry.row(case)
 
 
 @router.get("/cases/{case}/scan.nii.gz")
 async def scan_file(desk: DeskOfServer, case: CaseOfPath) -> FileResponse:
     """The scan on its own grid."""
-    await desk.describe_scan(case)
-    return FileResponse(desk.shown(case) / SCAN_FILE, media_type="application/gzip")
+    if await desk.describe_scan(case) is None:
+        raise HTTPException(404, NO_SCAN)
+    return FileResponse(desk.registry.shown(case) / SCAN_FILE, media_type="application/gzip")
 
 
 @router.get("/cases/{case}/versions/{version}/mask.nii.gz")
@@ -111,13 +111,15 @@ async def mask_file(case: CaseOfPath, version: str) -> FileResponse:
 @router.get("/cases/{case}/uncertainty.nii.gz")
 async def uncertainty_file(case: CaseOfPath) -> FileResponse:
     """The voxel-wise entropy of the network's mask."""
-    return existing(Path(case.folder) / "uncertainty.nii.gz", "application/gzip")
+    return existing(Path(case.folder) / UNCERTAINTY_FILE, "application/gzip")
 
 
 @router.get("/cases/{case}/thumbnail.png")
 async def thumbnail(case: CaseOfPath) -> Response:
     """A small image of the scan with the mask."""
-    return existing(Path(case.folder) / "preview.png", "image/png")
+    newest = find_version(case, "newest")
+    path = MaskVersions(Path(case.folder)).path(newest.version) / THUMBNAIL_FILE
+    return existing(path, "image/png")
 
 
 def existing(path: Path, media_type: str) -> FileResponse:

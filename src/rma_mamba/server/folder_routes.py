@@ -27,7 +27,7 @@ async def info(desk: DeskOfServer) -> dict[str, Any]:
     limits = desk.options.limits
     return {
         "version": software_version(),
-        "weights": {"name": desk.weights_name, "sha256": desk.weights_sha256},
+        "weights": {"name": desk.weights_name, "sha256": desk.jobs.weights_sha256},
         "folder": desk.folder.root is not None,
         "network": asdict(desk.options.network) | {"model": desk.weights_name},
         "limits": asdict(limits),

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from rma_mamba.errors import ConfigError, GridError, RmaMambaError, ScanError
 from rma_mamba.pipeline.exit_codes import error_message
-from rma_mamba.server import case_routes, folder_routes
+from rma_mamba.server import case_routes, folder_routes, review_routes
 from rma_mamba.server.access_control import AccessControl, AccessRules, App
 from rma_mamba.server.desk import Desk
 from rma_mamba.server.response_headers import ResponseHeaders
@@ -47,6 +47,7 @@ def create_app(options: ServeOptions, rules: AccessRules) -> App:
     app.state.desk = desk
     app.include_router(folder_routes.router)
     app.include_router(case_routes.router)
+    app.include_router(review_routes.router)
     app.mount("/", StaticFiles(directory=STATIC, html=True))
     app.add_exception_handler(RmaMambaError, _package_error)
     app.add_exception_handler(StarletteHTTPException, _http_error)

@@ -17,7 +17,8 @@ from rma_mamba.environment import complete_environment
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.pipeline.exit_codes import error_message
 from rma_mamba.process import tune_process
-from rma_mamba.server.worker_tasks import TASKS, Cancelled, Reporter
+from rma_mamba.server.worker_reports import Cancelled, Reporter
+from rma_mamba.server.worker_tasks import TASKS
 
 
 def main() -> None:

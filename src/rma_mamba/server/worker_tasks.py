@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
@@ -11,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from rma_mamba.pipeline.case import segment_case
 from rma_mamba.pipeline.discovery import Case, find_cases
-from rma_mamba.pipeline.request import NetworkOptions, ReadOptions, SegmentRequest
+from rma_mamba.pipeline.request import NetworkOptions, SegmentRequest
 from rma_mamba.pipeline.review.displayed_scan import write_displayed_scan
+from rma_mamba.pipeline.review.mask_examiner import examine_version
 from rma_mamba.pipeline.review.mask_versions import MaskVersions
+from rma_mamba.server import review_tasks
+from rma_mamba.server.worker_reports import Reporter, read_case_scan, reading_options
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmenter
@@ -21,27 +23,6 @@ if TYPE_CHECKING:
 
 # The files of a case: those that the viewer shows, named as `segment` names them.
 OUTPUTS = ("nifti", "uncertainty", "preview", "statistics")
-
-
-class Cancelled(Exception):  # noqa: N818 (not an error)
-    """The server has cancelled the task."""
-
-
-class Reporter:
-    """Sends progress to the server, and ends a task that was cancelled."""
-
-    def __init__(self, send: Callable[[dict[str, Any]], None], cancelled: threading.Event) -> None:
-        self._send, self._cancelled = send, cancelled
-
-    def __call__(self, stage: str, done: int = 0, total: int = 0) -> None:
-        """Report a stage of a task, and how many slices are done.
-
-        Raises:
-            Cancelled: The task is to end.
-        """
-        if self._cancelled.is_set():
-            raise Cancelled
-        self._send({"stage": stage, "slice": done, "slices": total})
 
 
 def warm_up(report: Reporter, *, network: dict[str, Any]) -> dict[str, Any]:
@@ -59,10 +40,13 @@ def segment(
 ) -> dict[str, Any]:
     """Segment a scan, and write its results to the folder of the case."""
     report("reading")
-    request = SegmentRequest(NetworkOptions(**network), _reading(case), OUTPUTS)
+    request = SegmentRequest(NetworkOptions(**network), reading_options(case), OUTPUTS)
+
+    scans: list[Volume] = []
 
     def show(volume: Volume) -> None:
         write_displayed_scan(volume, Path(shown))
+        scans.append(volume)
         report("segmenting")
 
     def progress(done: int, total: int) -> None:
@@ -73,7 +57,10 @@ def segment(
         source, out, request, segmenter=_segmenter(**network), progress=progress, on_scan=show
     )
     report("writing")
-    MaskVersions(completed.files["nifti"].parent).adopt_result()
+    folder = completed.files["nifti"].parent
+    version = MaskVersions(folder).adopt_result()
+    if version is not None:
+        examine_version(folder, version, scans[0])
     return {"volume_ml": completed.volume_ml, "warnings": list(completed.warnings)}
 
 
@@ -85,19 +72,13 @@ def list_cases(report: Reporter, *, path: str, results: str | None = None) -> li
 
 def show_scan(report: Reporter, *, case: dict[str, Any], shown: str) -> dict[str, Any]:
     """Write a scan in the form that the viewer shows."""
-    volume = _reading(case).read(Path(case["scan"]), case["volume"], any_study=True)
-    return write_displayed_scan(volume, Path(shown))
+    return write_displayed_scan(read_case_scan(case), Path(shown))
 
 
 def adopt_result(report: Reporter, *, folder: str) -> dict[str, Any] | None:
     """Make the mask that `segment` has written a version."""
     version = MaskVersions(Path(folder)).adopt_result()
     return None if version is None else asdict(version)
-
-
-def _reading(case: dict[str, Any]) -> ReadOptions:
-    volume: Any = "all" if case["volume"] else None
-    return ReadOptions(series=case.get("series"), volume=volume)
 
 
 @cache
@@ -111,4 +92,9 @@ TASKS: dict[str, Callable[..., Any]] = {
     "list_cases": list_cases,
     "show_scan": show_scan,
     "adopt_result": adopt_result,
+    "save_version": review_tasks.save_version,
+    "examine": review_tasks.examine,
+    "use_tool": review_tasks.use_tool,
+    "export": review_tasks.export,
+    "identify": review_tasks.identify,
 }

@@ -13,7 +13,10 @@ from rma_mamba.pipeline.review.review_decision import ReviewDecision, read_decis
 
 RUN_FILE = "run.json"
 STATISTICS_FILE = "statistics.json"
-EXAMINED_FILE = "measurements.json"  # of a version
+UNCERTAINTY_FILE = "uncertainty.nii.gz"
+# In the folder of a version.
+EXAMINED_FILE = "measurements.json"
+THUMBNAIL_FILE = "thumbnail.png"
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,9 @@ def _check_grid(sent: Geometry, expected: Geometry) -> None:
     if sent.matches(expected):
         return
     if sent.shape != expected.shape:
-        found = f"has {_times(sent.shape)} voxels; expected the {_times(expected.shape)} of the scan"
+        found = (
+            f"has {_times(sent.shape)} voxels; expected the {_times(expected.shape)} of the scan"
+        )
     else:
         found = "is placed or oriented differently from the scan; expected the affine of the scan"
     raise GridError(f"the mask {found}. Save the mask on the grid of the scan.")

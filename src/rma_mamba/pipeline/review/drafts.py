@@ -1,4 +1,4 @@
-"""Masks that are not saved yet, one for each window of a browser: `review/drafts/WINDOW.nii.gz`."""
+"""Masks that are not saved yet, one for each window of a browser: `review/.drafts/WINDOW.nii.gz`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class Drafts:
     """The drafts in the folder of a case."""
 
     def __init__(self, case: Path) -> None:
-        self.folder = case / REVIEW_FOLDER / "drafts"
+        self.folder = (
+            case / REVIEW_FOLDER / ".drafts"
+        )  # hidden: no search for scans takes them for one
 
     def all(self) -> list[Draft]:
         """All drafts, the newest last."""
@@ -49,7 +51,7 @@ class Drafts:
         """
         if not _WINDOW.fullmatch(window):
             raise ConfigError(
-                "the window is not valid; expected up to 64 letters, digits, hyphens and underscores. Load the page again."
+                "the window is not valid; expected up to 64 letters, digits, hyphens or underscores. Reload the page."
             )
         return self.folder / f"{window}.nii.gz"
 

@@ -39,7 +39,7 @@ class FlagPlaces:
 
     def of(self, codes: Iterable[str]) -> dict[str, dict[str, list[float]]]:
         """Voxel (i, j, k) and position (RAS+ mm) by flag code; flags without a place are omitted."""
-        found = {}
+        found: dict[str, dict[str, list[float]]] = {}
         for code in dict.fromkeys(codes):
             finder = _FINDERS.get(code)
             place = finder(self) if finder is not None and self._inside.any() else None

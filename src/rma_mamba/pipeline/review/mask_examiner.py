@@ -14,6 +14,8 @@ from rma_mamba.pipeline.json_files import write_json_file
 from rma_mamba.pipeline.review.case_status import (
     EXAMINED_FILE,
     RUN_FILE,
+    THUMBNAIL_FILE,
+    UNCERTAINTY_FILE,
     examination,
     read_json,
 )
@@ -28,9 +30,6 @@ from rma_mamba.reporting.quality import LIGHTS
 from rma_mamba.scans import read_scan
 from rma_mamba.slicing import CalibratedVolume, IntensityScale, SliceRecipe, calibrated
 from rma_mamba.volume import Mask, Modality, Volume
-
-THUMBNAIL_FILE = "thumbnail.png"
-UNCERTAINTY_FILE = "uncertainty.nii.gz"
 
 # Flags about the scan, not about a mask: they remain after a correction.
 _ABOUT_SCAN = ("flipped_axes", "slice_spacing")

@@ -5,6 +5,7 @@ All of them work on the voxels of the scan (i, j, k) and return a new array.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,13 +57,13 @@ def interpolate(
             f"{len(keys)} slice has a contour; expected two or more. Draw the liver in two distant slices first."
         )
     in_plane = [mm for number, mm in enumerate(spacing_mm) if number != axis]
-    for first, last in zip(keys, keys[1:], strict=False):
+    for first, last in itertools.pairwise(keys):
         if last - first > 1:
             before, after = (_signed_distance(filled[each], in_plane) for each in (first, last))
             for index in range(first + 1, last):
                 weight = (index - first) / (last - first)
                 filled[index] = (1 - weight) * before + weight * after > 0
-    return np.moveaxis(filled, 0, axis).astype(np.uint8)
+    return _as_labels(np.moveaxis(filled, 0, axis))
 
 
 def remove_island(labels: Labels, voxel: Voxel, *, keep: bool = False) -> Labels:
@@ -78,7 +79,7 @@ def remove_island(labels: Labels, voxel: Voxel, *, keep: bool = False) -> Labels
         )
     components, _ = ndimage.label(labels != 0, _CONNECTIVITY)
     island = components == components[voxel]
-    return (labels != 0).astype(np.uint8) & (island if keep else ~island).astype(np.uint8)
+    return _as_labels((labels != 0) & (island if keep else ~island))
 
 
 def fill_holes(labels: Labels, axis: int | None = None) -> Labels:
@@ -98,7 +99,7 @@ def fill_holes(labels: Labels, axis: int | None = None) -> Labels:
         return labels.copy()
     result = inside.copy()
     result[box] = ndimage.binary_fill_holes(inside[box], structure)
-    return result.astype(np.uint8)
+    return _as_labels(result)
 
 
 def grow(labels: Labels, scan: Volume, voxel: Voxel, *, inside: bool = True) -> Labels:
@@ -122,7 +123,9 @@ def grow(labels: Labels, scan: Volume, voxel: Voxel, *, inside: bool = True) -> 
     distance_mm = np.sqrt(
         sum(
             ((grid - origin) * mm) ** 2
-            for grid, origin, mm in zip(np.ogrid[tuple(slice(n) for n in image.shape)], at, spacing_mm, strict=True)
+            for grid, origin, mm in zip(
+                np.ogrid[tuple(slice(n) for n in image.shape)], at, spacing_mm, strict=True
+            )
         )
     )
     seed = distance_mm <= max(_SEED_MM, *spacing_mm)
@@ -132,9 +135,14 @@ def grow(labels: Labels, scan: Volume, voxel: Voxel, *, inside: bool = True) -> 
     changed = labels[box] != 0
     candidates = tissue & (~changed if inside else changed)
     region = _connected(ndimage.binary_opening(candidates | seed), at, seed)
-    result = (labels != 0).astype(np.uint8)
+    result = labels != 0
     result[box] = (changed | region) if inside else (changed & ~region)
-    return result
+    return _as_labels(result)
+
+
+def _as_labels(inside: npt.NDArray[Any]) -> Labels:
+    labels: Labels = inside.astype(np.uint8)
+    return labels
 
 
 def _connected(region: Bits, at: tuple[Any, ...], seed: Bits) -> Bits:
@@ -143,7 +151,9 @@ def _connected(region: Bits, at: tuple[Any, ...], seed: Bits) -> Bits:
     return connected
 
 
-def _box(voxel: Voxel, shape: tuple[int, ...], reach: Sequence[float]) -> tuple[slice, slice, slice]:
+def _box(
+    voxel: Voxel, shape: tuple[int, ...], reach: Sequence[float]
+) -> tuple[slice, slice, slice]:
     i, j, k = (
         slice(max(0, at - round(far)), min(size, at + round(far) + 1))
         for at, size, far in zip(voxel, shape, reach, strict=True)

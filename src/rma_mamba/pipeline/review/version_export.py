@@ -7,12 +7,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from rma_mamba.errors import ConfigError
 from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES
 from rma_mamba.pipeline.review.case_status import RUN_FILE, read_json
 from rma_mamba.pipeline.review.corrected_mask import read_version
+from rma_mamba.pipeline.review.export_types import output_type
 from rma_mamba.pipeline.review.mask_examiner import examine_version
 from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersion, MaskVersions
 from rma_mamba.reporting import Flag, Measurements, Quality, measure
@@ -23,20 +23,6 @@ from rma_mamba.volume import Mask, Modality, Volume
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation
-
-# Names of the viewer, and the output types of `segment`.
-EXPORT_TYPES = {
-    "nifti": "nifti",
-    "dicom-seg": "dicom_seg",
-    "rtstruct": "dicom_rtstruct",
-    "dicom-sr": "dicom_sr",
-    "report-html": "report_html",
-    "report-pdf": "report_pdf",
-    "mesh": "stl",
-    "obj": "obj",
-    "json": "json",
-    "csv": "csv",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,19 +104,6 @@ def reviewed_segmentation(case: Path, version: MaskVersion, scan: Volume) -> Rev
     return ReviewedSegmentation(mask, volume, Quality(flags, quality["estimated_dice"]), warnings)
 
 
-def output_type(kind: str) -> str:
-    """The output type of `segment` for a type of export.
-
-    Raises:
-        ConfigError: There is no such type.
-    """
-    if kind not in EXPORT_TYPES:
-        raise ConfigError(
-            f"the type of the export is not known; expected {', '.join(EXPORT_TYPES)}. Choose one of these."
-        )
-    return EXPORT_TYPES[kind]
-
-
 def _origin(version: MaskVersion) -> tuple[str, ...]:
     """How a mask was made, for readers of a report."""
     by = f" by {version.author}" if version.author else ""
@@ -143,7 +116,9 @@ def _origin(version: MaskVersion) -> tuple[str, ...]:
 def _provenance(case: Path, version: MaskVersion) -> MaskProvenance:
     run = read_json(case / RUN_FILE)
     made = MaskProvenance(
-        version=run.get("rma_mamba"), weights_sha256=run.get("weights_sha256"), settings=run.get("settings") or {}
+        version=run.get("rma_mamba"),
+        weights_sha256=run.get("weights_sha256"),
+        settings=run.get("settings") or {},
     )
     if version.kind == "automatic":
         return made

@@ -1,0 +1,133 @@
+"""What worker processes do for a review: save, examine, change and export masks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from rma_mamba.errors import ConfigError
+from rma_mamba.mask_provenance import MaskProvenance
+from rma_mamba.pipeline.case_report import read_identity
+from rma_mamba.pipeline.output_types import OUTPUT_TYPES
+from rma_mamba.pipeline.review import mask_tools
+from rma_mamba.pipeline.review.case_status import read_json
+from rma_mamba.pipeline.review.corrected_mask import grid_of, read_sent_mask
+from rma_mamba.pipeline.review.displayed_scan import DESCRIPTION_FILE, SCAN_FILE
+from rma_mamba.pipeline.review.export_types import output_type
+from rma_mamba.pipeline.review.mask_examiner import as_header_states, examine_version
+from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersions
+from rma_mamba.pipeline.review.version_export import export_version
+from rma_mamba.scans import read_scan, write_mask
+from rma_mamba.server.worker_reports import Reporter, read_case_scan
+from rma_mamba.volume import Mask, Volume
+
+
+def save_version(
+    report: Reporter, *, folder: str, shown: str, sent: str, fields: dict[str, Any]
+) -> dict[str, Any]:
+    """Save a mask that a page has sent."""
+    case = Path(folder)
+    MaskProvenance("manual", fields["author"])  # checks the name, which DICOM objects will state
+    mask = read_sent_mask(case, Path(sent), grid_of(case, Path(shown) / SCAN_FILE))
+    return asdict(MaskVersions(case).add(mask, **fields))
+
+
+def examine(report: Reporter, *, folder: str, shown: str, version: int) -> dict[str, Any]:
+    """Measurements, quality and a thumbnail of a version."""
+    case = Path(folder)
+    found = MaskVersions(case).find(version)
+    return examine_version(case, found, _shown_scan(Path(shown)))
+
+
+def use_tool(
+    report: Reporter,
+    *,
+    folder: str,
+    shown: str,
+    sent: str,
+    tool: str,
+    options: dict[str, str],
+    out: str,
+) -> None:
+    """Change a mask that a page has sent, and write the result to a file."""
+    mask = read_sent_mask(Path(folder), Path(sent), grid_of(Path(folder), Path(shown) / SCAN_FILE))
+    try:
+        labels = _TOOLS[tool](mask, options, Path(shown))
+    except (ValueError, KeyError):
+        raise ConfigError(
+            "an option of the tool is missing or not a number; expected whole numbers. Load the page again."
+        ) from None
+    write_mask(replace(mask, labels=labels, classes=None), out)
+
+
+def export(report: Reporter, *, case: dict[str, Any], version: int, kind: str, folder: str) -> str:
+    """Write a version to a file in a folder, and return its name."""
+    results = Path(case["folder"])
+    found = MaskVersions(results).find(version)
+    name = OUTPUT_TYPES[output_type(kind)].file_name
+    if kind == "nifti":
+        shutil.copyfile(MaskVersions(results).path(version) / MASK_FILE, Path(folder) / name)
+    else:
+        export_version(results, found, read_case_scan(case), kind, Path(folder) / name)
+    return name
+
+
+def identify(report: Reporter, *, case: dict[str, Any]) -> dict[str, str]:
+    """Patient and accession number in the headers of a DICOM scan."""
+    return dict(read_identity(read_case_scan(case)))
+
+
+def _shown_scan(folder: Path) -> Volume:
+    """The scan as the viewer shows it, with the modality of its own header."""
+    description = read_json(folder / DESCRIPTION_FILE)
+    return as_header_states(read_scan(folder / SCAN_FILE), description.get("header_modality"))
+
+
+def _interpolated(mask: Mask, options: dict[str, str], shown: Path) -> mask_tools.Labels:
+    slices = _numbers(options.get("slices", ""))
+    axis = _axis(options["axis"])
+    return mask_tools.interpolate(mask.labels, mask.geometry.spacing_mm, axis, slices)
+
+
+def _without_island(mask: Mask, options: dict[str, str], shown: Path) -> mask_tools.Labels:
+    keep = _is_set(options.get("keep", ""))
+    return mask_tools.remove_island(mask.labels, _voxel(options), keep=keep)
+
+
+def _filled(mask: Mask, options: dict[str, str], shown: Path) -> mask_tools.Labels:
+    axis = options.get("axis", "")
+    return mask_tools.fill_holes(mask.labels, _axis(axis) if axis else None)
+
+
+def _grown(mask: Mask, options: dict[str, str], shown: Path) -> mask_tools.Labels:
+    inside = _is_set(options.get("inside", "1"))
+    return mask_tools.grow(mask.labels, _shown_scan(shown), _voxel(options), inside=inside)
+
+
+_TOOLS: dict[str, Callable[[Mask, dict[str, str], Path], mask_tools.Labels]] = {
+    "interpolate": _interpolated,
+    "remove-island": _without_island,
+    "fill-holes": _filled,
+    "grow": _grown,
+}
+
+
+def _axis(text: str) -> int:
+    """An axis as a letter of the voxel axes, or as a number."""
+    return "ijk".index(text) if text in ("i", "j", "k") else int(text)
+
+
+def _voxel(options: dict[str, str]) -> mask_tools.Voxel:
+    i, j, k = _numbers(options["voxel"])
+    return i, j, k
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",") if part]
+
+
+def _is_set(text: str) -> bool:
+    return text.lower() in ("1", "true", "yes")
