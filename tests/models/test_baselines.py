@@ -9,7 +9,6 @@ from torch import nn
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.models import create_model, for_inference, load_weights
-from rma_mamba.models.registry import BASELINES
 
 TINY_RESNET = {"width": 8, "hidden": 8, "encoder_width": 4}
 SMALL = {
@@ -27,7 +26,7 @@ SMALL = {
 }
 
 
-@pytest.fixture(scope="module", params=sorted(BASELINES))
+@pytest.fixture(scope="module", params=sorted(SMALL))
 def network(request: pytest.FixtureRequest) -> nn.Module:
     torch.manual_seed(0)
     return create_model(request.param, **SMALL[request.param])

@@ -25,6 +25,7 @@ from rma_mamba.models.baselines.transnetr import TransNetR, TransNetRConfig
 from rma_mamba.models.baselines.transresunet import TransResUNet, TransResUNetConfig
 from rma_mamba.models.baselines.ultralight_vm_unet import UltraLightVMUNet, UltraLightVMUNetConfig
 from rma_mamba.models.baselines.unet import UNet, UNetConfig
+from rma_mamba.models.baselines.unet_3d import UNet3D, UNet3DConfig
 from rma_mamba.models.baselines.unext import UNeXt, UNeXtConfig
 from rma_mamba.models.baselines.vm_unet import VMUNet, VMUNetConfig
 from rma_mamba.models.baselines.vm_unet_v2 import VMUNetV2, VMUNetV2Config
@@ -49,6 +50,7 @@ __all__ = [
 
 _BASELINES: Final[dict[str, tuple[Callable[[Any], nn.Module], type[pydantic.BaseModel]]]] = {
     "unet": (UNet, UNetConfig),
+    "unet-3d": (UNet3D, UNet3DConfig),
     "vm-unet": (VMUNet, VMUNetConfig),
     "vm-unet-v2": (VMUNetV2, VMUNetV2Config),
     "ultralight-vm-unet": (UltraLightVMUNet, UltraLightVMUNetConfig),

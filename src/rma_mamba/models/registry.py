@@ -45,9 +45,10 @@ NETWORKS: Final[dict[str, dict[str, Any]]] = {
     },
 }
 
-# The networks that the paper compares with.
+# The networks that the paper compares with, and a 3-D U-Net.
 BASELINES: Final[dict[str, dict[str, Any]]] = {
     "unet": {"width": 64},
+    "unet-3d": {"widths": (32, 64, 96, 128), "input_channels": 4},
     "vm-unet": {"width": 96, "depths": (2, 2, 2, 2), "decoder_depths": (2, 2, 2, 1)},
     "vm-unet-v2": {"width": 96, "depths": (2, 2, 9, 2)},
     "ultralight-vm-unet": {"widths": (8, 16, 24, 32, 48, 64)},
@@ -72,6 +73,7 @@ PARAMETERS: Final[dict[str, int]] = {
     "vmamba-s": 49_380_096,
     "vmamba-b": 87_534_592,
     "unet": 31_043_521,
+    "unet-3d": 3_022_916,
     "vm-unet": 27_427_561,
     "vm-unet-v2": 22_770_934,
     "ultralight-vm-unet": 49_457,
