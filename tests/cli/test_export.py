@@ -7,7 +7,7 @@ def test_a_bundle_is_written(command, tiny: Path, tmp_path: Path) -> None:
     finished = command("export", tiny, "--monai-bundle", tmp_path / "bundle")
     assert finished.code == 0
     assert finished.err == f"MONAI bundle: {tmp_path / 'bundle'}\n"
-    assert (tmp_path / "bundle" / "models").is_dir()
+    assert (tmp_path / "bundle" / "models" / "model.pt").is_file()
 
 
 def test_a_format_is_needed(command, tiny: Path) -> None:

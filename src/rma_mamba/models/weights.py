@@ -112,7 +112,7 @@ def encode_checkpoint(
         "model": model,
         "settings": json.dumps(settings),
         "recipe": json.dumps(recipe),
-        "sha256": _digest(stored),
+        "sha256": tensors_sha256(stored),
     }
     if provenance:
         metadata["provenance"] = json.dumps(provenance, sort_keys=True)
@@ -141,7 +141,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             f"{Path(path).name} is a safetensors file without the metadata of this package; expected "
             "weights written by `rma-mamba train`. Load it into a network with `load_weights`."
         )
-    if metadata.get("sha256") != _digest(state):
+    if metadata.get("sha256") != tensors_sha256(state):
         raise _corrupt_error(Path(path))
     try:
         settings, recipe = (dict(json.loads(metadata[key])) for key in ("settings", "recipe"))
@@ -326,7 +326,8 @@ def _corrupt_error(path: Path) -> WeightsError:
     )
 
 
-def _digest(state: dict[str, Tensor]) -> str:
+def tensors_sha256(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of tensors with their names, in hexadecimal; independent of their order."""
     sha = hashlib.sha256()
     for name in sorted(state):
         sha.update(name.encode())
