@@ -20,8 +20,23 @@ _MAX_NAME = 64  # characters of a DICOM string (LO, PN)
 
 
 @dataclass(frozen=True)
+class MaskRemarks:
+    """What the reader of a mask must be told.
+
+    Args:
+        light: Traffic light of its quality.
+        flags: Code and severity of each quality flag.
+        sentences: Everything as text: quality, flags, repairs of the scan, warnings.
+    """
+
+    light: Literal["green", "yellow", "red"]
+    flags: tuple[tuple[str, str], ...] = ()
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class MaskProvenance:
-    """How a mask was made.
+    """How a mask was made, and what must be known about it.
 
     Args:
         kind: "automatic": by a program; "semiautomatic": by a program, corrected by a person; "manual": by a person.
@@ -31,6 +46,7 @@ class MaskProvenance:
         weights_sha256: SHA-256 of the weights of its network; None if there is none, or if it is unknown.
         settings: Settings that, with the scan and the weights, determine the mask; empty if they are unknown, or if the
             mask was corrected.
+        remarks: Quality and warnings; None if they are unknown, or if the mask was corrected since.
 
     Raises:
         ConfigError: The kind is none of these, or a name cannot be written to a DICOM object.
@@ -47,6 +63,7 @@ class MaskProvenance:
     version: str | None = None
     weights_sha256: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    remarks: MaskRemarks | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.kind not in MASK_KINDS:
@@ -71,7 +88,7 @@ class MaskProvenance:
             creator: Name of that person; None: not stated.
         """
         kind: MaskKind = "manual" if self.kind == "manual" else "semiautomatic"
-        return replace(self, kind=kind, creator=creator, settings={})
+        return replace(self, kind=kind, creator=creator, settings={}, remarks=None)
 
     @property
     def is_reproducible(self) -> bool:

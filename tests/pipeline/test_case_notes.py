@@ -32,12 +32,10 @@ from rma_mamba.scans import read_scan, write_mask
 from rma_mamba.slicing import calibrated
 from rma_mamba.volume import Mask
 
-# Outputs of voxels, contours and pictures; all others must hold every note.
-WITHOUT_TEXT = {
-    *("nifti", "dicom_seg", "dicom_rtstruct", "stl", "obj"),
-    *("preview", "probabilities", "uncertainty"),
-}
+# Outputs of voxels, surfaces and pictures; all others must hold every note.
+WITHOUT_TEXT = {"nifti", "stl", "obj", "preview", "probabilities", "uncertainty"}
 WITH_TEXT = tuple(name for name in OUTPUT_TYPES if name not in WITHOUT_TEXT)
+DICOM_TEXT = ("TextValue", "SegmentDescription", "ROIDescription")
 NEW_WARNINGS = ("A warning of tomorrow: 7 < 8.", "Another warning, with a 'quote'.")
 NEW_FLAGS = (
     Flag("red_code", "A red flag.", "red"),
@@ -49,7 +47,7 @@ def text_of(path: Path) -> str:
     """The text of an output, in which a sentence can be searched."""
     if path.suffix == ".dcm":
         data = pydicom.dcmread(path)
-        return " ".join(str(each.value) for each in data.iterall() if each.keyword == "TextValue")
+        return " ".join(str(each.value) for each in data.iterall() if each.keyword in DICOM_TEXT)
     if path.suffix == ".json":
         return " ".join(strings(json.loads(path.read_text())))
     if path.suffix == ".csv":
@@ -204,7 +202,8 @@ def test_what_the_console_says_stands_in_every_output(
 ) -> None:
     scan, out = SCANS[name](tmp_path), tmp_path / "out"
     volume = read_scan(scan)
-    kinds = "nifti,json,csv" + (",dicom_seg,dicom_sr" if volume.source_images else "")
+    objects = ",dicom_seg,dicom_rtstruct,dicom_sr" if volume.source_images else ""
+    kinds = f"nifti,json,csv{objects}"
     done = command(
         "segment", "-i", scan, "-o", out, "-ot", kinds, "-s", "--report", "--model", tiny
     )
@@ -217,7 +216,7 @@ def test_what_the_console_says_stands_in_every_output(
     names = [
         OUTPUT_TYPES[each].file_name
         for each in WITH_TEXT
-        if volume.source_images or each != "dicom_sr"
+        if volume.source_images or not OUTPUT_TYPES[each].dicom
     ]
     for file in ("run.json", *names):
         (path,) = out.rglob(file)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.output_options import FailOn
 from rma_mamba.cli.scan_options import HeightCm, Modality, Model, WeightKg
 from rma_mamba.cli.shared_options import Quiet, Verbose
 
@@ -157,6 +158,7 @@ def segment(
             help="Write the voxel-wise entropy in bits (NIfTI, float32).",
         ),
     ] = False,
+    fail_on: FailOn = None,
     height_cm: HeightCm = None,
     weight_kg: WeightKg = None,
     resume: Annotated[
@@ -200,9 +202,9 @@ def segment(
     from rma_mamba.cli.deprecations import renamed_option
     from rma_mamba.cli.interrupts import interruptible
     from rma_mamba.cli.option_values import parse_modality, parse_spacing, parse_volume
-    from rma_mamba.pipeline.exit_codes import ExitCode
     from rma_mamba.pipeline.output_types import parse_output_types, types_of_options
     from rma_mamba.pipeline.patient_size import patient_size
+    from rma_mamba.pipeline.quality_gate import exit_code_of_run
     from rma_mamba.pipeline.request import NetworkOptions, ReadOptions, SegmentRequest
     from rma_mamba.pipeline.segment import Distribution, segment_path
 
@@ -223,6 +225,8 @@ def segment(
         identify,
     )
     distribution = Distribution(part_id, num_parts, engine)
+    console = Console(quiet, verbose)
     with interruptible():
-        failed = segment_path(scan, out, request, distribution, Console(quiet, verbose))
-    raise typer.Exit(ExitCode.SOME_CASES_FAILED if failed else ExitCode.OK)
+        run = segment_path(scan, out, request, distribution, console)
+    lights = [case.light for case in run.completed]
+    raise typer.Exit(exit_code_of_run(lights, len(run.failed), fail_on, console))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +30,7 @@ from rma_mamba.models import checkpoint_settings, create_model, for_inference, l
 from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
 from rma_mamba.ops.after_fork import survives_fork
 from rma_mamba.reporting import assess, measure
+from rma_mamba.reporting.case_notes import CaseNotes
 from rma_mamba.reporting.mask_examination import examine_mask
 from rma_mamba.setting_errors import as_config_error
 from rma_mamba.shapes import Labels
@@ -202,14 +204,7 @@ class Segmenter:
         if values is not None:
             clear_removed_liver(values, labels, scheme)
             classes = ClassMap(values, scheme)
-        mask = Mask(
-            labels,
-            volume.geometry,
-            volume.header,
-            volume.source_images,
-            classes,
-            self._provenance(volume.modality),
-        )
+        mask = Mask(labels, volume.geometry, volume.header, volume.source_images, classes)
         kept = int(np.count_nonzero(labels))
         evidence = examine_mask(volume, mask, stack.scale.range)
         uncertainty = estimate_uncertainty(
@@ -226,8 +221,10 @@ class Segmenter:
         )
         warnings = tuple(dict.fromkeys((*volume.warnings, *measure(mask).warnings)))
         removed_ml = implausible.removed * volume.geometry.voxel_volume_ml
+        notes = CaseNotes(volume.modality, volume.modality_source, quality, warnings, removed_ml)
+        provenance = self._provenance(volume.modality, notes)
         return Segmentation(
-            mask,
+            replace(mask, provenance=provenance),
             volume,
             warnings,
             probabilities,
@@ -238,7 +235,7 @@ class Segmenter:
             squares,
         )
 
-    def _provenance(self, modality: Modality) -> MaskProvenance:
+    def _provenance(self, modality: Modality, notes: CaseNotes) -> MaskProvenance:
         settings = {
             "modality": modality,
             "precision": str(self.dtype),
@@ -246,7 +243,9 @@ class Segmenter:
             "postprocessing": self.postprocessing,
             "recipe": self.recipe.model_dump(mode="json"),
         }
-        return MaskProvenance(weights_sha256=self.weights_sha256, settings=settings)
+        return MaskProvenance(
+            weights_sha256=self.weights_sha256, settings=settings, remarks=notes.remarks
+        )
 
     def _postprocess(self, labels: Labels, volume: CalibratedVolume) -> ImplausibleVoxels:
         """Remove what cannot be liver, in place, and return the numbers of voxels with implausible CT numbers."""

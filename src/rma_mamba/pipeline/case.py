@@ -16,12 +16,13 @@ from rma_mamba.pipeline.discovery import Case
 from rma_mamba.pipeline.messages import Progress, ignore_progress
 from rma_mamba.pipeline.output_paths import OutputPaths, plan_outputs
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES
-from rma_mamba.pipeline.provenance import describe_run, is_complete
+from rma_mamba.pipeline.provenance import describe_run, is_complete, recorded_light
 from rma_mamba.pipeline.request import SegmentRequest
 from rma_mamba.pipeline.write_results import check_scan_supports, write_results
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmenter
+    from rma_mamba.reporting.quality import Light
     from rma_mamba.volume import Volume
 
 LOCK_DELAY_S = (
@@ -40,6 +41,7 @@ class CompletedCase:
         quality: The quality rating in one line.
         seconds: Duration.
         warnings: Warnings about the scan and the results, one sentence each.
+        light: Traffic light of the quality; None if that of a skipped case cannot be read.
         skipped: Whether an earlier run had already completed the case (`SegmentRequest.resume`).
         classes: Volume of each class except the liver in one line; empty for a network that segments the liver alone.
     """
@@ -52,6 +54,7 @@ class CompletedCase:
     warnings: tuple[str, ...] = ()
     skipped: bool = False
     classes: tuple[str, ...] = ()
+    light: Light | None = None
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -99,7 +102,7 @@ def segment_case(
         segmenter = segmenter or request.network.load()
         run = describe_run(case, request, segmenter)
         if is_complete(paths.run, run, [*paths.files.values()]):
-            return CompletedCase(paths.files, skipped=True)
+            return CompletedCase(paths.files, skipped=True, light=recorded_light(paths.run))
     volume = request.reading.read(case.scan, case.volume, any_study=name is not None)
     check_scan_supports(paths, volume)
     if on_scan is not None:
@@ -123,6 +126,7 @@ def segment_case(
         time.monotonic() - started,
         written.notes.urgent,
         classes=tuple(each.line for each in written.class_volumes if each.name != LIVER),
+        light=result.quality.light,
     )
 
 

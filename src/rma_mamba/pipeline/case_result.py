@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from rma_mamba.reporting import PatientSize, Quantities, measure, quantify
 from rma_mamba.reporting.case_notes import CaseNotes
 from rma_mamba.reporting.class_volumes import ClassVolume, class_volumes
 from rma_mamba.reporting.expected_volume import CAVEAT
+from rma_mamba.volume import Mask
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation
@@ -37,6 +38,16 @@ class CaseResult:
 
     def __post_init__(self) -> None:
         self.run = {**self.run, **describe_result(self.segmentation, self.notes)}
+
+    @cached_property
+    def mask(self) -> Mask:
+        """The mask, with what DICOM objects state of it: weights and settings, quality and warnings."""
+        mask = self.segmentation.mask
+        made = mask.provenance
+        if made.kind == "automatic" and made.weights_sha256 is None:
+            weights, settings = self.run.get("weights_sha256"), self.run.get("settings", {})
+            made = replace(made, weights_sha256=weights, settings=settings)
+        return replace(mask, provenance=replace(made, remarks=self.notes.remarks))
 
     @cached_property
     def quantities(self) -> Quantities:

@@ -31,6 +31,9 @@ class ExitCode(IntEnum):
     BAD_WEIGHTS = 5  # weights are missing or corrupt
     OUT_OF_MEMORY = 6  # of the machine or of the GPU
     DEVICE_UNAVAILABLE = 7  # a device, an operator backend or an optional library cannot be used
+    QUALITY_TOO_LOW = (
+        8  # `--fail-on`: the quality of a mask is red, or yellow; all results are written
+    )
     INTERRUPTED = 130  # Ctrl-C: 128 + SIGINT
     OUTPUT_CLOSED = 141  # whoever reads the output has gone, as with `| head -1`: 128 + SIGPIPE
     TERMINATED = 143  # 128 + SIGTERM

@@ -11,6 +11,7 @@ from rma_mamba.conventions import NIFTI_SUFFIXES, strip_suffix
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import check_writable
 from rma_mamba.pipeline.discovery import case_name
+from rma_mamba.pipeline.joint_table import JOINT_TABLE, is_joint_table
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES, SELECTABLE
 from rma_mamba.pipeline.overwriting import refuse_overwriting
 from rma_mamba.scans.writers import mask_format
@@ -102,6 +103,9 @@ def check_cohort_outputs(
     """
     results, known = Path(out), tuple(name for name in outputs if name in OUTPUT_TYPES)
     planned = [path for name in scans for path in _in_folder(results / name, known).all_files]
+    table = results / JOINT_TABLE
+    if "csv" in known and not is_joint_table(table):
+        planned.append(table)
     inputs = [*scans.values(), *([folder] if folder else [])]
     # a folder of its own inside the input may hold what is left of an interrupted run
     own_folder = folder is not None and folder.resolve() in results.resolve().parents

@@ -60,7 +60,7 @@ class OutputType:
 
 def _mask_writer(kind: MaskFormat) -> Writer:
     def write(result: CaseResult, path: Path) -> None:
-        write_mask(result.segmentation.mask, path, kind)
+        write_mask(result.mask, path, kind)
 
     return write
 
@@ -81,7 +81,7 @@ def _write_csv(result: CaseResult, path: Path) -> None:
 
 def _write_dicom_sr(result: CaseResult, path: Path) -> None:
     write_structured_report(
-        result.segmentation.mask,
+        result.mask,
         result.quantities.record,
         path,
         comments=result.notes.sentences,

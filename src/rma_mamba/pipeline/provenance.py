@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rma_mamba.conventions import software_version
 from rma_mamba.deprecation import with_old_fields
 from rma_mamba.files import file_sha256
+from rma_mamba.reporting.quality import LIGHTS, Light
 from rma_mamba.scans.scan_files import scan_files
 
 if TYPE_CHECKING:
@@ -74,6 +75,15 @@ def is_complete(record: Path, run: dict[str, Any], requested: list[Path]) -> boo
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing or corrupt
         return False
+
+
+def recorded_light(record: Path) -> Light | None:
+    """The traffic light in a run record; None if it has none."""
+    try:
+        light = json.loads(record.read_text(encoding="utf-8"))["quality"]["light"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return light if light in LIGHTS else None
 
 
 def input_sha256(scan: Path) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.pipeline.case import segment_case
-from rma_mamba.pipeline.cohort import Engine, FailedCase, run_sequentially, segment_cohort
+from rma_mamba.pipeline.case import CompletedCase, segment_case
+from rma_mamba.pipeline.cohort import Engine, RunOutcome, run_cohort, run_sequentially
 from rma_mamba.pipeline.discovery import (
     Case,
     case_name,
@@ -17,6 +17,7 @@ from rma_mamba.pipeline.discovery import (
     select_part,
     split_volumes,
 )
+from rma_mamba.pipeline.joint_table import JOINT_TABLE
 from rma_mamba.pipeline.messages import Messages
 from rma_mamba.pipeline.output_paths import check_cohort_outputs
 from rma_mamba.pipeline.patient_size import standard_volumes_line
@@ -36,6 +37,13 @@ class Distribution:
         """Name of the list of errors: each part has its own."""
         return "errors.jsonl" if self.parts == 1 else f"errors_{self.part}_of_{self.parts}.jsonl"
 
+    @property
+    def table_name(self) -> str:
+        """Name of the joint table of measurements: each part has its own."""
+        if self.parts == 1:
+            return JOINT_TABLE
+        return f"{Path(JOINT_TABLE).stem}_{self.part}_of_{self.parts}.csv"
+
     def load_engine(self) -> Engine:
         """The function that runs the cases."""
         if self.engine == "local":
@@ -47,13 +55,13 @@ class Distribution:
 
 def segment_path(
     scan: Path, out: str, request: SegmentRequest, distribution: Distribution, messages: Messages
-) -> list[FailedCase]:
-    """Segment a scan or a folder of scans, and return the cases of a cohort that failed.
+) -> RunOutcome:
+    """Segment a scan or a folder of scans, and return the cases that are complete and those of a cohort that failed.
 
     Raises:
         ScanError: The input cannot be read.
         ConfigError: A setting does not fit the input.
-        Exception: As raised by `segment_case` for one scan, and by `segment_cohort`.
+        Exception: As raised by `segment_case` for one scan, and by `segment_cohort` for several.
     """
     cases = _find(scan, out, request, messages)
     if cases is None:
@@ -62,8 +70,7 @@ def segment_path(
                 "parts or an engine are set, but the input is one scan; expected a folder of scans. "
                 "Leave out --num-parts, --part-id and --engine."
             )
-        _segment_one(scan, out, request, messages)
-        return []
+        return RunOutcome((_segment_one(scan, out, request, messages),))
     if request.patient_size is not None:
         raise ConfigError(
             "height and weight are set, but the input is several scans; expected one patient's scan. "
@@ -72,13 +79,14 @@ def segment_path(
     by_name = {case.name: case.scan for case in cases}
     check_cohort_outputs(by_name, out, request.outputs, scan if scan.is_dir() else None)
     part = select_part(cases, distribution.part, distribution.parts)
-    return segment_cohort(
+    return run_cohort(
         part,
         out,
         request,
         messages,
         distribution.load_engine(),
         errors_name=distribution.errors_name,
+        table_name=distribution.table_name,
     )
 
 
@@ -99,7 +107,9 @@ def _find(scan: Path, out: str, request: SegmentRequest, messages: Messages) -> 
     return volumes
 
 
-def _segment_one(scan: Path, out: str, request: SegmentRequest, messages: Messages) -> None:
+def _segment_one(
+    scan: Path, out: str, request: SegmentRequest, messages: Messages
+) -> CompletedCase:
     with messages.progress("Segmenting") as progress:
         completed = segment_case(scan, out, request, progress=progress)
     messages.warn(completed.warnings)
@@ -109,3 +119,4 @@ def _segment_one(scan: Path, out: str, request: SegmentRequest, messages: Messag
         messages.note(standard_volumes_line(request.patient_size))
     if not completed.skipped:
         messages.detail(f"Time: {completed.seconds:.1f} s")
+    return completed

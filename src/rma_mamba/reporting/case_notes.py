@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rma_mamba.mask_provenance import MaskRemarks
 from rma_mamba.reporting.quality import Quality
 from rma_mamba.volume import Modality, ModalitySource
 
@@ -50,6 +51,12 @@ class CaseNotes:
         removed = f"Removed from the mask because of its CT numbers: {self.removed_implausible_ml:.1f} mL."
         corrections = (removed,) if self.removed_implausible_ml else ()
         return (f"Quality: {self.quality.line}", modality, *flags, *self.warnings, *corrections)
+
+    @property
+    def remarks(self) -> MaskRemarks:
+        """For DICOM objects, which travel with the mask."""
+        flags = tuple((flag.code, flag.severity) for flag in self.quality.flags)
+        return MaskRemarks(self.quality.light, flags, self.sentences)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

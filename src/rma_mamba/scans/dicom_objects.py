@@ -31,6 +31,8 @@ SERIES_NUMBERS = {"SEG": 9001, "RTSTRUCT": 9002, "SR": 9003}
 # In place of a required name that is not known.
 NOT_STATED = "not stated"
 
+_MAX_TEXT, _CONTINUED = 1024, " ..."
+
 _PHRASES = {
     "automatic": "segmented automatically",
     "semiautomatic": "segmented semi-automatically",
@@ -53,6 +55,21 @@ def equipment() -> dict[str, str]:
     }
 
 
+def with_quality(description: str, provenance: MaskProvenance) -> str:
+    """A description of a series, marked if the quality of the mask is yellow or red: lists of series show it."""
+    light = provenance.remarks.light if provenance.remarks else "green"
+    return description if light == "green" else f"{description}, quality {light}"
+
+
+def remarks_text(provenance: MaskProvenance) -> str:
+    """All remarks as one text of at most 1024 characters, the length of a description (ST); "" without remarks."""
+    text = " ".join(provenance.remarks.sentences) if provenance.remarks else ""
+    text = "".join(each if each.isprintable() else " " for each in text)
+    while len(text.encode()) > _MAX_TEXT:
+        text = f"{text[: -len(_CONTINUED) - 1].rstrip()}{_CONTINUED}"
+    return text
+
+
 @contextmanager
 def derived_object(mask: Mask, output: str) -> Iterator[tuple[SourceImages, list[pydicom.Dataset]]]:
     """Source images of a mask and the header of each, while a DICOM object is built from them.
@@ -68,10 +85,17 @@ def derived_object(mask: Mask, output: str) -> Iterator[tuple[SourceImages, list
     images = require_source_images(mask.source_images, output)
     with _library_errors(output):
         headers = source_headers(mask, images)
-        if not (mask.provenance.creator or "").isascii():
+        if not _texts(mask).isascii():
             for header in unique(headers):
                 use_utf_8(header)
         yield images, headers
+
+
+def _texts(mask: Mask) -> str:
+    """What an object states of a mask and its headers do not."""
+    made = mask.provenance
+    names = mask.classes.scheme.names if mask.classes else ()
+    return " ".join((made.creator or "", made.algorithm or "", remarks_text(made), *names))
 
 
 def save(dataset: pydicom.Dataset, header: pydicom.Dataset, path: Path, output: str) -> None:

@@ -23,7 +23,9 @@ from rma_mamba.scans.dicom_objects import (
     SERIES_NUMBERS,
     derived_object,
     equipment,
+    remarks_text,
     save,
+    with_quality,
 )
 from rma_mamba.scans.dicom_structures import Structure, structures_of
 from rma_mamba.scans.dicom_uids import DerivedUids
@@ -80,7 +82,7 @@ def _empty_structure_set(header: Dataset, mask: Mask, uids: DerivedUids) -> hd.S
         study_date=header.StudyDate,
         study_time=header.StudyTime,
         referring_physician_name=header.ReferringPhysicianName,
-        series_description=f"Liver contours ({SOFTWARE_NAME})",
+        series_description=with_quality(f"Liver contours ({SOFTWARE_NAME})", mask.provenance),
         specific_character_set=header.get("SpecificCharacterSet"),
         **equipment(),
     )
@@ -89,6 +91,8 @@ def _empty_structure_set(header: Dataset, mask: Mask, uids: DerivedUids) -> hd.S
     structures.PositionReferenceIndicator = header.PositionReferenceIndicator
     structures.OperatorsName = mask.provenance.creator
     structures.StructureSetLabel = "Liver"
+    if text := remarks_text(mask.provenance):
+        structures.StructureSetDescription = text
     structures.StructureSetDate = structures.StructureSetTime = None  # set with the other dates
     structures.ApprovalStatus = "UNAPPROVED"
     return structures
@@ -129,6 +133,8 @@ def _roi(header: Dataset, number: int, structure: Structure, provenance: MaskPro
     item.ROINumber = number
     item.ReferencedFrameOfReferenceUID = header.FrameOfReferenceUID
     item.ROIName = structure.name
+    if text := remarks_text(provenance):
+        item.ROIDescription = text
     item.ROIGenerationAlgorithm = provenance.kind.upper()
     return item
 

@@ -21,7 +21,9 @@ from rma_mamba.scans.dicom_objects import (
     derived_object,
     equipment,
     how_segmented,
+    remarks_text,
     save,
+    with_quality,
 )
 from rma_mamba.scans.dicom_source_headers import unique
 from rma_mamba.scans.dicom_structures import Structure, structures_of
@@ -30,6 +32,7 @@ from rma_mamba.source_images import SourceImages
 from rma_mamba.volume import Mask
 
 _OUTPUT = "DICOM SEG"
+_DESCRIPTION = 64  # characters
 
 
 def write(mask: Mask, path: Path) -> None:
@@ -65,9 +68,9 @@ def write(mask: Mask, path: Path) -> None:
             instance_number=1,
             omit_empty_frames=bool(frames.any()),
             content_label="LIVER",
-            content_description=f"{_joined(structures)}, {how_segmented(provenance)}"[:64],
+            content_description=_content_description(structures, provenance),
             content_creator_name=provenance.creator,
-            series_description=f"Liver segmentation ({SOFTWARE_NAME})",
+            series_description=with_quality(f"Liver segmentation ({SOFTWARE_NAME})", provenance),
             **equipment(),
         )
         if "ContentCreatorName" not in segmentation:
@@ -77,16 +80,19 @@ def write(mask: Mask, path: Path) -> None:
     save(segmentation, headers[0], path, _OUTPUT)
 
 
-def _joined(structures: Sequence[Structure]) -> str:
-    """Names of the structures as a phrase."""
+def _content_description(structures: Sequence[Structure], provenance: MaskProvenance) -> str:
+    """Names of the structures, how they were segmented, and the traffic light, in 64 characters."""
     first, *others = (each.name for each in structures)
-    return ", ".join([first, *(name.lower() for name in others)])
+    names = ", ".join([first, *(name.lower() for name in others)])
+    light = f", quality {provenance.remarks.light}" if provenance.remarks else ""
+    made = f", {how_segmented(provenance)}{light}"
+    return names[: _DESCRIPTION - len(made)] + made
 
 
 def _description(
     number: int, structure: Structure, provenance: MaskProvenance, tracking_uid: str
 ) -> hd.seg.SegmentDescription:
-    return hd.seg.SegmentDescription(
+    description = hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=structure.name,
         segmented_property_category=structure.category,
@@ -97,6 +103,9 @@ def _description(
         tracking_uid=tracking_uid,
         display_color=hd.color.CIELabColor.from_rgb(*structure.rgb),
     )
+    if text := remarks_text(provenance):
+        description.SegmentDescription = text
+    return description
 
 
 def _algorithm(provenance: MaskProvenance) -> hd.AlgorithmIdentificationSequence | None:

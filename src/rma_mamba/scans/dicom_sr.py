@@ -18,7 +18,7 @@ from pydicom.uid import generate_uid
 
 from rma_mamba.conventions import SOFTWARE_NAME, software_version
 from rma_mamba.errors import ScanError
-from rma_mamba.mask_provenance import MaskProvenance
+from rma_mamba.mask_provenance import MaskProvenance, MaskRemarks
 from rma_mamba.scans.dicom_objects import (
     ANATOMICAL_STRUCTURE,
     LIVER,
@@ -27,6 +27,7 @@ from rma_mamba.scans.dicom_objects import (
     equipment,
     how_segmented,
     save,
+    with_quality,
 )
 from rma_mamba.scans.dicom_source_headers import unique
 from rma_mamba.scans.dicom_uids import DerivedUids
@@ -51,6 +52,13 @@ _PROCEDURES = {
     "MR": codes.cid100.MRIUnspecifiedBodyRegion,
 }
 _DIGITS = 3
+
+_OWN_CODES = "99RMAMAMBA"  # a private coding scheme; its flags are those of docs/reference/flags.md
+_LIGHTS = {
+    "green": "Green: no quality problems found",
+    "yellow": "Yellow: review the mask closely",
+    "red": "Red: do not use the measurements",
+}
 
 
 def write(
@@ -79,7 +87,7 @@ def write(
         segment = pydicom.dcmread(segmentation) if segmentation else None
         uids = DerivedUids(mask, images)
         group = _measurement_group(images, headers, segment, values, mask.provenance, uids)
-        for comment in comments:
+        for comment in dict.fromkeys((*comments, *_sentences(mask.provenance))):
             group[0].ContentSequence.append(_comment(comment))
         content = sr.MeasurementReport(
             sr.ObservationContext(_person(mask.provenance), _device()),
@@ -94,9 +102,13 @@ def write(
             sop_instance_uid=uids.instance("SR"),
             instance_number=1,
             is_complete=True,
-            series_description=f"Liver measurements ({SOFTWARE_NAME})",
+            series_description=with_quality(
+                f"Liver measurements ({SOFTWARE_NAME})", mask.provenance
+            ),
             **equipment(),
         )
+        if mask.provenance.remarks is not None:
+            report.CodingSchemeIdentificationSequence = [_own_codes()]
     save(report, headers[0], path, _OUTPUT)
 
 
@@ -123,6 +135,7 @@ def _measurement_group(
             family=codes.cid7162.ArtificialIntelligence,
         ),
         "measurements": _measurements(values),
+        "qualitative_evaluations": list(_evaluations(provenance.remarks)),
     }
     if segment is not None:
         reference = _segment_reference(segment, images, headers)
@@ -136,6 +149,30 @@ def _measurement_group(
         ],
         **common,
     )
+
+
+def _evaluations(remarks: MaskRemarks | None) -> Iterator[sr.QualitativeEvaluation]:
+    """The traffic light of the quality, and each flag, as codes."""
+    if remarks is None:
+        return
+    light = Code(remarks.light, _OWN_CODES, _LIGHTS[remarks.light])
+    yield sr.QualitativeEvaluation(codes.DCM.QualityAssessment, light)
+    for flag, severity in remarks.flags:
+        meaning = f"{flag.replace('_', ' ')} ({severity})"
+        yield sr.QualitativeEvaluation(codes.DCM.QualityFinding, Code(flag, _OWN_CODES, meaning))
+
+
+def _own_codes() -> Dataset:
+    """Whose codes those of the quality are."""
+    item = Dataset()
+    item.CodingSchemeDesignator = _OWN_CODES
+    item.CodingSchemeName = f"Quality flags of {SOFTWARE_NAME}"
+    item.CodingSchemeVersion = software_version()
+    return item
+
+
+def _sentences(provenance: MaskProvenance) -> tuple[str, ...]:
+    return provenance.remarks.sentences if provenance.remarks else ()
 
 
 def _parameters(provenance: MaskProvenance) -> Iterator[str]:
