@@ -89,7 +89,7 @@ def test_the_commands_for_many_scans_run(here: Path) -> None:
     lines = [
         line
         for line in "\n".join(blocks("how-to/many-scans.md", "bash")).splitlines()
-        if "ray" not in line
+        if line and "ray" not in line
     ]
     assert len(lines) == 4
     for line in lines:
