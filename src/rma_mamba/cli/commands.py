@@ -7,12 +7,14 @@ from rma_mamba.cli.evaluate import evaluate
 from rma_mamba.cli.export import export
 from rma_mamba.cli.info import info
 from rma_mamba.cli.measure import measure
+from rma_mamba.cli.node import node
 from rma_mamba.cli.pretrain import pretrain
 from rma_mamba.cli.score import score
 from rma_mamba.cli.segment import segment
 from rma_mamba.cli.series import series
 from rma_mamba.cli.serve import serve
 from rma_mamba.cli.train import train
+from rma_mamba.cli.watch import watch
 from rma_mamba.cli.weights import weights
 
 COMMANDS = (
@@ -26,6 +28,8 @@ COMMANDS = (
     pretrain,
     benchmark,
     export,
+    node,
+    watch,
     info,
     demo,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.output_options import FailOn
 from rma_mamba.cli.scan_options import HeightCm, Modality, Model, WeightKg
+from rma_mamba.cli.service_options import Send, SendTo
 from rma_mamba.cli.shared_options import Quiet, Verbose
 
 _INPUT, _NETWORK, _OUTPUT, _COHORT = "Input", "Network", "Output", "Folders of scans"
@@ -17,13 +17,14 @@ _INPUT, _NETWORK, _OUTPUT, _COHORT = "Input", "Network", "Output", "Folders of s
 
 def segment(
     scan: Annotated[
-        Path,
+        str,  # as a Path, a URL would lose a slash
         typer.Option(
             "--input",
             "-i",
             metavar="PATH",
             rich_help_panel=_INPUT,
-            help="DICOM (folder, zip or file), NIfTI, NRRD, MetaImage or images; or a folder of scans.",
+            help="DICOM (folder, zip or file), NIfTI, NRRD, MetaImage or images; a folder of scans; or "
+            "dicomweb:URL/studies/UID.",
         ),
     ],
     out: Annotated[
@@ -192,6 +193,8 @@ def segment(
             help="Run in this process, or on a Ray cluster.",
         ),
     ] = "local",
+    send: Send = False,
+    send_to: SendTo = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -206,7 +209,8 @@ def segment(
     from rma_mamba.pipeline.patient_size import patient_size
     from rma_mamba.pipeline.quality_gate import exit_code_of_run
     from rma_mamba.pipeline.request import NetworkOptions, ReadOptions, SegmentRequest
-    from rma_mamba.pipeline.segment import Distribution, segment_path
+    from rma_mamba.pipeline.segment import Distribution
+    from rma_mamba.server.node.remote_segmentation import segment_and_send
 
     number = parse_volume(renamed_option("--frame", frame, "--volume", volume))
     options = {
@@ -227,6 +231,8 @@ def segment(
     distribution = Distribution(part_id, num_parts, engine)
     console = Console(quiet, verbose)
     with interruptible():
-        run = segment_path(scan, out, request, distribution, console)
+        run = segment_and_send(
+            scan, out, request, distribution, console, send=send, send_to=send_to
+        )
     lights = [case.light for case in run.completed]
     raise typer.Exit(exit_code_of_run(lights, len(run.failed), fail_on, console))

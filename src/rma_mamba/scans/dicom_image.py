@@ -78,6 +78,8 @@ _MAX_NUMBER = 1e9
 # Modalities of objects with a pixel grid that are derived from a scan.
 DERIVED_OBJECTS = ("SEG", "RTDOSE")
 
+SECONDARY_CAPTURE = str(SecondaryCaptureImageStorage)
+
 _MODALITY_OF_CLASS = {
     CTImageStorage: "CT",
     MRImageStorage: "MR",

@@ -6,8 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rma_mamba.scans.dicom_image import DERIVED_OBJECTS, DicomImage
+from rma_mamba.scans.dicom_image import (
+    DERIVED_OBJECTS,
+    SECONDARY_CAPTURE,
+    DicomImage,
+)
 from rma_mamba.scans.dicom_parsing import parse_file, pydicom_messages_suppressed
+from rma_mamba.scans.dicom_series import SUPPORTED_MODALITIES
 from rma_mamba.scans.input_files import from_path
 
 
@@ -22,6 +27,42 @@ class SliceProbe:
 
     slices: int = 0
     study: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class ObjectIdentity:
+    """What identifies a DICOM object; texts are empty if the element is missing.
+
+    Args:
+        study: StudyInstanceUID.
+        series: SeriesInstanceUID.
+        instance: SOPInstanceUID.
+        sop_class: SOPClassUID.
+        is_scan_image: Whether it is a CT or MR image, such as a slice or a localizer.
+    """
+
+    study: str
+    series: str
+    instance: str
+    sop_class: str
+    is_scan_image: bool
+
+
+def identify_object(path: Path) -> ObjectIdentity | None:
+    """What identifies the DICOM object in a file; None if the file is not DICOM or cannot be read."""
+    with pydicom_messages_suppressed():
+        image = _parsed(path)
+        if image is None:
+            return None
+        scan = image.has_pixels and image.modality in SUPPORTED_MODALITIES
+        capture = image.text("SOPClassUID") == SECONDARY_CAPTURE
+        return ObjectIdentity(
+            image.text("StudyInstanceUID"),
+            image.text("SeriesInstanceUID"),
+            image.text("SOPInstanceUID"),
+            image.text("SOPClassUID"),
+            scan and not capture,
+        )
 
 
 def probe_slices(files: Iterable[Path], *, enough: int = 1) -> SliceProbe:

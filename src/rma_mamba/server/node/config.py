@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.resources import files
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -280,6 +281,18 @@ def load_config(source: str | Path) -> NodeConfig:
     located = _located(config, folder)
     _check_files(located)
     return located
+
+
+def configuration_text(source: str | Path) -> str:
+    """The text of a configuration file, or of a bundled configuration.
+
+    Raises:
+        ConfigError: It cannot be read, or is not valid TOML.
+    """
+    read_toml(source, PRESETS, "configuration")
+    path = Path(source)
+    bundled = files("rma_mamba") / PRESETS / f"{source}.toml"
+    return (path if path.is_file() else bundled).read_text("utf-8")
 
 
 def _located(config: NodeConfig, folder: Path) -> NodeConfig:
