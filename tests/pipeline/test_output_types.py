@@ -15,7 +15,7 @@ from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.output_types import OutputType, parse_output_types
 from rma_mamba.pipeline.request import SegmentRequest
 
-EVERY = "nifti,dicom_seg,dicom_rtstruct,stl,obj,dicom_sr,json,csv"
+EVERY = "nifti,dicom_seg,dicom_rtstruct,stl,obj,dicom_sr,dicom_sc,dicom_pdf,json,csv"
 
 
 def names(folder: Path) -> list[str]:
@@ -44,7 +44,9 @@ def test_a_folder_gets_every_output_type_under_its_own_name(
         "liver.nii.gz",
         "liver.obj",
         "liver.stl",
+        "liver_pdf.dcm",
         "liver_rtstruct.dcm",
+        "liver_sc.dcm",
         "liver_seg.dcm",
         "liver_sr.dcm",
         "measurements.csv",
@@ -113,7 +115,9 @@ def test_wrong_output_types_are_refused_before_any_work(
     assert segmenter.loaded is None
 
 
-@pytest.mark.parametrize("kind", ["dicom_seg", "dicom_rtstruct", "dicom_sr"])
+@pytest.mark.parametrize(
+    "kind", ["dicom_seg", "dicom_rtstruct", "dicom_sr", "dicom_sc", "dicom_pdf"]
+)
 def test_dicom_outputs_of_other_scans_are_refused_before_the_network_is_loaded(
     command, segmenter, scan, tmp_path, kind: str
 ) -> None:

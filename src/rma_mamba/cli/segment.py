@@ -114,7 +114,7 @@ def segment(
             metavar="TYPES",
             rich_help_panel=_OUTPUT,
             help="One or more, comma-separated: nifti, dicom_seg, dicom_rtstruct, stl, obj, json, csv, "
-            "dicom_sr.  [default: from the suffix of the output, else nifti]",
+            "dicom_sr, dicom_sc, dicom_pdf.  [default: from the suffix of the output, else nifti]",
         ),
     ] = None,
     preview: Annotated[

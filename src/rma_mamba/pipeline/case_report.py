@@ -28,6 +28,15 @@ def write_pdf_report(result: CaseResult, path: Path) -> None:
     write_pdf(_report(result), path)
 
 
+def pdf_report(result: CaseResult, folder: Path) -> bytes:
+    """The report as PDF, to be embedded in another file of a folder."""
+    from rma_mamba.environment import load_matplotlib
+    from rma_mamba.reporting.report_pdf import render_pdf
+
+    load_matplotlib(folder)
+    return render_pdf(_report(result))
+
+
 def read_identity(scan: Volume) -> tuple[tuple[str, str], ...]:
     """Patient and accession number in the headers of a scan, for its report.
 

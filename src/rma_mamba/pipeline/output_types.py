@@ -10,14 +10,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from rma_mamba.conventions import NIFTI_SUFFIXES, software
 from rma_mamba.errors import ConfigError
-from rma_mamba.pipeline.case_report import write_html_report, write_pdf_report
+from rma_mamba.pipeline.case_report import pdf_report, write_html_report, write_pdf_report
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.statistics_json import write_statistics
 from rma_mamba.reporting import write_csv, write_json, write_preview
 from rma_mamba.reporting.class_volumes import class_record
-from rma_mamba.scans import write_mask, write_scan, write_structured_report
+from rma_mamba.scans import (
+    write_encapsulated_pdf,
+    write_mask,
+    write_scan,
+    write_secondary_capture,
+    write_structured_report,
+)
 from rma_mamba.scans.writers import MaskFormat
 from rma_mamba.volume import Volume
 
@@ -101,6 +109,20 @@ def _write_preview(result: CaseResult, path: Path) -> None:
     write_preview(result.segmentation.scan, result.segmentation.mask, path)
 
 
+def _write_dicom_sc(result: CaseResult, path: Path) -> None:
+    from rma_mamba.reporting.preview import render_preview
+
+    image = render_preview(result.segmentation.scan, result.segmentation.mask)
+    write_secondary_capture(result.segmentation.mask, np.asarray(image), path)
+
+
+def _write_dicom_pdf(result: CaseResult, path: Path) -> None:
+    content = pdf_report(result, path.parent)
+    write_encapsulated_pdf(
+        result.segmentation.mask, content, path, names_patient=bool(result.identity)
+    )
+
+
 def _write_probabilities(result: CaseResult, path: Path) -> None:
     if result.segmentation.probabilities is not None:
         geometry = result.segmentation.mask.geometry
@@ -134,6 +156,8 @@ _MEASUREMENTS = (
     OutputType("json", "measurements.json", "_measurements.json", _write_json),
     OutputType("csv", "measurements.csv", "_measurements.csv", _write_csv),
     OutputType("dicom_sr", "liver_sr.dcm", "_sr.dcm", _write_dicom_sr, dicom=True),
+    OutputType("dicom_sc", "liver_sc.dcm", "_sc.dcm", _write_dicom_sc, dicom=True),
+    OutputType("dicom_pdf", "liver_pdf.dcm", "_pdf.dcm", _write_dicom_pdf, dicom=True),
 )
 
 _EXTRAS = (

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 from rma_mamba.deprecation import renamed_attributes, warn_renamed
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.folder_tree import leads_nowhere
-from rma_mamba.scans.writers import write_mask, write_scan, write_structured_report
+from rma_mamba.scans.writers import (
+    write_encapsulated_pdf,
+    write_mask,
+    write_scan,
+    write_secondary_capture,
+    write_structured_report,
+)
 from rma_mamba.volume import Geometry, Volume
 
 if TYPE_CHECKING:
@@ -32,8 +38,10 @@ __all__ = [
     "read_scan",
     "slice_files",
     "volume_from_memory",
+    "write_encapsulated_pdf",
     "write_mask",
     "write_scan",
+    "write_secondary_capture",
     "write_structured_report",
 ]
 

@@ -26,7 +26,7 @@ from rma_mamba.volume import Mask
 ANATOMICAL_STRUCTURE = Code("123037004", "SCT", "Anatomical Structure")
 LIVER = codes.SCT.Liver
 
-SERIES_NUMBERS = {"SEG": 9001, "RTSTRUCT": 9002, "SR": 9003}
+SERIES_NUMBERS = {"SEG": 9001, "RTSTRUCT": 9002, "SR": 9003, "SC": 9004, "PDF": 9005}
 
 # In place of a required name that is not known.
 NOT_STATED = "not stated"

@@ -8,18 +8,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from rma_mamba.conventions import NIFTI_SUFFIXES
 from rma_mamba.deprecation import warn_renamed
 from rma_mamba.errors import ConfigError
 from rma_mamba.volume import Mask, Volume
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 MaskFormat = Literal["nifti", "dicom_seg", "dicom_rtstruct", "stl", "obj"]
 MASK_FORMATS = get_args(MaskFormat)
 
 # DICOM objects refer to the images of a DICOM scan and cannot be written for other scans.
-DICOM_FORMATS = ("dicom_seg", "dicom_rtstruct", "dicom_sr")
+DICOM_FORMATS = ("dicom_seg", "dicom_rtstruct", "dicom_sr", "dicom_sc", "dicom_pdf")
 
 _DICOM_SUFFIX = ".dcm"
 _SUFFIXES: dict[str, tuple[str, ...]] = {
@@ -27,6 +31,8 @@ _SUFFIXES: dict[str, tuple[str, ...]] = {
     "dicom_seg": (_DICOM_SUFFIX,),
     "dicom_rtstruct": (_DICOM_SUFFIX,),
     "dicom_sr": (_DICOM_SUFFIX,),
+    "dicom_sc": (_DICOM_SUFFIX,),
+    "dicom_pdf": (_DICOM_SUFFIX,),
     "stl": (".stl",),
     "obj": (".obj",),
 }
@@ -111,6 +117,47 @@ def write_structured_report(
 
     seg = Path(segmentation) if segmentation is not None else None
     dicom_sr.write(mask, values, Path(path), comments=comments, segmentation=seg)
+
+
+def write_secondary_capture(
+    mask: Mask, pixels: npt.NDArray[np.uint8], path: str | os.PathLike[str]
+) -> None:
+    """Write an image of a mask as a DICOM secondary capture, atomically.
+
+    Args:
+        mask: The mask, with the source images of its DICOM scan.
+        pixels: The image, RGB [row, column, 3].
+        path: The file to write; its suffix is .dcm.
+
+    Raises:
+        ConfigError: The path has another suffix, or the scan is not DICOM.
+        ScanError: The file cannot be written, or the headers of the scan are not sufficient.
+    """
+    check_suffix(Path(path), "dicom_sc", "secondary capture")
+    from rma_mamba.scans import dicom_capture
+
+    dicom_capture.write_image(mask, pixels, Path(path))
+
+
+def write_encapsulated_pdf(
+    mask: Mask, content: bytes, path: str | os.PathLike[str], *, names_patient: bool = False
+) -> None:
+    """Write a PDF file about a mask as a DICOM encapsulated document, atomically.
+
+    Args:
+        mask: The mask, with the source images of its DICOM scan.
+        content: The PDF file.
+        path: The file to write; its suffix is .dcm.
+        names_patient: Whether the patient can be identified from the pages.
+
+    Raises:
+        ConfigError: The path has another suffix, or the scan is not DICOM.
+        ScanError: The file cannot be written, or the headers of the scan are not sufficient.
+    """
+    check_suffix(Path(path), "dicom_pdf", "encapsulated PDF")
+    from rma_mamba.scans import dicom_capture
+
+    dicom_capture.write_document(mask, content, Path(path), names_patient=names_patient)
 
 
 def write_scan(
