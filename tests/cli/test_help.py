@@ -39,7 +39,9 @@ def test_the_summary_of_a_command_is_not_cut_off(command, name: str) -> None:
 def test_options_of_segment_are_in_sections_and_the_others_at_the_end(command) -> None:
     text = command("segment", "--help").out
     headings = re.findall(r"^([A-Z][\w ]*):$", text, flags=re.MULTILINE)
-    assert headings == ["Input", "Output", "Network", "Patient", "Folders of scans", "Options"]
+    assert headings == [
+        *("Input", "Output", "Network", "Patient", "Folders of scans", "Archive", "Options")
+    ]
     assert text.index("--height-cm") > text.index("Patient:")
     assert text.index("--quiet") > text.index("Options:")
 

@@ -1,4 +1,4 @@
-"""`rma-mamba node`: receive studies from a PACS, segment them, and send the results back."""
+"""`rma-mamba node`: segment the studies that a PACS sends, and send the results back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def node(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Receive studies from a PACS, segment them, and send the results back.
+    """Segment studies from a PACS, and send results back.
 
     Runs until it is stopped (Ctrl-C or SIGTERM). It listens for C-STORE and C-ECHO, and sends by C-STORE or STOW-RS.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from rma_mamba.pipeline.cohort import FailedCase
+from rma_mamba.pipeline.cohort import RunOutcome
 from rma_mamba.pipeline.messages import Messages
 from rma_mamba.pipeline.request import SegmentRequest
 from rma_mamba.pipeline.segment import Distribution, segment_path
@@ -20,7 +20,7 @@ def segment_and_send(
     *,
     send: bool = False,
     send_to: str | None = None,
-) -> list[FailedCase]:
+) -> RunOutcome:
     """As `segment_path`, for a path or an address "dicomweb:URL/studies/UID".
 
     Args:
@@ -50,7 +50,7 @@ def segment_and_send(
         outputs = remote_study.outputs_to_send(request.outputs, out)
         request = replace(request, outputs=outputs)
     with remote_study.local_scan(scan, out, messages) as path:
-        failed = segment_path(path, out, request, distribution, messages)
+        run = segment_path(path, out, request, distribution, messages)
         if address is not None:
-            remote_study.send_results(address, path, out, request.outputs, messages)
-        return failed
+            remote_study.send_results(address, run.completed, messages)
+        return run

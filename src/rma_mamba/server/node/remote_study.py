@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rma_mamba.errors import BackendError, ConfigError
 from rma_mamba.files import check_writable, staged_folder
-from rma_mamba.pipeline.discovery import find_cases
+from rma_mamba.pipeline.case import CompletedCase
 from rma_mamba.pipeline.messages import Messages
-from rma_mamba.pipeline.output_paths import is_folder, plan_outputs
+from rma_mamba.pipeline.output_paths import is_folder
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES
 from rma_mamba.scans.writers import mask_format
 from rma_mamba.server.node.delivery import open_destination
@@ -88,27 +88,25 @@ def outputs_to_send(outputs: tuple[str, ...], out: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, *_DEFAULT, *outputs)))
 
 
-def send_results(
-    address: str, scan: Path, out: str, outputs: tuple[str, ...], messages: Messages
-) -> None:
+def send_results(address: str, cases: Sequence[CompletedCase], messages: Messages) -> None:
     """Send the DICOM results of a command.
 
     Args:
         address: The archive.
-        scan: The path that was segmented.
-        out: The output path.
-        outputs: The output types that were written.
+        cases: The cases that are complete.
         messages: Receives what was sent.
 
     Raises:
         ConfigError: The address is invalid.
         BackendError: The archive does not answer, or does not take an object; or a library is not installed.
     """
-    [config] = destinations_of(address, sendable(outputs))
+    [config] = destinations_of(address)
     destination = open_destination(
         config, _AE_TITLE, _TIMEOUT_SECONDS, credentials_of_environment()
     )
-    objects = [SentObject.from_file(path) for path in _written(scan, out, outputs)]
+    objects = [
+        SentObject.from_file(case.files[name]) for case in cases for name in sendable([*case.files])
+    ]
     if not objects:
         return
     try:
@@ -124,18 +122,3 @@ def send_results(
             "folder: correct the address, or send them later."
         ) from None
     messages.note(f"{len(objects)} object{'s' * (len(objects) > 1)} sent.")
-
-
-def _written(scan: Path, out: str, outputs: Sequence[str]) -> list[Path]:
-    """The DICOM results of all cases that are complete."""
-    cases, names = find_cases(scan, results=out), tuple(outputs)
-    if len(cases) == 1 and cases[0].scan == scan:
-        planned = [plan_outputs(scan, out, names)]
-    else:
-        planned = [plan_outputs(case.scan, out, names, case=case.name) for case in cases]
-    return [
-        path
-        for each in planned
-        for name, path in each.files.items()
-        if OUTPUT_TYPES[name].dicom and path.is_file()
-    ]
