@@ -60,8 +60,9 @@ class Service:
         Raises:
             BackendError: The library is not installed.
         """
-        library = require_extra("dicomweb_client", "dicom", "DICOMweb")
+        require_extra("dicomweb_client", "dicom", "DICOMweb")
         import requests
+        from dicomweb_client import DICOMwebClient
 
         for name in ("dicomweb_client", "urllib3", "pydicom"):  # they quote URLs and elements
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
@@ -75,7 +76,7 @@ class Service:
             session.verify = str(self.authorities)
         if self.certificate is not None:
             session.cert = (str(self.certificate[0]), str(self.certificate[1]))
-        client: DICOMwebClient = library.DICOMwebClient(
+        client = DICOMwebClient(
             self.url.rstrip("/"), session, chunk_size=_CHUNK_BYTES, timeout=self.timeout_s
         )
         client.set_http_retry_params(retry=False)  # the queue decides when to try again
