@@ -43,7 +43,8 @@ def serve(
     from rma_mamba.pipeline.request import NetworkOptions
     from rma_mamba.server.access_control import AccessRules
     from rma_mamba.server.serve_options import ServeOptions
-    from rma_mamba.server.web_server import Binding, serve
+    from rma_mamba.server.web_server import Binding, WebServer
+    from rma_mamba.server.web_server import serve as run
 
     options = ServeOptions(folder, results, NetworkOptions(model), verbose=verbose)
-    serve(options, Binding(port=port), AccessRules(), typer.echo, browser=browser)
+    run(WebServer(options, Binding(port=port), AccessRules()), typer.echo, browser=browser)

@@ -40,7 +40,7 @@ _MAX_COMMENT_BYTES = 2**16
 
 _ENCRYPTED = 1  # bit 0 of the flags of a member
 
-_CORRUPT = (
+CORRUPT_ARCHIVE = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -58,15 +58,8 @@ def members(path: Path) -> list[InputFile]:
     Raises:
         ScanError: The archive is corrupt, encrypted, or larger than any study.
     """
-    _check_directory(path)
-    try:
-        # Stays open while one of its members is in use: reading the list of members again would be slow.
-        archive = zipfile.ZipFile(path)
-    except _CORRUPT as error:
-        raise _corrupt_archive() from error
-    infos = [info for info in archive.infolist() if _is_visible_file(info)]
-    _check_members(infos)
-    infos.sort(key=lambda info: (info.filename, info.header_offset))
+    # Stays open while one of its members is in use: reading the list of members again would be slow.
+    archive, infos = open_archive(path)
     names = {posixpath.normpath(name) for name in archive.namelist()}
     links = {id(info) for info in infos if stat.S_ISLNK(info.external_attr >> 16)}
     return [
@@ -81,6 +74,27 @@ def members(path: Path) -> list[InputFile]:
     ]
 
 
+def open_archive(path: Path) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:
+    """A zip archive, and its visible files sorted by name; nothing has been read but the list.
+
+    Raises:
+        ScanError: As in `members`.
+    """
+    _check_directory(path)
+    try:
+        archive = zipfile.ZipFile(path)
+    except CORRUPT_ARCHIVE as error:
+        raise corrupt_archive() from error
+    infos = [info for info in archive.infolist() if _is_visible_file(info)]
+    try:
+        _check_members(infos, path.stat().st_size)
+    except ScanError:
+        archive.close()
+        raise
+    infos.sort(key=lambda info: (info.filename, info.header_offset))
+    return archive, infos
+
+
 def _is_visible_file(info: zipfile.ZipInfo) -> bool:
     return not info.is_dir() and not any(map(is_ignored, PurePosixPath(info.filename).parts))
 
@@ -92,8 +106,8 @@ def _target(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(info.filename), link))
 
 
-def _check_members(infos: list[zipfile.ZipInfo]) -> None:
-    """Reject encrypted members and implausible sizes."""
+def _check_members(infos: list[zipfile.ZipInfo], archive_bytes: int) -> None:
+    """Reject encrypted members, members that share their content, and implausible sizes."""
     if len(infos) > MAX_FILES:
         raise too_many_files()
     if any(info.flag_bits & _ENCRYPTED for info in infos):
@@ -104,6 +118,8 @@ def _check_members(infos: list[zipfile.ZipInfo]) -> None:
     total = sum(info.file_size for info in infos)
     compressed = sum(info.compress_size for info in infos)
     large = max((info.file_size for info in infos), default=0) > _MAX_MEMBER_BYTES
+    if compressed > archive_bytes:  # several members are the same bytes
+        raise corrupt_archive()
     bomb = total > _HARMLESS_BYTES and total > _MAX_RATIO * max(compressed, 1)
     if large or bomb or total > _MAX_TOTAL_BYTES:
         raise ScanError(
@@ -117,8 +133,8 @@ def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
     try:
         with archive.open(info) as member:
             return io.BytesIO(member.read(info.file_size))
-    except _CORRUPT as error:
-        raise _corrupt_archive() from error
+    except CORRUPT_ARCHIVE as error:
+        raise corrupt_archive() from error
 
 
 def _check_directory(path: Path) -> None:
@@ -131,7 +147,7 @@ def _check_directory(path: Path) -> None:
         if not (tail[at:].startswith(_END) and tail.endswith(b"\0\0")):
             at = tail.rfind(_END)
         if at < 0 or len(tail) - at < _END_BYTES:
-            raise _corrupt_archive()
+            raise corrupt_archive()
         count, directory = struct.unpack_from("<HI", tail, at + 10)
         locator = tail[max(0, at - _LOCATOR_BYTES) : at]
         if locator.startswith(_LOCATOR) and len(locator) == _LOCATOR_BYTES:
@@ -143,7 +159,8 @@ def _check_directory(path: Path) -> None:
         raise too_many_files()
 
 
-def _corrupt_archive() -> ScanError:
+def corrupt_archive() -> ScanError:
+    """The error for an archive that cannot be read."""
     return ScanError(
         "the zip archive is truncated or corrupt, or uses an unsupported compression; expected a complete "
         "archive. Copy it again, or extract it and pass the folder."

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+JobStatus = Literal["new", "queued", "running", "done", "failed", "cancelled"]
 
 
 @dataclass
@@ -24,7 +24,7 @@ class CaseRecord:
         volume: Number of the volume of a 4-D scan.
         series: Number of the DICOM series; None: the most suitable one.
         upload: Whether it was uploaded, and is deleted after some time.
-        status: State of its job.
+        status: State of its job; a case is new until it is queued or its results are found.
         error: Why the job failed.
     """
 
@@ -36,7 +36,7 @@ class CaseRecord:
     volume: int | None = None
     series: str | None = None
     upload: bool = False
-    status: JobStatus = "queued"
+    status: JobStatus = "new"
     error: str | None = None
 
 

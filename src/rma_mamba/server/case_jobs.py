@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.server.case_index import CaseRecord
@@ -75,11 +75,13 @@ class CaseJobs:
         known = self.progress.get(case.id)
         if known is not None:
             return known
-        stage: Stage = "reading" if case.status == "running" else case.status
+        stages: dict[str, Stage] = {"new": "queued", "running": "reading"}
+        stage = stages.get(case.status) or cast("Stage", case.status)
         return CaseProgress(stage, detail=case.error or "")
 
     async def _work(self) -> None:
-        await self._warm_up()
+        if self.options.preload:
+            await self._warm_up()
         while True:
             case = self.registry.cases.get(await self._waiting.get())
             if case is None or case.status != "queued":

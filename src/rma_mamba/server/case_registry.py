@@ -67,6 +67,12 @@ class CaseRegistry:
         shutil.rmtree(self.state / "shown" / case.id, ignore_errors=True)
         self.hub.send("cases", "removed", {"id": case.id})
 
+    def forget_missing(self) -> None:
+        """Remove cases whose results were deleted."""
+        for case in list(self.cases.values()):
+            if case.status == "done" and not Path(case.folder).is_dir():
+                self.remove(case)
+
     def update(self, case: CaseRecord, status: JobStatus, error: str | None = None) -> None:
         """Change the state of the job of a case."""
         case.status, case.error = status, error

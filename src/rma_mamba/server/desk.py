@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -53,23 +54,48 @@ class Desk:
         private_folder(self.incoming)
         self.jobs.start()
         self.workers.start()
+        self._search = asyncio.create_task(self._find_results())
 
     async def stop(self) -> None:
         """End the workers."""
+        self._search.cancel()
+        await asyncio.gather(self._search, return_exceptions=True)
         await self.jobs.stop()
         await self.workers.stop()
         self.registry.close()
+
+    async def _find_results(self) -> None:
+        """Add the results of earlier runs, and forget those that are gone."""
+        scans = self.folder.root
+        roots = [self.results] if scans in (None, self.results) else [self.results, scans]
+        try:
+            found = await self.workers.run(
+                "list_results",
+                results=list(map(str, roots)),
+                scans=None if scans is None else str(scans),
+            )
+        except RmaMambaError:  # shown when the folder is opened
+            return
+        for each in found:
+            case, _ = self.registry.add(
+                each["name"], Path(each["folder"]), each["scan"], each["volume"]
+            )
+            if case.status not in ("queued", "running"):
+                self.registry.update(case, "done")
+        self.registry.forget_missing()
 
     @property
     def weights_name(self) -> str:
         """Name of the network, without a path, which may contain a person's name."""
         return Path(self.options.network.model).name
 
-    async def open(self, path: Path) -> list[CaseRecord]:
-        """Add the scans in a path, and segment those without results."""
-        found = await self.workers.run("list_cases", path=str(path), results=str(self.results))
+    async def open(self, path: Path) -> tuple[list[CaseRecord], list[str]]:
+        """Add the scans in a path, and segment those without results; returns them, and warnings."""
+        listed = await self.workers.run("list_cases", path=str(path), results=str(self.results))
+        found = listed["cases"]
         prefix = _prefix(path, self.folder.root or path, found)
-        return [await self.add_case(each, prefix + each["name"], self.results) for each in found]
+        cases = [await self.add_case(each, prefix + each["name"], self.results) for each in found]
+        return cases, listed["warnings"]
 
     async def add_case(
         self, found: dict[str, Any], name: str, results: Path, *, upload: bool = False
@@ -195,6 +221,8 @@ def _findings(examined: dict[str, Any]) -> dict[str, Any]:
     """Measurements and flags as the page shows them."""
     measurements = []
     for name, value in (examined.get("measurements") or {}).items():
+        if value is None:
+            continue
         label, unit = label_and_unit(name)
         measurements.append({"name": name, "label": label, "value": value, "unit": unit})
     places = examined.get("places") or {}

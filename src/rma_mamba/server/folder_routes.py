@@ -45,5 +45,5 @@ async def browse(desk: DeskOfServer, path: str = "") -> dict[str, Any]:
 @router.post("/open")
 async def open_path(desk: DeskOfServer, body: OpenBody) -> dict[str, Any]:
     """Open the scans in a path of the folder."""
-    cases = await desk.open(desk.folder.resolve(body.path))
-    return {"cases": [each.id for each in cases]}
+    cases, warnings = await desk.open(desk.folder.resolve(body.path))
+    return {"cases": [each.id for each in cases], "warnings": warnings}

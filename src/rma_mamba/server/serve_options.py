@@ -39,6 +39,7 @@ class ServeOptions:
         network: The network and its settings.
         limits: Limits of uploads.
         verbose: Let worker processes print to stderr.
+        preload: Load the network before the first scan is opened.
     """
 
     folder: Path | None = None
@@ -46,3 +47,4 @@ class ServeOptions:
     network: NetworkOptions = field(default_factory=NetworkOptions)
     limits: UploadLimits = field(default_factory=UploadLimits)
     verbose: bool = False
+    preload: bool = True

@@ -14,11 +14,12 @@ from starlette.staticfiles import StaticFiles
 
 from rma_mamba.errors import ConfigError, GridError, RmaMambaError, ScanError
 from rma_mamba.pipeline.exit_codes import error_message
-from rma_mamba.server import case_routes, folder_routes, review_routes
+from rma_mamba.server import case_routes, folder_routes, review_routes, upload_routes
 from rma_mamba.server.access_control import AccessControl, AccessRules, App
 from rma_mamba.server.desk import Desk
 from rma_mamba.server.response_headers import ResponseHeaders
 from rma_mamba.server.serve_options import ServeOptions
+from rma_mamba.server.uploads import Uploads
 
 STATIC = Path(__file__).with_name("static")
 
@@ -36,18 +37,22 @@ def create_app(options: ServeOptions, rules: AccessRules) -> App:
         ConfigError: The folder of the results cannot be used.
     """
     desk = Desk(options)
+    uploads = Uploads(desk)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await desk.start()
+        await uploads.start()
         yield
+        await uploads.stop()
         await desk.stop()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.desk = desk
+    app.state.desk, app.state.uploads = desk, uploads
     app.include_router(folder_routes.router)
     app.include_router(case_routes.router)
     app.include_router(review_routes.router)
+    app.include_router(upload_routes.router)
     app.mount("/", StaticFiles(directory=STATIC, html=True))
     app.add_exception_handler(RmaMambaError, _package_error)
     app.add_exception_handler(StarletteHTTPException, _http_error)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -45,62 +47,81 @@ class Binding:
         return "http" if self.certificate is None else "https"
 
 
-def serve(
-    options: ServeOptions,
-    binding: Binding,
-    rules: AccessRules,
-    announce: Callable[[str], None],
-    *,
-    browser: bool = True,
-) -> None:
-    """Serve until the process is interrupted.
+class WebServer:
+    """A server that is bound to its address.
 
     Args:
         options: What is served.
         binding: Where.
         rules: Who may use it; hosts and scheme are filled in.
-        announce: Called with the link to open, once the server accepts connections.
-        browser: Whether to open the link in a browser.
 
     Raises:
         BackendError: FastAPI or uvicorn is not installed.
         ConfigError: The address or the folder of the results cannot be used.
     """
-    for module in ("fastapi", "uvicorn", "python_multipart"):
-        require_extra(module, "serve", "the server")
-    import uvicorn
 
-    from rma_mamba.server.web_app import create_app
+    def __init__(self, options: ServeOptions, binding: Binding, rules: AccessRules) -> None:
+        for module in ("fastapi", "uvicorn", "python_multipart"):
+            require_extra(module, "serve", "the server")
+        import uvicorn
 
-    listener = _bind(binding)
-    port = listener.getsockname()[1]
-    rules = replace(
-        rules, hosts=host_names(binding.host, port, binding.names), scheme=binding.scheme
-    )
-    host = f"[{binding.host}]" if ":" in binding.host else binding.host
-    link = f"{binding.scheme}://{host}:{port}/?token={rules.token}"
+        from rma_mamba.server.web_app import create_app
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            announce(link)
-            if browser:
-                webbrowser.open(link)
+        self._listener = _bind(binding)
+        port = self._listener.getsockname()[1]
+        hosts = host_names(binding.host, port, binding.names)
+        rules = replace(rules, hosts=hosts, scheme=binding.scheme)
+        host = f"[{binding.host}]" if ":" in binding.host else binding.host
+        self.address = f"{binding.scheme}://{host}:{port}"
+        self.link = f"{self.address}/?token={rules.token}"
+        config = uvicorn.Config(
+            create_app(options, rules),
+            http="h11",
+            ws="none",
+            lifespan="on",
+            log_config=None,  # addresses and errors may contain names
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=2,
+            ssl_certfile=binding.certificate,
+            ssl_keyfile=binding.key,
+        )
+        self._server = uvicorn.Server(config)
 
-    config = uvicorn.Config(
-        create_app(options, rules),
-        http="h11",
-        ws="none",
-        lifespan="on",
-        log_level="critical",  # addresses and errors may contain names
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=2,
-        ssl_certfile=binding.certificate,
-        ssl_keyfile=binding.key,
-    )
-    Server(config).run([listener])
+    @property
+    def is_ready(self) -> bool:
+        """Whether it accepts connections."""
+        return self._server.started
+
+    def run(self) -> None:
+        """Serve until the process is interrupted, or `stop` is called."""
+        self._server.run([self._listener])
+
+    def stop(self) -> None:
+        """End `run`, from another thread."""
+        self._server.should_exit = True
+
+
+def serve(server: WebServer, announce: Callable[[str], None], *, browser: bool = True) -> None:
+    """Serve until the process is interrupted.
+
+    Args:
+        server: The server.
+        announce: Called with the link to open, once the server accepts connections.
+        browser: Whether to open the link in a browser.
+    """
+
+    def tell() -> None:
+        while not server.is_ready:
+            time.sleep(0.02)
+        announce(server.link)
+        if browser:
+            webbrowser.open(server.link)
+
+    threading.Thread(target=tell, daemon=True).start()
+    server.run()
 
 
 def _bind(binding: Binding) -> socket.socket:

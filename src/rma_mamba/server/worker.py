@@ -93,10 +93,8 @@ class Worker:
     async def stop(self) -> None:
         """End the process."""
         process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        if process is not None:
+            await _end(process)
 
     @property
     def _is_running(self) -> bool:
@@ -104,15 +102,23 @@ class Worker:
 
     async def _start(self) -> Process:
         if self._process is None or not self._is_running:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", _MODULE),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=None if self._verbose else DEVNULL,
-                limit=_LINE_BYTES,
-                start_new_session=True,  # Ctrl-C in a terminal is for the server, which ends its workers
-            )
+            starting = asyncio.ensure_future(self._new_process())
+            try:
+                self._process = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                await _end(await starting)
+                raise
         return self._process
+
+    async def _new_process(self) -> Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", _MODULE),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=None if self._verbose else DEVNULL,
+            limit=_LINE_BYTES,
+            start_new_session=True,  # Ctrl-C in a terminal is for the server, which ends its workers
+        )
 
     async def _ask(
         self, process: Process, request: dict[str, Any], on_event: OnEvent | None
@@ -152,6 +158,18 @@ class Worker:
             "the process that worked on the scan ended unexpectedly; expected an intact scan. "
             "Export the scan again, or convert it to .nii.gz."
         )
+
+
+async def _end(process: Process) -> None:
+    """Kill a process, and close the pipes to it."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+    if process.stdout is not None:
+        await process.stdout.read()
 
 
 def _as_error(kind: str, message: str) -> RmaMambaError:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rma_mamba.pipeline.case import segment_case
-from rma_mamba.pipeline.discovery import Case, find_cases
+from rma_mamba.pipeline.discovery import Case
 from rma_mamba.pipeline.request import NetworkOptions, SegmentRequest
 from rma_mamba.pipeline.review.displayed_scan import write_displayed_scan
 from rma_mamba.pipeline.review.mask_examiner import examine_version
 from rma_mamba.pipeline.review.mask_versions import MaskVersions
-from rma_mamba.server import review_tasks
+from rma_mamba.server import case_search, review_tasks
 from rma_mamba.server.worker_reports import Reporter, read_case_scan, reading_options
 
 if TYPE_CHECKING:
@@ -64,12 +64,6 @@ def segment(
     return {"volume_ml": completed.volume_ml, "warnings": list(completed.warnings)}
 
 
-def list_cases(report: Reporter, *, path: str, results: str | None = None) -> list[dict[str, Any]]:
-    """The scans in a path."""
-    found = find_cases(path, results=results)
-    return [{"scan": str(each.scan), "name": each.name, "volume": each.volume} for each in found]
-
-
 def show_scan(report: Reporter, *, case: dict[str, Any], shown: str) -> dict[str, Any]:
     """Write a scan in the form that the viewer shows."""
     return write_displayed_scan(read_case_scan(case), Path(shown))
@@ -89,7 +83,9 @@ def _segmenter(**network: Any) -> Segmenter:
 TASKS: dict[str, Callable[..., Any]] = {
     "warm_up": warm_up,
     "segment": segment,
-    "list_cases": list_cases,
+    "list_cases": case_search.list_cases,
+    "list_results": case_search.list_results,
+    "list_upload": case_search.list_upload,
     "show_scan": show_scan,
     "adopt_result": adopt_result,
     "save_version": review_tasks.save_version,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from rma_mamba.pipeline.review.case_status import (
 from rma_mamba.pipeline.review.corrected_mask import read_version
 from rma_mamba.pipeline.review.flag_places import FlagPlaces
 from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersion, MaskVersions
-from rma_mamba.reporting import Flag, Quality, assess, quantify
+from rma_mamba.reporting import Flag, Quality, Quantities, assess, quantify
 from rma_mamba.reporting.mask_evidence import MaskEvidence
 from rma_mamba.reporting.mask_examination import examine_mask
 from rma_mamba.reporting.preview import thumbnail_png
@@ -30,6 +30,8 @@ from rma_mamba.reporting.quality import LIGHTS
 from rma_mamba.scans import read_scan
 from rma_mamba.slicing import CalibratedVolume, IntensityScale, SliceRecipe, calibrated
 from rma_mamba.volume import Mask, Modality, Volume
+
+_NAMES = tuple(each.name for each in fields(Quantities) if each.name != "warnings")
 
 # Flags about the scan, not about a mask: they remain after a correction.
 _ABOUT_SCAN = ("flipped_axes", "slice_spacing")
@@ -63,7 +65,7 @@ def examine_version(case: Path, version: MaskVersion, scan: Volume) -> dict[str,
     codes = [flag["code"] for flag in quality["flags"]]
     entropy = _entropy(case) if "low_estimated_dice" in codes else None
     found = {
-        "measurements": measured,
+        "measurements": {name: measured.get(name) for name in _NAMES},
         "quality": quality,
         "warnings": before.get("warnings", []),
         "places": FlagPlaces(mask, volume, evidence, entropy).of(codes),
