@@ -47,9 +47,9 @@ def match_scans(results: Mapping[str, Path], scans: Path) -> dict[str, Case]:
         endings[case.name.rsplit("/", 1)[-1]].append(case)
     matches = {}
     for name, folder in results.items():
-        case: Case | None = named.get(name) or _moved(name, folder, endings)
-        if case is not None:
-            matches[name] = case
+        match = named.get(name) or _moved(name, folder, endings)
+        if match is not None:
+            matches[name] = match
         elif (above := named.get(name.rpartition("/")[0])) and (number := _volume(name)):
             matches[name] = Case(above.scan, name, number)
     return matches
