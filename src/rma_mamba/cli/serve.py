@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from rma_mamba.cli import serve_access as access
+from rma_mamba.cli import serve_folders as folders
 from rma_mamba.cli.scan_options import Model
 from rma_mamba.cli.shared_options import Verbose
 
 
 def serve(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[FOLDER]", help="Folder of scans to open.  [default: uploads alone]"
-        ),
-    ] = None,
-    results: Annotated[
-        Path | None,
-        typer.Option(
-            "--results",
-            "-o",
-            metavar="FOLDER",
-            help="Folder of results, as written by `segment`.  [default: FOLDER/rma-mamba-results]",
-        ),
-    ] = None,
+    folder: folders.Folder = None,
+    results: folders.Results = None,
     model: Model = "default",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0: any free one.")
-    ] = 0,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
-    ] = True,
+    port: folders.Port = 0,
+    browser: folders.Browser = True,
+    keep_hours: folders.KeepHours = 72.0,
+    max_upload_gb: folders.MaxUploadGb = 16.0,
+    listen: access.Listen = "127.0.0.1",
+    allow_host: access.AllowHost = None,
+    password_file: access.PasswordFile = None,
+    proxy_header: access.ProxyHeader = None,
+    trusted_proxy: access.TrustedProxy = None,
+    tls_cert: access.TlsCert = None,
+    tls_key: access.TlsKey = None,
     verbose: Verbose = False,
 ) -> None:
-    """Open a viewer in the browser: segment, look, correct, export.
+    """Open a viewer in the browser: segment, review, correct and export.
 
-    The server listens on this machine only, and no request leaves it.
+    The server listens on this machine only, and no request leaves it. Uploads are deleted after some time.
     """
     from rma_mamba.pipeline.request import NetworkOptions
-    from rma_mamba.server.access_control import AccessRules
-    from rma_mamba.server.serve_options import ServeOptions
+    from rma_mamba.server.access_choice import AccessChoice
+    from rma_mamba.server.serve_options import ServeOptions, UploadLimits
     from rma_mamba.server.web_server import Binding, WebServer
     from rma_mamba.server.web_server import serve as run
 
-    options = ServeOptions(folder, results, NetworkOptions(model), verbose=verbose)
-    run(WebServer(options, Binding(port=port), AccessRules()), typer.echo, browser=browser)
+    binding = Binding(listen, port, tuple(allow_host or ()), tls_cert, tls_key)
+    choice = AccessChoice(password_file, proxy_header, tuple(trusted_proxy or ()))
+    limits = UploadLimits(bytes=round(max_upload_gb * 1e9), keep_hours=keep_hours)
+    served = ServeOptions(folder, results, NetworkOptions(model), limits, verbose)
+    run(WebServer(served, binding, choice.rules(binding)), typer.echo, browser=browser)

@@ -88,9 +88,9 @@ class AccessControl:
             return
         headers = _headers(scope)
         if headers.get("host", "").lower() not in self.rules.hosts:
-            await _reject(send, 421, _WRONG_HOST)
+            await reject(send, 421, _WRONG_HOST)
         elif not self._is_own_origin(scope["method"], headers):
-            await _reject(send, 403, _WRONG_ORIGIN)
+            await reject(send, 403, _WRONG_ORIGIN)
         elif location := self._login_by_link(scope):
             await _redirect(send, location, self.rules.cookie)
         elif self._has_session(scope, headers) or self._is_open(scope):
@@ -98,7 +98,7 @@ class AccessControl:
         elif self.rules.password and scope["path"] == "/":
             await _redirect(send, "/login")
         else:
-            await _reject(send, 401, _NO_SESSION)
+            await reject(send, 401, _NO_SESSION)
 
     def _is_own_origin(self, method: str, headers: dict[str, str]) -> bool:
         """Whether a request that changes something comes from a page of this server, or from no page at all."""
@@ -165,7 +165,8 @@ def _cookies(header: str) -> dict[str, str]:
     return {name: value for name, _, value in parts}
 
 
-async def _reject(send: Send, status: int, message: str) -> None:
+async def reject(send: Send, status: int, message: str) -> None:
+    """Answer with an error in one line, and close the connection."""
     body = ('{"error": "' + message + '"}').encode()
     headers = [
         (b"content-type", b"application/json"),

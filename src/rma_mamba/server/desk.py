@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rma_mamba.errors import RmaMambaError
+from rma_mamba.errors import ConfigError, RmaMambaError
 from rma_mamba.pipeline.review.case_status import UNCERTAINTY_FILE, examination, read_json
 from rma_mamba.pipeline.review.displayed_scan import DESCRIPTION_FILE, SCAN_FILE
 from rma_mamba.pipeline.review.drafts import Drafts
@@ -39,6 +39,7 @@ class Desk:
     """
 
     def __init__(self, options: ServeOptions) -> None:
+        _check_folder(options.folder)
         self.options = options
         self.results = _results_folder(options)
         self.folder = ServedFolder(options.folder, self.results)
@@ -247,6 +248,13 @@ def _prefix(path: Path, root: Path, found: list[dict[str, Any]]) -> str:
     is_one_scan = path.is_file() or [each["scan"] for each in found] == [str(path)]
     above = path.parent if is_one_scan and path != root else path
     return "" if above == root else f"{above.relative_to(root)}/"
+
+
+def _check_folder(folder: Path | None) -> None:
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(
+            "the folder to serve does not exist; expected a folder of scans. Check its name."
+        )
 
 
 def _results_folder(options: ServeOptions) -> Path:

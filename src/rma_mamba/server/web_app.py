@@ -14,11 +14,18 @@ from starlette.staticfiles import StaticFiles
 
 from rma_mamba.errors import ConfigError, GridError, RmaMambaError, ScanError
 from rma_mamba.pipeline.exit_codes import error_message
-from rma_mamba.server import case_routes, folder_routes, review_routes, upload_routes
+from rma_mamba.server import (
+    case_routes,
+    folder_routes,
+    login_routes,
+    review_routes,
+    upload_routes,
+)
 from rma_mamba.server.access_control import AccessControl, AccessRules, App
 from rma_mamba.server.desk import Desk
 from rma_mamba.server.response_headers import ResponseHeaders
 from rma_mamba.server.serve_options import ServeOptions
+from rma_mamba.server.small_bodies import SmallBodies
 from rma_mamba.server.uploads import Uploads
 
 STATIC = Path(__file__).with_name("static")
@@ -48,7 +55,8 @@ def create_app(options: ServeOptions, rules: AccessRules) -> App:
         await desk.stop()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.desk, app.state.uploads = desk, uploads
+    app.state.desk, app.state.uploads, app.state.rules = desk, uploads, rules
+    app.include_router(login_routes.router)
     app.include_router(folder_routes.router)
     app.include_router(case_routes.router)
     app.include_router(review_routes.router)
@@ -58,7 +66,8 @@ def create_app(options: ServeOptions, rules: AccessRules) -> App:
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(Exception, _unexpected_error)
-    return ResponseHeaders(AccessControl(app, rules), tls=rules.scheme == "https")
+    guarded = AccessControl(SmallBodies(app), rules)
+    return ResponseHeaders(guarded, tls=rules.scheme == "https")
 
 
 def _error(status: int, text: str) -> JSONResponse:

@@ -7,6 +7,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +36,12 @@ class Binding:
     names: tuple[str, ...] = ()
     certificate: Path | None = None
     key: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise ConfigError(
+                "only one of certificate and key is set; expected both or neither. Set --tls-cert and --tls-key."
+            )
 
     @property
     def is_local(self) -> bool:
@@ -65,8 +72,10 @@ class WebServer:
             require_extra(module, "serve", "the server")
         import uvicorn
 
+        from rma_mamba.server.guarded_protocol import GuardedProtocol, allow_many_connections
         from rma_mamba.server.web_app import create_app
 
+        allow_many_connections()
         self._listener = _bind(binding)
         port = self._listener.getsockname()[1]
         hosts = host_names(binding.host, port, binding.names)
@@ -76,7 +85,7 @@ class WebServer:
         self.link = f"{self.address}/?token={rules.token}"
         config = uvicorn.Config(
             create_app(options, rules),
-            http="h11",
+            http=GuardedProtocol,
             ws="none",
             lifespan="on",
             log_config=None,  # addresses and errors may contain names
@@ -88,6 +97,14 @@ class WebServer:
             ssl_certfile=binding.certificate,
             ssl_keyfile=binding.key,
         )
+        try:
+            config.load()
+        except OSError as error:  # an ssl.SSLError is one
+            self._listener.close()
+            raise ConfigError(
+                "the TLS certificate or its key cannot be used; expected two PEM files that belong together. "
+                "Check --tls-cert and --tls-key."
+            ) from error
         self._server = uvicorn.Server(config)
 
     @property
@@ -121,7 +138,8 @@ def serve(server: WebServer, announce: Callable[[str], None], *, browser: bool =
             webbrowser.open(server.link)
 
     threading.Thread(target=tell, daemon=True).start()
-    server.run()
+    with suppress(KeyboardInterrupt):  # the usual way to end it
+        server.run()
 
 
 def _bind(binding: Binding) -> socket.socket:
