@@ -33,6 +33,23 @@ def test_networks_are_trained_scored_and_compared_once(benchmark_file: Path) -> 
     with pytest.raises(ConfigError, match="contains a training run with another recipe"):
         run_benchmark(benchmark, ["training.epochs=2"], quiet=True)
 
+    notes.clear()
+    text = run_benchmark(benchmark.with_runs(2), only=["U-Net"], quiet=True, note=notes.append)
+    assert [note for note in notes if note.endswith("ing")] == ["U-Net, seed 43: training"]
+    assert (folder / "u-net" / "weights.safetensors").stat().st_mtime_ns == kept
+    assert (folder / "u-net" / "seed-43" / "weights.safetensors").exists()
+    assert "seeds 42, 43 (U-Net); 1 run (Ours & more), 2 runs (U-Net) per network." in text
+    rows = (folder / "scores" / "per_slice.csv").read_text().splitlines()
+    assert rows[0].split(",")[5] == "run"
+    assert {tuple(row.split(",")[0:6:5]) for row in rows[1:]} == {
+        *(("Ours & more", "42"), ("U-Net", "42"), ("U-Net", "43")),
+    }
+
+
+def test_a_folder_for_all_networks_is_refused(benchmark_file: Path) -> None:
+    with pytest.raises(ConfigError, match="Choose the folder of the benchmark with --output"):
+        run_benchmark(load_benchmark(benchmark_file), ["run.folder=here"], quiet=True)
+
 
 def test_invalid_networks_are_rejected_before_the_first_training_run(benchmark_file: Path) -> None:
     benchmark, folder = load_benchmark(benchmark_file), benchmark_file.parent

@@ -2,11 +2,14 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rma_mamba.evaluation import CaseName, CaseScore, ScoreSummary, score_case
+from rma_mamba.evaluation.class_scores import score_classes
+from rma_mamba.evaluation.class_tables import lesions_to_markdown
 from rma_mamba.experiments.comparison_export import to_csv, to_latex
 from rma_mamba.experiments.comparison_markdown import to_markdown
 from rma_mamba.experiments.comparison_table import ComparisonRow, ComparisonTable, Conditions
@@ -105,13 +108,13 @@ def test_distances_of_a_network_that_misses_a_patient_are_not_bold() -> None:
 
 
 def test_conditions_of_training_stand_below_every_table() -> None:
-    same = Conditions(42, 500, 63)
+    same = Conditions((42,), 500, (63,))
     for conditions, expected in (
         ((same, same), "at most 500 epochs; ended after 63 epochs; seed 42; 1 run per network."),
         (
-            (same, Conditions(7, 500, 80, runs=3)),
-            "ended after 63 epochs (misses one), 80 epochs (complete); seed 42 (misses one), seed 7 (complete); "
-            "1 run (misses one), 3 runs (complete) per network.",
+            (same, Conditions((7, 8, 9), 500, (80, None, 75))),
+            "ended after 63 epochs (misses one), 75 to 80 epochs (complete); seed 42 (misses one), seeds 7, 8, 9 "
+            "(complete); 1 run (misses one), 3 runs (complete) per network.",
         ),
     ):
         shown = missing_table(*conditions, notes=("Settings for all networks: training.lr=1.",))
@@ -119,7 +122,7 @@ def test_conditions_of_training_stand_below_every_table() -> None:
         assert to_markdown(shown).count("Settings for all networks: training.lr=1.") == 2
         assert expected in to_latex(shown)
         for row in csv.DictReader(io.StringIO(to_csv(shown))):
-            assert row["seed"] in ("42", "42.0", "7", "7.0")
+            assert (row["seed"], row["runs"]) in (("42", "1"), ("", "3"))
             assert expected in row["notes"]
 
 
@@ -142,3 +145,76 @@ def test_single_slices_have_no_columns_of_volumes(table: ComparisonTable) -> Non
     assert "### Computational costs (2D)" in text
     assert "HD95" not in text
     assert "mean over the slices with liver" in text
+
+
+def several_runs(runs: int = 2) -> ComparisonTable:
+    """A network whose runs shift the liver by 0 and 2 voxels, beside one with equal runs."""
+    cases = [
+        replace(case(method, str(patient), shift), run=run)
+        for method, shifts in (("varies", (0, 2)), ("steady", (1, 1)))
+        for run, shift in enumerate(shifts[:runs], start=42)
+        for patient in range(3)
+    ]
+    condition = Conditions(tuple(range(42, 42 + runs)), 10, (9, 10)[:runs])
+    rows = [
+        ComparisonRow(name, "", (), False, Costs(1_000_000, 3.0, 20.4), condition)
+        for name in ("varies", "steady")
+    ]
+    return ComparisonTable("t", "MR", 256, tuple(rows), ScoreSummary.of(cases, resamples=200))
+
+
+def test_several_runs_have_a_mean_a_deviation_and_a_table_of_their_own() -> None:
+    text = to_markdown(several_runs())
+    assert "| varies | **0.900 ± 0.141 (0.800 to 1.000)** |" in text
+    assert "| steady | **0.900 ± 0.000 (0.900 to 0.900)** |" in text
+    assert "18 slices of 3 patients, 6 of them without liver." in text
+    assert text.count("seeds 42, 43; 2 runs per network.") == 2
+    assert text.count("resampling patients and runs.") == 2
+    assert "| varies | 42 | 9 | 1.000 |\n| varies | 43 | 10 | 0.800 |" in text
+    assert "### Paired tests of the Dice per patient, mean over runs" in text
+    assert "| varies | steady | 3 | -0.000 | -0.100 to +0.100 |" in text.replace("+0.000", "-0.000")
+    assert r"0.900 $\pm$ 0.141" in to_latex(several_runs())
+    first, _ = csv.DictReader(io.StringIO(to_csv(several_runs())))
+    assert float(first["Dice, SD"]) == pytest.approx(0.141421, abs=1e-6)
+    assert (first["runs"], first["seed"], first["epochs"]) == ("2", "", "9.5")
+
+
+def test_one_run_has_no_deviation() -> None:
+    text = to_markdown(several_runs(1))
+    assert "±" not in text
+    assert "### Runs" not in text
+    assert "seed 42; 1 run per network." in text
+    assert ", SD" not in to_csv(several_runs(1))
+
+
+def with_classes(score: CaseScore, found: int) -> CaseScore:
+    """The case with a tumour of 4 voxels, of which `found` were found, in patient 0 only."""
+    true, other = np.zeros((2, 20, 20, 6), bool)
+    true[5:9, 5, 2] = score.patient == "0"
+    other[5 : 5 + found, 5, 2] = score.patient == "0"
+    classes = score_classes({"tumour": true}, {"tumour": other}, Geometry(true.shape, np.eye(4)))
+    return replace(score, classes=classes)
+
+
+def test_classes_have_a_table_of_their_own() -> None:
+    cases = [
+        with_classes(case(method, str(patient), 0), found)
+        for method, found in (("half", 2), ("misses", 0))
+        for patient in range(2)
+    ]
+    rows = [
+        ComparisonRow(name, "", (), False, Costs(1_000_000, 3.0, 20.4))
+        for name in ("half", "misses")
+    ]
+    scores = ScoreSummary.of(cases, resamples=200)
+    table = ComparisonTable("t", "MR", 256, tuple(rows), scores, lesions=lesions_to_markdown(cases))
+    text = to_markdown(table)
+    assert "### Per class, on the scan's own grid (MR)" in text
+    assert "2 cases of 2 patients; with each class: 1 tumour." in text
+    assert "| network | tumour: Dice | tumour: HD95, mm | tumour: without distances |" in text
+    assert "| half | **0.833 (0.667 to 1.000)** |" in text
+    assert "| misses | 0.500 (0.000 to 1.000) | 0.0 | 1 |" in text
+    assert "| half | MR | tumour | 2 | 1 | 1.000 | 1.000 | 0.00 |" in text
+    assert "### Paired tests of the tumour Dice per patient" in text
+    assert float(next(csv.DictReader(io.StringIO(to_csv(table))))["tumour: Dice"]) > 0.83
+    assert "tumour: Dice" in to_latex(table)

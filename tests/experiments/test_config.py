@@ -57,3 +57,44 @@ def test_the_old_key_of_the_image_size_is_accepted(benchmark_file: Path) -> None
     benchmark_file.write_text(benchmark_file.read_text().replace("image_size =", "side ="))
     with pytest.warns(DeprecationWarning, match="use 'image_size'"):
         assert load_benchmark(benchmark_file).image_size == 32
+
+
+@pytest.mark.parametrize(
+    ("line", "seeds"),
+    [
+        ("", (7,)),
+        ("runs = 3", (7, 8, 9)),
+        ("seeds = [4, 0]", (4, 0)),
+        ("runs = 2\nseeds = [4, 0]", (4, 0)),
+    ],
+)
+def test_runs_and_seeds_give_the_seeds_of_every_network(
+    benchmark_file: Path, line: str, seeds: tuple[int, ...]
+) -> None:
+    benchmark_file.write_text(f"{line}\n{benchmark_file.read_text()}")
+    benchmark = load_benchmark(benchmark_file)
+    assert benchmark.seeds_of(7) == seeds
+    assert benchmark.with_runs(2).seeds_of(7) == (7, 8)
+    assert benchmark.with_runs(seeds=[3]).seeds_of(7) == (3,)
+    assert benchmark.with_runs() is benchmark
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("runs = 0", "runs.*greater than or equal to 1"),
+        ("seeds = [1, 2, 1]", "the seeds are 1, 2, 1; expected a different one"),
+        ("seeds = [-1]", "seeds.*greater than or equal to 0"),
+        ("runs = 3\nseeds = [1, 2]", "runs is 3, and there are 2 seeds"),
+    ],
+)
+def test_invalid_runs_are_refused(benchmark_file: Path, line: str, message: str) -> None:
+    text = benchmark_file.read_text()
+    benchmark_file.write_text(f"{line}\n{text}")
+    with pytest.raises(ConfigError, match=message):
+        load_benchmark(benchmark_file)
+    benchmark_file.write_text(text)
+    with pytest.raises(ConfigError, match="expected a different one"):
+        load_benchmark(benchmark_file).with_runs(seeds=[1, 1])
+    with pytest.raises(ConfigError, match="Omit --runs or --seeds"):
+        load_benchmark(benchmark_file).with_runs(2, [1])

@@ -47,14 +47,14 @@ def test_the_panel_distinguishes_true_positives_and_both_kinds_of_errors(
 
 def test_histories_of_different_lengths_share_a_figure() -> None:
     history = {"train_loss": [2.0, 1.0], "val_dice": [0.1, 0.5]}
-    png = draw_histories({"long": history, "none": {}})
+    png = draw_histories({"long": [history], "none": [{}]})
     assert Image.open(io.BytesIO(png)).size[0] > 500
 
 
 def test_a_single_epoch_is_visible() -> None:
     history = {"train_loss": [2.0], "val_dice": [0.5]}
     one, none = (
-        draw_histories({"a": each}) for each in (history, {"train_loss": [], "val_dice": []})
+        draw_histories({"a": [each]}) for each in (history, {"train_loss": [], "val_dice": []})
     )
     coloured = [
         (np.ptp(np.asarray(Image.open(io.BytesIO(x)).convert("RGB")), axis=-1) > 60).sum()

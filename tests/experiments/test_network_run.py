@@ -58,3 +58,57 @@ def test_a_completed_run_is_not_repeated(
     other = run(benchmark, tmp_path, "training.lr=5e-4", notes=notes)
     with pytest.raises(ConfigError, match="a training run with another recipe"):
         other.train()
+
+
+def runs(benchmark: Benchmark, tmp_path: Path, *overrides: str) -> list[NetworkRun]:
+    """All runs of the U-Net."""
+    options = RunOptions(tmp_path / "out", overrides, None, True, lambda _: None)
+    return NetworkRun.all_of(benchmark, benchmark.networks[1], options)
+
+
+def complete(run: NetworkRun) -> None:
+    """Leave what a completed training run leaves."""
+    recipe = run.recipe.model_dump(mode="json", exclude={"run": {"folder"}})
+    run.folder.mkdir(parents=True)
+    (run.folder / "benchmark.json").write_text(json.dumps({"recipe": fingerprint(recipe)}))
+    run.weights.write_bytes(b"weights")
+
+
+def test_every_seed_has_a_run_and_a_folder(benchmark: Benchmark, tmp_path: Path) -> None:
+    top = tmp_path / "out" / "u-net"
+    for changed, overrides, seeds in (
+        (benchmark.with_runs(3), (), [42, 43, 44]),
+        (benchmark.with_runs(2), ("run.seed=7",), [7, 8]),
+        (benchmark.with_runs(seeds=[5, 1]), (), [5, 1]),
+        (benchmark.with_runs(seeds=[5]), (), [5]),
+    ):
+        found = runs(changed, tmp_path, *overrides)
+        assert [each.recipe.run.seed for each in found] == [each.seed for each in found] == seeds
+        assert [each.folder for each in found] == [top / f"seed-{seed}" for seed in seeds]
+    (alone,) = runs(benchmark, tmp_path)
+    assert (alone.folder, alone.seed) == (top, None)
+
+
+def test_a_completed_run_is_kept_when_runs_are_added_or_left_out(
+    benchmark: Benchmark, tmp_path: Path
+) -> None:
+    (alone,) = runs(benchmark, tmp_path)
+    complete(alone)
+    first, second = runs(benchmark.with_runs(2), tmp_path)
+    assert (first.folder, first.check(), second.check()) == (alone.folder, False, True)
+    complete(second)
+    (same,) = runs(benchmark, tmp_path, "run.seed=43")
+    assert same.folder == alone.folder  # which contains the run of another seed
+    with pytest.raises(
+        ConfigError, match="the folder of U-Net contains a training run with another"
+    ):
+        same.check()
+    for name in ("benchmark.json", "weights.safetensors"):
+        (alone.folder / name).unlink()
+    (same,) = runs(benchmark, tmp_path, "run.seed=43")
+    assert (same.folder, same.check()) == (second.folder, False)
+
+
+def test_a_seed_that_is_stated_twice_is_refused(benchmark: Benchmark, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"has seeds, and run.seed of U-Net is set as well"):
+        runs(benchmark.with_runs(seeds=[1, 2]), tmp_path, "run.seed=7")

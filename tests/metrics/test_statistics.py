@@ -1,4 +1,4 @@
-"""Confidence intervals, tests and corrections, compared with theory and known values."""
+"""Tests and corrections, compared with theory and known values."""
 
 import math
 
@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rma_mamba.metrics import bootstrap_interval, holm, paired_wilcoxon, summarise_values
+from rma_mamba.metrics import holm, paired_wilcoxon, summarise_values
 
 NAN = math.nan
-SCORES = st.lists(st.floats(0, 1), min_size=2, max_size=20)
 
 
 def test_a_summary_excludes_and_counts_undefined_values() -> None:
@@ -21,36 +20,6 @@ def test_a_summary_excludes_and_counts_undefined_values() -> None:
     assert (nothing.count, nothing.undefined) == (0, 1)
     assert math.isnan(nothing.mean)
     assert math.isnan(summarise_values([]).median)
-
-
-@given(values=SCORES, seed=st.integers(0, 5))
-def test_an_interval_lies_between_the_extremes_and_is_reproducible(values, seed) -> None:
-    patients = range(len(values))
-    low, high = bootstrap_interval(values, patients, resamples=200, seed=seed)
-    assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
-    assert (low, high) == bootstrap_interval(values, patients, resamples=200, seed=seed)
-
-
-def test_an_interval_has_the_theoretical_width() -> None:
-    values = np.random.default_rng(0).normal(size=400)
-    low, high = bootstrap_interval(values, range(400))
-    half = 1.96 * values.std() / math.sqrt(400)
-    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.01)
-    narrow = bootstrap_interval(values, range(400), confidence=0.5)
-    assert low < narrow[0] < narrow[1] < high
-
-
-def test_patients_are_resampled_and_not_slices() -> None:
-    values = [0.0] * 100 + [1.0] * 100
-    few = bootstrap_interval(values, ["a"] * 100 + ["b"] * 100)
-    many = bootstrap_interval(values, range(200))
-    assert few == (0, 1)
-    assert many[1] - many[0] < 0.2
-
-
-def test_one_patient_gives_no_interval() -> None:
-    assert all(map(math.isnan, bootstrap_interval([1, 2], ["a", "a"])))
-    assert all(map(math.isnan, bootstrap_interval([1, NAN], ["a", "b"])))
 
 
 def test_wilcoxon_is_exact_for_few_patients() -> None:

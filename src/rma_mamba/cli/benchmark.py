@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from rma_mamba.cli import benchmark_options as own
 from rma_mamba.cli import shared_options as shared
 from rma_mamba.cli.console import Console
 from rma_mamba.standard_streams import progress_on_stderr
 
 
 def benchmark(
-    benchmark: Annotated[
-        str,
-        typer.Argument(
-            metavar="BENCHMARK",
-            help="TOML file, or a bundled one: ablation, chaos_mini, cirrmri600_t2, lits.",
-        ),
-    ],
+    benchmark: own.BenchmarkName,
     settings: shared.Settings = None,
     data: shared.PreparedData = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FOLDER", help="Output folder; overrides the benchmark's."
-        ),
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option("--weights", metavar="FOLDER", help="Folder of initial weights.")
-    ] = None,
+    output: own.BenchmarkFolder = None,
+    weights: own.InitialWeights = None,
     only: shared.OnlyNetworks = None,
+    runs: own.Runs = None,
+    seeds: own.Seeds = None,
     lenient: shared.Lenient = False,
     quiet: shared.Quiet = False,
     verbose: shared.Verbose = False,
@@ -42,17 +29,19 @@ def benchmark(
     """
     from rma_mamba.experiments import load_benchmark, run_benchmark
 
-    note = Console(quiet, verbose).note
+    console = Console(quiet, verbose)
+    chosen = load_benchmark(benchmark).with_runs(runs, own.parse_seeds(seeds))
     with progress_on_stderr():
         text = run_benchmark(
-            load_benchmark(benchmark),
+            chosen,
             settings or [],
             folder=output,
             data=data,
             weights=weights,
             only=only or [],
             quiet=quiet,
-            note=note,
+            note=console.note,
+            warn=console.warn,
             lenient=lenient,
         )
     typer.echo(text)

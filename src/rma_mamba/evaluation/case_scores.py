@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -55,6 +55,7 @@ class CaseName:
         group: Group of sources that tables summarise together.
         patient: Identifier of the patient; equal identifiers within a group mean the same person.
         case: Name of the case; unique together with source and patient.
+        run: Training run of the method, by its random seed; None: the method has one run.
     """
 
     method: str
@@ -62,6 +63,7 @@ class CaseName:
     group: str
     patient: str
     case: str
+    run: int | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,23 @@ def classes_to_markdown(cases: Sequence[CaseScore]) -> str:
     groups = list(_grouped(cases))
     if not groups:
         return ""
-    lesions = [(names, found) for names, found in groups if found[0][1].lesions is not None]
     parts = ["## Classes", _table(_CLASSES, (_class_row(*each) for each in groups))]
-    if lesions:
-        parts += [
-            f"Lesions are connected components; detected: IoU of at least {DETECTED_IOU:g} with what touches them.",
-            _table(_DETECTION, (_detection_row(*each) for each in lesions)),
-            _table(_SIZES, (row for each in lesions for row in _size_rows(*each))),
-        ]
+    return "\n\n".join([*parts, *filter(None, [lesions_to_markdown(cases)])])
+
+
+def lesions_to_markdown(cases: Sequence[CaseScore]) -> str:
+    """Tables of the lesions of all classes; an empty text if there is no class but the liver.
+
+    With several runs of a method, the lesions of all runs are pooled, and their number is that of one run.
+    """
+    lesions = [each for each in _grouped(cases) if each[1][0][1].lesions is not None]
+    if not lesions:
+        return ""
+    parts = [
+        f"Lesions are connected components; detected: IoU of at least {DETECTED_IOU:g} with what touches them.",
+        _table(_DETECTION, (_detection_row(*each) for each in lesions)),
+        _table(_SIZES, (row for each in lesions for row in _size_rows(*each))),
+    ]
     return "\n\n".join(parts)
 
 
@@ -75,11 +84,12 @@ def _table(head: str, rows: Iterable[str]) -> str:
 
 
 def _class_row(names: tuple[str, ...], found: Scored) -> str:
-    patients: dict[str, list[float]] = {}
+    patients: dict[tuple[str, int | None], list[float]] = {}
     for case, each in found:
-        patients.setdefault(case.patient, []).append(each.score.dice)
+        patients.setdefault((case.patient, case.run), []).append(each.score.dice)
     dices = [float(np.mean(values)) for values in patients.values()]
-    low, high = bootstrap_interval(dices, list(patients))
+    owners, runs = [patient for patient, _ in patients], [run for _, run in patients]
+    low, high = bootstrap_interval(dices, owners, runs=runs)
     interval = "" if math.isnan(low) else f" ({low:.3f} to {high:.3f})"
     both = sum(_shared_ml(each) for _, each in found)
     total = sum(each.score.reference_ml + each.score.found_ml for _, each in found)
@@ -91,7 +101,7 @@ def _class_row(names: tuple[str, ...], found: Scored) -> str:
     missing = len(distances) - len(defined)
     return _row(
         *names,
-        str(len(patients)),
+        str(len(set(owners))),
         f"{np.mean(dices):.3f}{interval}",
         f"{pooled:.3f}",
         f"{iou:.3f}",
@@ -110,10 +120,11 @@ def _detection_row(names: tuple[str, ...], found: Scored) -> str:
     predicted = sum(score.predicted for score in scores)
     false = sum(score.false_positives for score in scores)
     precision = f"{1 - false / predicted:.3f}" if predicted else "-"
+    runs = _runs(found)
     return _row(
         *names,
-        str(len(scores)),
-        str(len(lesions)),
+        str(len(scores) // runs),
+        str(len(lesions) // runs),
         _sensitivity(lesions),
         precision,
         f"{false / len(scores):.2f}",
@@ -125,7 +136,12 @@ def _size_rows(names: tuple[str, ...], found: Scored) -> Iterator[str]:
     for group in SIZE_GROUPS:
         members = [lesion for lesion in lesions if lesion.size_group == group]
         dice = f"{np.mean([lesion.dice for lesion in members]):.3f}" if members else "-"
-        yield _row(*names, group, str(len(members)), _sensitivity(members), dice)
+        yield _row(*names, group, str(len(members) // _runs(found)), _sensitivity(members), dice)
+
+
+def _runs(found: Scored) -> int:
+    """Number of training runs; each has scored the same references."""
+    return len({case.run for case, _ in found})
 
 
 def _sensitivity(lesions: Sequence[Lesion]) -> str:

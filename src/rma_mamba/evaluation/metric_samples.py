@@ -11,7 +11,7 @@ import numpy as np
 
 from rma_mamba.evaluation.case_scores import CaseScore
 
-Protocol = Literal["per_volume", "paper_per_slice_all", "paper_per_slice_liver"]
+Protocol = Literal["per_volume", "paper_per_slice_all", "paper_per_slice_liver", "per_class"]
 Best = Literal["high", "low", "zero"]
 
 # The best value of each metric, which determines the worst patient.
@@ -26,10 +26,12 @@ _VOLUME: dict[str, Best] = {
     "volume_error_percent": "zero",
 }
 _PAPER: dict[str, Best] = {**_OVERLAPS, "row_distance_paper": "low"}
+# The metrics of a protocol; for per_class, those of each class, as `class_metric` names them.
 METRICS: dict[Protocol, dict[str, Best]] = {
     "per_volume": _VOLUME,
     "paper_per_slice_all": _PAPER,
     "paper_per_slice_liver": _PAPER,
+    "per_class": _VOLUME,
 }
 
 
@@ -41,11 +43,13 @@ class MetricSample:
         key: Source, patient, case and, for a slice, its number.
         patient: Identifier of the patient.
         value: NaN if undefined.
+        run: Training run of the method; None: it has one.
     """
 
     key: tuple[str, ...]
     patient: str
     value: float
+    run: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,18 +69,33 @@ class MetricSamples:
     @property
     def best(self) -> Best:
         """Whether high values, low values or values near zero are best."""
-        return METRICS[self.protocol][self.metric]
+        return METRICS[self.protocol][self.metric.split()[-1]]
+
+    @property
+    def runs(self) -> tuple[int | None, ...]:
+        """The training runs, in the order of the cases."""
+        return tuple(dict.fromkeys(sample.run for sample in self.samples))
 
 
 def metric_samples(cases: Iterable[CaseScore]) -> Iterator[MetricSamples]:
     """The samples of each metric for each method and group, in the order of the cases."""
     for (method, group), members in grouped(cases).items():
-        for protocol, metrics in METRICS.items():
-            for metric in metrics:
+        for protocol in METRICS:
+            for metric in _metrics(members, protocol):
                 samples = tuple(_samples(members, protocol, metric))
                 if samples:
                     removed = postprocessing_of(members, protocol)
                     yield MetricSamples(method, group, protocol, metric, samples, removed)
+
+
+def class_metric(name: str, metric: str) -> str:
+    """The name of a metric of one class, such as "tumour dice"."""
+    return f"{name} {metric}"
+
+
+def class_names(cases: Iterable[CaseScore]) -> list[str]:
+    """The classes that were scored, in order; empty if the liver alone was scored."""
+    return list(dict.fromkeys(each.name for case in cases for each in case.classes))
 
 
 def grouped(cases: Iterable[CaseScore]) -> dict[tuple[str, str], list[CaseScore]]:
@@ -89,13 +108,13 @@ def grouped(cases: Iterable[CaseScore]) -> dict[tuple[str, str], list[CaseScore]
 
 def postprocessing_of(cases: Iterable[CaseScore], protocol: Protocol) -> str:
     """What was removed from the masks that a protocol scores: "standard", "none" or "as given", or several of these."""
-    volume = protocol == "per_volume"
-    found = {each.postprocessing if volume else each.slice_postprocessing for each in cases}
+    by_slice = protocol in ("paper_per_slice_all", "paper_per_slice_liver")
+    found = {each.slice_postprocessing if by_slice else each.postprocessing for each in cases}
     return ", ".join(sorted(found))
 
 
 def patient_means(samples: Iterable[MetricSample]) -> dict[str, float]:
-    """The mean of the defined values of each patient; patients without a defined value are omitted."""
+    """The mean of the defined values of each patient over all runs; patients without one are omitted."""
     values: dict[str, list[float]] = {}
     for sample in samples:
         if not math.isnan(sample.value):
@@ -103,13 +122,46 @@ def patient_means(samples: Iterable[MetricSample]) -> dict[str, float]:
     return {patient: float(np.mean(each)) for patient, each in values.items()}
 
 
+def averaged_over_runs(samples: Iterable[MetricSample]) -> list[MetricSample]:
+    """Each volume or slice once, with the mean of its defined values over all runs."""
+    found: dict[tuple[str, ...], list[MetricSample]] = {}
+    for sample in samples:
+        found.setdefault(sample.key, []).append(sample)
+    return [MetricSample(key, each[0].patient, _mean(each)) for key, each in found.items()]
+
+
+def _mean(samples: Sequence[MetricSample]) -> float:
+    values = [each.value for each in samples if not math.isnan(each.value)]
+    return float(np.mean(values)) if values else math.nan
+
+
+def _metrics(cases: Sequence[CaseScore], protocol: Protocol) -> list[str]:
+    metrics = list(METRICS[protocol])
+    if protocol != "per_class":
+        return metrics
+    return [class_metric(name, metric) for name in class_names(cases) for metric in metrics]
+
+
 def _samples(cases: Sequence[CaseScore], protocol: Protocol, metric: str) -> Iterator[MetricSample]:
     for case in cases:
         key = (case.source, case.patient, case.case)
-        if protocol == "per_volume":
-            if case.volume is not None:
-                yield MetricSample(key, case.patient, getattr(case.volume, metric))
-            continue
+        for suffix, value in _values(case, protocol, metric):
+            yield MetricSample((*key, *suffix), case.patient, value, case.run)
+
+
+def _values(
+    case: CaseScore, protocol: Protocol, metric: str
+) -> Iterator[tuple[tuple[str, ...], float]]:
+    """What a value belongs to within a case, and the value."""
+    if protocol == "per_volume":
+        if case.volume is not None:
+            yield (), getattr(case.volume, metric)
+    elif protocol == "per_class":
+        name, _, of_volume = metric.partition(" ")
+        for each in case.classes:
+            if each.name == name:
+                yield (), getattr(each.score, of_volume)
+    else:
         for score in case.slices:
             if protocol == "paper_per_slice_all" or score.has_liver:
-                yield MetricSample((*key, str(score.number)), case.patient, score.values[metric])
+                yield (str(score.number),), score.values[metric]

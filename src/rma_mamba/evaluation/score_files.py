@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ _DECIMALS = 6
 def write_scores(folder: Path, cases: Sequence[CaseScore], summary: ScoreSummary) -> None:
     """Write `FILES` to a folder, each one atomically; of several classes, per_class.csv and lesions.csv as well.
 
+    With several runs of a method, the tables of cases have a column `run`, and runs.csv has the mean of each run.
     Undefined values are empty cells in CSV and null in JSON.
 
     Args:
@@ -42,35 +43,53 @@ def write_scores(folder: Path, cases: Sequence[CaseScore], summary: ScoreSummary
     """
     volume = [each.name for each in fields(VolumeScore)]
     paper = list(METRICS["paper_per_slice_all"])
+    name_of = _Names(any(case.run is not None for case in cases))
     tables = {
-        "per_case.csv": ([*_NAME, *volume], _volume_rows(cases)),
-        "per_slice.csv": ([*_NAME, "slice", "empty", *paper], _slice_rows(cases)),
+        "per_case.csv": ([*name_of.columns, *volume], _volume_rows(cases, name_of)),
+        "per_slice.csv": (
+            [*name_of.columns, "slice", "empty", *paper],
+            _slice_rows(cases, name_of),
+        ),
         "summary.csv": (_names(MetricSummary), map(asdict, summary.summaries)),
         "tests.csv": (_names(PairedTest), map(asdict, summary.tests)),
     }
     for name, (columns, rows) in tables.items():
         replace_file(folder / name, _csv(columns, rows), "table of scores")
     replace_file(folder / "summary.json", _json(summary), "table of scores")
-    for name, found in (("per_class.csv", class_rows(cases)), ("lesions.csv", lesion_rows(cases))):
-        rows = [{**_name(case), **row} for case, row in found]
+    optional = {
+        "per_class.csv": [{**name_of(case), **row} for case, row in class_rows(cases)],
+        "lesions.csv": [{**name_of(case), **row} for case, row in lesion_rows(cases)],
+        "runs.csv": list(map(asdict, summary.runs)),
+    }
+    for name, rows in optional.items():
         if rows:
             replace_file(folder / name, _csv(list(rows[0]), rows), "table of scores")
 
 
-def _volume_rows(cases: Iterable[CaseScore]) -> Iterable[dict[str, Any]]:
+@dataclass(frozen=True)
+class _Names:
+    """The columns that identify a case; with its run if methods have several."""
+
+    with_run: bool
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*_NAME, "run") if self.with_run else _NAME
+
+    def __call__(self, case: CaseScore) -> dict[str, Any]:
+        return {name: getattr(case, name) for name in self.columns}
+
+
+def _volume_rows(cases: Iterable[CaseScore], name_of: _Names) -> Iterable[dict[str, Any]]:
     for case in cases:
         if case.volume is not None:
-            yield {**_name(case), **asdict(case.volume)}
+            yield {**name_of(case), **asdict(case.volume)}
 
 
-def _slice_rows(cases: Iterable[CaseScore]) -> Iterable[dict[str, Any]]:
+def _slice_rows(cases: Iterable[CaseScore], name_of: _Names) -> Iterable[dict[str, Any]]:
     for case in cases:
         for score in case.slices:
-            yield {**_name(case), "slice": score.number, "empty": score.empty, **score.values}
-
-
-def _name(case: CaseScore) -> dict[str, Any]:
-    return {name: getattr(case, name) for name in _NAME}
+            yield {**name_of(case), "slice": score.number, "empty": score.empty, **score.values}
 
 
 def _names(record: type[MetricSummary] | type[PairedTest]) -> list[str]:
@@ -86,12 +105,14 @@ def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
 
 
 def _json(summary: ScoreSummary) -> bytes:
+    draws = "patients and runs" if summary.runs else "patients"
     content = {
         "software": software(),
-        "bootstrap": {"resamples": summary.resamples, "seed": summary.seed, "draws": "patients"},
+        "bootstrap": {"resamples": summary.resamples, "seed": summary.seed, "draws": draws},
         "empty_masks": [_defined(asdict(each)) for each in summary.empties],
         "summaries": [_defined(asdict(each)) for each in summary.summaries],
         "tests": [_defined(asdict(each)) for each in summary.tests],
+        **({"runs": [_defined(asdict(each)) for each in summary.runs]} if summary.runs else {}),
     }
     return (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
 

@@ -10,7 +10,9 @@ from rma_mamba.evaluation.comparison import PairedTest, paired_tests
 from rma_mamba.evaluation.metric_summaries import (
     EmptyCounts,
     MetricSummary,
+    RunMean,
     count_empties,
+    run_means,
     summarise,
 )
 from rma_mamba.metrics import RESAMPLES
@@ -25,6 +27,7 @@ class ScoreSummary:
         empties: One per protocol, method and group.
         tests: One per metric, pair of methods and group.
         resamples, seed: Number of resamples and random seed of the bootstrap intervals.
+        runs: One per metric, run and group, of the methods that have several training runs.
     """
 
     summaries: tuple[MetricSummary, ...]
@@ -32,6 +35,7 @@ class ScoreSummary:
     tests: tuple[PairedTest, ...]
     resamples: int = RESAMPLES
     seed: int = 0
+    runs: tuple[RunMean, ...] = ()
 
     @classmethod
     def of(
@@ -44,4 +48,5 @@ class ScoreSummary:
             tuple(paired_tests(cases, resamples=resamples, seed=seed)),
             resamples,
             seed,
+            tuple(run_means(cases)),
         )

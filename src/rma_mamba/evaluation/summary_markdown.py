@@ -18,6 +18,7 @@ _TITLES: dict[Protocol, tuple[str, str]] = {
         "paper_per_slice, liver-containing slices only, at 256 x 256",
         "slices",
     ),
+    "per_class": ("per class, on the scan's own grid", "volumes"),
 }
 _SOME = "differs between cases"
 POSTPROCESSING = defaultdict(
@@ -40,7 +41,11 @@ _TESTS_HEAD = (
 
 def summary_to_markdown(summary: ScoreSummary) -> str:
     """A table of metrics for each method, group and protocol, followed by the paired tests."""
-    blocks = ["\n".join(_section(counts, summary.summaries)) for counts in summary.empties]
+    blocks = [
+        "\n".join(_section(counts, summary.summaries))
+        for counts in summary.empties
+        if counts.protocol != "per_class"  # a table of its own, as `classes_to_markdown`
+    ]
     tested = dict.fromkeys((test.group, test.protocol) for test in summary.tests)
     for group, protocol in tested:
         tests = [each for each in summary.tests if (each.group, each.protocol) == (group, protocol)]
@@ -52,7 +57,8 @@ def _section(counts: EmptyCounts, summaries: Iterable[MetricSummary]) -> Iterato
     title, unit = _TITLES[counts.protocol]
     yield f"**{counts.method}, {counts.group}: {title}**"
     yield ""
-    number = f"{_count(counts.total, unit)} of {_count(counts.patients, 'patients')}."
+    number = f"{_count(counts.total, unit)} of {_count(counts.patients, 'patients')}"
+    number += f" in {counts.runs} runs." if counts.runs > 1 else "."
     yield f"{number} {_empties(counts)} Post-processing: {POSTPROCESSING[counts.postprocessing]}."
     yield ""
     yield from _HEAD
@@ -79,6 +85,8 @@ def _row(summary: MetricSummary) -> str:
     )  # fmt: skip
     worst = "undefined" if summary.worst_patient and worst == "-" else worst
     name = f"{worst} ({summary.worst_patient})" if summary.worst_patient else worst
+    if not math.isnan(summary.sd_over_runs):
+        mean += f" ± {_format(summary.metric, summary.sd_over_runs)}"
     return (
         f"| {summary.metric} | {mean} | {_range(low, high)} | {median} | {_range(lower, upper)} "
         f"| {name} | {summary.undefined} |"
@@ -105,7 +113,8 @@ def _tested(test: PairedTest) -> str:
     return f"{test.patients} ({test.left_out} left out)" if test.left_out else f"{test.patients}"
 
 
-def _format(metric: str, value: float) -> str:
+def _format(name: str, value: float) -> str:
+    metric = name.split()[-1]  # without the class
     if math.isnan(value):
         return "-"
     digits = 1 if metric.startswith("volume_error") else 2 if metric.endswith("mm") else 3

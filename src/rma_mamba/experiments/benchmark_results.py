@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rma_mamba.environment import load_matplotlib
 from rma_mamba.errors import ConfigError
 from rma_mamba.evaluation import CaseScore, ScoreSummary, write_scores
+from rma_mamba.evaluation.class_tables import lesions_to_markdown
 from rma_mamba.experiments.comparison_export import to_csv, to_latex
 from rma_mamba.experiments.comparison_markdown import to_markdown
 from rma_mamba.experiments.comparison_table import ComparisonRow, ComparisonTable, Conditions
@@ -19,13 +20,15 @@ from rma_mamba.experiments.panel import make_panel
 from rma_mamba.files import replace_file
 from rma_mamba.training import read_history
 
+Networks = dict[str, list[NetworkRun]]  # the training runs of each network, by its name
+
 
 @dataclass(frozen=True)
-class ScoredNetwork:
-    """A trained network and its scores.
+class ScoredRun:
+    """A training run of a network and its scores.
 
     Args:
-        run: Its training run.
+        run: The training run.
         cases: Scores of all cases of the test split.
     """
 
@@ -34,14 +37,14 @@ class ScoredNetwork:
 
 
 def write_comparison(
-    benchmark: Benchmark, group: str, networks: Sequence[ScoredNetwork], options: RunOptions
+    benchmark: Benchmark, group: str, scored: Sequence[ScoredRun], options: RunOptions
 ) -> str:
     """Write all tables and figures of a benchmark.
 
     Args:
         benchmark: The benchmark.
         group: Group of sources that tables and figures show.
-        networks: The trained networks.
+        scored: The training runs of all networks.
         options: Options of the benchmark.
 
     Returns:
@@ -51,7 +54,7 @@ def write_comparison(
         ConfigError: There are no scores.
         ScanError: A file cannot be written.
     """
-    cases = [case for network in networks for case in network.cases]
+    cases = [case for each in scored for case in each.cases]
     if not cases:
         raise ConfigError(
             "no network of the benchmark has scores; expected at least one. Check --only, and that the test "
@@ -59,48 +62,57 @@ def write_comparison(
         )
     scores = ScoreSummary.of(cases)
     options.note("measuring parameters, operations and latency")
-    table = _table(benchmark, group, networks, scores, options)
+    networks = _by_network([each.run for each in scored])
+    lesions = lesions_to_markdown([case for case in cases if case.group == group])
+    table = replace(_table(benchmark, group, networks, scores, options), lesions=lesions)
     write_scores(options.folder / "scores", cases, scores)
     markdown = to_markdown(table)
     texts = {"table.md": markdown, "table.tex": to_latex(table), "table.csv": to_csv(table)}
     for name, text in texts.items():
         replace_file(options.folder / name, text.encode(), "table")
-    _write_figures(benchmark, group, networks, options.folder)
+    _write_figures(benchmark, group, networks, cases, options.folder)
     return markdown
+
+
+def _by_network(runs: Iterable[NetworkRun]) -> Networks:
+    networks: Networks = {}
+    for run in runs:
+        networks.setdefault(run.row.name, []).append(run)
+    return networks
 
 
 def _table(
     benchmark: Benchmark,
     group: str,
-    networks: Sequence[ScoredNetwork],
+    networks: Networks,
     scores: ScoreSummary,
     options: RunOptions,
 ) -> ComparisonTable:
-    runs = [network.run for network in networks]
+    firsts = {name: runs[0] for name, runs in networks.items()}
     costs = measure_costs(
-        {run.row.name: run.random_model() for run in runs},
+        {name: run.random_model() for name, run in firsts.items()},
         benchmark.image_size,
-        channels={run.row.name: run.recipe.data.recipe.channels for run in runs},
+        channels={name: run.recipe.data.recipe.channels for name, run in firsts.items()},
     )
     rows = [
         ComparisonRow(
-            name=run.row.name,
+            name=name,
             publication=run.row.publication,
             own_settings=run.row.set,
             pretrained=run.recipe.model.weights is not None,
-            costs=costs[run.row.name],
-            conditions=_conditions(run),
+            costs=costs[name],
+            conditions=_conditions(networks[name]),
         )
-        for run in runs
+        for name, run in firsts.items()
     ]
-    notes = tuple(_notes(runs, options))
+    notes = tuple(_notes(list(firsts.values()), options))
     return ComparisonTable(benchmark.title, group, benchmark.image_size, tuple(rows), scores, notes)
 
 
-def _conditions(run: NetworkRun) -> Conditions:
-    trained = len(read_history(run.folder).get("val_dice", ()))
-    recipe = run.recipe
-    return Conditions(recipe.run.seed, recipe.training.epochs, trained or None)
+def _conditions(runs: Sequence[NetworkRun]) -> Conditions:
+    trained = [len(read_history(run.folder).get("val_dice", ())) or None for run in runs]
+    seeds = tuple(run.recipe.run.seed for run in runs)
+    return Conditions(seeds, runs[0].recipe.training.epochs, tuple(trained))
 
 
 def _notes(runs: Sequence[NetworkRun], options: RunOptions) -> Iterator[str]:
@@ -125,21 +137,25 @@ def _notes(runs: Sequence[NetworkRun], options: RunOptions) -> Iterator[str]:
 
 
 def _write_figures(
-    benchmark: Benchmark, group: str, networks: Sequence[ScoredNetwork], folder: Path
+    benchmark: Benchmark,
+    group: str,
+    networks: Networks,
+    cases: Sequence[CaseScore],
+    folder: Path,
 ) -> None:
     load_matplotlib(folder)
     # imported here, because matplotlib is needed for figures only
     from rma_mamba.experiments.figures import draw_boxes, draw_histories, draw_panel
 
-    runs = [network.run for network in networks]
-    cases = [case for network in networks for case in network.cases]
-    histories = {run.row.name: read_history(run.folder) for run in runs}
+    histories = {
+        name: [read_history(run.folder) for run in runs] for name, runs in networks.items()
+    }
     replace_file(folder / "curves.png", draw_histories(histories), "figure")
     replace_file(folder / "boxes.png", draw_boxes(cases, group), "figure")
-    weights = {run.row.name: run.weights for run in runs}
+    firsts = {name: runs[0] for name, runs in networks.items()}  # the panel shows one run of each
     panel = make_panel(
-        weights,
-        runs[0].recipe.data,
+        {name: run.weights for name, run in firsts.items()},
+        next(iter(firsts.values())).recipe.data,
         cases,
         group,
         benchmark.panel_patients,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,16 @@ from pathlib import Path
 from rma_mamba.datasets.audit import require_sound_data
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.errors import ConfigError
-from rma_mamba.experiments.benchmark_results import ScoredNetwork, write_comparison
+from rma_mamba.experiments.benchmark_results import ScoredRun, write_comparison
 from rma_mamba.experiments.config import Benchmark
 from rma_mamba.experiments.held_out_split import held_out_splits, write_held_out_data
 from rma_mamba.experiments.network_run import NetworkRun, Note, RunOptions
-from rma_mamba.experiments.start_checks import check_outputs, check_runs, choose_group
+from rma_mamba.experiments.start_checks import (
+    check_outputs,
+    check_runs,
+    check_settings,
+    choose_group,
+)
 from rma_mamba.training import load_recipe, merge_recipe
 
 
@@ -28,13 +33,15 @@ def run_benchmark(
     only: Sequence[str] = (),
     quiet: bool = False,
     note: Note = lambda message: None,
+    warn: Callable[[Sequence[str]], None] | None = None,
     lenient: bool = False,
 ) -> str:
     """Train, score and compare the networks of a benchmark.
 
-    The output folder contains a run folder per network (see `train`) with `scores.json`, and `table.md`,
-    `table.tex`, `table.csv`, `boxes.png`, `curves.png`, `panel.png` and, in `scores/`, the tables of
-    `evaluation.write_scores`. Completed steps are not repeated. What can be known to fail at the end is an error before
+    The output folder contains a folder per network: its run folder (see `train`) with `scores.json` or, with several
+    runs of each network, `seed-N` with that for each of them. Beside it are `table.md`, `table.tex`, `table.csv`,
+    `boxes.png`, `curves.png`, `panel.png` and, in `scores/`, the tables of `evaluation.write_scores`. Completed steps
+    are not repeated, whether a network had one run or several. What can be known to fail at the end is an error before
     the first network is trained.
 
     Args:
@@ -45,9 +52,10 @@ def run_benchmark(
             patients, one fold is held out for testing, in `data.toml` in the output folder.
         weights: Folder of the initial weights files; None: networks start as their recipes specify, which is
             randomly by default.
-        only: Names of the networks to train and score; empty: all. The tables show all completed networks.
+        only: Names of the networks to train and score; empty: all. The tables show all completed runs.
         quiet: Hide progress bars.
         note: Receives progress messages.
+        warn: Receives the errors of the test split that `lenient` accepts, one sentence each; None: `note` does.
         lenient: Train and score in spite of errors in the data, which `data_checks.json` in the folder of each run, and
             for the test split in the folder of the benchmark, lists.
 
@@ -66,9 +74,10 @@ def run_benchmark(
     selected = _selected(benchmark, only)
     benchmark = _with_initial_weights(benchmark, weights, selected)
     check_outputs(options.folder)
+    check_settings(options.overrides)
     options = _with_test_patients(benchmark, options)
     # everything is checked before the first network is trained
-    runs = [NetworkRun.of(benchmark, row, options) for row in benchmark.networks]
+    runs = [run for row in benchmark.networks for run in NetworkRun.all_of(benchmark, row, options)]
     files = SourceFiles(runs[0].recipe.data)
     to_train = [run for run in runs if run.row.name in selected]
     check_runs(benchmark, files, runs, to_train)
@@ -76,16 +85,14 @@ def run_benchmark(
         runs[0].recipe.data,
         ("test",),
         lenient=lenient,
-        warn=partial(_warn, note),
+        warn=warn or partial(_warn, note),
         record=options.folder,
     )
     group = choose_group(benchmark, runs[0].recipe.data, files, own_data=data is None)
     for run in to_train:
         run.train()
     scored = [
-        ScoredNetwork(run, run.score(benchmark.postprocessing))
-        for run in runs
-        if run.weights.exists()
+        ScoredRun(run, run.score(benchmark.postprocessing)) for run in runs if run.weights.exists()
     ]
     return write_comparison(benchmark, group, scored, options)
 

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from rma_mamba.evaluation.metric_samples import class_metric
 from rma_mamba.experiments.comparison_table import ComparisonRow, ComparisonTable
 
 PAPER, PAPER_LIVER, VOLUME = "paper_per_slice_all", "paper_per_slice_liver", "per_volume"
+CLASS = "per_class"
 
 Value = Callable[[ComparisonTable, ComparisonRow], float]
 Interval = Callable[[ComparisonTable, ComparisonRow], tuple[float, float]]
@@ -26,6 +28,7 @@ class Column:
         best: Whether high or low values are better; None: values are not compared.
         interval: Limits of the confidence interval of a row; None: the column has no intervals.
         undefined: Number of volumes of a row that have no value and are missing in its mean; None: there are none.
+        deviation: Standard deviation over the runs of a row, NaN if it has one; None: no mean over runs.
     """
 
     heading: str
@@ -34,13 +37,17 @@ class Column:
     best: Literal["high", "low"] | None
     interval: Interval | None = None
     undefined: Value | None = None
+    deviation: Value | None = None
 
     def cell(self, table: ComparisonTable, row: ComparisonRow) -> str:
-        """The formatted value of a row, with its interval if there is one; "-" if undefined."""
+        """The formatted value of a row, with its deviation and interval if there are any; "-" if undefined."""
         value = self.value(table, row)
         if math.isnan(value):
             return "-"
         text = self._format(value)
+        deviation = self.deviation(table, row) if self.deviation else math.nan
+        if not math.isnan(deviation):
+            text += f" ± {self._format(deviation)}"
         if self.interval is None:
             return text
         low, high = self.interval(table, row)
@@ -84,37 +91,77 @@ def _interval(protocol: str, metric: str, scale: float = 1.0) -> Interval:
     return limits
 
 
+def _deviation(protocol: str, metric: str, scale: float = 1.0) -> Value:
+    def deviation(table: ComparisonTable, row: ComparisonRow) -> float:
+        found = table.metric(row, protocol, metric)
+        return scale * found.sd_over_runs if found else math.nan
+
+    return deviation
+
+
 def _worst_patient(table: ComparisonTable, row: ComparisonRow) -> float:
     found = table.metric(row, VOLUME, "dice")
     return found.worst if found else math.nan
 
 
-def _undefined(metric: str) -> Value:
+def _undefined(protocol: str, metric: str) -> Value:
     def count(table: ComparisonTable, row: ComparisonRow) -> float:
-        found = table.metric(row, VOLUME, metric)
+        found = table.metric(row, protocol, metric)
         return found.undefined if found else math.nan
 
     return count
 
 
-def _condition(row: ComparisonRow, name: str) -> float:
-    value = getattr(row.conditions, name, None)
-    return math.nan if value is None else float(value)
+def _trained(_: ComparisonTable, row: ComparisonRow) -> float:
+    known = [each for each in row.conditions.trained if each] if row.conditions else []
+    return sum(known) / len(known) if known else math.nan
+
+
+def _seed(_: ComparisonTable, row: ComparisonRow) -> float:
+    """The seed of a network with one run; those of several are in the notes."""
+    return row.conditions.seeds[0] if row.conditions and row.conditions.runs == 1 else math.nan
+
+
+def _runs(_: ComparisonTable, row: ComparisonRow) -> float:
+    return row.conditions.runs if row.conditions else math.nan
 
 
 def _percentage(heading: str, metric: str) -> Column:
-    return Column(heading, _mean(PAPER, metric, 100), 2, "high")
+    deviation = _deviation(PAPER, metric, 100)
+    return Column(heading, _mean(PAPER, metric, 100), 2, "high", deviation=deviation)
 
 
-def _per_volume(heading: str, metric: str, decimals: int, best: Literal["high", "low"]) -> Column:
+def _with_interval(
+    heading: str, protocol: str, metric: str, decimals: int, best: Literal["high", "low"]
+) -> Column:
     return Column(
         heading,
-        _mean(VOLUME, metric),
+        _mean(protocol, metric),
         decimals,
         best,
-        _interval(VOLUME, metric),
-        _undefined(metric),
+        _interval(protocol, metric),
+        _undefined(protocol, metric),
+        _deviation(protocol, metric),
     )
+
+
+def class_columns(table: ComparisonTable) -> tuple[Column, ...]:
+    """Dice, HD95 and volumes without a distance of each class; none if the liver alone was scored."""
+    return tuple(column for name in table.classes for column in _of_class(name))
+
+
+def _of_class(name: str) -> tuple[Column, ...]:
+    dice, distance = class_metric(name, "dice"), class_metric(name, "hd95_mm")
+    return (
+        _with_interval(f"{name}: Dice", CLASS, dice, 3, "high"),
+        _with_interval(f"{name}: HD95, mm", CLASS, distance, 1, "low"),
+        Column(f"{name}: without distances", _undefined(CLASS, distance), 0, None),
+    )
+
+
+def all_columns(table: ComparisonTable) -> tuple[Column, ...]:
+    """The columns of a table that has all of them."""
+    return (*PAPER_COLUMNS, *VOLUME_COLUMNS, *class_columns(table), *COST_COLUMNS)
 
 
 PAPER_COLUMNS = (
@@ -123,22 +170,29 @@ PAPER_COLUMNS = (
     _percentage("Recall (%)", "recall"),
     _percentage("Precision (%)", "precision"),
     _percentage("F2 (%)", "f2"),
-    Column("row distance", _mean(PAPER, "row_distance_paper"), 2, "low"),
+    Column(
+        "row distance",
+        _mean(PAPER, "row_distance_paper"),
+        2,
+        "low",
+        deviation=_deviation(PAPER, "row_distance_paper"),
+    ),
     Column(
         "Dice, liver slices (%)",
         _mean(PAPER_LIVER, "dice", 100),
         2,
         "high",
         _interval(PAPER_LIVER, "dice", 100),
+        deviation=_deviation(PAPER_LIVER, "dice", 100),
     ),
 )
 VOLUME_COLUMNS = (
-    _per_volume("Dice", "dice", 3, "high"),
+    _with_interval("Dice", VOLUME, "dice", 3, "high"),
     Column("worst patient", _worst_patient, 3, "high"),
-    _per_volume("HD95, mm", "hd95_mm", 1, "low"),
-    _per_volume("ASSD, mm", "assd_mm", 2, "low"),
-    _per_volume("surface Dice, 2 mm", "nsd_2mm", 3, "high"),
-    Column("without distances", _undefined("hd95_mm"), 0, None),
+    _with_interval("HD95, mm", VOLUME, "hd95_mm", 1, "low"),
+    _with_interval("ASSD, mm", VOLUME, "assd_mm", 2, "low"),
+    _with_interval("surface Dice, 2 mm", VOLUME, "nsd_2mm", 3, "high"),
+    Column("without distances", _undefined(VOLUME, "hd95_mm"), 0, None),
 )
 COST_COLUMNS = (
     Column("parameters, M", lambda _, row: row.costs.parameters / 1e6, 2, "low"),
@@ -146,8 +200,7 @@ COST_COLUMNS = (
     Column("latency, ms", lambda _, row: row.costs.latency_ms, 0, "low"),
 )
 CONDITION_COLUMNS = (
-    Column("epochs", lambda _, row: _condition(row, "trained"), 0, None),
-    Column("seed", lambda _, row: _condition(row, "seed"), 0, None),
-    Column("runs", lambda _, row: _condition(row, "runs"), 0, None),
+    Column("epochs", _trained, 0, None),
+    Column("seed", _seed, 0, None),
+    Column("runs", _runs, 0, None),
 )
-ALL_COLUMNS = (*PAPER_COLUMNS, *VOLUME_COLUMNS, *COST_COLUMNS)

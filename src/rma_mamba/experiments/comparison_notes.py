@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rma_mamba.evaluation import POSTPROCESSING
-from rma_mamba.experiments.comparison_columns import PAPER, VOLUME
-from rma_mamba.experiments.comparison_table import ComparisonRow, ComparisonTable
+from rma_mamba.evaluation.metric_samples import class_metric
+from rma_mamba.experiments.comparison_columns import CLASS, PAPER, VOLUME
+from rma_mamba.experiments.comparison_table import ComparisonRow, ComparisonTable, Conditions
 
 
-def notes_below(table: ComparisonTable, protocol: str | None = None) -> str:
+def notes_below(table: ComparisonTable, *protocols: str) -> str:
     """Notes as one paragraph.
 
     Args:
         table: The comparison.
-        protocol: That of the table above; None: both.
+        protocols: Those of the table above; none: all.
     """
-    paper, volume = protocol in (None, PAPER), protocol in (None, VOLUME)
+    shown = protocols or (PAPER, VOLUME, CLASS)
     parts = [
-        "In parentheses: 95% bootstrap confidence interval of the mean, resampling patients.",
-        *(_paper_notes(table) if paper else ()),
-        *(_volume_notes(table) if volume else ()),
+        *_statistics(table),
+        *(_paper_notes(table) if PAPER in shown else ()),
+        *(_volume_notes(table) if VOLUME in shown else ()),
+        *(_class_notes(table) if CLASS in shown and table.classes else ()),
         *_conditions(table),
     ]
     return " ".join(parts)
 
 
+def _statistics(table: ComparisonTable) -> Iterator[str]:
+    if not table.has_several_runs:
+        yield "In parentheses: 95% bootstrap confidence interval of the mean, resampling patients."
+        return
+    yield "Mean over runs ± standard deviation of their means."
+    yield "In parentheses: 95% bootstrap confidence interval of the mean, resampling patients and runs."
+    yield "The worst patient has the worst mean over runs; volumes without distances are counted over all runs."
+
+
 def _paper_notes(table: ComparisonTable) -> Iterator[str]:
     yield "The row distance is what the paper reports as HD; it is not a distance in mm."
-    yield from _postprocessing(table, PAPER)
+    yield from _postprocessing(table, PAPER, "the paper's protocol", "dice")
 
 
 def _volume_notes(table: ComparisonTable) -> Iterator[str]:
@@ -38,15 +49,22 @@ def _volume_notes(table: ComparisonTable) -> Iterator[str]:
             "Distances and surface Dice are undefined if only one mask is empty; such volumes are counted under "
             "'without distances', are missing in these means, and rank the network last in these columns."
         )
-    yield from _postprocessing(table, VOLUME)
+    yield from _postprocessing(table, VOLUME, "per volume", "dice")
     yield f"GMACs and latency (median, float32, networks run in turn): one image of {size} pixels."
 
 
-def _postprocessing(table: ComparisonTable, protocol: str) -> Iterator[str]:
-    found = [table.metric(row, protocol, "dice") for row in table.rows]
+def _class_notes(table: ComparisonTable) -> Iterator[str]:
+    yield (
+        "A region includes those inside it. Where reference and prediction both lack a class, its Dice is 1 and its "
+        "distance 0; where only one does, its Dice is 0 and its distance undefined, which counts as above."
+    )
+    yield from _postprocessing(table, CLASS, "per class", class_metric(table.classes[0], "dice"))
+
+
+def _postprocessing(table: ComparisonTable, protocol: str, name: str, metric: str) -> Iterator[str]:
+    found = [table.metric(row, protocol, metric) for row in table.rows]
     removed = {each.postprocessing for each in found if each}
     if removed:
-        name = "the paper's protocol" if protocol == PAPER else "per volume"
         yield f"Post-processing, {name}: {POSTPROCESSING[', '.join(sorted(removed))]}."
 
 
@@ -68,16 +86,26 @@ def _conditions(table: ComparisonTable) -> Iterator[str]:
 
 
 def _training(table: ComparisonTable) -> Iterator[str]:
-    """Epochs, seed and number of runs: one value if it is the same for all networks, else one for each."""
+    """Epochs, seeds and number of runs: one value if it is the same for all networks, else one for each."""
     found = [(row, row.conditions) for row in table.rows if row.conditions]
     yield "at most " + _shared([(row, f"{each.epochs} epochs") for row, each in found])
-    trained = [(row, f"{each.trained} epochs") for row, each in found if each.trained is not None]
-    if trained:
-        yield "ended after " + _shared(trained)
-    yield _shared([(row, f"seed {each.seed}") for row, each in found])
+    ended = [(row, _range(each.trained)) for row, each in found]
+    if any(text for _, text in ended):
+        yield "ended after " + _shared([(row, f"{text} epochs") for row, text in ended if text])
+    yield _shared([(row, _seeds(each)) for row, each in found])
     yield _shared([(row, f"{each.runs} run{'s' * (each.runs != 1)}") for row, each in found]) + (
         " per network"
     )
+
+
+def _range(trained: Iterable[int | None]) -> str:
+    known = sorted({each for each in trained if each is not None})
+    return " to ".join(map(str, dict.fromkeys([*known[:1], *known[-1:]])))
+
+
+def _seeds(conditions: Conditions) -> str:
+    listed = ", ".join(map(str, conditions.seeds))
+    return f"seed{'s' * (conditions.runs != 1)} {listed}"
 
 
 def _shared(values: list[tuple[ComparisonRow, str]]) -> str:

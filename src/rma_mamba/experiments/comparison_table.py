@@ -13,16 +13,24 @@ class Conditions:
     """How a network was trained.
 
     Args:
-        seed: Random seed.
+        seeds: Random seed of each training run.
         epochs: Largest number of epochs.
-        trained: Number of epochs after which training ended; None: unknown.
-        runs: Number of training runs that the scores are based on.
+        trained: Number of epochs after which each run ended; None: unknown.
     """
 
-    seed: int
+    seeds: tuple[int, ...]
     epochs: int
-    trained: int | None = None
-    runs: int = 1
+    trained: tuple[int | None, ...] = ()
+
+    @property
+    def runs(self) -> int:
+        """Number of training runs that the scores are based on."""
+        return len(self.seeds)
+
+    @property
+    def trained_by_seed(self) -> dict[int | None, int | None]:
+        """Number of epochs after which the run of each seed ended."""
+        return dict(zip(self.seeds, self.trained, strict=False))
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,7 @@ class ComparisonTable:
         rows: The networks.
         scores: Summary of the scores of all networks.
         notes: Conditions of all networks, one sentence each.
+        lesions: Tables of the lesions of all classes, in Markdown; empty if there are none.
     """
 
     title: str
@@ -65,6 +74,18 @@ class ComparisonTable:
     rows: tuple[ComparisonRow, ...]
     scores: ScoreSummary
     notes: tuple[str, ...] = ()
+    lesions: str = ""
+
+    @property
+    def has_several_runs(self) -> bool:
+        """Whether a network was trained more than once."""
+        return any(row.conditions and row.conditions.runs > 1 for row in self.rows)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that were scored; empty if the liver alone was."""
+        found = [each for each in self.scores.empties if each.group == self.group]
+        return tuple(dict.fromkeys(each.class_name for each in found if each.class_name))
 
     def metric(self, row: ComparisonRow, protocol: str, name: str) -> MetricSummary | None:
         """The summary of a metric for one network; None if it was not measured."""

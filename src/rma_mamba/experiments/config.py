@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import pydantic
 from pydantic import Field, model_validator
@@ -12,10 +13,14 @@ from pydantic import Field, model_validator
 from rma_mamba.conventions import Postprocessing
 from rma_mamba.datasets.settings import Settings
 from rma_mamba.deprecation import with_renamed_keys
+from rma_mamba.errors import ConfigError
 from rma_mamba.setting_errors import as_config_error
 from rma_mamba.training.bundled_toml import bundled_names, read_toml
 
 _BENCHMARKS = "experiments/benchmarks"
+
+
+Seed = Annotated[int, Field(ge=0)]
 
 
 class NetworkRow(Settings):
@@ -78,6 +83,13 @@ class Benchmark(Settings):
     numbers of gas, fat and bone), as `rma-mamba segment` does, or "none". The paper's protocol always scores the raw
     threshold."""
 
+    runs: int = Field(default=1, ge=1)
+    """Number of training runs of each network, with the seed of its recipe, the next one, and so on. Tables show the
+    mean and the standard deviation over runs, and intervals over patients and runs."""
+
+    seeds: tuple[Seed, ...] = ()
+    """Seeds of the training runs of each network, in place of `runs`. Empty: as many as `runs`."""
+
     networks: tuple[NetworkRow, ...] = Field(min_length=1)
     """The networks, in the order of the tables. All pairs are compared with paired tests."""
 
@@ -95,6 +107,41 @@ class Benchmark(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_seeds(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(
+                f"the seeds are {_listed(self.seeds)}; expected a different one for each training run"
+            )
+        if self.seeds and self.runs not in (1, len(self.seeds)):
+            raise ValueError(
+                f"runs is {self.runs}, and there are {len(self.seeds)} seeds; expected one of the two settings"
+            )
+        return self
+
+    def with_runs(self, runs: int | None = None, seeds: Sequence[int] | None = None) -> Benchmark:
+        """The benchmark with other training runs; None for both: its own.
+
+        Raises:
+            ConfigError: Both are given, or they are invalid.
+        """
+        if runs is None and seeds is None:
+            return self
+        if runs is not None and seeds is not None:
+            raise ConfigError(
+                "both the number of runs and their seeds were given; expected one of them. Omit --runs or --seeds."
+            )
+        content = {**self.model_dump(), "runs": 1 if runs is None else runs, "seeds": seeds or ()}
+        return _validated(content)
+
+    def seeds_of(self, own: int) -> tuple[int, ...]:
+        """Seeds of the training runs of a network.
+
+        Args:
+            own: The seed of its recipe.
+        """
+        return self.seeds or tuple(range(own, own + self.runs))
+
 
 def bundled_benchmarks() -> list[str]:
     """Names of the bundled benchmarks."""
@@ -111,10 +158,7 @@ def load_benchmark(benchmark: str | Path) -> Benchmark:
         ConfigError: The file does not exist or is not valid TOML, or a setting is unknown or invalid.
     """
     path = Path(benchmark)
-    try:
-        found = Benchmark.model_validate(read_toml(benchmark, _BENCHMARKS, "benchmark"))
-    except pydantic.ValidationError as error:
-        raise as_config_error(error, Benchmark, "the benchmark") from None
+    found = _validated(read_toml(benchmark, _BENCHMARKS, "benchmark"))
     return found.model_copy(
         update={
             "recipe": _resolved(path, found.recipe),
@@ -124,6 +168,17 @@ def load_benchmark(benchmark: str | Path) -> Benchmark:
             ),
         }
     )
+
+
+def _validated(content: Mapping[str, Any]) -> Benchmark:
+    try:
+        return Benchmark.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise as_config_error(error, Benchmark, "the benchmark") from None
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _resolved(benchmark: Path, recipe: str) -> str:

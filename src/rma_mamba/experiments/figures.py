@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from rma_mamba.evaluation import CaseScore
+from rma_mamba.evaluation.metric_samples import Protocol, averaged_over_runs, metric_samples
 from rma_mamba.experiments.panel import PanelRow
 
 _TRUE_POSITIVE, _FALSE_NEGATIVE, _FALSE_POSITIVE = (
@@ -20,6 +21,8 @@ _TRUE_POSITIVE, _FALSE_NEGATIVE, _FALSE_POSITIVE = (
     (0.15, 0.45, 0.90),
     (0.86, 0.20, 0.18),
 )
+History = Mapping[str, Sequence[float]]  # values of each epoch by name
+
 _OPACITY = 0.55  # of colours over the image
 _DPI = 130
 _MAX_MARKED_EPOCHS = 30  # epochs up to which each one is marked with a dot
@@ -30,16 +33,10 @@ def draw_boxes(cases: Sequence[CaseScore], group: str) -> bytes:
     """Box plots of the Dice of each method, for volumes and for liver-containing slices under the paper's protocol.
 
     A box spans the quartiles; whiskers extend to the furthest value within 1.5 times the interquartile range. Each
-    volume is also shown as a dot.
+    volume is also shown as a dot. Volumes and slices are averaged over the runs of a method.
     """
-    volumes: dict[str, list[float]] = {}
-    slices: dict[str, list[float]] = {}
-    for case in cases:
-        if case.group == group:
-            if case.volume is not None:
-                volumes.setdefault(case.method, []).append(case.volume.dice)
-            dices = [each.values["dice"] for each in case.slices if each.has_liver]
-            slices.setdefault(case.method, []).extend(dices)
+    volumes = _dices(cases, group, "per_volume")
+    slices = _dices(cases, group, "paper_per_slice_liver")
     plots = [
         (title, values)
         for title, values in (("volumes", volumes), ("liver-containing slices, 256 x 256", slices))
@@ -52,6 +49,16 @@ def draw_boxes(cases: Sequence[CaseScore], group: str) -> bytes:
         _boxes(axes, values, dots=values is volumes)
         axes.set(title=title, xlabel="Dice", xlim=(0, 1))
     return _png(figure)
+
+
+def _dices(cases: Sequence[CaseScore], group: str, protocol: Protocol) -> dict[str, list[float]]:
+    """Dice of each volume or slice by method, mean over its runs."""
+    members = [case for case in cases if case.group == group]
+    return {
+        each.method: [sample.value for sample in averaged_over_runs(each.samples)]
+        for each in metric_samples(members)
+        if (each.protocol, each.metric) == (protocol, "dice")
+    }
 
 
 def _boxes(axes: Axes, values: Mapping[str, Sequence[float]], dots: bool) -> None:
@@ -73,15 +80,17 @@ def _boxes(axes: Axes, values: Mapping[str, Sequence[float]], dots: bool) -> Non
     axes.grid(axis="x", alpha=0.3)
 
 
-def draw_histories(histories: Mapping[str, Mapping[str, Sequence[float]]]) -> bytes:
-    """Training loss and validation Dice of each method against the epoch."""
+def draw_histories(histories: Mapping[str, Sequence[History]]) -> bytes:
+    """Training loss and validation Dice of each method against the epoch; one curve for each of its runs."""
     figure = Figure(figsize=(12, 4.5), layout="constrained")
     loss, dice = figure.subplots(1, 2)
-    for name, history in histories.items():
-        for axes, key in ((loss, "train_loss"), (dice, "val_dice")):
-            values = history.get(key, [])
-            marker = "." if len(values) < _MAX_MARKED_EPOCHS else ""  # a line needs two epochs
-            axes.plot(values, label=name, linewidth=1.3, marker=marker)
+    for number, (name, runs) in enumerate(histories.items()):
+        for place, history in enumerate(runs):
+            label = "_" if place else name  # one entry of the legend for all runs
+            for axes, key in ((loss, "train_loss"), (dice, "val_dice")):
+                values = history.get(key, [])
+                marker = "." if len(values) < _MAX_MARKED_EPOCHS else ""  # a line needs two epochs
+                axes.plot(values, f"C{number % 10}", label=label, linewidth=1.3, marker=marker)
     loss.set(title="training loss", xlabel="epoch", yscale="log")
     dice.set(title="validation Dice, pooled pixels", xlabel="epoch", ylim=(0, 1))
     for axes in (loss, dice):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -58,7 +58,7 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class NetworkRun:
-    """The training run of one network.
+    """A training run of one network.
 
     Args:
         row: The network's row in the benchmark.
@@ -66,6 +66,7 @@ class NetworkRun:
         overrides: Changes to that recipe.
         recipe: The resulting recipe.
         options: Options of the benchmark.
+        seed: Seed of this run, if the network has several; None: it has one, with the seed of its recipe.
     """
 
     row: NetworkRow
@@ -73,25 +74,61 @@ class NetworkRun:
     overrides: tuple[str, ...]
     recipe: Recipe
     options: RunOptions
+    seed: int | None = None
 
     @classmethod
-    def of(cls, benchmark: Benchmark, row: NetworkRow, options: RunOptions) -> NetworkRun:
-        """Load and check the recipe of a network.
+    def of(
+        cls, benchmark: Benchmark, row: NetworkRow, options: RunOptions, seed: int | None = None
+    ) -> NetworkRun:
+        """Load and check the recipe of a training run.
 
         Raises:
             ConfigError: The recipe or a setting of the network is invalid.
         """
         base = row.recipe or benchmark.recipe
-        overrides = _overrides(row, options)
+        overrides = _overrides(row, options, seed)
         recipe = load_recipe(base, overrides, options.data)
         with torch.device("meta"):  # finds invalid settings without allocating memory
             create_model(recipe.model.name, **recipe.network_settings)
-        return cls(row, base, overrides, recipe, options)
+        found = cls(row, base, overrides, recipe, options, seed)
+        placed = (*overrides, f"run.folder={json.dumps(str(found._place()))}")
+        return replace(found, overrides=placed, recipe=load_recipe(base, placed, options.data))
+
+    @classmethod
+    def all_of(cls, benchmark: Benchmark, row: NetworkRow, options: RunOptions) -> list[NetworkRun]:
+        """All training runs of a network.
+
+        Raises:
+            ConfigError: The recipe or a setting of the network is invalid, or its seed is stated twice.
+        """
+        own = cls.of(benchmark, row, options)
+        if not benchmark.seeds and benchmark.runs == 1:
+            return [own]
+        if benchmark.seeds and _sets(own.overrides, "run.seed"):
+            raise ConfigError(
+                f"the benchmark has seeds, and run.seed of {row.name} is set as well; expected one of them. Remove "
+                "run.seed from --set and from the settings of the network, or use runs in place of seeds."
+            )
+        seeds = benchmark.seeds_of(own.recipe.run.seed)
+        return [cls.of(benchmark, row, options, seed) for seed in seeds]
+
+    @property
+    def name(self) -> str:
+        """Name of the run in messages."""
+        return self.row.name if self.seed is None else f"{self.row.name}, seed {self.seed}"
 
     @property
     def folder(self) -> Path:
-        """Run folder of the network."""
-        return self.options.folder / self.row.slug
+        """Run folder."""
+        return Path(self.recipe.run.folder)
+
+    def _place(self) -> Path:
+        """Where the run is, or will be: a run of a network with one run and of one with several is the same run."""
+        alone = self.options.folder / self.row.slug
+        among = alone / f"seed-{self.recipe.run.seed}"
+        first, second = (alone, among) if self.seed is None else (among, alone)
+        moved = not (first / _MARKER).exists() and (second / _MARKER).exists()
+        return second if moved and _recorded(second / _MARKER) in self._recipe_keys() else first
 
     @property
     def weights(self) -> Path:
@@ -111,7 +148,7 @@ class NetworkRun:
         marker = self.folder / _MARKER
         if marker.exists() and _recorded(marker) not in self._recipe_keys():
             raise ConfigError(
-                f"the folder of {self.row.name} contains a training run with another recipe; expected the same "
+                f"the folder of {self.name} contains a training run with another recipe; expected the same "
                 "recipe or an empty folder. Choose another folder with --output, or remove that run."
             )
         return not self.weights.exists()
@@ -124,12 +161,12 @@ class NetworkRun:
             ConfigError: The run folder contains a training run with another recipe.
         """
         if not self.check():
-            self.options.note(f"{self.row.name}: already trained")
+            self.options.note(f"{self.name}: already trained")
             return
         require_training_packages()
         key, _ = self._recipe_keys()
         replace_file(self.folder / _MARKER, json.dumps({"recipe": key}).encode(), "benchmark")
-        self.options.note(f"{self.row.name}: training")
+        self.options.note(f"{self.name}: training")
         train(
             self.base,
             self.overrides,
@@ -155,10 +192,11 @@ class NetworkRun:
             segmenter = Segmenter.load(self.weights, postprocessing=postprocessing)
             for patient in score_patients(segmenter, data, "test", method=name):
                 place = f"{patient.source}, patient {patient.patient}"
-                self.options.note(f"{name}: {place}: Dice {patient.dice:.3f}")
+                self.options.note(f"{self.name}: {place}: Dice {patient.dice:.3f}")
                 cases += patient.cases
             save_scores(self.folder / _SCORES, key, cases)
-        return cases
+        # stored without the run: the same scores serve a benchmark with one run and one with several
+        return [replace(case, run=self.seed) for case in cases]
 
     def _recipe_keys(self) -> tuple[str, str]:
         """Fingerprints of the recipe except its run folder: as of now, and as of rma-mamba 0.1."""
@@ -174,12 +212,17 @@ def _recorded(marker: Path) -> str | None:
         return None
 
 
-def _overrides(row: NetworkRow, options: RunOptions) -> tuple[str, ...]:
-    """Changes to the recipe for one network; those of the command line come last and take precedence."""
-    own = [f"run.folder={json.dumps(str(options.folder / row.slug))}"]
+def _overrides(row: NetworkRow, options: RunOptions, seed: int | None) -> tuple[str, ...]:
+    """Changes to the recipe for one training run; those of the command line come last and take precedence."""
+    own = []
     if row.model is not None:
         own += [f'model.name="{row.model}"', "model.settings={}"]
     own += [f"model.settings.{name}={json.dumps(value)}" for name, value in row.settings.items()]
     if row.weights is not None:
         own.append(f"model.weights={json.dumps(row.weights)}")
-    return (*own, *row.set, *options.overrides)
+    of_run = () if seed is None else (f"run.seed={seed}",)
+    return (*own, *row.set, *options.overrides, *of_run)
+
+
+def _sets(overrides: Sequence[str], name: str) -> bool:
+    return any(each.partition("=")[0].strip() == name for each in overrides)

@@ -74,10 +74,14 @@ def make_panel(
 
 
 def _by_disagreement(cases: Sequence[CaseScore], group: str) -> list[tuple[str, str]]:
-    """Source and patient of all cases, sorted by decreasing range of the Dice over methods."""
+    """Source and patient of all cases, sorted by decreasing range of the Dice over methods.
+
+    Of several runs of a method, the first counts, which is the one that is shown.
+    """
     dices: dict[tuple[str, str], list[float]] = {}
+    shown: dict[str, int | None] = {}
     for case in cases:
-        if case.group == group:
+        if case.group == group and shown.setdefault(case.method, case.run) == case.run:
             values = [each.values["dice"] for each in case.slices if each.has_liver]
             if case.volume is not None:
                 values = [case.volume.dice]

@@ -34,6 +34,19 @@ def check_outputs(folder: Path) -> None:
         check_writable(folder / name)
 
 
+def check_settings(overrides: Sequence[str]) -> None:
+    """Check that no setting of the command line would send all networks to one folder.
+
+    Raises:
+        ConfigError: One would.
+    """
+    if any(each.partition("=")[0].strip() == "run.folder" for each in overrides):
+        raise ConfigError(
+            "run.folder is set for all networks of the benchmark, and each has a folder of its own; expected it not to "
+            "be set. Choose the folder of the benchmark with --output."
+        )
+
+
 def check_runs(
     benchmark: Benchmark,
     files: SourceFiles,
@@ -45,7 +58,7 @@ def check_runs(
     Args:
         benchmark: The benchmark.
         files: The data of all networks.
-        runs: All networks.
+        runs: The runs of all networks.
         selected: Those to train.
 
     Raises:
@@ -62,7 +75,7 @@ def check_runs(
     _check_splits(files)
     if untrained:
         _check_test_scans(files)
-        for run in untrained:
+        for run in {run.row.name: run for run in untrained}.values():
             _check_network(run, benchmark.image_size)
 
 

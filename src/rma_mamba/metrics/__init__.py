@@ -4,6 +4,7 @@
 >>> paper_per_slice(to_paper_size(reference_slice), to_paper_size(prediction_slice))  # the paper's metrics
 """
 
+from rma_mamba.metrics.bootstrap import RESAMPLES, bootstrap_interval
 from rma_mamba.metrics.overlap import (
     EmptyCase,
     Overlap,
@@ -21,9 +22,7 @@ from rma_mamba.metrics.paper_protocol import (
     to_paper_size,
 )
 from rma_mamba.metrics.statistics import (
-    RESAMPLES,
     Summary,
-    bootstrap_interval,
     holm,
     paired_wilcoxon,
     summarise_values,

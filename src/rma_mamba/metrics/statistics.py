@@ -1,18 +1,14 @@
-"""Descriptive statistics, bootstrap confidence intervals over patients, and paired tests."""
+"""Descriptive statistics, and paired tests."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
-
-RESAMPLES = 10_000
-_DRAWS_PER_CHUNK = 1_000_000  # patient indices held in memory at once: 8 MB
 
 
 @dataclass(frozen=True)
@@ -42,59 +38,6 @@ def summarise_values(values: Sequence[float]) -> Summary:
         return Summary(0, undefined, math.nan, math.nan, math.nan, math.nan)
     lower, median, upper = np.percentile(defined, (25, 50, 75)).tolist()
     return Summary(defined.size, undefined, float(defined.mean()), median, lower, upper)
-
-
-def bootstrap_interval(
-    values: Sequence[float],
-    patients: Sequence[Hashable],
-    *,
-    confidence: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Percentile bootstrap confidence interval of the mean, resampling patients with all their values.
-
-    Values of the same patient are correlated, so resampling individual slices would make the interval too
-    narrow.
-
-    Args:
-        values: Scores; NaN values are excluded.
-        patients: Patient of each score.
-        confidence: Confidence level, 0 to 1.
-        resamples: Number of bootstrap resamples.
-        seed: Random seed; equal seeds give equal intervals.
-
-    Returns:
-        Lower and upper limit; both NaN for fewer than two patients.
-    """
-    array = np.asarray(values, np.float64)
-    defined = ~np.isnan(array)
-    owners = [each for each, keep in zip(patients, defined, strict=True) if keep]
-    number = {patient: position for position, patient in enumerate(dict.fromkeys(owners))}
-    if len(number) < 2:
-        return math.nan, math.nan
-    groups = [number[each] for each in owners]
-    sums = np.bincount(groups, array[defined]).astype(np.float64)
-    sizes = np.bincount(groups)
-    means = _resampled_means(sums, sizes, resamples, np.random.default_rng(seed))
-    tail = 50 * (1 - confidence)
-    low, high = np.percentile(means, (tail, 100 - tail)).tolist()
-    return low, high
-
-
-def _resampled_means(
-    sums: npt.NDArray[np.float64],
-    sizes: npt.NDArray[np.intp],
-    resamples: int,
-    random: np.random.Generator,
-) -> npt.NDArray[np.float64]:
-    count = len(sums)
-    part = max(1, _DRAWS_PER_CHUNK // count)
-    means = []
-    for start in range(0, resamples, part):
-        drawn = random.integers(count, size=(min(part, resamples - start), count))
-        means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
-    return np.concatenate(means)
 
 
 def paired_wilcoxon(first: Sequence[float], second: Sequence[float]) -> float:
