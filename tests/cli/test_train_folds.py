@@ -31,6 +31,8 @@ def test_folds_are_trained_in_one_command(command, calls) -> None:
     command("train", "default", "--folds", "5", "--fold", "3", "--lenient")
     assert calls[1][2]["only"] == 3
     assert [each["lenient"] for _, _, each in calls] == [False, True]
+    command("train", "default", "--folds", "5", "--fold", "3", "--data-checked")
+    assert [each["check_data"] for _, _, each in calls] == [True, True, False]
 
 
 def test_fold_all_trains_on_all_cases(command, calls) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from folders import folder_config, write_folder
+from rma_mamba.datasets.config import DataConfig
 from rma_mamba.errors import ConfigError
 from rma_mamba.evaluation import PatientScore, patients_to_markdown, score_patients, score_segmenter
+from rma_mamba.evaluation.patient_scores import check_split
 from rma_mamba.inference import Segmentation
 from rma_mamba.metrics import to_paper_size
 from rma_mamba.slicing import calibrated
@@ -150,3 +152,18 @@ def test_islands_count_in_the_paper_s_protocol_whatever_is_removed_from_the_mask
     assert clean[0].slices[0].values["dice"] == 1
     assert island[0].slices[0].values["dice"] < 1e-9
     assert clean[0].postprocessing == "standard"
+
+
+def test_an_empty_split_names_the_one_that_has_patients(tmp_path: Path) -> None:
+    config = folder_config(write_folder(tmp_path))
+    content = config.model_dump()
+    content["splits"]["b"]["test"] = ()
+    with pytest.raises(ConfigError, match=r"the val split has 2; .* Choose it with --split val,"):
+        check_split(DataConfig.model_validate(content), "test")
+    content["splits"] = {"b": {"test": ["11"]}}
+    with pytest.raises(ConfigError, match=r"the test split has 1; .* Choose it with --split test,"):
+        check_split(DataConfig.model_validate(content), "val")
+    content["splits"] = {}
+    with pytest.raises(ConfigError, match=r"no other split has any to score"):
+        check_split(DataConfig.model_validate(content), "test")
+    check_split(config, "test")

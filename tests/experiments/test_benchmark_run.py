@@ -67,3 +67,28 @@ def test_invalid_networks_are_rejected_before_the_first_training_run(benchmark_f
     with pytest.raises(ConfigError, match="widht"):
         run_benchmark(benchmark.model_copy(update={"networks": (wrong,)}), quiet=True)
     assert not (folder / "out").exists()
+
+
+def test_errors_of_the_test_split_are_warnings_even_if_notes_are_hidden(
+    benchmark_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(*_: object) -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr("rma_mamba.experiments.network_run.NetworkRun.train", nothing)
+    folder = benchmark_file.parent
+    for name in ("images", "masks"):  # a copy of another patient's slices
+        for number in range(2):
+            path = folder / "data" / "slices" / name
+            (path / f"p012_z{number}.png").write_bytes((path / f"p011_z{number}.png").read_bytes())
+    warned: list[str] = []
+    with pytest.raises(InterruptedError):
+        run_benchmark(
+            load_benchmark(benchmark_file),
+            ["data.splits.b.test=['11', '12']"],
+            quiet=True,
+            warn=warned.extend,
+            lenient=True,
+        )
+    assert len(warned) == 1
+    assert (folder / "out" / "data_checks.json").exists()

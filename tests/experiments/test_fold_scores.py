@@ -8,7 +8,13 @@ import pytest
 
 from rma_mamba.errors import ConfigError, DataError, WeightsError
 from rma_mamba.evaluation import PatientScore
-from rma_mamba.experiments import FoldScore, folds_to_markdown, require_sound_folds, score_folds
+from rma_mamba.experiments import (
+    FoldScore,
+    folds_to_markdown,
+    require_sound_folds,
+    score_folds,
+    trained_folds,
+)
 from rma_mamba.experiments import fold_scores as module
 from rma_mamba.training import CrossValidation
 from tiny import tiny_weights
@@ -65,8 +71,9 @@ def test_each_patient_is_scored_once_by_the_network_of_the_fold_that_held_it_out
 
 def test_a_fold_without_weights_is_named(plan: CrossValidation) -> None:
     (plan.run_folder(1) / "weights.safetensors").unlink()
-    with pytest.raises(WeightsError, match=r"no weights of fold-1.*--resume"):
-        list(score_folds(plan))
+    for start in (score_folds, trained_folds):
+        with pytest.raises(WeightsError, match=r"no weights of fold-1.*--resume"):
+            list(start(plan))
 
 
 def test_other_folds_than_those_trained_are_refused(tmp_path: Path, plan: CrossValidation) -> None:
@@ -82,7 +89,10 @@ def test_data_with_errors_are_refused_before_a_fold_is_scored(
     other = CrossValidation.of(tmp_path / "recipe.toml", 2, unknown)
     with pytest.raises(DataError, match="names patient nobody"):
         require_sound_folds(other)
-    assert "nobody" in require_sound_folds(other, lenient=True)[0]
+    (text,) = require_sound_folds(other, lenient=True, record=tmp_path / "scores")
+    assert "nobody" in text
+    (error,) = json.loads((tmp_path / "scores" / "data_checks.json").read_text())["errors"]
+    assert error["text"] == text
     assert require_sound_folds(plan) == require_sound_folds(plan, "test") == []
 
 

@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rma_mamba.datasets.audit import AuditResult, audit
+from rma_mamba.datasets.layouts.index import DatasetIndex
 from rma_mamba.errors import ConfigError, DataError, RmaMambaError
 from rma_mamba.models.weights import read_checkpoint
 from rma_mamba.training import load_recipe, train, train_folds
@@ -76,11 +79,29 @@ def test_data_with_errors_are_used_in_spite_of_them_in_every_fold(
     with pytest.raises(DataError, match="names patient nobody"):
         train_folds(recipe, 2, unknown, quiet=True)
     train_folds(recipe, 2, unknown, jobs=jobs, quiet=True, lenient=True)
-    for fold in range(2):
-        record = json.loads((tmp_path / "run" / f"fold-{fold}" / "data_checks.json").read_text())
+    for folder in ("", "fold-0", "fold-1"):
+        record = json.loads((tmp_path / "run" / folder / "data_checks.json").read_text())
         assert (record["lenient"], len(record["errors"])) == (True, 1)
 
 
 def test_a_fold_that_does_not_exist_is_refused(recipe: Path) -> None:
     with pytest.raises(ConfigError, match="there is no fold 2; expected 0 to 1"):
         train_folds(recipe, 2, only=2)
+
+
+def test_the_data_of_all_folds_are_checked_once(
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+
+    def counted(dataset: DatasetIndex, **options: Any) -> AuditResult:
+        reads.append(len(dataset.cases))
+        return audit(dataset, **options)
+
+    def trained(*_: Any, checked: list[dict[str, Any]], **__: Any) -> None:
+        assert checked == []
+
+    monkeypatch.setattr("rma_mamba.datasets.audit.source_audit.audit", counted)
+    monkeypatch.setattr("rma_mamba.training.cross_validation.train", trained)
+    train_folds(recipe, 2, SHORT, quiet=True)
+    assert reads == [5]  # two volumes, and the slices of three patients

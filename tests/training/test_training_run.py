@@ -46,7 +46,10 @@ def test_a_training_run_writes_weights_logs_and_checkpoints_and_can_be_resumed(
     assert Segmenter.load(weights)((values, np.eye(4))).mask.labels.shape == (12, 12, 3)
 
     with pytest.raises(ConfigError, match="already contains a training run"):
-        train(recipe, quiet=True)
+        train(recipe, quiet=True, lenient=True)
+    with pytest.raises(ConfigError, match="expected the same recipe with --resume"):
+        train(recipe, ["training.lr=1"], resume=True, quiet=True, lenient=True)
+    assert not (run / "data_checks.json").exists()
     train(recipe, ["training.epochs=3"], resume=True, quiet=True)
     first, second = metrics(run)
     assert first.splitlines()[-1].startswith("1,")

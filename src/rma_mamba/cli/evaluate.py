@@ -48,5 +48,6 @@ def evaluate(
             given, model, chosen, options, console, lenient=lenient, record=output
         )
     else:
-        scores = fold_tables(given, folds, chosen, model, options, console, lenient=lenient)
+        plan = given, folds, chosen
+        scores = fold_tables(*plan, model, options, console, lenient=lenient, record=output)
     print_and_write([case for score in scores for case in score.cases], output, console)

@@ -10,6 +10,7 @@ import typer
 from rma_mamba.cli.console import Console
 from rma_mamba.conventions import Postprocessing
 from rma_mamba.evaluation import PatientScore, patients_to_markdown, score_patients
+from rma_mamba.evaluation.patient_scores import check_split
 
 Options = tuple[bool | None, Postprocessing]  # neighbours, post-processing
 Given = tuple[str, list[str], Path | None]  # recipe, settings, data
@@ -36,11 +37,12 @@ def network_scores(
 
     config = load_recipe(*given).data
     patients: Literal["val", "test"] = "test" if split in (None, "test") else "val"
-    require_sound_data(config, (patients,), lenient=lenient, warn=console.warn, record=record)
+    check_split(config, patients)
     neighbours, postprocessing = options
     segmenter = Segmenter.load(model, postprocessing=postprocessing)
     if neighbours is not None:
         segmenter = segmenter.with_recipe(neighbours=neighbours)
+    require_sound_data(config, (patients,), lenient=lenient, warn=console.warn, record=record)
     scores = []
     for score in score_patients(segmenter, config, patients, method=Path(model).stem):
         console.note(score_line(score))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import typer
@@ -21,6 +22,7 @@ def fold_tables(
     console: Console,
     *,
     lenient: bool = False,
+    record: Path | None = None,
 ) -> list[PatientScore]:
     """Score a cross-validation and print the tables of folds and patients.
 
@@ -28,7 +30,7 @@ def fold_tables(
         ConfigError: A model was chosen, and others as in `score_folds`.
         DataError: The quick check of the data found errors, and `lenient` is false.
     """
-    from rma_mamba.experiments import folds_to_markdown, require_sound_folds, score_folds
+    from rma_mamba import experiments
     from rma_mamba.training import CrossValidation
 
     if model != "default":
@@ -43,13 +45,14 @@ def fold_tables(
         )
     plan = CrossValidation.of(recipe, folds, settings, data)
     patients_of: Literal["val", "test"] = "test" if split == "test" else "val"
-    console.warn(require_sound_folds(plan, patients_of, lenient=lenient))
+    experiments.trained_folds(plan, patients_of)
+    console.warn(experiments.require_sound_folds(plan, patients_of, lenient=lenient, record=record))
     scores = []
-    for score in score_folds(plan, patients_of, postprocessing):
+    for score in experiments.score_folds(plan, patients_of, postprocessing):
         fold = "ensemble" if score.fold is None else f"fold {score.fold}"
         console.note(f"{fold}: {score_line(score.patient)}")
         scores.append(score)
     patients = [score.patient for score in scores]
-    tables = [folds_to_markdown(scores), patients_to_markdown(patients)]
+    tables = [experiments.folds_to_markdown(scores), patients_to_markdown(patients)]
     typer.echo("\n\n".join(table for table in tables if table) + "\n")
     return patients

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.shared_options import Settings, Verbose
+from rma_mamba.cli.training_options import Resume
 from rma_mamba.standard_streams import progress_on_stderr
 
 
@@ -24,9 +25,7 @@ def pretrain(
         Path, typer.Argument(metavar="SCANS", help="Folder of scans of any format, without labels.")
     ],
     settings: Settings = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from the last checkpoint of this run.")
-    ] = False,
+    resume: Resume = False,
     verbose: Verbose = False,
 ) -> None:
     """Train a network to restore hidden parts of unlabelled scans.

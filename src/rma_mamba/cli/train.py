@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from rma_mamba.cli.fold_option import Fold, Folds, Jobs
 from rma_mamba.cli.shared_options import Lenient, PreparedData, Settings, Verbose
+from rma_mamba.cli.training_options import DataChecked, Resume, TrainedRecipe
 from rma_mamba.standard_streams import progress_on_stderr
 
 
 def train(
-    recipe: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RECIPE",
-            help="TOML file, or name of a bundled recipe: default, whole-scan, fine-tune, chaos-mini, paper-t, "
-            "paper-s, paper-lits, ablation-1 to ablation-6.",
-        ),
-    ],
+    recipe: TrainedRecipe,
     settings: Settings = None,
     data: PreparedData = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from the last checkpoint of this run.")
-    ] = False,
+    resume: Resume = False,
     folds: Folds = None,
     fold: Fold = None,
     jobs: Jobs = 1,
     lenient: Lenient = False,
+    data_checked: DataChecked = False,
     verbose: Verbose = False,
 ) -> None:
     """Train a network from a recipe.
@@ -51,6 +41,13 @@ def train(
             only, note = None if one == "all" else one, Console().note
             plan = recipe, folds, changes
             weights = train_folds(
-                *plan, only=only, resume=resume, data=data, jobs=jobs, note=note, lenient=lenient
+                *plan,
+                only=only,
+                resume=resume,
+                data=data,
+                jobs=jobs,
+                note=note,
+                lenient=lenient,
+                check_data=not data_checked,
             )
     typer.echo(f"Weights: {weights}", err=True)

@@ -15,7 +15,7 @@ from rma_mamba.conventions import SCAN_SUFFIXES, strip_suffix
 from rma_mamba.datasets.config import DataConfig, SourceConfig
 from rma_mamba.datasets.labelled_images import read_slice, read_volume, stacked
 from rma_mamba.datasets.source_files import SourceFiles
-from rma_mamba.datasets.splits import parse_split
+from rma_mamba.datasets.splits import Split, parse_split
 from rma_mamba.deprecation import with_renamed_arguments
 from rma_mamba.errors import ConfigError
 from rma_mamba.evaluation.case_scores import CaseName, CaseScore, Squares, score_case
@@ -77,16 +77,48 @@ def score_patients(
     """
     patients_of = parse_split(split)
     files = SourceFiles(data)
-    found = [(source, files.images(source, patients_of)) for source in data.sources]
-    if not any(patients for _, patients in found):
-        raise ConfigError(
-            f"the {patients_of} split has no patients; expected at least one. "
-            f"Name them under data.splits.DATASET.{patients_of}, or choose another split."
-        )
+    found = _patients_of(files, patients_of)
     for source, patients in found:
         score = _score_volumes if source.kind == "volumes" else _score_slices
         for patient, images in patients.items():
             yield score(_Patient(segmenter, files, source, patient, method), images)
+
+
+def check_split(data: DataConfig, split: Split) -> None:
+    """Check that a split has patients to score, before a network is loaded.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    _patients_of(SourceFiles(data), split)
+
+
+def _patients_of(
+    files: SourceFiles, split: Split
+) -> list[tuple[SourceConfig, dict[str, list[Path]]]]:
+    """The sources, and the images of their patients in a split that has some."""
+    found = [(source, files.images(source, split)) for source in files.config.sources]
+    if not any(patients for _, patients in found):
+        raise ConfigError(_empty_split(files, split))
+    return found
+
+
+def _empty_split(files: SourceFiles, split: Split) -> str:
+    sources = files.config.sources
+    others: dict[Split, int] = {
+        other: len({(s.dataset, patient) for s in sources for patient in files.images(s, other)})
+        for other in ("val", "test")
+    }
+    for other, count in others.items():
+        if count:  # the training patients are no alternative: the network has seen them
+            return (
+                f"the {split} split has no patients, and the {other} split has {count}; expected at least one. Choose "
+                f"it with --split {other}, or name patients under data.splits.DATASET.{split}."
+            )
+    return (
+        f"the {split} split has no patients, and no other split has any to score; expected at least one. Name patients "
+        f"under data.splits.DATASET.{split}, or choose other data."
+    )
 
 
 @with_renamed_arguments(side="split")

@@ -15,6 +15,7 @@ from rma_mamba.experiments.fold_scores import (
     folds_to_markdown,
     require_sound_folds,
     score_folds,
+    trained_folds,
 )
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "require_sound_folds",
     "run_benchmark",
     "score_folds",
+    "trained_folds",
 ]
 
 # Hidden from type checkers, which see the new names only.

@@ -81,6 +81,7 @@ def run_benchmark(
     files = SourceFiles(runs[0].recipe.data)
     to_train = [run for run in runs if run.row.name in selected]
     check_runs(benchmark, files, runs, to_train)
+    group = choose_group(benchmark, runs[0].recipe.data, files, own_data=data is None)
     require_sound_data(
         runs[0].recipe.data,
         ("test",),
@@ -88,7 +89,6 @@ def run_benchmark(
         warn=warn or partial(_warn, note),
         record=options.folder,
     )
-    group = choose_group(benchmark, runs[0].recipe.data, files, own_data=data is None)
     for run in to_train:
         run.train()
     scored = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from rma_mamba.conventions import Postprocessing
 from rma_mamba.datasets.audit import require_sound_data
 from rma_mamba.errors import WeightsError
 from rma_mamba.evaluation import PatientScore, score_patients
+from rma_mamba.evaluation.patient_scores import check_split
 from rma_mamba.inference import Segmenter
 from rma_mamba.training import WEIGHTS_FILE, CrossValidation, fold_weights
 
@@ -32,24 +34,54 @@ class FoldScore:
 
 
 def require_sound_folds(
-    plan: CrossValidation, split: Literal["val", "test"] = "val", *, lenient: bool = False
+    plan: CrossValidation,
+    split: Literal["val", "test"] = "val",
+    *,
+    lenient: bool = False,
+    record: Path | None = None,
 ) -> list[str]:
     """Check the data of all folds before the first is scored; see `require_sound_data`.
 
     Args:
         plan: The cross-validation.
         split: As in `score_folds`.
-        lenient: Return the errors instead.
+        lenient: Return the errors instead, one sentence each.
+        record: Folder in which lenient checks write their errors; None: they are not written.
 
     Raises:
         DataError: There are errors, and `lenient` is false.
         ConfigError: A folder is missing, or the recipe does not fit the data.
+        ScanError: The record cannot be written.
     """
     recipes = [plan.settings] if split == "test" else map(plan.recipe_of, range(plan.folds))
     found: list[str] = []
-    for recipe in recipes:
-        require_sound_data(recipe.data, (split,), lenient=lenient, warn=found.extend)
+    data = [recipe.data for recipe in recipes]
+    require_sound_data(data, (split,), lenient=lenient, warn=found.extend, record=record)
     return found
+
+
+def trained_folds(plan: CrossValidation, split: Literal["val", "test"] = "val") -> list[Path]:
+    """The weights of all folds, after a check that there are patients to score with them.
+
+    Args:
+        plan: The cross-validation.
+        split: As in `score_folds`.
+
+    Raises:
+        ConfigError: The folder contains no cross-validation, or one with other folds; or the test split is empty.
+        WeightsError: A fold is not complete.
+    """
+    plan.check_record()
+    if split == "test":
+        check_split(plan.settings.data, split)
+    weights = fold_weights(plan)
+    missing = [path.parent.name for path in weights if not path.exists()]
+    if missing:
+        raise WeightsError(
+            f"the cross-validation has no weights of {', '.join(missing)}; expected those of all {plan.folds} folds. "
+            "Complete it with rma-mamba train --folds --resume."
+        )
+    return weights
 
 
 def score_folds(
@@ -70,14 +102,7 @@ def score_folds(
         WeightsError: A fold is not complete, or its weights are corrupt.
         ScanError, GridError: As in `score_patients`.
     """
-    plan.check_record()
-    weights = fold_weights(plan)
-    missing = [path.parent.name for path in weights if not path.exists()]
-    if missing:
-        raise WeightsError(
-            f"the cross-validation has no weights of {', '.join(missing)}; expected those of all {plan.folds} folds. "
-            "Complete it with rma-mamba train --folds --resume."
-        )
+    weights = trained_folds(plan, split)
     if split == "test":
         ensemble = Segmenter.load(plan.folder / WEIGHTS_FILE, postprocessing=postprocessing)
         for patient in score_patients(ensemble, plan.settings.data, "test", method="ensemble"):

@@ -1,8 +1,11 @@
 """Lesion-wise scores: which lesions of a reference a prediction finds, and how many it invents.
 
 A lesion is a connected component, with diagonal neighbours. Its counterpart is all predicted components that touch it.
-It is detected if their intersection over union is at least 0.1, as Metrics Reloaded suggests for small structures
-(doi 10.1038/s41592-023-02151-z). A predicted component that touches no detected lesion is a false positive.
+It is detected if their intersection over union is at least 0.1, the default of the evaluation of the PI-CAI challenge
+(`min_overlap=0.10` of picai_eval, github.com/DIAGNijmegen/picai_eval): a lesion is found even if its outline is not
+right, which the Dice of the lesion scores. picai_eval matches one predicted component to each lesion; here they count
+together, so that a lesion that is found in two parts is found. A predicted component that touches no detected lesion is
+a false positive.
 """
 
 from __future__ import annotations

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from rma_mamba.datasets.splits import Split
 from rma_mamba.errors import ConfigError
 from rma_mamba.training.config import WEIGHTS_FILE
 from rma_mamba.training.fold_settings import CrossValidation
 from rma_mamba.training.side_by_side import Command, run_side_by_side
-from rma_mamba.training.training_run import require_training_packages, train
+from rma_mamba.training.training_run import (
+    require_training_packages,
+    train,
+    warn_of_data,
+)
 
 Note = Callable[[str], None]  # receives progress messages
 
@@ -27,6 +33,7 @@ def train_folds(
     quiet: bool = False,
     note: Note = lambda message: None,
     lenient: bool = False,
+    check_data: bool = True,
 ) -> Path:
     """Train a network on each fold of a cross-validation.
 
@@ -45,7 +52,8 @@ def train_folds(
             are as many. 1: in turn, in this process and on all devices of the recipe.
         quiet: Hide progress bars.
         note: Receives progress messages.
-        lenient: Train in spite of errors in the data; see `train`.
+        lenient: Train in spite of errors in the data, which `data_checks.json` in the folder of the recipe lists.
+        check_data: Whether the data are checked, once for all folds; false if that has been done.
 
     Returns:
         Path of the weights file: the ensemble or, while folds are missing, that of the fold.
@@ -63,6 +71,12 @@ def train_folds(
         )
     plan.record()
     selected = range(folds) if only is None else (only,)
+    from rma_mamba.datasets.audit import data_errors
+    from rma_mamba.training.checkpoints import last_checkpoint
+
+    for fold in selected:
+        last_checkpoint(plan.run_folder(fold), resume)
+    errors = _checked(plan, selected, lenient=lenient) if check_data else data_errors(plan.folder)
     if jobs > 1 and len(selected) > 1:
         commands = [_command(plan, fold, resume, lenient) for fold in selected]
         run_side_by_side(commands, min(jobs, len(commands)), note)
@@ -70,7 +84,7 @@ def train_folds(
         for fold in selected:
             note(f"fold {fold}: training")
             settings = plan.overrides_of(fold)
-            train(recipe, settings, resume, data=data, quiet=quiet, lenient=lenient)
+            train(recipe, settings, resume, data=data, quiet=quiet, lenient=lenient, checked=errors)
     return write_fold_ensemble(plan) or fold_weights(plan)[selected[0]]
 
 
@@ -91,6 +105,17 @@ def write_fold_ensemble(plan: CrossValidation) -> Path | None:
     return path
 
 
+def _checked(
+    plan: CrossValidation, folds: Iterable[int], *, lenient: bool
+) -> Sequence[Mapping[str, Any]]:
+    """The errors in the data of some folds, checked together: most cases are in all of them."""
+    from rma_mamba.datasets.audit import require_sound_data
+
+    data = [plan.recipe_of(fold).data for fold in folds]
+    splits: tuple[Split, ...] = ("train", "val")
+    return require_sound_data(data, splits, lenient=lenient, warn=warn_of_data, record=plan.folder)
+
+
 def _command(plan: CrossValidation, fold: int, resume: bool, lenient: bool) -> Command:
     """The command that trains one fold, and the file for its messages."""
     words = [sys.executable, "-m", "rma_mamba", "train", str(plan.recipe)]
@@ -98,5 +123,5 @@ def _command(plan: CrossValidation, fold: int, resume: bool, lenient: bool) -> C
     words += [word for setting in plan.overrides for word in ("--set", setting)]
     words += ["--data", str(plan.data)] if plan.data else []
     words += ["--resume"] if resume else []
-    words += ["--lenient"] if lenient else []
+    words += ["--data-checked", *(["--lenient"] if lenient else [])]
     return Command(f"fold {fold}", words, plan.folder / f"fold-{fold}.log")

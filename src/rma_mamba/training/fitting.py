@@ -51,7 +51,13 @@ _HARMLESS_WARNINGS = (
 
 
 def fit_recipe(
-    recipe: Recipe, content: Mapping[str, Any], folder: Path, *, resume: bool, quiet: bool
+    recipe: Recipe,
+    content: Mapping[str, Any],
+    folder: Path,
+    *,
+    resume: bool,
+    quiet: bool,
+    data_errors: Sequence[Mapping[str, Any]] | None = None,
 ) -> Path:
     """Train the network of a recipe and export the best checkpoint; arguments and errors as in `train`.
 
@@ -61,6 +67,7 @@ def fit_recipe(
         folder: Run folder.
         resume: Continue from the last checkpoint, if there is one.
         quiet: Hide the progress bar.
+        data_errors: Errors in the data that lenient checks accepted, for the run record; None: checks were not lenient.
 
     Returns:
         Path of the weights file.
@@ -77,6 +84,7 @@ def fit_recipe(
         callbacks=_callbacks(recipe, folder),
         resume=resume,
         quiet=quiet,
+        data_errors=data_errors,
     )
 
 
@@ -90,6 +98,7 @@ def fit_run(
     callbacks: Sequence[Callback],
     resume: bool,
     quiet: bool,
+    data_errors: Sequence[Mapping[str, Any]] | None = None,
 ) -> Path:
     """Train a network on any data with any loss, and export the best checkpoint.
 
@@ -102,6 +111,7 @@ def fit_run(
         callbacks: Callbacks in addition to the run record.
         resume: Continue from the last checkpoint, if there is one.
         quiet: Hide the progress bar.
+        data_errors: As in `fit_recipe`.
 
     Returns:
         Path of the weights file.
@@ -114,7 +124,7 @@ def fit_run(
     if last:
         check_network(last, model)
     data, module = make_data(completed_epochs(last) if last else 0), make_module(model)
-    callbacks = [*callbacks, RunRecord(folder, content, recipe, data, resumed)]
+    callbacks = [*callbacks, RunRecord(folder, content, recipe, data, resumed, data_errors)]
     trainer = make_trainer(
         recipe.training, folder, callbacks, model, quiet=quiet, validate=recipe.data.validation
     )

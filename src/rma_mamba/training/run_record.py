@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback
 
+from rma_mamba.datasets.audit import record_data_errors
 from rma_mamba.datasets.data_manifest import check_same_data
 from rma_mamba.files import file_sha256, replace_file
 from rma_mamba.models.weights import EMBEDDED, embedded_weights
@@ -38,6 +39,7 @@ class RunRecord(Callback):
 
     `recipe.toml`, `recipe.json`, `versions.json`, `initial_weights.json` and `data_manifest.json` describe the run;
     `resumes.json` lists the epochs at which it was resumed, with the settings and versions that had changed.
+    `data_checks.json` lists the errors in the data that lenient checks accepted, the last time that it was resumed.
 
     Args:
         folder: Run folder.
@@ -45,6 +47,7 @@ class RunRecord(Callback):
         recipe: The validated recipe, including all defaults.
         data: The cases that were read.
         resumed: Settings that have changed since the run started; None: it starts now.
+        data_errors: Errors in the data that lenient checks accepted; None: checks were not lenient.
     """
 
     def __init__(
@@ -54,9 +57,10 @@ class RunRecord(Callback):
         recipe: Recipe,
         data: SliceDataModule,
         resumed: Changes | None = None,
+        data_errors: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         self.folder, self.content, self.recipe, self.data = folder, content, recipe, data
-        self.resumed = resumed
+        self.resumed, self.data_errors = resumed, data_errors
 
     def on_fit_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
@@ -72,6 +76,8 @@ class RunRecord(Callback):
         if self.resumed is not None:
             check_same_data(read_json(self.folder / MANIFEST, cases), cases, self.folder.name)
             self._record_resume(self.data.first_epoch, self.resumed)
+        if self.data_errors is not None:
+            record_data_errors(self.folder, self.data_errors)
         texts = {
             RECIPE_TOML: to_toml(self.content),
             RECIPE_JSON: self.recipe.model_dump_json(indent=2),

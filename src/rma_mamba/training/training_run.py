@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from rma_mamba.datasets.splits import Split
 from rma_mamba.environment import load_matplotlib, named_user
 from rma_mamba.errors import ConfigError
 from rma_mamba.extras import require_extra
@@ -21,6 +23,7 @@ def train(
     data: str | Path | None = None,
     quiet: bool = False,
     lenient: bool = False,
+    checked: Sequence[Mapping[str, Any]] | None = None,
 ) -> Path:
     """Train a network according to a recipe.
 
@@ -37,6 +40,7 @@ def train(
             replace those of the recipe.
         quiet: Hide the progress bar.
         lenient: Train in spite of errors in the data, which `data_checks.json` in the run folder lists.
+        checked: Errors in the data, if they have been checked already; None: they are checked.
 
     Returns:
         Path of the weights file.
@@ -60,10 +64,15 @@ def train(
             "Choose another folder with --set run.folder=FOLDER, or continue it with --folds."
         )
     from rma_mamba.datasets.audit import require_sound_data
+    from rma_mamba.training.checkpoints import last_checkpoint
     from rma_mamba.training.fitting import fit_recipe
 
-    require_sound_data(settings.data, ("train", "val"), lenient=lenient, warn=_warn, record=folder)
-    return fit_recipe(settings, content, folder, resume=resume, quiet=quiet)
+    last_checkpoint(folder, resume)  # an occupied folder is found before the data are read
+    if checked is None:
+        splits: tuple[Split, ...] = ("train", "val")
+        checked = require_sound_data(settings.data, splits, lenient=lenient, warn=warn_of_data)
+    errors = checked if lenient else None
+    return fit_recipe(settings, content, folder, resume=resume, quiet=quiet, data_errors=errors)
 
 
 def pretrain(
@@ -103,7 +112,8 @@ def pretrain(
     return fit_pretraining(settings, content, paths, folder, resume=resume, quiet=quiet)
 
 
-def _warn(sentences: Sequence[str]) -> None:
+def warn_of_data(sentences: Sequence[str]) -> None:
+    """Print the errors of lenient checks."""
     for text in sentences:
         print(f"warning: {text}", file=sys.stderr)  # noqa: T201
 

@@ -11,10 +11,11 @@ import pytest
 
 from folders import folder_config, write_folder
 from layouts import save
-from rma_mamba.datasets.audit import require_sound_data
+from rma_mamba.datasets.audit import data_errors, require_sound_data
 from rma_mamba.datasets.audit.source_audit import CHECKS
 from rma_mamba.datasets.config import DataConfig
 from rma_mamba.errors import DataError
+from tumours import tumour_recipe, write_tumours
 
 
 def test_sound_data_pass(config: DataConfig) -> None:
@@ -56,3 +57,40 @@ def test_a_label_without_the_value_of_the_liver_is_refused(tmp_path: Path) -> No
     save(path, (np.asanyarray(label.dataobj) // 2).astype(np.uint8), label.affine)
     with pytest.raises(DataError, match=r"volumes/1: the label contains no liver \(value 6\)"):
         require_sound_data(config, ("train",))
+
+
+def test_corrected_data_are_checked_again(tmp_path: Path) -> None:
+    config = folder_config(write_folder(tmp_path))
+    path = tmp_path / "volumes" / "labels" / "case_01.nii.gz"
+    sound = path.read_bytes()
+    label = nib.load(path)
+    save(path, np.zeros(label.shape, np.uint8), label.affine)
+    with pytest.raises(DataError, match="no liver"):
+        require_sound_data(config, ("train",))
+    path.write_bytes(sound)
+    assert require_sound_data(config, ("train",)) == []
+
+
+def test_data_are_checked_again_for_other_classes(tmp_path: Path) -> None:
+    content = tumour_recipe(write_tumours(tmp_path / "data"), tmp_path / "run")["data"]
+    path = tmp_path / "data" / "labels" / "liver_0.nii"
+    label = nib.load(path)
+    save(path, 2 * (np.asanyarray(label.dataobj) > 0).astype(np.uint8), label.affine)
+    content["recipe"]["labels"] = {"names": ["liver", "tumour"]}
+    assert require_sound_data(DataConfig.model_validate(content), ("train",)) == []
+    content["recipe"]["labels"] = {"names": ["parenchyma"]}
+    with pytest.raises(DataError, match=r"CT/0: the label contains no liver \(value 1\)"):
+        require_sound_data(DataConfig.model_validate(content), ("train",))
+
+
+def test_several_configurations_are_checked_together(tmp_path: Path) -> None:
+    content = folder_config(write_folder(tmp_path)).model_dump()
+    folds = []
+    for fold in range(2):
+        content["splits"]["a"] = {"folds": 2, "fold": fold}
+        content["splits"]["b"] = {"val": ["44"], "test": ["11"]}
+        folds.append(DataConfig.model_validate(content))
+    (error,) = require_sound_data(folds, ("train", "val"), lenient=True, record=tmp_path / "out")
+    assert "names patient 44" in error["text"]
+    assert data_errors(tmp_path / "out") == [{**error, "cases": []}]
+    assert data_errors(tmp_path) == []

@@ -11,7 +11,11 @@ from rma_mamba.datasets.audit.dataset_audit import AuditResult, audit
 from rma_mamba.datasets.audit.dataset_summary import summary_table
 from rma_mamba.datasets.audit.findings import Finding
 from rma_mamba.datasets.audit.formatting import to_json, to_markdown
-from rma_mamba.datasets.audit.source_audit import require_sound_data
+from rma_mamba.datasets.audit.source_audit import (
+    data_errors,
+    record_data_errors,
+    require_sound_data,
+)
 from rma_mamba.deprecation import renamed_attributes
 
 __all__ = [
@@ -20,6 +24,8 @@ __all__ = [
     "Judge",
     "Judgement",
     "audit",
+    "data_errors",
+    "record_data_errors",
     "require_sound_data",
     "summary_table",
     "to_json",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -23,16 +23,17 @@ from rma_mamba.labels import LabelRule
 
 CHECKS = "data_checks.json"
 
+FileState = tuple[str, int, int]  # path, size, time of the last change
+
 _SHOWN = 3  # errors in one message
 _GREY = frozenset({1})
 
-_checked: dict[
-    str, list[Finding]
-] = {}  # in this process: a benchmark trains many networks on the same data
+# In this process: a benchmark trains many networks on the same data. By the cases and the states of their files.
+_checked: dict[frozenset[tuple[IndexedCase, tuple[FileState, ...]]], list[Finding]] = {}
 
 
 def require_sound_data(
-    data: DataConfig,
+    data: DataConfig | Sequence[DataConfig],
     splits: Sequence[Split],
     *,
     lenient: bool = False,
@@ -42,11 +43,11 @@ def require_sound_data(
     """Check the data of a recipe without a network, and reject them if there are errors.
 
     Args:
-        data: Sources and splits.
+        data: Sources and splits; several, such as the folds of a cross-validation, are checked together.
         splits: Splits whose files are read.
         lenient: Pass the errors to `warn`, and go on with all cases.
         warn: Receives the errors of lenient checks, one sentence each.
-        record: Folder in which lenient checks write their errors, as `data_checks.json`; None: they are not written.
+        record: Folder in which lenient checks write their errors, as `record_data_errors`; None: they are not written.
 
     Returns:
         The errors.
@@ -56,14 +57,7 @@ def require_sound_data(
         ConfigError: A folder is missing, or the recipe does not fit the data.
         ScanError: The record cannot be written.
     """
-    key = data.model_dump_json(include={"root", "sources", "splits", "validation"}) + ",".join(
-        splits
-    )
-    if key not in _checked:
-        files = SourceFiles(data)
-        files.check_leakage()
-        _checked[key] = _errors(files, splits)
-    errors = _checked[key]
+    errors = _errors([data] if isinstance(data, DataConfig) else data, splits)
     if errors and not lenient:
         shown = "; ".join(map(_sentence, errors[:_SHOWN]))
         more = f"; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
@@ -74,8 +68,26 @@ def require_sound_data(
     warn([_sentence(finding) for finding in errors])
     found = [asdict(finding) for finding in errors]
     if lenient and record is not None:
-        content = json.dumps({"lenient": True, "errors": found}, indent=1)
-        replace_file(record / CHECKS, content.encode(), "list of data errors")
+        record_data_errors(record, found)
+    return found
+
+
+def record_data_errors(folder: Path, errors: Sequence[Mapping[str, Any]]) -> None:
+    """Write `data_checks.json`: results in this folder are based on data with these errors, or with none.
+
+    Raises:
+        ScanError: The file cannot be written.
+    """
+    content = json.dumps({"lenient": True, "errors": list(errors)}, indent=1)
+    replace_file(folder / CHECKS, content.encode(), "list of data errors")
+
+
+def data_errors(folder: Path) -> list[dict[str, Any]]:
+    """The errors that `record_data_errors` wrote to a folder; empty if there is no such file, or a damaged one."""
+    try:
+        found: list[dict[str, Any]] = json.loads((folder / CHECKS).read_bytes())["errors"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
     return found
 
 
@@ -98,20 +110,40 @@ def unknown_patients(files: SourceFiles) -> Iterator[Finding]:
                 yield Finding("split", "error", text)
 
 
-def _errors(files: SourceFiles, splits: Sequence[Split]) -> list[Finding]:
-    found = list(unknown_patients(files))
-    cases = [
-        case
-        for source in files.config.sources
-        for split in splits
-        for case in _cases(files, source, split)
-    ]
-    result = audit(DatasetIndex("recipe", tuple(cases)), quick=True, jobs=usable_cores())
-    # equal labels alone are no reason to reject data: images and labels may be synthetic
-    return [*found, *(each for each in result.errors if each.kind != "duplicate label")]
+def _errors(configs: Sequence[DataConfig], splits: Sequence[Split]) -> list[Finding]:
+    """The errors of all configurations, each once; a case that several of them have is read once."""
+    found: dict[Finding, None] = {}
+    cases: dict[IndexedCase, None] = {}
+    for config in configs:
+        files = SourceFiles(config)
+        files.check_leakage()
+        found.update(dict.fromkeys(unknown_patients(files)))
+        for source in config.sources:
+            for split in splits:
+                cases.update(dict.fromkeys(_cases(files, source, split)))
+    return [*found, *_errors_of(tuple(cases))]
+
+
+def _errors_of(cases: tuple[IndexedCase, ...]) -> list[Finding]:
+    key = frozenset((case, tuple(map(_state, case.files))) for case in cases)
+    if key not in _checked:
+        result = audit(DatasetIndex("recipe", cases), quick=True, jobs=usable_cores())
+        # equal labels alone are no reason to reject data: images and labels may be synthetic
+        _checked[key] = [each for each in result.errors if each.kind != "duplicate label"]
+    return _checked[key]
+
+
+def _state(path: Path) -> FileState:
+    """What changes when a file is corrected, so that it is checked again."""
+    try:
+        state = path.stat()
+    except OSError:  # reported when the file is read
+        return str(path), 0, 0
+    return str(path), state.st_size, state.st_mtime_ns
 
 
 def _cases(files: SourceFiles, source: SourceConfig, split: Split) -> Iterator[IndexedCase]:
+    """The cases of a split. They do not name it: folds have the same cases in other splits."""
     volumes = source.kind == "volumes"
     make = partial(
         IndexedCase,
@@ -119,7 +151,6 @@ def _cases(files: SourceFiles, source: SourceConfig, split: Split) -> Iterator[I
         sequence=source.name,
         kind="volume" if volumes else "slices",
         rule=_rule(files, source),
-        split=split,
         modality=source.modality,
     )
     for patient, images in files.images(source, split).items():
