@@ -74,10 +74,7 @@ def _runs(table: ComparisonTable, protocol: str) -> str:
     lines = ["| network | seed | epochs | Dice |", "|---|---|---|---|"]
     for row in table.rows:
         means = {each.run: each.mean for each in found if each.method == row.name}
-        conditions = row.conditions
-        trained = (
-            dict(zip(conditions.seeds, conditions.trained, strict=False)) if conditions else {}
-        )
+        trained = row.conditions.trained_by_seed if row.conditions else {}
         for seed, mean in means.items():
             epochs = trained.get(seed)
             shown = f"{'-' if epochs is None else epochs} | {mean:.3f}"
