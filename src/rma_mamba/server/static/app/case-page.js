@@ -137,7 +137,8 @@ export class CasePage {
     this.session = new Session(grid, scan, this.windows(scan), detail.labels?.length ? detail.labels : DEFAULT_LABELS);
     this.build();
     if (mask) await this.showMask(mask, newest);
-    this.centre();
+    if (mask?.centre) this.session.setCursor(mask.centre);
+    this.session.redraw();
     performance.mark("mask-shown");
     document.documentElement.dataset.case = id;
     setTimeout(() => this.gone || this.mesh.start(), 150);
@@ -183,7 +184,7 @@ export class CasePage {
     if (mask.dim.join() !== wanted) {
       throw new Error(`The mask has ${mask.dim.join(" x ")} voxels and the scan ${session.grid.dim.join(" x ")}; expected the same grid. Segment the scan again.`);
     }
-    session.setDocument(new MaskDocument(session.grid, mask.labels, mask.head, version));
+    session.setDocument(new MaskDocument(session.grid, mask, version));
     this.autosave?.destroy();
     this.autosave = new Autosave(this);
     await this.autosave.restore();
@@ -191,30 +192,12 @@ export class CasePage {
     this.review.show();
   }
 
-  /** Go to the middle of the mask: the slice with most of it. */
-  centre() {
-    const { session } = this;
-    if (!session.document) return;
-    const sums = [0, 0, 0, 0];
-    const { labels } = session.document;
-    const [ni, nj] = session.grid.dim;
-    for (let index = 0; index < labels.length; index += 1) {
-      if (!labels[index]) continue;
-      sums[0] += index % ni;
-      sums[1] += Math.floor(index / ni) % nj;
-      sums[2] += Math.floor(index / (ni * nj));
-      sums[3] += 1;
-    }
-    if (sums[3]) session.setCursor([0, 1, 2].map((axis) => sums[axis] / sums[3]));
-    session.redraw();
-  }
-
   async chooseVersion(version) {
     if (version === this.session.document?.version && !this.session.document.changed) return;
     if (!(await this.mayLeave())) return;
     this.session.compared = null;
     const mask = await loadMask(api.maskUrl(this.id, version));
-    this.session.setDocument(new MaskDocument(this.session.grid, mask.labels, mask.head, version));
+    this.session.setDocument(new MaskDocument(this.session.grid, mask, version));
     this.findings.show();
     this.review.show();
     announce(`Version ${version} is shown.`);

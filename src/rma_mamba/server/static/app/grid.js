@@ -61,8 +61,8 @@ export function toScreen(view, voxel) {
   return [along(view.across), along(view.down)];
 }
 
-/** Call `visit(position on the screen, index in the volume)` for each voxel of a slice, row by row. */
-export function walkSlice(view, slice, visit) {
+/** Copy the values of a slice, row by row as on the screen, into `out`. */
+export function copySlice(view, slice, values, out) {
   const { across, down, through } = view;
   const stepX = across.flip ? -across.stride : across.stride;
   const stepY = down.flip ? -down.stride : down.stride;
@@ -70,6 +70,7 @@ export function walkSlice(view, slice, visit) {
     + (down.flip ? (down.size - 1) * down.stride : 0);
   let position = 0;
   for (let row = 0; row < down.size; row += 1, start += stepY) {
-    for (let column = 0, index = start; column < across.size; column += 1, index += stepX) visit(position++, index);
+    const end = position + across.size;
+    for (let index = start; position < end; position += 1, index += stepX) out[position] = values[index];
   }
 }

@@ -11,18 +11,19 @@ worker.addEventListener("message", ({ data }) => {
   else resolve(data.image);
 });
 
-/** The image behind `url`: {dim, affine, values, slope, inter, head, spread, cal}. */
-export function loadImage(url) {
+function load(url, mask) {
   return new Promise((resolve, reject) => {
     last += 1;
     waiting.set(last, { resolve, reject });
-    worker.postMessage({ id: last, url: new URL(url, location.href).href });
+    worker.postMessage({ id: last, url: new URL(url, location.href).href, mask });
   });
 }
 
-/** A mask: its labels as uint8 and its header. */
+/** The image behind `url`: {dim, affine, values, slope, inter, head, spread, cal}. */
+export const loadImage = (url) => load(url, false);
+
+/** The mask behind `url`: {dim, affine, head, labels (uint8), counts per label, centre in voxels or null}. */
 export async function loadMask(url) {
-  const image = await loadImage(url);
-  const labels = image.values instanceof Uint8Array ? image.values : Uint8Array.from(image.values, (value) => Math.round(value));
-  return { labels, head: image.head, dim: image.dim, affine: image.affine };
+  const { values, ...rest } = await load(url, true);
+  return { labels: values, ...rest };
 }

@@ -33,12 +33,10 @@ class Change {
 }
 
 export class MaskDocument extends EventTarget {
-  /** `labels`: Uint8Array on `grid`; `head`: the header of its file; `version`: the version it comes from. */
-  constructor(grid, labels, head, version) {
+  /** `mask`: {labels, counts, head} on `grid` from images.js; `version`: the version it comes from. */
+  constructor(grid, { labels, counts, head }, version) {
     super();
-    Object.assign(this, { grid, labels, head, version, done: [], undone: [], open: null, saved: null, revision: 0 });
-    this.counts = new Float64Array(256);
-    for (let n = 0; n < labels.length; n += 1) this.counts[labels[n]] += 1;
+    Object.assign(this, { grid, labels, counts, head, version, done: [], undone: [], open: null, saved: null, revision: 0 });
   }
 
   get changed() {

@@ -4,6 +4,7 @@ import { element } from "./dom.js";
 
 const SCRIPT = new URL("../niivue/niivue.umd.js", import.meta.url);
 const REBUILD_AFTER_MS = 700;
+const CROSS_AFTER_MS = 150; // slices come first
 const START_VIEW = [120, 15];
 const TURN_DEGREES = 15;
 
@@ -111,7 +112,7 @@ export class MeshView {
     if (!viewer || !this.meshes.length || !this.visible) return;
     viewer.scene.crosshairPos = viewer.mm2frac(session.grid.toMm(session.cursor));
     clearTimeout(this.drawing);
-    this.drawing = setTimeout(() => viewer.drawScene(), 60);
+    this.drawing = setTimeout(() => viewer.drawScene(), CROSS_AFTER_MS);
   }
 
   resize() {

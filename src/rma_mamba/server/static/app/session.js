@@ -4,6 +4,7 @@ import { pixelOf } from "./slice-painter.js";
 import { remembered, remember } from "./settings.js";
 
 const FILL_ALPHA = 105;
+const OTHER_PANES_MS = 120;
 
 function brightened(colour) {
   const channels = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
@@ -117,9 +118,21 @@ export class Session extends EventTarget {
     return this.scan.values[index] * this.scan.slope + this.scan.inter;
   }
 
+  /** During a stroke the pane under the pointer is redrawn at once, the others a few times a second. */
+  follow() {
+    const active = this.panes.find((pane) => pane.view === this.activeView);
+    this.redraw(active);
+    this.following ??= setTimeout(() => {
+      this.following = null;
+      this.redraw();
+    }, OTHER_PANES_MS);
+    this.dispatchEvent(new Event("mask-touch"));
+  }
+
   setDocument(document) {
     this.document = document;
-    for (const kind of ["touch", "change", "saved"]) document.addEventListener(kind, () => this.tell(`mask-${kind}`));
+    for (const kind of ["change", "saved"]) document.addEventListener(kind, () => this.tell(`mask-${kind}`));
+    document.addEventListener("touch", () => this.follow());
     this.tell("document");
   }
 }

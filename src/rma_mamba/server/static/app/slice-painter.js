@@ -1,6 +1,6 @@
 // Pixels of one slice: the scan through its window, the mask, and the map of uncertainty, each on a canvas of one pixel per voxel.
 
-import { walkSlice } from "./grid.js";
+import { copySlice } from "./grid.js";
 import { outline } from "./contours.js";
 
 const OPAQUE = 0xff000000;
@@ -29,56 +29,59 @@ function layer(view) {
 
 export class SlicePainter {
   constructor(view) {
-    this.view = view;
-    this.scan = layer(view);
-    this.fill = layer(view);
-    this.map = layer(view);
-    this.inside = new Uint8Array(view.across.size * view.down.size);
+    const count = view.across.size * view.down.size;
+    Object.assign(this, { view, scan: layer(view), fill: layer(view), map: layer(view) });
+    this.labels = new Uint8Array(count);
+    this.inside = new Uint8Array(count);
+    this.values = new Float32Array(count);
   }
 
   /** `scan`: {values, slope, inter}; `low`, `high`: window in the scan's units. */
   paintScan(scan, slice, low, high) {
+    const { values } = this;
     const { pixels, show } = this.scan;
-    const { values } = scan;
     const gain = (255 * scan.slope) / Math.max(high - low, 1e-9);
     const base = (255 * (scan.inter - low)) / Math.max(high - low, 1e-9);
-    walkSlice(this.view, slice, (position, index) => {
-      const grey = values[index] * gain + base;
+    copySlice(this.view, slice, scan.values, values);
+    for (let n = 0; n < values.length; n += 1) {
+      const grey = values[n] * gain + base;
       const level = grey > 255 ? 255 : grey > 0 ? grey | 0 : 0;
-      pixels[position] = OPAQUE | (level << 16) | (level << 8) | level;
-    });
+      pixels[n] = OPAQUE | (level << 16) | (level << 8) | level;
+    }
     show();
   }
 
-  /** `colours`: pixel for each label. Returns whether the slice has any label. */
-  paintFill(labels, slice, colours) {
+  /** Copy the labels of a slice for the two methods below. Returns whether there is any. */
+  takeLabels(labels, slice) {
+    copySlice(this.view, slice, labels, this.labels);
+    return this.labels.some((label) => label !== 0);
+  }
+
+  /** `colours`: pixel for each label. */
+  paintFill(colours) {
+    const { labels } = this;
     const { pixels, show } = this.fill;
-    let any = 0;
-    walkSlice(this.view, slice, (position, index) => {
-      const label = labels[index];
-      any |= label;
-      pixels[position] = label ? colours[label] : 0;
-    });
+    for (let n = 0; n < labels.length; n += 1) pixels[n] = colours[labels[n]];
     show();
-    return any !== 0;
   }
 
-  /** Path2D around the voxels of `label` in the slice, in voxels of the screen. */
-  outline(labels, slice, label) {
-    const { inside } = this;
-    walkSlice(this.view, slice, (position, index) => {
-      inside[position] = labels[index] === label ? 1 : 0;
-    });
-    return outline(inside, this.view.across.size, this.view.down.size);
+  /** Path2D around the voxels of `label`, in voxels of the screen. */
+  outline(label) {
+    const { labels, inside, view } = this;
+    for (let n = 0; n < labels.length; n += 1) inside[n] = labels[n] === label ? 1 : 0;
+    return outline(inside, view.across.size, view.down.size);
   }
 
   paintMap(map, slice) {
+    const { values } = this;
     const { pixels, show } = this.map;
-    const gain = 255 / Math.max(map.high, 1e-9);
-    walkSlice(this.view, slice, (position, index) => {
-      const level = (map.values[index] * map.slope + map.inter) * gain;
-      pixels[position] = UNCERTAINTY_COLOURS[level > 255 ? 255 : level > 0 ? level | 0 : 0];
-    });
+    const gain = (255 * map.slope) / Math.max(map.high, 1e-9);
+    const base = (255 * map.inter) / Math.max(map.high, 1e-9);
+    copySlice(this.view, slice, map.values, values);
+    for (let n = 0; n < values.length; n += 1) {
+      const level = values[n] * gain + base;
+      pixels[n] = UNCERTAINTY_COLOURS[level > 255 ? 255 : level > 0 ? level | 0 : 0];
+    }
     show();
   }
 }

@@ -106,8 +106,9 @@ export class SliceView {
     const document = session.document;
     if (document && session.maskStyle !== "hidden") {
       this.once("mask", [slice, document.revision, session.maskStyle], () => {
-        painted.any = this.painter.paintFill(document.labels, slice, session.fillColours);
-        painted.paths = painted.any ? session.labels.map(({ value }) => this.painter.outline(document.labels, slice, value)) : [];
+        painted.any = this.painter.takeLabels(document.labels, slice);
+        painted.paths = painted.any ? session.labels.map(({ value }) => this.painter.outline(value)) : [];
+        if (painted.any && session.maskStyle === "fill") this.painter.paintFill(session.fillColours);
       });
     }
     if (session.showUncertainty && session.uncertainty) {
@@ -116,7 +117,8 @@ export class SliceView {
     const compared = session.compared;
     if (compared) {
       this.once("compared", [slice, compared.version], () => {
-        painted.comparedPaths = session.labels.map(({ value }) => this.painter.outline(compared.labels, slice, value));
+        this.painter.takeLabels(compared.labels, slice);
+        painted.comparedPaths = session.labels.map(({ value }) => this.painter.outline(value));
       });
     }
   }
@@ -132,7 +134,7 @@ export class SliceView {
     const { session, painter } = this;
     context.setTransform(matrix);
     context.imageSmoothingEnabled = session.smooth;
-    context.imageSmoothingQuality = "high";
+    context.imageSmoothingQuality = "medium";
     context.drawImage(painter.scan.canvas, 0, 0);
     if (session.showUncertainty && session.uncertainty) context.drawImage(painter.map.canvas, 0, 0);
     context.imageSmoothingEnabled = false;

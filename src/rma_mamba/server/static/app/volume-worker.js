@@ -17,19 +17,41 @@ function spread(image) {
   return { minimum: at(0), low: at(0.01), high: at(0.995), maximum: at(1) };
 }
 
-async function load(url) {
+async function load({ url, mask }) {
   const answer = await fetch(url, { credentials: "same-origin" });
   if (!answer.ok) {
     const found = await answer.json().catch(() => ({}));
     throw new Error(found.error ?? `The server answered ${answer.status}; expected an image. Reload the page.`);
   }
   const image = parseNifti(await gunzip(new Uint8Array(await answer.arrayBuffer())));
-  return { ...image, spread: spread(image) };
+  return mask ? asMask(image) : { ...image, spread: spread(image) };
+}
+
+/** Labels as uint8, how often each occurs, and the middle of all of them. */
+function asMask({ dim, affine, head, values }) {
+  const labels = values instanceof Uint8Array ? values : Uint8Array.from(values, (value) => Math.round(value));
+  const counts = new Float64Array(256);
+  const sums = [0, 0, 0];
+  let [index, found] = [0, 0];
+  for (let k = 0; k < dim[2]; k += 1) {
+    for (let j = 0; j < dim[1]; j += 1) {
+      for (let i = 0; i < dim[0]; i += 1, index += 1) {
+        const label = labels[index];
+        counts[label] += 1;
+        if (label === 0) continue;
+        sums[0] += i;
+        sums[1] += j;
+        sums[2] += k;
+        found += 1;
+      }
+    }
+  }
+  return { dim, affine, head, values: labels, counts, centre: found ? sums.map((sum) => sum / found) : null };
 }
 
 self.addEventListener("message", async ({ data }) => {
   try {
-    const image = await load(data.url);
+    const image = await load(data);
     self.postMessage({ id: data.id, image }, [image.values.buffer, image.head.buffer]);
   } catch (error) {
     self.postMessage({ id: data.id, error: error.message });
