@@ -114,9 +114,7 @@ export class CasePage {
     this.patient.textContent = "";
     if (!this.app.names || !this.detail.is_dicom) return;
     const found = await api.identity(this.id).catch(() => null);
-    const patient = found?.patient ?? found;
-    const words = patient && [patient.name, patient.id, patient.birth_date].filter(Boolean).join(" · ");
-    if (this.app.names) this.patient.textContent = words ?? "";
+    if (this.app.names && found) this.patient.textContent = Object.values(found.patient ?? found).filter(Boolean).join(" · ");
   }
 
   async open() {
@@ -218,9 +216,8 @@ export class CasePage {
     return this.compare(this.session.document.changed ? version : parent ?? known[0]?.version);
   }
 
-  maskBytes() {
-    const { head, labels } = this.session.document;
-    return gzip(maskFile(head, labels));
+  maskBytes(labels = this.session.document.labels) {
+    return gzip(maskFile(this.session.document.head, labels));
   }
 
   showSaved() {

@@ -55,15 +55,15 @@ export class CorrectPanel {
   maskPart() {
     const tool = (label, symbol, key, name, options) => button(label, { symbol, key, click: () => this.run(label, name, options?.() ?? {}) });
     const voxel = () => ({ voxel: this.page.session.cursor.join() });
-    const known = this.page.app.info.tools;
+    const growing = this.page.app.info.tools?.includes("grow") ?? true;
     return element("section", {}, [
       element("div", { class: "split" }, [element("h2", {}, "Mask"), this.volume]), this.fillButton,
       element("div", { class: "twins" }, [
-        tool("Remove island", "island", "K", "remove-island", voxel), tool("Largest part only", "largest", null, "keep-largest"),
-        tool("Fill holes", "holes", "H", "fill-holes"), button("Clear mask", { symbol: "trash", click: () => this.clear() }),
+        tool("Remove island", "island", "K", "remove-island", voxel), tool("Keep this part", "largest", null, "remove-island", () => ({ ...voxel(), keep: 1 })),
+        button("Fill holes", { symbol: "holes", key: "H", click: () => this.fillHoles() }), button("Clear mask", { symbol: "trash", click: () => this.clear() }),
       ]),
-      known?.includes("grow") && element("div", { class: "twins" }, [
-        tool("More liver here", "grow", null, "grow", () => ({ ...voxel(), inside: 1 })), tool("Not liver here", "grow", null, "grow", () => ({ ...voxel(), inside: 0 })),
+      growing && element("div", { class: "twins" }, [
+        tool("Add around here", "grow", null, "grow", () => ({ ...voxel(), inside: 1 })), tool("Cut around here", "grow", null, "grow", () => ({ ...voxel(), inside: 0 })),
       ]),
     ]);
   }
@@ -142,8 +142,9 @@ export class CorrectPanel {
     return this.run("Remove island", "remove-island", { voxel: this.page.session.cursor.join() });
   }
 
+  /** Holes within each slice of the active pane: a hole that is open to one side counts as well. */
   fillHoles() {
-    return this.run("Fill holes", "fill-holes", {});
+    return this.run("Fill holes", "fill-holes", { axis: this.page.session.activeView.through.axis });
   }
 
   /** Have the server change the mask; the answer is one step that can be undone. */
@@ -155,10 +156,10 @@ export class CorrectPanel {
     this.root.setAttribute("aria-busy", "true");
     const { revision } = document;
     try {
-      const answer = await api.tool(page.id, name, options, await page.maskBytes());
+      const answer = await api.tool(page.id, name, options, await page.maskBytes(this.activeAlone()));
       const { values } = parseNifti(await gunzip(answer));
       if (document.revision !== revision) toast("The mask was changed meanwhile; try again.");
-      else if (!document.replace(words, values)) toast(`${words}: nothing to change.`);
+      else if (!document.replace(words, this.merged(values))) toast(`${words}: nothing to change.`);
       else announce(`${words}: done.`);
     } catch (error) {
       toast(`${words}: ${error.message}`, "error");
@@ -166,6 +167,18 @@ export class CorrectPanel {
       this.busy = false;
       this.root.removeAttribute("aria-busy");
     }
+  }
+
+  // The server's tools work on one class: of several, the drawn one is sent, and the result changes nothing else.
+  activeAlone() {
+    const { document, activeLabel, labels } = this.page.session;
+    return labels.length === 1 ? document.labels : document.labels.map((label) => (label === activeLabel ? 1 : 0));
+  }
+
+  merged(result) {
+    const { document, activeLabel, labels } = this.page.session;
+    if (labels.length === 1) return result;
+    return document.labels.map((label, n) => (label === activeLabel || label === 0 ? (result[n] ? activeLabel : 0) : label));
   }
 
   clear() {

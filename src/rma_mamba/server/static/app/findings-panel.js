@@ -9,7 +9,7 @@ const MEASURE_AFTER_MS = 900;
 export class FindingsPanel {
   constructor(page) {
     Object.assign(this, { page, flags: [], timer: null, stale: false });
-    this.root = element("div", { class: "findings" });
+    this.root = element("div");
     this.volume = element("output", { class: "big-number" });
     page.session.addEventListener("mask-touch", () => this.showVolume());
     page.session.addEventListener("mask-change", () => this.changed());
@@ -50,17 +50,17 @@ export class FindingsPanel {
     this.flags = [...flags].sort((a, b) => (LIGHT_ORDER[a.light] ?? 3) - (LIGHT_ORDER[b.light] ?? 3));
     delete this.root.dataset.stale;
     this.showVolume();
-    this.root.replaceChildren(
+    this.root.replaceChildren(element("div", { class: "findings" }, [
       element("div", { class: "summary" }, [
         element("div", {}, [element("h2", {}, `${this.page.session.labels[0].name} volume`), element("p", {}, [this.volume, element("span", { class: "unit" }, " mL")])]),
         dice !== null && dice !== undefined && element("div", {}, [element("h2", {}, "Predicted Dice"), element("p", { class: "big-number" }, formatted(dice, 2))]),
       ]),
       this.flagList(),
-      element("h2", {}, "Measurements"),
-      element("table", { class: "measurements" }, element("tbody", {}, measurements.map(({ label, value, unit }) => element("tr", {}, [
-        element("th", { scope: "row" }, label), element("td", {}, value === null ? "–" : [shown(value), unit ? element("span", { class: "unit" }, ` ${unit}`) : null]),
-      ])))),
-    );
+      element("h2", {}, "Measurements"), table(measurements.filter(tells)),
+      measurements.some((one) => !tells(one)) && element("details", {}, [
+        element("summary", {}, "Zero or not measured"), table(measurements.filter((one) => !tells(one))),
+      ]),
+    ]));
   }
 
   flagList() {
@@ -75,5 +75,11 @@ export class FindingsPanel {
     ]);
   }
 }
+
+const tells = ({ value }) => value !== 0 && value !== null;
+
+const table = (rows) => element("table", { class: "measurements" }, element("tbody", {}, rows.map(({ label, value, unit }) => element("tr", {}, [
+  element("th", { scope: "row" }, label), element("td", {}, value === null ? "–" : [shown(value), unit ? element("span", { class: "unit" }, ` ${unit}`) : null]),
+]))));
 
 const shown = (value) => (typeof value === "number" ? formatted(value, Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 10 ? 1 : 2) : String(value));

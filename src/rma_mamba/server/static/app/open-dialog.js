@@ -7,7 +7,7 @@ const SYMBOLS = { folder: "open", scan: "layers", series: "layers", file: "layer
 
 export function openDialog(info, opened) {
   const entries = element("ul", { class: "choices entries" });
-  const head = element("p", { class: "quiet" });
+  const head = element("p", { class: "quiet", role: "status" });
   const dialog = element("dialog", { class: "dialog browse", "aria-label": "Open from the server's folder" }, [
     element("header", {}, [
       element("h2", {}, "Open from the server's folder"),
@@ -16,12 +16,14 @@ export function openDialog(info, opened) {
   ]);
   const open = async (path, pressed) => {
     pressed.disabled = true;
+    head.textContent = "Looking for scans …";
     try {
       const { cases } = await api.open(path);
       dialog.close();
       opened(cases);
     } catch (error) {
       pressed.disabled = false;
+      head.textContent = "";
       toast(error.message, "error");
     }
   };

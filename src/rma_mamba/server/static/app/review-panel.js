@@ -36,6 +36,8 @@ export class ReviewPanel {
 
   show() {
     const { review, versions } = this.page.detail;
+    this.page.state.textContent = STATE_WORDS[this.state];
+    this.page.state.dataset.state = this.state;
     this.states.replaceChildren(...Object.entries(STATE_WORDS).map(([state, words]) => element("button", {
       type: "button", role: "radio", "data-state": state, "aria-checked": String(state === this.state), click: () => this.save(state),
     }, words)));
@@ -73,8 +75,6 @@ export class ReviewPanel {
       await this.failed(error);
       return false;
     }
-    page.state.textContent = STATE_WORDS[state];
-    page.state.dataset.state = state;
     this.show();
     toast(`${STATE_WORDS[state]}.`);
     return true;

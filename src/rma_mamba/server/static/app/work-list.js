@@ -11,7 +11,7 @@ const number = (value, otherwise) => (value === null || value === undefined ? ot
 
 // For each column: title, key to sort by (small first), and how a cell is made.
 const COLUMNS = [
-  ["Case", (row) => row.number ?? 0], ["Light", (row) => badness(row)], ["Volume", (row) => number(row.volume_ml, Infinity)],
+  ["Case", (row) => row.number ?? 0], ["Quality", (row) => badness(row)], ["Volume", (row) => number(row.volume_ml, Infinity)],
   ["Predicted Dice", (row) => number(row.predicted_dice, Infinity)], ["Review", (row) => Object.keys(STATE_WORDS).indexOf(row.review?.state ?? "unseen")],
 ];
 
@@ -24,7 +24,7 @@ function badness(row) {
 
 export class WorkList {
   constructor(app) {
-    Object.assign(this, { app, hash: "#/", rows: [], column: "Light", direction: 1, gone: false });
+    Object.assign(this, { app, hash: "#/", rows: [], column: "Quality", direction: 1, gone: false });
     this.drop = new DropZone((cases, skipped) => this.added(cases, skipped));
     this.filters = this.makeFilters();
     this.body = element("tbody");
@@ -97,7 +97,7 @@ export class WorkList {
       element("option", { value: "" }, label), ...Object.entries(words).map(([value, text]) => element("option", { value }, text)),
     ]);
     const text = element("input", { type: "search", placeholder: "Filter", "aria-label": "Filter by number, note or modality", input: () => this.show() });
-    const light = choice("All lights", "light", LIGHT_WORDS);
+    const light = choice("All qualities", "light", LIGHT_WORDS);
     const state = choice("All review states", "state", STATE_WORDS);
     return { text, light, state, root: element("div", { class: "filters", role: "search" }, [text, light, state]) };
   }
