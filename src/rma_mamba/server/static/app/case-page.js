@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { Autosave } from "./autosave.js";
 import { announce, ask, button, element, icon, toast } from "./dom.js";
 import { CaseKeys } from "./case-keys.js";
-import { CorrectPanel } from "./correct-panel.js";
+import { CLEAR, CorrectPanel } from "./correct-panel.js";
 import { DisplayBar } from "./display-bar.js";
 import { exportMenu } from "./export-menu.js";
 import { FindingsPanel } from "./findings-panel.js";
@@ -257,11 +257,11 @@ export class CasePage {
     }
   }
 
-  // A mask that keeps nothing of the version it comes from was drawn by hand.
+  // A mask that was cleared first, or keeps nothing of the version it comes from, was drawn by hand.
   async kind() {
     const { document } = this.session;
     const parent = this.detail.versions.find((one) => one.version === document.version);
-    if (parent?.kind === "manual") return "manual";
+    if (parent?.kind === "manual" || document.done.some(({ name }) => name === CLEAR)) return "manual";
     const before = await loadMask(api.maskUrl(this.id, document.version));
     return before.labels.some((value, n) => value && document.labels[n]) ? "semiautomatic" : "manual";
   }
