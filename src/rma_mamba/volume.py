@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -187,6 +187,8 @@ class Volume:
         header: The part of the file's header that a mask inherits.
         warnings: Repairs and suspicious header values, one sentence each, without patient data.
         source_images: The DICOM images from which it was read; None for other formats and arrays.
+        channels: All scans of a case with several, by name, on the same grid; this one is the first of them. Empty: the
+            case is this scan alone. See `slicing.joined`.
 
     Example:
         >>> values = np.zeros((512, 512, 40), np.int16)
@@ -199,6 +201,7 @@ class Volume:
     header: Any = field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
     source_images: SourceImages | None = field(default=None, repr=False)
+    channels: Mapping[str, Volume] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         _check_shape(self.values, self.geometry)

@@ -16,17 +16,6 @@ _INPUT, _NETWORK, _OUTPUT, _COHORT = "Input", "Network", "Output", "Folders of s
 
 
 def segment(
-    scan: Annotated[
-        str,  # as a Path, a URL would lose a slash
-        typer.Option(
-            "--input",
-            "-i",
-            metavar="PATH",
-            rich_help_panel=_INPUT,
-            help="DICOM (folder, zip or file), NIfTI, NRRD, MetaImage or images; a folder of scans; or "
-            "dicomweb:URL/studies/UID.",
-        ),
-    ],
     out: Annotated[
         str,  # as a Path it would lose the trailing slash that marks a folder
         typer.Option(
@@ -37,6 +26,35 @@ def segment(
             help="Mask file (.nii.gz, .nii, .dcm, .stl, .obj), or folder for <case>/liver.nii.gz.",
         ),
     ],
+    scan: Annotated[
+        str | None,  # as a Path, a URL would lose a slash
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="PATH",
+            rich_help_panel=_INPUT,
+            help="DICOM (folder, zip or file), NIfTI, NRRD, MetaImage or images; a folder of scans; or "
+            "dicomweb:URL/studies/UID.  [required, unless --channel names paths]",
+        ),
+    ] = None,
+    channels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--channel",
+            metavar="NAME=PATH",
+            rich_help_panel=_INPUT,
+            help="Network with several channels: a scan of the patient by its channel, such as T1=t1.nii.gz; with "
+            "--input, a DICOM series of it, such as T1=3; repeatable.",
+        ),
+    ] = None,
+    resample: Annotated[
+        bool,
+        typer.Option(
+            "--resample",
+            rich_help_panel=_INPUT,
+            help="Resample the channels to the grid of the first, by position in mm.",
+        ),
+    ] = False,
     series: Annotated[
         str | None,
         typer.Option(
@@ -202,6 +220,7 @@ def segment(
 
     The input is one scan, or a folder of scans. Each mask is on the grid of its scan.
     """
+    from rma_mamba.cli.channel_options import parse_channels
     from rma_mamba.cli.deprecations import renamed_option
     from rma_mamba.cli.interrupts import interruptible
     from rma_mamba.cli.option_values import parse_modality, parse_spacing, parse_volume
@@ -212,6 +231,7 @@ def segment(
     from rma_mamba.pipeline.segment import Distribution
     from rma_mamba.server.node.remote_segmentation import segment_and_send
 
+    named = parse_channels(channels, stated=True)
     number = parse_volume(renamed_option("--frame", frame, "--volume", volume))
     options = {
         "--preview": preview,
@@ -222,7 +242,9 @@ def segment(
     }
     request = SegmentRequest(
         NetworkOptions(model, device, batch_size, fast, precision),
-        ReadOptions(series, number, strict, parse_spacing(spacing_mm), parse_modality(modality)),
+        ReadOptions(
+            series, number, strict, parse_spacing(spacing_mm), parse_modality(modality), resample
+        ),
         (*parse_output_types(output_type), *types_of_options(options)),
         resume,
         patient_size(height_cm, weight_kg),
@@ -232,7 +254,7 @@ def segment(
     console = Console(quiet, verbose)
     with interruptible():
         run = segment_and_send(
-            scan, out, request, distribution, console, send=send, send_to=send_to
+            scan, out, request, distribution, console, named, send=send, send_to=send_to
         )
     lights = [case.light for case in run.completed]
     raise typer.Exit(exit_code_of_run(lights, len(run.failed), fail_on, console))

@@ -91,6 +91,10 @@ class AugmentConfig(Settings):
     slice_jumps: Probability = 0
     """Probability that the brightness of an MR changes from slice to slice."""
 
+    channel_dropout: Probability = 0
+    """Cases with several scans (`channel_names`): probability that each is left out, so that the network learns to do
+    without it. One always remains."""
+
     single_slice: Probability = 0
     """Probability that the adjacent slices of a 2.5-D network are replaced by copies of the slice itself."""
 

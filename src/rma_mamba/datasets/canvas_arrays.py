@@ -13,7 +13,7 @@ from rma_mamba.datasets.config import SourceConfig
 from rma_mamba.datasets.labelled_images import Grey, class_bits, read_label_values, read_slice
 from rma_mamba.datasets.phantom import CONTRASTS, LiverShape, make_phantom
 from rma_mamba.datasets.source_files import SourceFiles
-from rma_mamba.slicing import IntensityScale, SlicePlan, SliceRecipe, calibrated
+from rma_mamba.slicing import CalibratedVolume, IntensityScale, SlicePlan, SliceRecipe, calibrated
 from rma_mamba.volume import Volume
 
 EIGHT_BITS = IntensityScale(0, 255)
@@ -25,19 +25,22 @@ def volume_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) 
 
     Returns:
         "images", "labels" (bit n: class n) and "tissues" (label values): uint8 [slice, height, width];
-        "gap_mm": the largest slice spacing; "hounsfield": whether the intensities are Hounsfield units.
+        "gap_mm": the largest slice spacing; "hounsfield": whether the intensities are Hounsfield units. Of cases with
+        several scans, "images" are [slice, channel, height, width], and "present" states which channels there are: all
+        of a patient's cases have them.
     """
-    parts, gaps, units = [], [], set()
+    parts, gaps, units, present = [], [], set(), []
     for path in images:
         volume, values = read_label_values(files, source, path)
         volume = calibrated(volume)
-        units.add(volume.intensity_unit)
+        units |= {each.intensity_unit for each in scans_of(volume)}
+        present.append([name in volume.channels for name in files.config.recipe.channel_names])
         order = volume.geometry.canonical
         organs = order.apply(np.clip(values, 0, 255).astype(np.uint8))
         recipe = files.config.recipe
         tissues: Grey = SlicePlan(volume.geometry, recipe).labels_to_canvas(organs)
         bits = class_bits(source, values, recipe.labels)
-        parts.append((*on_canvas(volume, bits, recipe), tissues))
+        parts.append((*_scans_on_canvas(volume, bits, recipe), tissues))
         gaps.append(volume.geometry.spacing_mm[order.permutation[0]])
     slices, labels, tissues = (_concatenate([part[n] for part in parts]) for n in range(3))
     return {
@@ -46,7 +49,28 @@ def volume_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) 
         "tissues": tissues,
         "gap_mm": np.array(max(gaps)),
         "hounsfield": np.array(units == {"HU"}),
+        **({"present": np.all(present, axis=0)} if recipe.channel_names else {}),
     }
+
+
+def scans_of(volume: CalibratedVolume) -> list[CalibratedVolume]:
+    """All scans of a case: its channels, or the single one."""
+    return [calibrated(each) for each in volume.channels.values()] or [volume]
+
+
+def _scans_on_canvas(
+    volume: CalibratedVolume, labels: npt.NDArray[Any], recipe: SliceRecipe
+) -> tuple[Grey, Grey]:
+    """As `on_canvas`; of a case with several scans, slices [slice, channel, height, width]."""
+    if not recipe.channel_names:
+        return on_canvas(volume, labels, recipe)
+    pairs = {
+        name: on_canvas(calibrated(each), labels, recipe) for name, each in volume.channels.items()
+    }
+    first, bits = next(iter(pairs.values()))
+    black = np.zeros_like(first)
+    images = [pairs[name][0] if name in pairs else black for name in recipe.channel_names]
+    return np.stack(images, axis=1), bits
 
 
 def slice_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) -> Arrays:
@@ -123,12 +147,12 @@ def _bits_on_canvas(plan: SlicePlan, labels: npt.NDArray[Any], recipe: SliceReci
 
 def _concatenate(parts: list[Grey]) -> Grey:
     """Slices of different canvas sizes in one array, each centred and padded with zeros."""
-    height, width = (max(each.shape[axis] for each in parts) for axis in (1, 2))
-    whole = np.zeros((sum(map(len, parts)), height, width), np.uint8)
+    height, width = (max(each.shape[axis] for each in parts) for axis in (-2, -1))
+    whole = np.zeros((sum(map(len, parts)), *parts[0].shape[1:-2], height, width), np.uint8)
     done = 0
     for each in parts:
-        top, left = (height - each.shape[1]) // 2, (width - each.shape[2]) // 2
-        area = slice(top, top + each.shape[1]), slice(left, left + each.shape[2])
-        whole[done : done + len(each), *area] = each
+        top, left = (height - each.shape[-2]) // 2, (width - each.shape[-1]) // 2
+        area = slice(top, top + each.shape[-2]), slice(left, left + each.shape[-1])
+        whole[done : done + len(each), ..., *area] = each
         done += len(each)
     return whole

@@ -22,12 +22,14 @@ from rma_mamba.label_scheme import LabelScheme
 
 # Settings of a source that its arrays depend on.
 _ARRAY_SETTINGS = {
+    "channels",
     "classes",
     "kind",
     "liver",
     "modality",
     "pixel_mm",
     "quarter_turns",
+    "resample",
     "mirrored_at_random",
     "window_hu",
 }
@@ -40,14 +42,16 @@ class Case:
     Args:
         source: Name of the source.
         patient: Patient ID within the dataset.
-        images: uint8 [slice, height, width] on the network's canvas, from inferior to superior if ordered.
-        labels: Bit n is set where class n is, same shape; with the liver alone, 1 where it is.
+        images: uint8 [slice, height, width] on the network's canvas, from inferior to superior if ordered; of a case
+            with several scans, [slice, channel, height, width], black where the case lacks a channel.
+        labels: Bit n is set where class n is, [slice, height, width]; with the liver alone, 1 where it is.
         ordered: Whether consecutive slices are adjacent in the patient.
         weight: Sampling weight of the source.
-        tissues: Label values of all labelled organs, 0 elsewhere, same shape; None: only the liver is labelled.
+        tissues: Label values of all labelled organs, 0 elsewhere, shape of `labels`; None: only the liver is labelled.
         gap_mm: Slice spacing; None: unknown.
         hounsfield: Whether the grey levels are Hounsfield units in the recipe's window.
         classes: Number of classes.
+        present: For each channel, whether the case has it; empty: single scans.
     """
 
     source: str
@@ -60,6 +64,12 @@ class Case:
     gap_mm: float | None = None
     hounsfield: bool = False
     classes: int = 1
+    present: tuple[bool, ...] = ()
+
+    @property
+    def scans(self) -> int:
+        """Number of scans in `images`: channels of the network, or one."""
+        return max(1, len(self.present))
 
 
 def read_cases(data: DataConfig | SourceFiles, split: Split) -> list[Case]:
@@ -118,7 +128,7 @@ def _source_cases(files: SourceFiles, source: SourceConfig, split: Split) -> Ite
     for patient, images in files.images(source, split).items():
         labels = [files.label(source, path) for path in images]
         key = {
-            "files": fingerprint([*images, *labels]),
+            "files": fingerprint([*files.files_of(source, images), *labels]),
             "recipe": files.config.recipe.model_dump(mode="json"),
             "source": source.model_dump(mode="json", include=_ARRAY_SETTINGS),
         }
@@ -166,4 +176,5 @@ def _case(source: str, patient: str, arrays: Arrays, ordered: bool, weight: floa
         arrays.get("tissues"),
         None if gap is None else float(gap),
         bool(arrays.get("hounsfield", False)),
+        present=tuple(bool(each) for each in arrays.get("present", ())),
     )

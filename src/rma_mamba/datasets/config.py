@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from rma_mamba.datasets.augment_config import AugmentConfig
+from rma_mamba.datasets.channel_files import channel_folder
 from rma_mamba.datasets.settings import Positive, Probability, Settings
 from rma_mamba.datasets.splits import SplitConfig, SplitName
 from rma_mamba.deprecation import with_renamed_keys
 from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.slicing import Intensity, SliceRecipe
+from rma_mamba.slicing.recipe import ChannelName
 from rma_mamba.volume import Modality
 
 RENAMED_SOURCE_KEYS = {"cohort": "dataset", "side": "split"}  # old key to current key
@@ -30,7 +32,18 @@ class SourceConfig(Settings):
     """volumes: NIfTI files, one or more per patient. slices: PNG or JPEG files, one axial slice each."""
 
     images: str
-    """Folder of the images, relative to `data.root`."""
+    """Folder of the images, relative to `data.root`. With `channels`, it is the folder of the first one."""
+
+    channels: dict[ChannelName, str] = Field(default={})
+    """Volumes: several scans of each patient as channels of one case, such as
+    `{ T1 = "t1/images", T2 = "t2/images" }`, in place of `images`. Each is a folder, with the same file names in all of
+    them, or a folder with a pattern, whose `*` stands for the name of the case:
+    `{ T1 = "imagesTr/*_0000.nii.gz", T2 = "imagesTr/*_0001.nii.gz" }`. A case may lack some channels, but all that it
+    has are on one grid. `patient` and the labels belong to the name of the case. Empty: one scan per case."""
+
+    resample: bool = False
+    """With `channels`: resample the scans of a case to the grid of the first by their positions in mm, if they are on
+    different grids, instead of rejecting them. The label is on the grid of the first that the case has."""
 
     labels: str
     """Folder of the labels, relative to `data.root`. A label has the file name of its image; the file extension may
@@ -95,6 +108,30 @@ class SourceConfig(Settings):
     @classmethod
     def _accept_old_keys(cls, data: Any) -> Any:
         return with_renamed_keys(data, RENAMED_SOURCE_KEYS)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_channels(cls, data: Any) -> Any:
+        """The folder of the first channel is that of the images."""
+        if not isinstance(data, dict) or not isinstance(data.get("channels"), dict):
+            return data
+        folders = [str(each) for each in data["channels"].values()]
+        if not folders:
+            return data
+        first = channel_folder(folders[0])[0]
+        if data.get("images", first) != first:
+            raise ValueError(
+                f"images is {data['images']} and the first of channels is {folders[0]}; expected one of them"
+            )
+        return {**data, "images": first}
+
+    @model_validator(mode="after")
+    def _check_channels(self) -> Self:
+        if self.channels and self.kind != "volumes":
+            raise ValueError('channels are set for slices; expected kind = "volumes"')
+        if self.resample and not self.channels:
+            raise ValueError("resample is set without channels; expected both or none")
+        return self
 
     @model_validator(mode="after")
     def _check_intensity(self) -> Self:
@@ -236,6 +273,7 @@ class DataConfig(Settings):
                 f"foreground_share is {self.foreground_share}, but slices_per_epoch is not set; expected the number of "
                 "slices to draw"
             )
+        self._set_channel_names()
         # frozen settings: what the sources determine is part of the recipe that is stored with the weights
         grey_levels = self._grey_levels()
         if grey_levels != self.recipe.grey_levels:
@@ -256,6 +294,33 @@ class DataConfig(Settings):
                 "one value for all, because the weights record one"
             )
         return used.pop() if used else "scan"
+
+    def _set_channel_names(self) -> None:
+        """The channels of the network: those of the recipe, else all channels of the sources in their order."""
+        found = tuple(dict.fromkeys(name for source in self.sources for name in source.channels))
+        names = self.recipe.channel_names or found
+        if not names:
+            return
+        without = [source.name for source in self.sources if not source.channels]
+        if without:
+            raise ValueError(
+                f"source {without[0]} has no channels, and those of the network are {[*names]}; expected channels of "
+                f"every source, such as channels = {{ {names[0]} = FOLDER }}"
+            )
+        if unknown := [name for name in found if name not in names]:
+            raise ValueError(
+                f"a source has the channel {unknown[0]}; expected some of recipe.channel_names: {[*names]}"
+            )
+        if self.phantoms.count:
+            raise ValueError(
+                f"phantoms.count is {self.phantoms.count}, and the channels are {[*names]}; expected 0, because "
+                "phantoms are single scans"
+            )
+        if names != self.recipe.channel_names:
+            recipe = SliceRecipe.model_validate(
+                {**self.recipe.model_dump(), "channel_names": names}
+            )
+            object.__setattr__(self, "recipe", recipe)
 
     def _check_classes(self) -> None:
         scheme = self.recipe.labels

@@ -105,7 +105,10 @@ def _listed(kind: str, keys: Sequence[tuple[str, str, str]]) -> str:
 
 def _records(files: SourceFiles, split: Split, cases: Sequence[Case]) -> Iterator[dict[str, Any]]:
     pairs = {
-        (source.name, patient): (images, [files.label(source, path) for path in images])
+        (source.name, patient): (
+            files.files_of(source, images),
+            [files.label(source, path) for path in images],
+        )
         for source in files.config.sources
         for patient, images in files.images(source, split).items()
     }
@@ -119,7 +122,15 @@ def _records(files: SourceFiles, split: Split, cases: Sequence[Case]) -> Iterato
             "slices_with_liver": int(case.labels.any(axis=(1, 2)).sum()),
             "image_sha256": _digests(files.config.cache, images),
             "label_sha256": _digests(files.config.cache, labels),
+            **_missing_channels(files, case),
         }
+
+
+def _missing_channels(files: SourceFiles, case: Case) -> dict[str, list[str]]:
+    """Which channels a case lacks; nothing if it has all."""
+    pairs = zip(files.config.recipe.channel_names, case.present, strict=True)
+    missing = [name for name, present in pairs if not present]
+    return {"missing_channels": missing} if missing else {}
 
 
 def _digests(cache: str | None, paths: list[Path]) -> list[str]:

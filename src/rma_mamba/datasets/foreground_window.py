@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.datasets.cache import Arrays, cached, fingerprint
+from rma_mamba.datasets.canvas_arrays import scans_of
 from rma_mamba.datasets.config import SourceConfig
 from rma_mamba.datasets.labelled_images import read_slice, read_volume
 from rma_mamba.datasets.source_files import SourceFiles
@@ -33,7 +34,7 @@ def foreground_window_hu(files: SourceFiles) -> tuple[float, float]:
         for paths in files.images(source, "train").values():
             labels = [files.label(source, path) for path in paths]
             key = {
-                "foreground_hu": fingerprint([*paths, *labels]),
+                "foreground_hu": fingerprint([*files.files_of(source, paths), *labels]),
                 "source": source.model_dump(mode="json", exclude={"name", "weight", "group"}),
             }
             make = partial(_histogram, files, source, paths)
@@ -55,8 +56,8 @@ def _histogram(files: SourceFiles, source: SourceConfig, paths: list[Any]) -> Ar
     counts: npt.NDArray[np.int64] = np.zeros(_HIGHEST_HU - _LOWEST_HU + 1, np.int64)
     for path in paths:
         volume, labels = read(files, source, path)
-        volume = calibrated(volume)
-        if volume.intensity_unit == "HU":
-            values = np.rint(volume.values[labels > 0]).clip(_LOWEST_HU, _HIGHEST_HU)
-            counts += np.bincount(values.astype(np.int64) - _LOWEST_HU, minlength=len(counts))
+        for scan in scans_of(calibrated(volume)):
+            if scan.intensity_unit == "HU":
+                values = np.rint(scan.values[labels > 0]).clip(_LOWEST_HU, _HIGHEST_HU)
+                counts += np.bincount(values.astype(np.int64) - _LOWEST_HU, minlength=len(counts))
     return {"counts": counts}

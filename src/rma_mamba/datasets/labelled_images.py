@@ -17,6 +17,7 @@ from rma_mamba.folder_tree import as_text
 from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.labels import LabelRule, check_whole, liver_in_grey_levels
 from rma_mamba.scans import read_scan
+from rma_mamba.slicing import joined
 from rma_mamba.slicing.calibration import CalibratedVolume
 from rma_mamba.volume import Geometry, Volume
 
@@ -40,14 +41,36 @@ def read_label_values(
     files: SourceFiles, source: SourceConfig, image: Path
 ) -> tuple[Volume, npt.NDArray[Any]]:
     """A volume, and the values of all labels on its grid; errors as in `read_volume`."""
-    volume, label = read_scan(image), read_scan(files.label(source, image))
+    volume, label = _read_scans(files, source, image), read_scan(files.label(source, image))
     if not label.geometry.matches(volume.geometry):
         raise GridError(
             f"source {source.name}: a label of {_size(label.geometry)} voxels is on a different grid than its image "
             f"of {_size(volume.geometry)} voxels; expected the same grid. Resample the label."
         )
+    if volume.channels:
+        volume = joined({name: _as_stated(each, source) for name, each in volume.channels.items()})
+    else:
+        volume = _as_stated(volume, source)
+    return volume, label.values
+
+
+def _read_scans(files: SourceFiles, source: SourceConfig, image: Path) -> Volume:
+    """The image; with several channels, all scans of its case."""
+    channels = files.channels(source, image)
+    if not channels:
+        return read_scan(image)
+    names = {name: as_text(path.name) for name, path in channels.items()}
+    scans = {name: read_scan(path) for name, path in channels.items()}
+    try:
+        return joined(scans, names, resample=source.resample)
+    except GridError as error:
+        raise GridError(f"source {source.name}: {error}") from error
+
+
+def _as_stated(volume: Volume, source: SourceConfig) -> Volume:
+    """A scan with the modality and window that its source states."""
     volume = Volume(volume.values, volume.geometry, source.modality or volume.modality)
-    return restore_window(volume, source), label.values
+    return restore_window(volume, source)
 
 
 def restore_window(volume: Volume, source: SourceConfig) -> Volume:

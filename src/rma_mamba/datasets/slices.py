@@ -13,9 +13,11 @@ from torch.utils.data import Dataset, Subset
 
 from rma_mamba.datasets.cases import Case
 
-# "image": float32 [3, height, width] in [0, 1]; "label": float32 [class, height, width].
+# "image": float32 [3, height, width] in [0, 1], with 3 channels of each scan if a case has several; "label": float32
+# [class, height, width].
 # Before the transform: "label" [3, height, width] for all channels, 1 where any class is; "tissues", uint8 [3, height,
 # width]; and "classes", float32 [class and channel, height, width], if there are several.
+# "present", bool [scan], if a case has several: which of them are there.
 # After the transform: "index", the position of the slice in its dataset, and "draw", a random number for the sample.
 Sample = dict[str, Tensor]
 
@@ -41,6 +43,7 @@ class SliceDataset(Dataset[Sample]):
         transform: Applied to every sample.
         single_slice: Probability that the adjacent slices are replaced by the slice itself.
         reach_mm: Largest distance of the adjacent slices, so that thin slices can imitate thick ones.
+        channel_dropout: Probability that each scan of a case with several is left out.
     """
 
     def __init__(
@@ -51,12 +54,14 @@ class SliceDataset(Dataset[Sample]):
         transform: Callable[[Sample], Any],
         single_slice: float = 0.0,
         reach_mm: float = 0.0,
+        channel_dropout: float = 0.0,
     ) -> None:
         self.cases = cases
         self.neighbours = neighbours
         self.transform = transform
         self.single_slice = single_slice
         self.reach_mm = reach_mm
+        self.channel_dropout = channel_dropout
         self.index = [(case, number) for case in cases for number in range(len(case.images))]
 
     def __len__(self) -> int:
@@ -73,12 +78,11 @@ class SliceDataset(Dataset[Sample]):
         reseed = getattr(self.transform, "set_random_state", None)
         if reseed is not None:
             reseed(seed=int(random.integers(2**32)))
+        present = present_scans(case, self.channel_dropout, random)
         sample: Sample = self.transform(
-            {
-                "image": torch.from_numpy(np.asarray(case.images[channels])).float() / 255,
-                **labels_of(case, channels),
-            }
+            {"image": images_of(case, channels), **labels_of(case, channels), **present}
         )
+        sample = with_black(sample, present)
         numbers = torch.tensor([draw.position, int(random.integers(2**32))])
         return {**sample, "index": numbers[0], "draw": numbers[1]}
 
@@ -107,6 +111,42 @@ class SliceDataset(Dataset[Sample]):
         of_labelled = every * labelled
         balanced = of_labelled / max(of_labelled.sum(), np.finfo(float).tiny)
         return ((1 - foreground_share) * every + foreground_share * balanced).tolist()  # type: ignore[no-any-return]
+
+
+def images_of(case: Case, numbers: Any) -> Tensor:
+    """Slices in [0, 1] before the transform: [slice, height, width]; of several scans, one after the other."""
+    values = np.asarray(case.images[numbers])
+    if case.present:
+        values = values.swapaxes(0, 1).reshape(-1, *values.shape[-2:])
+    return torch.from_numpy(values).float() / 255
+
+
+def present_scans(case: Case, dropout: float, random: np.random.Generator) -> Sample:
+    """Which scans of a case a sample has; empty for a single scan, for which nothing is drawn.
+
+    Args:
+        case: The case.
+        dropout: Probability that each scan is left out; one always remains.
+        random: Source of randomness.
+    """
+    if not case.present:
+        return {}
+    present = np.array(case.present)
+    if dropout:
+        kept = present & (random.random(len(present)) >= dropout)
+        last = random.choice(np.flatnonzero(present))
+        present = kept if kept.any() else np.arange(len(present)) == last
+    return {"present": torch.from_numpy(present)}
+
+
+def with_black(sample: Sample, present: Sample) -> Sample:
+    """A sample after the transform, black where a scan is not present."""
+    if not present:
+        return sample
+    there = present["present"].float()
+    image = sample["image"]
+    scans = image.view(len(there), -1, *image.shape[-2:]) * there.view(-1, 1, 1, 1)
+    return {**sample, "image": scans.view(image.shape)}
 
 
 def labels_of(case: Case, numbers: Any) -> Sample:

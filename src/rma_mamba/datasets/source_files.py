@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
-from rma_mamba.conventions import NIFTI_SUFFIXES
+from rma_mamba.conventions import NIFTI_SUFFIXES, strip_suffix
+from rma_mamba.datasets.channel_files import channel_files
 from rma_mamba.datasets.config import DataConfig, SourceConfig
 from rma_mamba.datasets.splits import SPLITS, Split, SplitConfig, patient_id, split_of
 from rma_mamba.errors import ConfigError, DataError
@@ -28,6 +31,7 @@ class SourceFiles:
         self._listings: dict[Path, list[Path]] = {}
         self._images: dict[str, dict[str, list[Path]]] = {}
         self._labels: dict[Path, dict[str, list[Path]]] = {}
+        self._channels: dict[str, dict[Path, tuple[str, dict[str, Path]]]] = {}
 
     def images(self, source: SourceConfig, split: Split) -> dict[str, list[Path]]:
         """Image files of the patients of one split, by patient ID.
@@ -53,6 +57,28 @@ class SourceFiles:
         """The split of a patient in this training run: without validation, all but test patients are trained on."""
         return "train" if split == "val" and not self.config.validation else split
 
+    def channels(self, source: SourceConfig, image: Path) -> dict[str, Path]:
+        """The file of each channel of a case that has several; empty for a single scan.
+
+        Args:
+            source: The source.
+            image: The image of the case as listed by `images`: that of the first channel that the case has.
+        """
+        self._all_images(source)
+        return self._channels.get(source.name, {}).get(image, ("", {}))[1]
+
+    def files_of(self, source: SourceConfig, images: Sequence[Path]) -> list[Path]:
+        """All image files of cases, those of all channels."""
+        files = [self.channels(source, image).values() or (image,) for image in images]
+        return [path for each in files for path in each]
+
+    def case_path(self, source: SourceConfig, image: Path) -> PurePath:
+        """The path of an image below the image folder of its source; with several channels, the name of the case."""
+        named = self._channels.get(source.name, {}).get(image)
+        if named is not None:
+            return PurePath(named[0])
+        return image.relative_to(Path(self.config.root) / source.images)
+
     def label(self, source: SourceConfig, image: Path) -> Path:
         """The label file of an image.
 
@@ -62,8 +88,10 @@ class SourceFiles:
         folder = Path(self.config.root) / source.labels
         if folder not in self._labels:
             self._labels[folder] = _by_stem(self._listing(folder))
-        candidates = self._labels[folder].get(_stem(image), [])
-        for label in sorted(candidates, key=lambda path: path.name != image.name):
+        named = self._channels.get(source.name, {}).get(image)
+        name = image.name if named is None else named[0]
+        candidates = self._labels[folder].get(name.split(".")[0], [])
+        for label in sorted(candidates, key=lambda path: path.name != name):
             if label.is_file():
                 return label
         raise ConfigError(
@@ -102,15 +130,16 @@ class SourceFiles:
 
     def _by_patient(self, source: SourceConfig) -> dict[str, list[Path]]:
         suffixes = NIFTI_SUFFIXES if source.kind == "volumes" else SLICE_SUFFIXES
-        files = [path for path in self._matching(source) if path.name.endswith(suffixes)]
+        files = self._cases(source, suffixes)
         if not files:
+            places = " or ".join(source.channels.values()) or source.images
             raise ConfigError(
                 f"source {source.name}: found no {' or '.join(suffixes)} files matching '{source.files}' in "
-                f"{source.images}; expected images there. Set data.root to the folder that contains it."
+                f"{places}; expected images there. Set data.root to the folder that contains it."
             )
         patients: dict[str, list[Path]] = {}
-        for path in files:
-            match = re.fullmatch(source.patient, path.name)
+        for path, name in files.items():
+            match = re.fullmatch(source.patient, name)
             if match is None:
                 raise ConfigError(
                     f"source {source.name}: a file name does not match the patient pattern; expected "
@@ -118,6 +147,20 @@ class SourceFiles:
                 )
             patients.setdefault(patient_id(as_text(match[1])), []).append(path)
         return patients
+
+    def _cases(self, source: SourceConfig, suffixes: Sequence[str]) -> dict[Path, str]:
+        """The image of each case, and the name that contains its patient ID."""
+        if not source.channels:
+            found = [path for path in self._matching(source) if path.name.endswith(tuple(suffixes))]
+            return {path: path.name for path in found}
+        cases = channel_files(Path(self.config.root), source.channels, self._listing)
+        named = {next(iter(files.values())): (name, files) for name, files in cases.items()}
+        self._channels[source.name] = {
+            path: (name + _suffix(path), files)
+            for path, (name, files) in named.items()
+            if fnmatchcase(name + _suffix(path), source.files)
+        }
+        return {path: name for path, (name, _) in self._channels[source.name].items()}
 
     def _matching(self, source: SourceConfig) -> list[Path]:
         folder = Path(self.config.root) / source.images
@@ -141,6 +184,10 @@ def _by_stem(paths: list[Path]) -> dict[str, list[Path]]:
     for path in paths:
         found.setdefault(_stem(path), []).append(path)
     return found
+
+
+def _suffix(path: Path) -> str:
+    return path.name[len(strip_suffix(path.name, NIFTI_SUFFIXES)) :]
 
 
 def _stem(path: Path) -> str:

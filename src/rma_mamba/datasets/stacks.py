@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from rma_mamba.datasets.cases import Case
-from rma_mamba.datasets.slices import Sample, labels_of
+from rma_mamba.datasets.slices import Sample, images_of, labels_of, present_scans, with_black
 from rma_mamba.slicing import SliceRecipe
 from rma_mamba.slicing.intensity_scale import compress_highlights
 from rma_mamba.slicing.stack import slice_step
@@ -47,6 +47,7 @@ class StackDataset(Dataset[Sample]):
         recipe: Preprocessing of the network: neighbours, modality plane and slice spacing.
         transform: Applied to every stack, depending on whether it is calibrated CT.
         foreground_share: Share of the stacks that are placed around a labelled slice; the others are anywhere.
+        channel_dropout: Probability that each scan of a case with several is left out.
     """
 
     def __init__(
@@ -55,9 +56,11 @@ class StackDataset(Dataset[Sample]):
         recipe: SliceRecipe,
         transform: Callable[[bool], Any],
         foreground_share: float | None = None,
+        channel_dropout: float = 0.0,
     ) -> None:
         self.cases, self.recipe = cases, recipe
         self.share = FOREGROUND_SHARE if foreground_share is None else foreground_share
+        self.channel_dropout = channel_dropout
         self.transforms = {hounsfield: transform(hounsfield) for hounsfield in (False, True)}
         lengths = [len(case.images) for case in cases]
         self.first = np.concatenate(
@@ -80,6 +83,7 @@ class StackDataset(Dataset[Sample]):
             as_hu,
             int(self.first[draw.case]),
             random,
+            self.channel_dropout,
         )
 
     def _numbers(self, case: Case, depth: int, random: np.random.Generator) -> Any:
@@ -113,6 +117,7 @@ def stack_sample(
     as_hu: bool,
     first: int,
     random: np.random.Generator,
+    channel_dropout: float = 0.0,
 ) -> Sample:
     """A stack of a case as network input.
 
@@ -124,14 +129,17 @@ def stack_sample(
         as_hu: Whether the network is told that intensities are Hounsfield units.
         first: Position of the case's first slice in the dataset.
         random: Source of randomness.
+        channel_dropout: Probability that each scan of a case with several is left out.
     """
     reseed = getattr(transform, "set_random_state", None)
     if reseed is not None:
         reseed(seed=int(random.integers(2**32)))
-    image = torch.from_numpy(np.asarray(case.images[numbers])).float() / 255
+    image = images_of(case, numbers)
     if case.hounsfield and not as_hu:  # as a CT that is scaled by percentiles
         image = compress_highlights(image, recipe.mr_headroom)
-    stack: Sample = transform({"image": image, **labels_of(case, numbers)})
+    present = present_scans(case, channel_dropout, random)
+    stack: Sample = transform({"image": image, **labels_of(case, numbers), **present})
+    stack = with_black(stack, present)
     return {
         "image": with_channels(stack["image"], recipe, as_hu),
         "label": stack["label"] if case.classes > 1 else stack["label"][:, None],
@@ -141,10 +149,13 @@ def stack_sample(
 
 
 def with_channels(images: Tensor, recipe: SliceRecipe, hounsfield: bool) -> Tensor:
-    """Network input [slice, channel, height, width] from slices [slice, height, width]."""
-    slices = torch.arange(len(images))
+    """Network input [slice, channel, height, width] from slices [slice, height, width], of several scans one after the
+    other."""
+    scans = images.chunk(max(1, len(recipe.channel_names)))
+    slices = torch.arange(len(scans[0]))
     around = slices[:, None] + torch.arange(-1, 2) * int(recipe.neighbours)
-    channels = images[around.clamp(0, len(images) - 1)]
+    around = around.clamp(0, len(slices) - 1)
+    channels = torch.cat([scan[around] for scan in scans], dim=1)
     if not recipe.modality_plane:
         return channels.contiguous()
     plane = torch.full_like(channels[:, :1], float(hounsfield))

@@ -142,7 +142,7 @@ class _Patient:
 
     def case_name(self, path: Path) -> CaseName:
         """Identification of a case: its path below the source's image folder, without the suffix."""
-        name = path.relative_to(Path(self.files.config.root) / self.source.images)
+        name = self.files.case_path(self.source, path)
         case = str(name.with_name(strip_suffix(name.name, SCAN_SUFFIXES)))
         source = self.source
         return CaseName(self.method, source.name, source.group_name, self.patient, case)

@@ -23,11 +23,17 @@ _NEW_IN_DATA: dict[str, Any] = {
     "foreground_window": False,
     "validation": True,
 }
-_NEW_IN_SOURCES: dict[str, Any] = {"window_hu": None, "classes": {}, "intensity": None}
+_NEW_IN_SOURCES: dict[str, Any] = {
+    "window_hu": None,
+    "classes": {},
+    "intensity": None,
+    "channels": {},
+    "resample": False,
+}
 _NEW_IN_SLICES = {"mr_headroom": 0, "modality_plane": False, "through_plane_mm": None}
 _NEW_IN_PHANTOMS = {"liver_shapes": None}
 _NEW_IN_AUGMENT = dict.fromkeys(
-    ("contrast_phase", "effusion", "ascites", "metal", "slice_jumps"), 0
+    ("contrast_phase", "effusion", "ascites", "metal", "slice_jumps", "channel_dropout"), 0
 )
 
 

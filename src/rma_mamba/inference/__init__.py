@@ -31,7 +31,8 @@ def segment(
     """Segment the liver in one scan; the network stays in memory for the next call.
 
     Args:
-        scan: A path, a Volume, a nibabel or SimpleITK image, or an array [i, j, k] with its 4x4 affine (RAS+ mm).
+        scan: A path, a Volume, a nibabel or SimpleITK image, or an array [i, j, k] with its 4x4 affine (RAS+ mm). For a
+            network with several channels, a dictionary of them by name.
         model: "default", the bundled network, or a weights file written by `rma-mamba train`.
         modality: CT or MR; None: read from the header, else detected from the intensities.
         device: auto, cpu, cuda or cuda:N.
@@ -40,10 +41,10 @@ def segment(
 
     Raises:
         ScanError: The scan cannot be read, or is not a 3-D volume.
-        GridError: The geometry is invalid, or the field of view is implausibly large.
+        GridError: The geometry is invalid, the field of view is implausibly large, or channels are not aligned.
         WeightsError: The weights are missing, corrupt or do not fit the network.
         BackendError: The device cannot be used.
-        ConfigError: The modality is neither CT nor MR.
+        ConfigError: The modality is neither CT nor MR, or the network does not have these channels.
 
     Example:
         >>> result = segment("scan.nii.gz", device="cpu")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ import numpy.typing as npt
 
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import read_scan, volume_from_memory
+from rma_mamba.slicing import joined
 from rma_mamba.volume import Volume, affine_of_itk_image
 
-# A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its 4x4 affine (RAS+ mm).
+# A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its 4x4 affine (RAS+ mm); or several of
+# them by the name of their channel.
 Scan = Any
 
 
@@ -27,10 +30,17 @@ def as_volume(scan: Scan) -> Volume:
 
     Raises:
         ScanError: The scan has none of these forms, or is not a 3-D volume of real numbers.
-        GridError: The geometry is invalid.
+        GridError: The geometry is invalid, or the scans of a case are on different grids.
     """
     if isinstance(scan, Volume):
         return scan
+    if isinstance(scan, Mapping):
+        files = {
+            name: Path(each).name
+            for name, each in scan.items()
+            if isinstance(each, str | os.PathLike)
+        }
+        return joined({name: as_volume(each) for name, each in scan.items()}, files)
     if isinstance(scan, str | os.PathLike):
         return read_scan(Path(scan))
     if hasattr(scan, "dataobj") and hasattr(scan, "affine"):  # nibabel

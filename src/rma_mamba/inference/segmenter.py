@@ -35,6 +35,7 @@ from rma_mamba.reporting.mask_examination import examine_mask
 from rma_mamba.setting_errors import as_config_error
 from rma_mamba.shapes import Labels
 from rma_mamba.slicing import CalibratedVolume, SliceRecipe, SliceStack, calibrated
+from rma_mamba.slicing.channels import check_channels
 from rma_mamba.slicing.recipe import RENAMED_FIELDS
 from rma_mamba.volume import ClassMap, Mask, Modality
 
@@ -47,7 +48,7 @@ class Segmenter:
     """A trained network that segments any number of scans.
 
     Args:
-        model: Maps images [slice, 3, height, width] to a list of logits, highest resolution last.
+        model: Maps images [slice, channel, height, width] to a list of logits, highest resolution last.
         recipe: How scans are converted to network input.
         device: auto, cpu, cuda or cuda:N.
         batch_size: Slices per batch; None: chosen to keep memory use modest.
@@ -172,7 +173,9 @@ class Segmenter:
         """Segment the liver.
 
         Args:
-            scan: A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its affine.
+            scan: A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its affine. For a network
+                with several channels, a dictionary of them by name: {"T1": "t1.nii.gz", "T2": "t2.nii.gz"}. A missing
+                one is black for the network. The mask is on the grid of the first.
             modality: CT or MR; None: read from the header, else detected from the intensities.
             progress: Called with (slices done, total number of slices).
             keep_probabilities: Also return the probabilities, which take four bytes per voxel.
@@ -181,10 +184,11 @@ class Segmenter:
 
         Raises:
             ScanError: The scan cannot be read, or is not a 3-D volume.
-            GridError: The geometry is invalid, or the field of view is implausibly large.
-            ConfigError: The modality is neither CT nor MR.
+            GridError: The geometry is invalid, the field of view is implausibly large, or channels are not aligned.
+            ConfigError: The modality is neither CT nor MR, or the network does not have these channels.
         """
         volume = calibrated(as_volume(scan), modality)
+        missing = check_channels(volume, self.recipe)
         labels = np.zeros(volume.geometry.shape, np.uint8)
         # in the memory order of files, so that writing needs no copy
         probabilities = (
@@ -219,7 +223,7 @@ class Segmenter:
             implausible_share=sum(implausible) / max(1, found),
             evidence=evidence,
         )
-        warnings = tuple(dict.fromkeys((*volume.warnings, *measure(mask).warnings)))
+        warnings = tuple(dict.fromkeys((*volume.warnings, *missing, *measure(mask).warnings)))
         removed_ml = implausible.removed * volume.geometry.voxel_volume_ml
         notes = CaseNotes(volume.modality, volume.modality_source, quality, warnings, removed_ml)
         provenance = self._provenance(volume.modality, notes)

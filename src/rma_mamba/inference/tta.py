@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Images = npt.NDArray[np.float32]  # [slice, 3, height, width]
+Images = npt.NDArray[np.float32]  # [slice, channel, height, width]
 Logits = npt.NDArray[np.float32]  # [slice, class, height, width]
 Network = Callable[[Images, int], list[Logits]]  # the last n maps, highest resolution last
 

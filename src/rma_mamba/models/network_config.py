@@ -14,3 +14,7 @@ class NetworkConfig(BaseModel):
 
     classes: int = Field(default=1, ge=1, le=MAX_CLASSES)
     """Channels of each logit map: one per class of the recipe's `labels`, which sets it."""
+
+    input_channels: int = Field(default=3, ge=3)
+    """Channels of the input, three for each scan of a case, and further ones that the slice recipe adds; a recipe with
+    several scans sets it."""

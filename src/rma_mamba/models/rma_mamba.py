@@ -109,7 +109,7 @@ class RMAMamba(nn.Module):
                 self.add_module(f"top_down{number}", projection)
 
     def forward(self, images: Images) -> list[Logits]:
-        """Compute logits of images [slice, 3, height, width] in [0, 1], with height and width of at least 32.
+        """Compute logits of images [slice, channel, height, width] in [0, 1], with height and width of at least 32.
 
         With through-plane scans, the slices are those of one scan, from inferior to superior; images of several scans
         with the same number of slices are [scan, slice, channel, height, width].

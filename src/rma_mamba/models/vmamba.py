@@ -103,7 +103,7 @@ class VMambaConfig(BaseModel):
     """Hidden channels of these convolutions at each resolution."""
 
     input_channels: int = Field(default=3, ge=3)
-    """Channels of the input: three slices, and further ones that the slice recipe adds."""
+    """Channels of the input: three for each scan of a case, and further ones that the slice recipe adds."""
 
     through_plane: tuple[Count, Count, Count, Count] = (0, 0, 0, 0)
     """Selective scans along the slices of a scan at 1/4, 1/8, 1/16 and 1/32, after the VSS blocks of that resolution.
@@ -171,7 +171,7 @@ class VMamba(nn.Module):
         return maps
 
     def forward(self, images: Images) -> list[Features]:
-        """Images [slice, 3, height, width], height and width at least 32, to four feature maps, finest first.
+        """Images [slice, channel, height, width], height and width at least 32, to four feature maps, finest first.
 
         Raises:
             ConfigError: The images have a different shape.

@@ -152,6 +152,20 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise _corrupt_error(Path(path)) from None
 
 
+def stored_recipe(path: str | Path) -> dict[str, Any]:
+    """Fields of the slice recipe of a weights file, without reading its tensors; empty if it has none.
+
+    Raises:
+        WeightsError: The file is missing or corrupt.
+    """
+    _check_exists(Path(path))
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(json.loads((file.metadata() or {}).get("recipe", "{}")))
+    except (SafetensorError, OSError, ValueError, TypeError, RecursionError):
+        raise _corrupt_error(Path(path)) from None
+
+
 def load_weights(model: nn.Module, path: str | Path, *, fresh: Sequence[str] = ()) -> None:
     """Load a weights file of any supported type into a network; if it does not match, the network is unchanged.
 
@@ -159,7 +173,8 @@ def load_weights(model: nn.Module, path: str | Path, *, fresh: Sequence[str] = (
         model: A network from `create_model`. An ImageNet checkpoint is loaded into the encoder; its four output norms
             and the decoder keep their values. A network with a method `translate_weights` (which renames the tensors
             of a file) reads the checkpoint formats of that network instead of the first two. Of a network with several
-            classes, the first one takes the weights of a file for one class; the others keep their values.
+            classes, the first one takes the weights of a file for one class; the others keep their values. Of a network
+            for several scans, each takes an equal share of the first convolution of a file for a single scan.
         path: Path of the weights file.
         fresh: Prefixes of parameters that keep their values even if the file has them: parts to train from scratch.
 
@@ -216,9 +231,7 @@ def _match_shape(tensor: Tensor, own: Tensor | None) -> Tensor:
     if own is not None and tensor.ndim == own.ndim + 2 and tensor.shape[-2:] == (1, 1):
         return tensor[..., 0, 0]
     if own is not None and _has_more_channels(tensor, own):
-        extended = torch.zeros_like(own)
-        extended[:, : tensor.shape[1]] = tensor
-        return extended
+        return _for_channels(tensor, own)
     if own is not None and _has_more_classes(tensor, own):
         extended = own.clone()
         extended[:1] = tensor
@@ -232,13 +245,33 @@ def _has_more_classes(tensor: Tensor, own: Tensor) -> bool:
     return one_class and own.shape[0] > 1 and own.shape[1:] == tensor.shape[1:]
 
 
+def _for_channels(tensor: Tensor, own: Tensor) -> Tensor:
+    """Weights of a stem for more input channels: each scan of a case gets an equal share of those for a single scan, so
+    that scans that are all the same give the same result, and channels of no scan start at zero."""
+    extended = torch.zeros_like(own)
+    scans, further = own.shape[1] // _IMAGE_CHANNELS, tensor.shape[1] - _IMAGE_CHANNELS
+    for number in range(scans):
+        first = number * _IMAGE_CHANNELS
+        extended[:, first : first + _IMAGE_CHANNELS] = tensor[:, :_IMAGE_CHANNELS] / scans
+    if further:
+        first = scans * _IMAGE_CHANNELS
+        extended[:, first : first + further] = tensor[:, _IMAGE_CHANNELS:]
+    return extended
+
+
 def _has_more_channels(tensor: Tensor, own: Tensor) -> bool:
-    """Whether a network's stem has input channels that a file's does not have; they start at zero."""
+    """Whether a network's stem has input channels that a file's, for a single scan, does not have."""
     return (
         tensor.ndim == 4
-        and tensor.shape[1] == _IMAGE_CHANNELS < own.shape[1]
+        and tensor.shape[1] in (_IMAGE_CHANNELS, _IMAGE_CHANNELS + 1)
+        and _fits(tensor.shape[1], own.shape[1])
         and tensor.shape[:1] + tensor.shape[2:] == own.shape[:1] + own.shape[2:]
     )
+
+
+def _fits(channels: int, own: int) -> bool:
+    """Whether input channels of a file are some of a network's; a fourth one needs its place after those of scans."""
+    return channels < own and channels % _IMAGE_CHANNELS <= own % _IMAGE_CHANNELS
 
 
 def _check_match(path: Path, state: dict[str, Tensor], own: dict[str, Tensor]) -> None:

@@ -12,7 +12,8 @@ from rma_mamba.conventions import LIVER
 from rma_mamba.files import remove_unfinished
 from rma_mamba.pipeline.case_report import read_identity
 from rma_mamba.pipeline.case_result import CaseResult
-from rma_mamba.pipeline.discovery import Case
+from rma_mamba.pipeline.channels import read_case
+from rma_mamba.pipeline.discovery import Case, ChannelScan
 from rma_mamba.pipeline.messages import Progress, ignore_progress
 from rma_mamba.pipeline.output_paths import OutputPaths, plan_outputs
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES
@@ -70,6 +71,7 @@ def segment_case(
     out: str | Path,
     request: SegmentRequest = SegmentRequest(),  # noqa: B008 (frozen)
     *,
+    channels: tuple[ChannelScan, ...] = (),
     segmenter: Segmenter | None = None,
     progress: Progress = ignore_progress,
     on_scan: Callable[[Volume], None] | None = None,
@@ -81,6 +83,8 @@ def segment_case(
             A case of a cohort: `out` is the folder of the cohort's results.
         out: The output path.
         request: All settings.
+        channels: Several scans that are the channels of the case; `scan` is the first. Empty: those of a case of a
+            cohort, or a single scan.
         segmenter: A network in memory. None: load that of the request, once the scan is read, so that a wrong path or
             a corrupt scan is reported immediately.
         progress: Called with (slices done, slices in total).
@@ -92,9 +96,9 @@ def segment_case(
         WeightsError, BackendError: The network cannot run.
     """
     started = time.monotonic()
-    case = scan if isinstance(scan, Case) else Case(Path(scan), Path(scan).name)
+    case = scan if isinstance(scan, Case) else Case(Path(scan), Path(scan).name, channels=channels)
     name = case.name if isinstance(scan, Case) else None
-    paths = plan_outputs(case.scan, out, request.outputs, case=name)
+    paths = plan_outputs(case.scan, out, request.outputs, case=name, others=case.scans[1:])
     remove_unfinished(paths.folder, min_age_s=LOCK_DELAY_S)
     run = None
     is_repeatable = request.patient_size is None and not request.identify
@@ -103,7 +107,7 @@ def segment_case(
         run = describe_run(case, request, segmenter)
         if is_complete(paths.run, run, [*paths.files.values()]):
             return CompletedCase(paths.files, skipped=True, light=recorded_light(paths.run))
-    volume = request.reading.read(case.scan, case.volume, any_study=name is not None)
+    volume = read_case(case, request.reading, any_study=name is not None)
     check_scan_supports(paths, volume)
     if on_scan is not None:
         on_scan(volume)

@@ -28,18 +28,40 @@ _LISTED = 5  # names in a message
 
 
 @dataclass(frozen=True)
-class Case:
-    """One scan of a cohort.
+class ChannelScan:
+    """One of several scans of a patient that are the channels of a case.
 
     Args:
+        name: Name of the channel.
         scan: File or folder.
+        series: DICOM series in it; None: as for single scans.
+    """
+
+    name: str
+    scan: Path
+    series: str | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan of a cohort, or several scans that are channels of one case.
+
+    Args:
+        scan: File or folder; of several scans, that of the first.
         name: Path relative to the folder of the cohort, without the suffix; also the name of its output folder.
         volume: Number of the volume, from 1, if the case is one volume of a 4-D scan.
+        channels: All scans of a case with several; empty: a single scan.
     """
 
     scan: Path
     name: str
     volume: int | None = None
+    channels: tuple[ChannelScan, ...] = ()
+
+    @property
+    def scans(self) -> tuple[Path, ...]:
+        """The files or folders of all scans."""
+        return tuple(dict.fromkeys(each.scan for each in self.channels)) or (self.scan,)
 
 
 @dataclass(frozen=True)

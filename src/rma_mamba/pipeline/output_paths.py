@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,12 @@ class OutputPaths:
 
 
 def plan_outputs(
-    scan: Path, out: str | Path, outputs: tuple[str, ...] = (), *, case: str | None = None
+    scan: Path,
+    out: str | Path,
+    outputs: tuple[str, ...] = (),
+    *,
+    case: str | None = None,
+    others: Sequence[Path] = (),
 ) -> OutputPaths:
     """Name the files of one case, and check that they can be written. Nothing is written yet.
 
@@ -54,6 +59,7 @@ def plan_outputs(
         out: The output path as the user wrote it.
         outputs: Names of output types. Without a mask or a table: the mask, in the format of the output path.
         case: Name of the case, if `out` is the folder of a cohort; None: the output path decides.
+        others: Further scans of the case.
 
     Raises:
         ConfigError: An output type is unknown, a file cannot be written, or it is the scan itself.
@@ -69,12 +75,12 @@ def plan_outputs(
         else:
             paths = _next_to_file(Path(out), outputs)
         for path in paths.all_files:
-            if path.resolve().exists() and scan.exists() and path.resolve().samefile(scan):
+            if any(_is_same_file(path.resolve(), each) for each in (scan, *others)):
                 raise ConfigError(
                     "the output file is the scan itself; expected another file. Choose another name."
                 )
             check_writable(path)
-        refuse_overwriting(paths.all_files, [scan], chosen_names=paths.run is None)
+        refuse_overwriting(paths.all_files, [scan, *others], chosen_names=paths.run is None)
     except OSError as error:  # a name that is too long, a folder without permission
         raise ConfigError(
             f"the output path cannot be used ({error.strerror or 'input/output error'}); expected a "
@@ -110,6 +116,10 @@ def check_cohort_outputs(
     # a folder of its own inside the input may hold what is left of an interrupted run
     own_folder = folder is not None and folder.resolve() in results.resolve().parents
     refuse_overwriting(planned, inputs, chosen_names=own_folder)
+
+
+def _is_same_file(path: Path, scan: Path) -> bool:
+    return path.exists() and scan.exists() and path.samefile(scan)
 
 
 def is_folder(out: str | Path) -> bool:

@@ -31,10 +31,10 @@ def describe_run(case: Case, request: SegmentRequest, segmenter: Segmenter) -> d
     recipe = segmenter.recipe.model_dump(mode="json")
     return {
         "rma_mamba": software_version(),
-        "input_sha256": input_sha256(case.scan),
+        "input_sha256": case_sha256(case),
         "weights_sha256": segmenter.weights_sha256,
         "model": Path(request.network.model).name,  # a path may contain a person's name
-        "settings": {**request.settings(case.volume), "recipe": recipe},
+        "settings": {**request.settings(case.volume), **_channels(case), "recipe": recipe},
         "device": str(segmenter.device),
         "versions": {"python": platform.python_version(), **_versions()},
     }
@@ -84,6 +84,19 @@ def recorded_light(record: Path) -> Light | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return light if light in LIGHTS else None
+
+
+def case_sha256(case: Case) -> str:
+    """SHA-256 of the scan of a case; of several channels, of their names with the digest of each."""
+    if not case.channels:
+        return input_sha256(case.scan)
+    lines = [f"{each.name} {input_sha256(each.scan)}" for each in case.channels]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _channels(case: Case) -> dict[str, Any]:
+    """The channels of a case, each with its DICOM series if that was chosen; nothing for a single scan."""
+    return {"channels": {each.name: each.series for each in case.channels}} if case.channels else {}
 
 
 def input_sha256(scan: Path) -> str:

@@ -45,6 +45,7 @@ class ReadOptions:
 
     Args:
         volume: Number of the volume in a 4-D scan, from 1; "all" makes each volume a case.
+        resample: Several channels: resample them to the grid of the first, instead of rejecting other grids.
     """
 
     series: str | None = None
@@ -52,6 +53,7 @@ class ReadOptions:
     strict: bool = False
     spacing_mm: tuple[float, ...] | None = None
     modality: Modality | None = None
+    resample: bool = False
 
     def read(self, scan: Path, volume: int | None = None, *, any_study: bool = False) -> Volume:
         """Read a scan. If each volume of a 4-D scan is a case, `volume` is the number of that volume.
@@ -108,6 +110,8 @@ class SegmentRequest:
             volume: Number of the volume, for a case that is one volume of a 4-D scan.
         """
         reading = asdict(self.reading)
+        if not self.reading.resample:
+            del reading["resample"]
         if self.reading.volume == "all":
             reading["volume"] = volume
         return {

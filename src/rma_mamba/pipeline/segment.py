@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.pipeline.case import CompletedCase, segment_case
+from rma_mamba.pipeline.channels import (
+    cases_with_channels,
+    channels_in,
+    named_channels,
+    network_channels,
+)
 from rma_mamba.pipeline.cohort import Engine, RunOutcome, run_cohort, run_sequentially
 from rma_mamba.pipeline.discovery import (
     Case,
+    ChannelScan,
     case_name,
     check_unique_names,
     search,
@@ -54,23 +63,46 @@ class Distribution:
 
 
 def segment_path(
-    scan: Path, out: str, request: SegmentRequest, distribution: Distribution, messages: Messages
+    scan: Path | None,
+    out: str,
+    request: SegmentRequest,
+    distribution: Distribution,
+    messages: Messages,
+    channels: Mapping[str, str] = MappingProxyType({}),
 ) -> RunOutcome:
     """Segment a scan or a folder of scans, and return the cases that are complete and those of a cohort that failed.
+
+    Args:
+        scan: The input; None: only `channels`.
+        out: The output path.
+        request: All settings.
+        distribution: How a cohort is distributed.
+        messages: Receives progress and messages.
+        channels: Several scans of one patient: the path of each by the name of its channel; with `scan`, its series.
 
     Raises:
         ScanError: The input cannot be read.
         ConfigError: A setting does not fit the input.
         Exception: As raised by `segment_case` for one scan, and by `segment_cohort` for several.
     """
-    cases = _find(scan, out, request, messages)
+    names = network_channels(request.network.model)
+    chosen = _chosen_channels(scan, channels, names, request)
+    scan = chosen[0].scan if chosen and scan is None else scan
+    if scan is None:
+        raise ConfigError(
+            "there is no input; expected --input PATH, or --channel NAME=PATH for each scan of a patient. Add it."
+        )
+    cases = None if chosen else _find(scan, out, request, messages)
+    if cases is not None and names:
+        cases = cases_with_channels(cases, names)
+        check_unique_names(cases, scan)
     if cases is None:
         if distribution != Distribution():
             raise ConfigError(
                 "parts or an engine are set, but the input is one scan; expected a folder of scans. "
                 "Leave out --num-parts, --part-id and --engine."
             )
-        return RunOutcome((_segment_one(scan, out, request, messages),))
+        return RunOutcome((_segment_one(scan, out, request, messages, chosen),))
     if request.patient_size is not None:
         raise ConfigError(
             "height and weight are set, but the input is several scans; expected one patient's scan. "
@@ -88,6 +120,21 @@ def segment_path(
         errors_name=distribution.errors_name,
         table_name=distribution.table_name,
     )
+
+
+def _chosen_channels(
+    scan: Path | None, channels: Mapping[str, str], names: Sequence[str], request: SegmentRequest
+) -> tuple[ChannelScan, ...]:
+    """The channels of one case: as named by the user, else the files of a folder that are named like them."""
+    reading = request.reading
+    if (channels or names) and (reading.volume == "all" or (channels and reading.series)):
+        raise ConfigError(
+            "the input is several channels of one case; expected one volume and no --series. Choose a volume with "
+            "--volume N, and series with --channel NAME=SERIES."
+        )
+    if channels:
+        return named_channels(channels, scan, names)
+    return channels_in(scan, names) if scan is not None and names else ()
 
 
 def _find(scan: Path, out: str, request: SegmentRequest, messages: Messages) -> list[Case] | None:
@@ -108,10 +155,14 @@ def _find(scan: Path, out: str, request: SegmentRequest, messages: Messages) -> 
 
 
 def _segment_one(
-    scan: Path, out: str, request: SegmentRequest, messages: Messages
+    scan: Path,
+    out: str,
+    request: SegmentRequest,
+    messages: Messages,
+    channels: tuple[ChannelScan, ...],
 ) -> CompletedCase:
     with messages.progress("Segmenting") as progress:
-        completed = segment_case(scan, out, request, progress=progress)
+        completed = segment_case(scan, out, request, channels=channels, progress=progress)
     messages.warn(completed.warnings)
     for line in completed.lines:
         messages.note(line)

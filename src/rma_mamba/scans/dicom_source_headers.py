@@ -97,6 +97,13 @@ def patient_identity(images: SourceImages) -> tuple[tuple[str, str], ...]:
         ) from error
 
 
+def patient_and_frame(images: SourceImages) -> tuple[str, str]:
+    """Patient ID and frame of reference of a scan, each "" if its header does not state it."""
+    with images.slices[0].open() as file:
+        header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
+    return _plain_text(header, "PatientID"), _plain_text(header, "FrameOfReferenceUID")
+
+
 def _plain_text(header: pydicom.Dataset, keyword: str) -> str:
     """The value of an element on one line; of a name the alphabetic form, as "Doe, John"."""
     try:

@@ -89,7 +89,13 @@ def calibrated(volume: Volume, modality: str | None = None) -> CalibratedVolume:
         return volume
     known = cast("Modality | None", requested) or volume.modality
     source: ModalitySource = "header" if known else "detected"
-    return replace(_with_unit(volume, known), modality_source="requested" if requested else source)
+    result = replace(
+        _with_unit(volume, known), modality_source="requested" if requested else source
+    )
+    if not volume.channels:
+        return result
+    channels = {name: calibrated(each, modality) for name, each in volume.channels.items()}
+    return replace(result, channels=channels)
 
 
 def _with_unit(volume: Volume, known: Modality | None) -> CalibratedVolume:

@@ -9,6 +9,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    StringConstraints,
     ValidationInfo,
     field_validator,
     model_serializer,
@@ -27,6 +28,10 @@ NONE_WORDS = ("none", "None", "null")  # in recipes and overrides: TOML has no n
 Intensity = Literal["scan", "stored"]
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+MAX_SCANS = 8  # scans of a patient that are channels of one network
+# A name that can be part of a file name, and stands before "=" on the command line.
+ChannelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]{0,39}$")]
 
 
 class SliceRecipe(BaseModel):
@@ -86,15 +91,22 @@ class SliceRecipe(BaseModel):
     labels: LabelScheme = LabelScheme()
     """The classes that the network segments."""
 
+    channel_names: tuple[ChannelName, ...] = Field(default=(), max_length=MAX_SCANS)
+    """Names of the scans of a patient that are the network's channels, such as `["T1", "T2"]` or the phases of a CT, on
+    one grid. Each of them has the three channels of a single scan; a missing one is black. Empty: a single scan; or,
+    in training, the `channels` of the sources in their order."""
+
     @model_serializer(mode="wrap")
     def _without_new_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out grey levels that are not set, and the labels of a network for the liver alone: such a recipe is the
-        same as before they existed."""
+        """Leave out grey levels that are not set, the labels of a network for the liver alone, and the channels of
+        one for a single scan: such a recipe is the same as before they existed."""
         content: dict[str, Any] = handler(self)
         if self.grey_levels == "scan" and "grey_levels" not in self.model_fields_set:
             content.pop("grey_levels", None)
         if self.labels == LabelScheme():
             content.pop("labels", None)
+        if not self.channel_names:
+            content.pop("channel_names", None)
         return content
 
     @model_validator(mode="before")
@@ -111,7 +123,7 @@ class SliceRecipe(BaseModel):
     @property
     def channels(self) -> int:
         """Number of input channels."""
-        return 4 if self.modality_plane else 3
+        return 3 * max(1, len(self.channel_names)) + int(self.modality_plane)
 
     @field_validator("spacing_mm", "through_plane_mm", mode="before")
     @classmethod
@@ -123,6 +135,10 @@ class SliceRecipe(BaseModel):
     def _check_ranges(self) -> Self:
         if not self.ct_window_hu[0] < self.ct_window_hu[1]:
             raise ValueError(f"ct_window_hu is {self.ct_window_hu}; expected the lower HU first")
+        if len({name.lower() for name in self.channel_names}) < len(self.channel_names):
+            raise ValueError(
+                f"two channels have the same name; expected unique names: {self.channel_names}"
+            )
         low, high = self.mr_percentiles
         if not 0 <= low < high <= 100:
             raise ValueError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from rma_mamba.errors import GridError
 from rma_mamba.slicing.calibration import CalibratedVolume, calibrated
+from rma_mamba.slicing.channels import check_channels
 from rma_mamba.slicing.grid import SlicePlan
 from rma_mamba.slicing.intensity_scale import IntensityScale
 from rma_mamba.slicing.recipe import SliceRecipe
@@ -27,16 +29,21 @@ class SliceStack:
         volume: The scan; calibrated here unless it already is or a scale is passed.
         recipe: Pixel size, canvas, channels and intensity scaling of the network's input.
         known_scale: The intensities that become 0 and 1; None: computed from the scan.
+        known_scales: Those of each channel of a case with several scans; empty: computed from the scans.
 
     Raises:
         GridError: The field of view is too large for any canvas.
+        ConfigError: The scan does not have the channels of the recipe.
     """
 
     volume: Volume
     recipe: SliceRecipe
     known_scale: IntensityScale | None = None
+    known_scales: Mapping[str, IntensityScale] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.recipe.channel_names:
+            check_channels(self.volume, self.recipe)
         if self.known_scale is None:
             object.__setattr__(self, "volume", calibrated(self.volume))
 
@@ -52,10 +59,21 @@ class SliceStack:
 
     def at_tta_scales(self) -> list[SliceStack]:
         """A stack of the same slices with the same intensities for each of the recipe's TTA scales."""
+        scales = {name: each.scale for name, each in self.channels.items()}
         return [
-            SliceStack(self.volume, self._scaled(factor), self.scale)
+            SliceStack(self.volume, self._scaled(factor), self.scale, scales)
             for factor in self.recipe.tta_scales
         ]
+
+    @cached_property
+    def channels(self) -> dict[str, SliceStack]:
+        """The slices of each scan of a case with several, without missing ones; empty for a single scan."""
+        recipe = self.recipe.model_copy(update={"channel_names": ()})
+        return {
+            name: SliceStack(self.volume.channels[name], recipe, self.known_scales.get(name))
+            for name in self.recipe.channel_names
+            if name in self.volume.channels
+        }
 
     def _scaled(self, factor: float) -> SliceRecipe:
         changes = {"spacing_mm": self.plan.spacing_mm / factor, "tta_scales": (1.0,)}
@@ -75,23 +93,39 @@ class SliceStack:
 
         The channels are those of the recipe. Neighbours of a slice are `step` slices away.
         """
-        indices = np.arange(len(self))[part]
-        if not self.recipe.neighbours:
-            images = np.repeat(self._images(indices)[:, None], _CHANNELS, axis=1)
-        else:
-            distance = part.step or 1
-            around = indices[:, None] + distance * np.arange(-1, 2)
-            around = np.where((around < 0) | (around >= len(self)), indices[:, None], around)
-            needed, place = np.unique(around, return_inverse=True)
-            images = self._images(needed)[place.reshape(around.shape)]
+        images = self._of_scans(part)
         if not self.recipe.modality_plane:
             return images
         plane = np.full_like(images[:, :1], self.hounsfield)
         return np.concatenate([images, plane], axis=1)
 
+    def _of_scans(self, part: slice) -> npt.NDArray[np.float32]:
+        """The three channels of each scan; those of a missing one are black."""
+        if not self.recipe.channel_names:
+            return self._of_scan(part)
+        found = {name: each._of_scan(part) for name, each in self.channels.items()}
+        black = np.zeros_like(next(iter(found.values())))
+        return np.concatenate(
+            [found.get(name, black) for name in self.recipe.channel_names], axis=1
+        )
+
+    def _of_scan(self, part: slice) -> npt.NDArray[np.float32]:
+        """The three channels of a single scan."""
+        indices = np.arange(len(self))[part]
+        if not self.recipe.neighbours:
+            return np.repeat(self._images(indices)[:, None], _CHANNELS, axis=1)
+        distance = part.step or 1
+        around = indices[:, None] + distance * np.arange(-1, 2)
+        around = np.where((around < 0) | (around >= len(self)), indices[:, None], around)
+        needed, place = np.unique(around, return_inverse=True)
+        images: npt.NDArray[np.float32] = self._images(needed)[place.reshape(around.shape)]
+        return images
+
     @property
     def hounsfield(self) -> bool:
-        """Whether the intensities are Hounsfield units."""
+        """Whether the intensities are Hounsfield units, in all scans if there are several."""
+        if self.channels:
+            return all(each.hounsfield for each in self.channels.values())
         return isinstance(self.volume, CalibratedVolume) and self.volume.intensity_unit == "HU"
 
     def _images(self, indices: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:

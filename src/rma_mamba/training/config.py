@@ -179,6 +179,8 @@ class Recipe(Settings):
 
     @property
     def network_settings(self) -> dict[str, Any]:
-        """Settings for `create_model`: those of the network, and the number of classes."""
+        """Settings for `create_model`: those of the network, and the number of classes and of input channels."""
+        slices = self.data.recipe
         classes = {"classes": len(self.labels)} if len(self.labels) > 1 else {}
-        return {**classes, **self.model.settings}
+        channels = {"input_channels": slices.channels} if slices.channel_names else {}
+        return {**classes, **channels, **self.model.settings}

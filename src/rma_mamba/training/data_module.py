@@ -71,6 +71,7 @@ class SliceDataModule(lightning.LightningDataModule):
             transform=training_transform(data.augment, data.crop),
             single_slice=data.augment.single_slice,
             reach_mm=data.augment.neighbours_reach_mm,
+            channel_dropout=data.augment.channel_dropout,
         )
         self._check_batch()
         if val:
@@ -90,6 +91,7 @@ class SliceDataModule(lightning.LightningDataModule):
                 data.augment, data.recipe, data.crop, hounsfield=hounsfield
             ),
             data.foreground_share,
+            data.augment.channel_dropout,
         )
         if val:
             transform = validation_transform(
@@ -210,7 +212,7 @@ class SliceDataModule(lightning.LightningDataModule):
 
 def _widest(cases: Sequence[Case], smallest: int) -> int:
     """The longest side of all slices, in pixels, and at least `smallest`."""
-    widest: int = max(max(case.images.shape[1:]) for case in cases)
+    widest: int = max(max(case.images.shape[-2:]) for case in cases)
     return max(smallest, widest)
 
 

@@ -43,7 +43,8 @@ def fit_pretraining(
 
 
 def pretraining_recipe(recipe: Recipe) -> Recipe:
-    """The recipe without what needs labels: sources, splits, phantoms, stacks, early stopping, frozen parts."""
+    """The recipe without what needs labels: sources, splits, phantoms, stacks, early stopping, frozen parts; and
+    without channels, because each scan is pretrained on alone."""
     unlabelled = SourceConfig(
         name=SOURCE, kind="volumes", dataset=SOURCE, images=SOURCE, labels=SOURCE
     )
@@ -54,6 +55,8 @@ def pretraining_recipe(recipe: Recipe) -> Recipe:
         "stack_depths": (),
         "foreground_share": None,
         "foreground_window": False,
+        # the weights of a single scan are those of each channel
+        "recipe": recipe.data.recipe.model_copy(update={"channel_names": ()}),
     }
     training = {"patience": None, "freeze_norms": False, "freeze_encoder_epochs": 0}
     return recipe.model_copy(

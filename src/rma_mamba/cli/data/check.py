@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.data.dataset_options import Liver, Name, Patient, Root, Sequences, open_dataset
+from rma_mamba.cli.data.dataset_options import (
+    Channels,
+    Liver,
+    Name,
+    Patient,
+    Resample,
+    Root,
+    Sequences,
+    open_dataset,
+)
 from rma_mamba.cli.data.full_check import Jobs, checked
 from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.errors import DataError
@@ -24,6 +33,8 @@ def check(
     sequences: Sequences = None,
     liver: Liver = None,
     patient: Patient = None,
+    channels: Channels = None,
+    resample: Resample = False,
     jobs: Jobs = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -36,7 +47,7 @@ def check(
     from rma_mamba.datasets.processes import usable_cores
     from rma_mamba.files import replace_file
 
-    dataset = open_dataset(name, root, sequences, liver, patient)
+    dataset = open_dataset(name, root, sequences, liver, patient, channels, resample=resample)
     result = checked(dataset, jobs or usable_cores(), Console(quiet, verbose))
     typer.echo(to_markdown(result))
     if json_file is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from rma_mamba.cli.channel_options import parse_channels
 from rma_mamba.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,10 +43,32 @@ Patient = Annotated[
         help="Regular expression: group 1 is the patient in a case name (nnunet, folders).",
     ),
 ]
+Channels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--channel",
+        metavar="NAME[=SEQUENCE]",
+        help="Join the scans of a patient to one case: this sequence is a channel of it; repeatable.",
+    ),
+]
+Resample = Annotated[
+    bool,
+    typer.Option(
+        "--resample",
+        help="Resample the channels of a case to the grid of the first, by position in mm.",
+    ),
+]
 
 
 def open_dataset(
-    name: str, root: Path, sequences: list[str] | None, liver: str | None, patient: str | None
+    name: str,
+    root: Path,
+    sequences: list[str] | None,
+    liver: str | None,
+    patient: str | None,
+    channels: list[str] | None = None,
+    *,
+    resample: bool = False,
 ) -> DatasetIndex:
     """Open the dataset that the arguments describe."""
     from rma_mamba.datasets import layouts
@@ -56,4 +79,9 @@ def open_dataset(
         raise ConfigError(
             f"--liver is '{liver}'; expected label values such as 1 or 1,2. Correct it."
         ) from None
-    return layouts.open_dataset(name, root, layouts.LayoutOptions(values, patient), sequences or ())
+    if resample and not channels:
+        raise ConfigError(
+            "--resample is set without channels; expected --channel for each of them. Add them, or omit --resample."
+        )
+    options = layouts.LayoutOptions(values, patient, parse_channels(channels), resample)
+    return layouts.open_dataset(name, root, options, sequences or ())

@@ -10,7 +10,7 @@ from rma_mamba.cli.class_options import Classes, liver_of_classes, parse_classes
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.data import dataset_options as dataset_of
 from rma_mamba.cli.data.full_check import Jobs, checked
-from rma_mamba.cli.data.prepare_options import Folds, Output, WindowHu
+from rma_mamba.cli.data.prepare_options import Folds, Output, WindowHu, show_result
 from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 
@@ -29,6 +29,8 @@ def prepare(
     liver: dataset_of.Liver = None,
     classes: Classes = None,
     patient: dataset_of.Patient = None,
+    channels: dataset_of.Channels = None,
+    resample: dataset_of.Resample = False,
     jobs: Jobs = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -44,14 +46,17 @@ def prepare(
     console, jobs = Console(quiet, verbose), jobs or usable_cores()
     named = parse_classes(classes)
     dataset = dataset_of.open_dataset(
-        name, root, sequences, liver or liver_of_classes(named), patient
+        name,
+        root,
+        sequences,
+        liver or liver_of_classes(named),
+        patient,
+        channels,
+        resample=resample,
     )
     result = checked(dataset, jobs, console)
     with console.progress("Writing") as progress:
         choices = PreparationOptions(lenient, png, window_hu, folds, named)
         manifest = write(result, out, choices, progress, jobs=jobs)
-    console.warn(f"excluded: {case}: {why}" for case, why in manifest.left_out.items())
-    slices = sum(each.slices for each in manifest.cases)
-    livers = sum(each.slices_with_liver for each in manifest.cases)
-    console.note(f"{len(manifest.cases)} cases, {slices} slices, {livers} of them with liver")
+    show_result(manifest, console)
     typer.echo(str(out / RECIPE_DATA))

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from rma_mamba.cli.data.dataset_options import Liver, Name, Patient, Root, Sequences, open_dataset
+from rma_mamba.cli.data.dataset_options import (
+    Channels,
+    Liver,
+    Name,
+    Patient,
+    Resample,
+    Root,
+    Sequences,
+    open_dataset,
+)
 from rma_mamba.cli.shared_options import Verbose
 
 
@@ -14,6 +23,8 @@ def summary(
     sequences: Sequences = None,
     liver: Liver = None,
     patient: Patient = None,
+    channels: Channels = None,
+    resample: Resample = False,
     verbose: Verbose = False,
 ) -> None:
     """Count patients, volumes and slices.
@@ -22,4 +33,8 @@ def summary(
     """
     from rma_mamba.datasets.audit import summary_table
 
-    typer.echo(summary_table(open_dataset(name, root, sequences, liver, patient)))
+    typer.echo(
+        summary_table(
+            open_dataset(name, root, sequences, liver, patient, channels, resample=resample)
+        )
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,9 +102,13 @@ def audit_case(
     try:
         images = list(read_images(case))
     except (ScanError, GridError) as error:
-        return None, [_finding("unreadable", "error", str(error), case)]
+        kind: Kind = "grid" if case.channels and isinstance(error, GridError) else "unreadable"
+        return None, [_finding(kind, "error", str(error), case)]
     facts = _image_facts(case, images)
-    findings = [*_missing_label_findings(case, images), *image_findings(case, images)]
+    of_images = (
+        _channel_findings(case, images[0]) if case.channels else image_findings(case, images)
+    )
+    findings = [*_missing_label_findings(case, images), *of_images]
     paired = [each for each in images if each.label is not None]
     other_grid = [found for each in paired for found in _grid_findings(case, each)]
     if other_grid or not paired:
@@ -160,6 +165,18 @@ def _missing_label_findings(case: IndexedCase, images: list[LabelledImage]) -> l
     else:
         text = f"{count} slices have no mask; expected one mask per slice."
     return [_finding("missing label", "error", text, case)]
+
+
+def _channel_findings(case: IndexedCase, image: LabelledImage) -> Iterator[Finding]:
+    """Errors of the intensities of each channel of a case, and channels that are copies of each other."""
+    channels = image.image.channels
+    for name, scan in channels.items():
+        for each in image_findings(case, [replace(image, image=scan)]):
+            yield replace(each, text=f"channel {name}: {each.text}")
+    for one, other in itertools.combinations(channels, 2):
+        if np.array_equal(channels[one].values, channels[other].values):
+            text = f"the channels {one} and {other} are the same image; expected two scans. Replace one of them."
+            yield _finding("duplicate image", "error", text, case)
 
 
 def _grid_findings(case: IndexedCase, pair: LabelledImage) -> list[Finding]:

@@ -167,6 +167,8 @@ def _cases(files: SourceFiles, source: SourceConfig, split: Split) -> Iterator[I
                 patient=patient,
                 images=(path,),
                 labels=() if label is None else (label,),
+                channels=files.channels(source, path),
+                resample=source.resample,
             )
 
 

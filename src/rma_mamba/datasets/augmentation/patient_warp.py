@@ -40,7 +40,8 @@ class RandPatientWarp(Randomizable, MapTransform):  # type: ignore[misc]
         stack = torch.cat([data[key] for key in moved])[None]
         warped = functional.grid_sample(stack, grid, align_corners=False)[0]
         parts = torch.split(warped, [len(data[key]) for key in moved])
-        return dict(zip(moved, parts, strict=True))
+        kept = {key: data[key] for key in ("present",) if key in data}
+        return {**kept, **dict(zip(moved, parts, strict=True))}
 
     def _positions(self) -> Tensor:
         along = torch.arange(self.crop) - (self.crop - 1) / 2

@@ -32,7 +32,7 @@ class SeededChain:
         for each in transforms:
             if isinstance(each, Randomizable):
                 each.set_random_state(seed=0)  # creates the generators
-                self.generators.append(() if _is_unused(each) else tuple(_generators(each)))
+                self.generators.append(() if _is_unused(each) else tuple(generators_of(each)))
 
     def set_random_state(self, seed: int) -> None:
         """Seed all transforms, each with a random number of its own."""
@@ -55,11 +55,11 @@ def _is_unused(transform: Any) -> bool:
     return probability is not None and probability == 0
 
 
-def _generators(transform: Any) -> Iterator[np.random.RandomState]:
+def generators_of(transform: Any) -> Iterator[np.random.RandomState]:
     """The random number generators of a transform and of the transforms that it consists of."""
     own = vars(transform)
     if "R" in own:
         yield own["R"]
     for part in own.values():
         if isinstance(part, Randomizable):
-            yield from _generators(part)
+            yield from generators_of(part)

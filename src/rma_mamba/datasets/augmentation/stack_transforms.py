@@ -15,6 +15,7 @@ from rma_mamba.datasets.augmentation.ct_physics import (
     RandEffusion,
     RandMetal,
 )
+from rma_mamba.datasets.augmentation.each_scan import EachScan
 from rma_mamba.datasets.augmentation.patient_warp import RandPatientWarp
 from rma_mamba.datasets.augmentation.seeded_chain import SeededChain
 from rma_mamba.datasets.augmentation.synthetic_contrast import RandContrast, RandLesions
@@ -74,19 +75,22 @@ def stack_transform(
     warp = RandPatientWarp(config, crop)
     if not hounsfield:
         free = [*contrast_transforms(config, stacked=True), warp, *intensity_transforms(config)]
-        artefacts = [RandSliceJumps(config.slice_jumps), RandShading(config.bias_field)]
+        artefacts = [
+            EachScan(RandSliceJumps(config.slice_jumps)),
+            EachScan(RandShading(config.bias_field)),
+        ]
         return SeededChain([*free, *artefacts, Finish(stacked=True)])
     window = recipe.ct_window_hu
     return SeededChain(
         [
-            RandContrastPhase(config.contrast_phase, window),
-            RandEffusion(config.effusion, window),
-            RandAscites(config.ascites, window),
-            RandLesions(config.lesions, _LARGEST_LESION_PX, stacked=True),
-            RandMetal(config.metal, window),
+            EachScan(RandContrastPhase(config.contrast_phase, window)),
+            EachScan(RandEffusion(config.effusion, window), shared=True),
+            EachScan(RandAscites(config.ascites, window), shared=True),
+            EachScan(RandLesions(config.lesions, _LARGEST_LESION_PX, stacked=True), shared=True),
+            EachScan(RandMetal(config.metal, window), shared=True),
             warp,
-            RandScaleIntensityd(_IMAGE, prob=0.3, factors=0.06),
-            RandShiftIntensityd(_IMAGE, prob=0.3, offsets=0.03),
+            EachScan(RandScaleIntensityd(_IMAGE, prob=0.3, factors=0.06)),
+            EachScan(RandShiftIntensityd(_IMAGE, prob=0.3, offsets=0.03)),
             *resolution_transforms(config),
             Finish(stacked=True),
         ]

@@ -25,6 +25,7 @@ from monai.transforms import (
 )
 
 from rma_mamba.datasets.augment_config import AugmentConfig
+from rma_mamba.datasets.augmentation.each_scan import EachScan
 from rma_mamba.datasets.augmentation.patient_warp import RandPatientWarp
 from rma_mamba.datasets.augmentation.seeded_chain import SeededChain
 from rma_mamba.datasets.augmentation.synthetic_contrast import (
@@ -99,10 +100,10 @@ def validation_transform(size: int, *, stacked: bool = False) -> Any:
 def contrast_transforms(config: AugmentConfig, *, stacked: bool = False) -> list[Any]:
     """Random contrasts of tissues, the liver and lesions."""
     return [
-        RandTissueContrast(config.tissue_contrast),
-        RandLiverContrast(config.liver_contrast),
-        RandLesions(config.lesions, stacked=stacked),
-        RandInversion(config.inversion),
+        EachScan(RandTissueContrast(config.tissue_contrast)),
+        EachScan(RandLiverContrast(config.liver_contrast)),
+        EachScan(RandLesions(config.lesions, stacked=stacked), shared=True),
+        EachScan(RandInversion(config.inversion)),
     ]
 
 
@@ -124,12 +125,15 @@ def _spatial(config: AugmentConfig, crop: int) -> list[Any]:
 
 def intensity_transforms(config: AugmentConfig) -> list[Any]:
     """Random intensity curves, bias field, resolution and noise."""
-    return [
+    changes = [
         RandHistogramShiftd(_IMAGE, prob=config.histogram, num_control_points=(4, 8)),
         RandAdjustContrastd(_IMAGE, prob=config.gamma, gamma=(0.6, 1.7)),
         RandScaleIntensityd(_IMAGE, prob=config.window, factors=0.35),
         RandShiftIntensityd(_IMAGE, prob=config.window / 2, offsets=0.12),
         RandBiasFieldd(_IMAGE, prob=config.bias_field, coeff_range=(0.0, 0.25)),
+    ]
+    return [
+        *map(EachScan, changes),
         *resolution_transforms(config),
         RandCoarseDropoutd(
             _IMAGE,
@@ -145,10 +149,11 @@ def intensity_transforms(config: AugmentConfig) -> list[Any]:
 
 def resolution_transforms(config: AugmentConfig) -> list[Any]:
     """Random resolution, blur and noise: what varies in any modality."""
-    return [
+    changes = [
         RandSimulateLowResolutiond(
             _IMAGE, prob=config.low_resolution, zoom_range=(0.5, 0.9), upsample_mode="bilinear"
         ),
         RandGaussianSmoothd(_IMAGE, prob=config.blur, sigma_x=(0.3, 1.1), sigma_y=(0.3, 1.1)),
         RandGaussianNoised(_IMAGE, prob=config.noise, std=0.07),
     ]
+    return [EachScan(each) for each in changes]

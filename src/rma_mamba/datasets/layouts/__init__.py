@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from rma_mamba.datasets.layouts import chaos, cirrmri600, lits, nnunet_raw, plain_folders
 from rma_mamba.datasets.layouts.index import DatasetIndex, IndexedCase, LayoutOptions
+from rma_mamba.datasets.layouts.joined_cases import with_channels
 from rma_mamba.datasets.layouts.unused_files import with_unused_files
 from rma_mamba.deprecation import renamed_attributes
 from rma_mamba.errors import ConfigError
@@ -90,7 +91,8 @@ def open_dataset(
         raise ConfigError(
             f"{found}; expected one of {', '.join(LAYOUTS)}. Compare the folder with the documentation of datasets."
         )
-    dataset = chosen.read(folder, options or LayoutOptions()) if chosen.recognises(folder) else None
+    options = options or LayoutOptions()
+    dataset = chosen.read(folder, options) if chosen.recognises(folder) else None
     if dataset is None or not dataset.cases:
         seen = detect(folder)
         hint = f"The folder looks like '{seen}'." if seen and LAYOUTS[seen] is not chosen else ""
@@ -99,7 +101,10 @@ def open_dataset(
             f"{hint or 'Pass the folder that contains these.'}"
         )
     dataset = with_unused_files(dataset)
-    return dataset.with_sequences(sequences) if sequences else dataset
+    dataset = dataset.with_sequences(sequences) if sequences else dataset
+    if not options.channels:
+        return dataset
+    return with_channels(dataset, options.channels, resample=options.resample)
 
 
 # Hidden from type checkers, which see the new names only.

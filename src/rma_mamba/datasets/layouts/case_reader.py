@@ -12,8 +12,10 @@ from rma_mamba.datasets.labelled_images import read_grey_image, slice_volume
 from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.datasets.layouts.lps import lps_geometry, to_lps
 from rma_mamba.errors import GridError
+from rma_mamba.folder_tree import as_text
 from rma_mamba.labels import LabelRule, is_brightness, liver_in_grey_levels
 from rma_mamba.scans import read_geometry, read_scan, slice_files
+from rma_mamba.slicing import joined
 from rma_mamba.volume import Geometry, Volume
 
 PIXEL_MM = 1.5  # assumed for PNG and JPEG slices, which do not state their pixel size
@@ -61,8 +63,7 @@ def read_geometries(case: IndexedCase) -> tuple[Geometry, ...]:
 
 
 def _volume(case: IndexedCase) -> LabelledImage:
-    scan = read_scan(case.images[0])
-    scan = Volume(scan.values, scan.geometry, case.modality or scan.modality, None, scan.warnings)
+    scan = _scan(case)
     masks = [path for path in case.labels if path is not None]
     label = None
     if masks and masks[0].suffix.lower() == ".png":
@@ -70,6 +71,20 @@ def _volume(case: IndexedCase) -> LabelledImage:
     elif masks:
         label = to_lps(read_scan(masks[0]))
     return LabelledImage(to_lps(scan), label, scan.geometry.orientation)
+
+
+def _scan(case: IndexedCase) -> Volume:
+    """The scan of a case; of several channels, the first with all of them."""
+    if not case.channels:
+        return _read(case.images[0], case)
+    names = {name: as_text(path.name) for name, path in case.channels.items()}
+    scans = {name: _read(path, case) for name, path in case.channels.items()}
+    return joined(scans, names, resample=case.resample)
+
+
+def _read(path: Path, case: IndexedCase) -> Volume:
+    scan = read_scan(path)
+    return Volume(scan.values, scan.geometry, case.modality or scan.modality, None, scan.warnings)
 
 
 def _series_masks(masks: list[Path], series: Path, scan: Volume) -> Volume:

@@ -33,6 +33,10 @@ class IndexedCase:
         split: Published split; None: none was published.
         modality: CT or MR; None: unknown.
         classes: Label values by name of the class, as the dataset names them.
+        channels: File or folder of each scan of a case with several, by name; `images` is then the first of them.
+            Empty: a single scan.
+        further: Channels that the layout has found and that are used only on request; all of the case's, by name.
+        resample: Whether the scans of a case are resampled to the grid of the first.
     """
 
     name: str
@@ -46,11 +50,19 @@ class IndexedCase:
     split: Split | None = None
     modality: Modality | None = None
     classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
+    channels: Mapping[str, Path] = field(default_factory=dict, hash=False)
+    further: Mapping[str, Path] = field(default_factory=dict, hash=False)
+    resample: bool = False
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All image and label files that exist."""
-        return (*self.images, *(label for label in self.labels if label is not None))
+        return (*self.scans, *(label for label in self.labels if label is not None))
+
+    @property
+    def scans(self) -> tuple[Path, ...]:
+        """All image files, those of all channels."""
+        return tuple(self.channels.values()) or self.images
 
     def same_patient(self, other: IndexedCase) -> bool:
         """Whether two cases belong to the same patient."""
@@ -127,10 +139,15 @@ class LayoutOptions:
     Args:
         liver: Label values of the liver; empty: as defined by the dataset.
         patient: Regular expression over a case name; its first group is the patient ID. None: as the layout defines it.
+        channels: Scans of a patient that are channels of one case: their names, and the sequence or channel of the
+            dataset that each is. Empty: every scan is a case of its own.
+        resample: Resample the scans of such a case to the grid of its first.
     """
 
     liver: tuple[int, ...] = ()
     patient: str | None = None
+    channels: Mapping[str, str] = field(default_factory=dict)
+    resample: bool = False
 
     def patient_of(self, case: str, default: str = "(.+)") -> str:
         """The patient ID in a case name.

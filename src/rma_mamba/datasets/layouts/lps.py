@@ -8,7 +8,9 @@ from rma_mamba.volume import Geometry, Volume
 def to_lps(volume: Volume) -> Volume:
     """The same scan in LPS order; its values are a view."""
     values = volume.geometry.canonical.apply(volume.values).transpose(2, 1, 0)
-    return Volume(values, lps_geometry(volume.geometry), volume.modality, None, volume.warnings)
+    channels = {name: to_lps(each) for name, each in volume.channels.items()}
+    geometry = lps_geometry(volume.geometry)
+    return Volume(values, geometry, volume.modality, None, volume.warnings, channels=channels)
 
 
 def lps_geometry(geometry: Geometry) -> Geometry:

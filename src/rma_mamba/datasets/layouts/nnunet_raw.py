@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,13 @@ from rma_mamba.datasets.layouts.index import (
     unmatched_labels,
 )
 from rma_mamba.datasets.layouts.listing import scan_files
+from rma_mamba.datasets.layouts.nnunet_channels import (
+    CHANNEL,
+    FIRST,
+    case_channels,
+    channel_names,
+    unused_channels_note,
+)
 from rma_mamba.datasets.splits import Split, patient_id
 from rma_mamba.errors import ConfigError
 from rma_mamba.labels import LabelRule
@@ -32,17 +39,16 @@ from rma_mamba.volume import Modality
 EXPECTED = "imagesTr/CASE_0000.nii.gz, labelsTr/CASE.nii.gz and dataset.json"
 
 _TUMOUR = {"tumor", "tumour", "cancer", "lesion"}  # inside the liver, if no other organ is labelled
-_FIRST, _OTHERS = "_0000", re.compile(r"(.+)_\d{4}")
 
 
 def recognises(root: Path) -> bool:
     """Whether a folder contains training images and dataset.json."""
     channels = scan_files(root / "imagesTr")
-    return (root / "dataset.json").is_file() and any(name.endswith(_FIRST) for name in channels)
+    return (root / "dataset.json").is_file() and any(name.endswith(FIRST) for name in channels)
 
 
 def read(root: Path, options: LayoutOptions) -> DatasetIndex:
-    """List the training cases, and the test cases if they are labelled; only the first channel is used.
+    """List the training cases, and the test cases if they are labelled; further channels are used on request only.
 
     Raises:
         ConfigError: dataset.json or splits_final.json is not valid, or no label is named liver.
@@ -50,14 +56,15 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     description = _json(root / "dataset.json")
     rule, notes = _rule(description, options)
     modality = _modality(description)
-    cases = list(_cases(root, "Tr", None, modality, rule, options))
+    names = channel_names(description)
+    cases = list(_cases(root, "Tr", names, modality, rule, options))
     if (root / "labelsTs").is_dir():
-        cases += _cases(root, "Ts", "test", modality, rule, options)
+        cases += _cases(root, "Ts", names, modality, rule, options)
     classes = _classes(description, rule)
     cases = [replace(case, classes=classes) for case in cases]
-    faults, set_aside = _other_images(root)
-    if set_aside:
-        notes.append("Cases have several channels: only the first (_0000) is used.")
+    faults, set_aside = _other_images(root, several=bool(options.channels))
+    if set_aside and not options.channels:
+        notes.append(unused_channels_note(names.values()))
     published = _folds(root, cases, options)
     if published.folds:
         notes.append(f"splits_final.json publishes {len(published.folds)} folds.")
@@ -65,7 +72,7 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
         "nnunet",
         tuple(cases),
         tuple(notes),
-        (*published.irregularities, *_unmatched_labels(root)),
+        (*published.irregularities, *_unmatched_labels(root, cases)),
         folds=published.folds,
         faults=(*faults, *published.leakage),
         set_aside=set_aside,
@@ -75,42 +82,47 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
 def _cases(
     root: Path,
     part: str,
-    split: Split | None,
+    names: Mapping[str, str],
     modality: Modality | None,
     rule: LabelRule,
     options: LayoutOptions,
 ) -> Iterator[IndexedCase]:
     labels = scan_files(root / f"labels{part}")
-    for name, path in scan_files(root / f"images{part}").items():
-        if not name.endswith(_FIRST):
+    split: Split | None = None if part == "Tr" else "test"
+    first = names.get(FIRST[1:], FIRST[1:])
+    for case, channels in case_channels(root / f"images{part}", names).items():
+        if first not in channels and not options.channels:
             continue
-        case = name.removesuffix(_FIRST)
         yield IndexedCase(
             name=case if split is None else f"{split}/{case}",
             patient=patient_id(options.patient_of(case)),
             dataset=_dataset(root),
             sequence=modality or "scan",
             kind="volume",
-            images=(path,),
+            images=(channels.get(first) or next(iter(channels.values())),),
             labels=(labels[case],) if case in labels else (),
             rule=rule,
             split=split,
             modality=modality,
+            further=channels,
         )
 
 
-def _other_images(root: Path) -> tuple[list[LayoutFault], frozenset[Path]]:
-    """Images that belong to no case because `_0000` is missing, and further channels of cases."""
+def _other_images(root: Path, *, several: bool) -> tuple[list[LayoutFault], frozenset[Path]]:
+    """Images that belong to no case because `_0000` is missing, and further channels of cases.
+
+    With several channels, cases may lack the first one.
+    """
     faults, further = [], set()
     for part in ("Tr", "Ts") if (root / "labelsTs").is_dir() else ("Tr",):
         images = scan_files(root / f"images{part}")
         for name, path in images.items():
-            channel = _OTHERS.fullmatch(name)
-            if channel and channel[1] + _FIRST in images:
-                further |= set() if name.endswith(_FIRST) else {path}
-            elif not name.endswith(_FIRST):
+            channel = CHANNEL.fullmatch(name)
+            if channel and (several or channel[1] + FIRST in images):
+                further |= set() if name.endswith(FIRST) else {path}
+            elif not name.endswith(FIRST):
                 text = (
-                    f"an image of images{part} is not named CASE{_FIRST} or has no first channel, so that it would "
+                    f"an image of images{part} is not named CASE{FIRST} or has no first channel, so that it would "
                     "not be used; expected one such file for each case. Rename it."
                 )
                 case = channel[1] if channel else name
@@ -118,8 +130,8 @@ def _other_images(root: Path) -> tuple[list[LayoutFault], frozenset[Path]]:
     return faults, frozenset(further)
 
 
-def _unmatched_labels(root: Path) -> tuple[str, ...]:
-    images = {name.removesuffix(_FIRST) for name in scan_files(root / "imagesTr")}
+def _unmatched_labels(root: Path, cases: list[IndexedCase]) -> tuple[str, ...]:
+    images = {case.name for case in cases if case.split is None}
     return unmatched_labels(len(set(scan_files(root / "labelsTr")) - images), "labelsTr")
 
 

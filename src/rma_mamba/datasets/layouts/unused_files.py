@@ -27,7 +27,7 @@ def with_unused_files(dataset: DatasetIndex) -> DatasetIndex:
     reported = {path for fault in dataset.faults for path in fault.files} | dataset.set_aside
     unused = {path: case for path, case in _unused(dataset) if path not in reported}
     faults = [_second_file(path, case) for path, case in unused.items() if case is not None]
-    images = {path.parent for case in dataset.cases for path in case.images}
+    images = {path.parent for case in dataset.cases for path in case.scans}
     others = [path for path, case in unused.items() if case is None and path.parent in images]
     return replace(
         dataset,

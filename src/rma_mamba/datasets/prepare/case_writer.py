@@ -15,7 +15,12 @@ from rma_mamba.datasets.labelled_images import Grey
 from rma_mamba.datasets.layouts.case_reader import LabelledImage, read_images
 from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.datasets.prepare.class_values import mapped_labels
-from rma_mamba.datasets.prepare.manifest import PreparedCase, digest_of, files_of
+from rma_mamba.datasets.prepare.manifest import (
+    PreparedCase,
+    channel_folder_name,
+    digest_of,
+    files_of,
+)
 from rma_mamba.errors import ScanError
 from rma_mamba.files import replace_file
 from rma_mamba.label_scheme import LabelScheme
@@ -88,7 +93,7 @@ def write_case(
 
 def _digests(case: IndexedCase) -> tuple[str, str]:
     try:
-        return digest_of(case.images), digest_of(label for label in case.labels if label)
+        return digest_of(case.scans), digest_of(label for label in case.labels if label)
     except OSError as error:
         raise ScanError(
             f"a file of the dataset cannot be read ({error.strerror or 'input/output error'}); expected it "
@@ -112,7 +117,10 @@ def _write_volume(
     classes = None if labels.is_liver_only else ClassMap(label_map, labels)
     mask = Mask(labels.liver_in(label_map), image.image.geometry, classes=classes)
     write_mask(mask, place / "labels" / f"{stem}.nii")
-    write_scan(image.image, place / "images" / f"{stem}.nii")
+    for name, scan in image.image.channels.items():
+        write_scan(scan, place / channel_folder_name(name) / f"{stem}.nii")
+    if not image.image.channels:
+        write_scan(image.image, place / "images" / f"{stem}.nii")
 
 
 def _planes(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,12 @@ class PreparedCase(Settings):
     classes: dict[str, tuple[int, ...]] = Field(default={})
     """Values of each class in the original label; empty if the liver alone was prepared."""
 
+    channels: tuple[str, ...] = ()
+    """Channels that the case has, of several; the images of each are in a folder of its own. Empty: a single scan."""
+
+    resample: bool = False
+    """Whether the scans of the case are resampled to the grid of the first."""
+
     done: bool = False
     """Whether all files of the case have been written."""
 
@@ -146,12 +153,23 @@ class Manifest(Settings):
         return _with_current_names(data, _OLD_FIELDS)
 
 
+def channel_folder_name(channel: str) -> str:
+    """Name of the folder with the images of a channel."""
+    return f"images_{slug(channel)}"
+
+
+def slug(text: str) -> str:
+    """A text as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", text).strip("-.") or "x"
+
+
 def files_of(folder: Path, case: PreparedCase) -> list[Path]:
     """All existing files of a case."""
-    parts = [
-        folder / case.place / part for part in ("images", "labels", "png_images", "png_labels")
-    ]
-    volumes = [path for path in (part / f"{case.stem}.nii" for part in parts[:2]) if path.exists()]
+    place = folder / case.place
+    images = [channel_folder_name(name) for name in case.channels] or ["images"]
+    of_volumes = [place / part for part in (*images, "labels")]
+    parts = [place / part for part in ("images", "labels", "png_images", "png_labels")]
+    volumes = [path for path in (part / f"{case.stem}.nii" for part in of_volumes) if path.exists()]
     slices = [path for part in parts for path in part.glob(f"{glob.escape(case.stem)}_z*.png")]
     return volumes + slices
 

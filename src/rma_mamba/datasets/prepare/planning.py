@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +11,7 @@ from types import MappingProxyType
 
 from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.datasets.prepare.class_values import class_values
-from rma_mamba.datasets.prepare.manifest import Manifest, PreparedCase, files_of
+from rma_mamba.datasets.prepare.manifest import Manifest, PreparedCase, files_of, slug
 from rma_mamba.datasets.prepare.recipe_data import RECIPE_DATA
 
 # Fields that are known before a case is written.
@@ -28,6 +27,8 @@ _PLANNED = {
     "liver",
     "classes",
     "intensity",
+    "channels",
+    "resample",
 }
 
 
@@ -44,7 +45,7 @@ def plan_cases(
     used: Counter[tuple[str, str]] = Counter()
     planned = []
     for case in cases:
-        place = _slug(case.sequence).lower()
+        place = slug(case.sequence).lower()
         patient = stems.setdefault((case.dataset, case.patient), _stem(case, stems))
         used[place, patient] += 1
         count = used[place, patient]
@@ -61,6 +62,8 @@ def plan_cases(
                 liver=tuple(sorted(case.rule.liver)),
                 classes=class_values(case, classes),
                 intensity="stored" if case.kind == "slices" else "scan",
+                channels=tuple(case.channels),
+                resample=case.resample,
             )
         )
     return tuple(planned)
@@ -97,12 +100,8 @@ def _finished_or_planned(done: PreparedCase | None, planned: PreparedCase) -> Pr
 
 def _stem(case: IndexedCase, stems: dict[tuple[str, str], str]) -> str:
     """The patient ID as a file name that is unique within the dataset, regardless of case."""
-    stem = _slug(case.patient)
+    stem = slug(case.patient)
     taken = {each.lower() for (dataset, _), each in stems.items() if dataset == case.dataset}
     if stem.lower() not in taken:
         return stem
     return f"{stem}-{sha256(case.patient.encode()).hexdigest()[:8]}"
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", text).strip("-.") or "x"

@@ -77,7 +77,8 @@ def prepare(
 
     Raises:
         DataError: The dataset has errors (unless lenient), or no case is left.
-        ConfigError: The output folder contains other files, or the ends of the window are not in ascending order.
+        ConfigError: The output folder contains other files, the ends of the window are not in ascending order, or PNG
+            slices of cases with several channels are requested.
         ScanError, GridError: A file cannot be read or written.
     """
     options, folder, dataset = options or PreparationOptions(), Path(out), result.dataset
@@ -87,6 +88,11 @@ def prepare(
     cases = [case for case in dataset.cases if case.name not in left_out]
     if not cases:
         raise DataError("no case is left to prepare; expected at least one. Repair the dataset.")
+    if options.png and any(case.channels for case in cases):
+        raise ConfigError(
+            "PNG slices are requested of cases with several channels, and a slice has one; expected volumes. "
+            "Omit --png or --channel."
+        )
     planned = plan_cases(cases, options.classes)
     labels = scheme_of([case.classes for case in planned]) if options.classes else LabelScheme()
     manifest = Manifest(

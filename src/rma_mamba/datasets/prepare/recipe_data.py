@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rma_mamba.datasets.layouts.case_reader import PIXEL_MM
 from rma_mamba.datasets.layouts.listing import natural_key
-from rma_mamba.datasets.prepare.manifest import Manifest, PreparedCase
+from rma_mamba.datasets.prepare.manifest import Manifest, PreparedCase, channel_folder_name
 from rma_mamba.datasets.splits import Split
 from rma_mamba.label_scheme import LabelScheme
 
@@ -92,7 +92,7 @@ def _source(cases: Sequence[PreparedCase]) -> list[str]:
         f"name = {_text(first.sequence)}",
         f'kind = "{"volumes" if volumes else "slices"}"',
         f"dataset = {_text(first.dataset)}",
-        f"images = {_text(f'{first.place}/images')}",
+        *_images(cases),
         f"labels = {_text(f'{first.place}/labels')}",
         f"patient = '{_VOLUME_PATIENT if volumes else _SLICE_PATIENT}'",
     ]
@@ -104,6 +104,22 @@ def _source(cases: Sequence[PreparedCase]) -> list[str]:
     modalities = {case.modality for case in cases}
     known = len(modalities) == 1 and first.modality is not None
     return [*lines, f"modality = {_text(str(first.modality))}"] if known else lines
+
+
+def _images(cases: Sequence[PreparedCase]) -> list[str]:
+    """The folder of the images, or of each channel; in the order of the case that has most."""
+    channels = dict.fromkeys(name for case in _most_channels_first(cases) for name in case.channels)
+    if not channels:
+        return [f"images = {_text(f'{cases[0].place}/images')}"]
+    folders = ", ".join(
+        f"{_text(name)} = {_text(f'{cases[0].place}/{channel_folder_name(name)}')}"
+        for name in channels
+    )
+    return [f"channels = {{ {folders} }}"]
+
+
+def _most_channels_first(cases: Sequence[PreparedCase]) -> list[PreparedCase]:
+    return sorted(cases, key=lambda case: -len(case.channels))
 
 
 def _list(names: Iterable[str]) -> str:

@@ -75,6 +75,7 @@ class DoubleUNet(nn.Module):
     def __init__(self, config: DoubleUNetConfig) -> None:
         super().__init__()
         width = config.width
+        self.input_channels = config.input_channels
         coarse = [8 * width, 4 * width, 2 * width, width]  # skip connections of the first encoder
         fine = [
             4 * width,
@@ -82,24 +83,26 @@ class DoubleUNet(nn.Module):
             width,
             width // 2,
         ]  # skip connections of the second encoder, and widths of both decoders
-        self.encoder = VGG19(width)
+        self.encoder = VGG19(width, config.input_channels)
         self.pyramid = Pyramid(8 * width, width)
         self.decoder = Decoder(width, coarse, fine, config.classes)
         self.second_encoder = nn.ModuleList(
             _double_conv(in_channels, out_channels)
-            for in_channels, out_channels in itertools.pairwise([3, *reversed(fine)])
+            for in_channels, out_channels in itertools.pairwise(
+                [config.input_channels, *reversed(fine)]
+            )
         )
         self.second_pyramid = Pyramid(fine[0], width)
         both = [first + second for first, second in zip(coarse, fine, strict=True)]
         self.second_decoder = Decoder(width, both, fine, config.classes)
 
     def forward(self, images: Images) -> list[Logits]:
-        """Images [slice, 3, height, width], height and width at least 32, to two logit maps of this size.
+        """Images [slice, channel, height, width], height and width at least 32, to two logit maps of this size.
 
         Raises:
             ConfigError: The images have a different shape.
         """
-        return run_padded(images, self._logits)
+        return run_padded(images, self._logits, self.input_channels)
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rename the tensors of torchvision's VGG-19, or of the whole network."""

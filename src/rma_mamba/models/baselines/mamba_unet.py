@@ -39,10 +39,10 @@ class MambaUNet(SingleOutput):
     """Maps images to one logit map of the same size."""
 
     def __init__(self, config: MambaUNetConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         width, depths = config.width, config.depths
         deepest = width * 2 ** (len(depths) - 1)
-        self.encoder = VSSEncoder(width, depths, config.drop_path)
+        self.encoder = VSSEncoder(width, depths, config.drop_path, config.input_channels)
         self.norm = nn.LayerNorm(deepest)
         self.layers_up = nn.ModuleList([PatchExpand(deepest, deepest // 2)])
         self.concat_back_dim = nn.ModuleList([nn.Identity()])  # the first has no skip connection

@@ -139,11 +139,14 @@ class PVTv2(nn.Module):
         width: Channels of the first stage and of each head; 64 in PVTv2-b3.
         depths: Blocks in the four stages; (3, 4, 18, 3) in PVTv2-b3.
         drop_path: Stochastic depth rate of the last block; increases linearly from 0.
+        input_channels: Channels of the images.
     """
 
-    def __init__(self, width: int, depths: Sequence[int], drop_path: float) -> None:
+    def __init__(
+        self, width: int, depths: Sequence[int], drop_path: float, input_channels: int = 3
+    ) -> None:
         super().__init__()
-        self.patch_embed = PatchEmbed(3, width, 7, stride=4)
+        self.patch_embed = PatchEmbed(input_channels, width, 7, stride=4)
         total, first = sum(depths), 0
         self.stages = nn.ModuleList()
         for level, depth in enumerate(depths):

@@ -40,9 +40,11 @@ class PVTFormer(SingleOutput):
     unused_parameters: ClassVar[tuple[str, ...]] = ("encoder.stages.3.",)
 
     def __init__(self, config: PVTFormerConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         width = config.width
-        self.encoder = PVTv2(config.encoder_width, config.encoder_depths, config.drop_path)
+        self.encoder = PVTv2(
+            config.encoder_width, config.encoder_depths, config.drop_path, config.input_channels
+        )
         self.reduce = nn.ModuleList(
             conv_act(multiple * config.encoder_width, width, 1) for multiple in WIDTHS[:3]
         )

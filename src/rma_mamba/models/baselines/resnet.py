@@ -46,11 +46,12 @@ class ResNet(nn.Module):
             convolution of 8 channels or fewer corrupts memory in oneDNN (torch 2.13).
         depths: Bottlenecks of layer1, layer2, ...; (3, 4, 6, 3) in ResNet-50. A fourth layer is built but never
             run, since the networks use only the first three.
+        input_channels: Channels of the images.
     """
 
-    def __init__(self, width: int, depths: Sequence[int]) -> None:
+    def __init__(self, width: int, depths: Sequence[int], input_channels: int = 3) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        self.conv1 = nn.Conv2d(input_channels, width, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         in_channels = width

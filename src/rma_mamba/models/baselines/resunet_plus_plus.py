@@ -89,11 +89,11 @@ class ResUNetPlusPlus(SingleOutput):
     """Maps images to one logit map of the same size."""
 
     def __init__(self, config: ResUNetPlusPlusConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         widths = [config.width * 2**level for level in range(_LEVELS)]
         pairs = list(itertools.pairwise(widths))
-        image = nn.Conv2d(3, widths[0], 3, padding=1)
-        self.stem = _with_squeeze_excite(Unit(3, widths[0], image))
+        image = nn.Conv2d(config.input_channels, widths[0], 3, padding=1)
+        self.stem = _with_squeeze_excite(Unit(config.input_channels, widths[0], image))
         self.down = nn.ModuleList(
             _with_squeeze_excite(
                 Unit(upper, lower, _pre_activation_conv(upper, lower, stride=2), stride=2)

@@ -72,9 +72,9 @@ class TransNetR(SingleOutput):
     unused_parameters: ClassVar[tuple[str, ...]] = ("encoder.layer4.",)
 
     def __init__(self, config: TransNetRConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         width, stem = config.width, config.encoder_width
-        self.encoder = ResNet(stem, config.encoder_depths)
+        self.encoder = ResNet(stem, config.encoder_depths, config.input_channels)
         self.reduce = nn.ModuleList(
             conv_act(channels, width, 1, act=_leaky)
             for channels in (stem, *(EXPANSION * stem * 2**level for level in range(3)))

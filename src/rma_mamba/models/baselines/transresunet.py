@@ -63,10 +63,10 @@ class TransResUNet(SingleOutput):
     """Maps images to one logit map of the same size."""
 
     def __init__(self, config: TransResUNetConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         width, stem = config.width, config.encoder_width
         deepest = EXPANSION * stem * 4
-        self.encoder = ResNet(stem, config.encoder_depths)
+        self.encoder = ResNet(stem, config.encoder_depths, config.input_channels)
         self.attend = nn.Sequential(
             conv_act(deepest, width, 1),
             TokenTransformer(
@@ -77,7 +77,7 @@ class TransResUNet(SingleOutput):
         self.dilated = Dilated(deepest, width)
         self.join = nn.ModuleList()
         in_channels = 2 * width
-        for level, skip in enumerate((deepest // 2, deepest // 4, stem, 3)):
+        for level, skip in enumerate((deepest // 2, deepest // 4, stem, config.input_channels)):
             out_channels = width // 2**level
             self.join.append(
                 nn.Sequential(

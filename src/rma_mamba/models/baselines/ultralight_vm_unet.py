@@ -108,9 +108,9 @@ class UltraLightVMUNet(SingleOutput):
     """Maps images to one logit map of the same size; computes at half resolution and coarser."""
 
     def __init__(self, config: UltraLightVMUNetConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         widths = config.widths
-        in_channels = (3, *widths[:-1])
+        in_channels = (config.input_channels, *widths[:-1])
         levels = list(range(len(widths)))
         self.down = nn.ModuleList(_stage(in_channels[i], widths[i], mamba=i >= 3) for i in levels)
         self.up = nn.ModuleList(

@@ -38,10 +38,10 @@ class UNet(SingleOutput):
     """Maps images to one logit map of the same size."""
 
     def __init__(self, config: UNetConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         widths = [config.width * 2**level for level in range(_LEVELS)]
         pairs = list(itertools.pairwise(widths))
-        self.first = _double_conv(3, widths[0])
+        self.first = _double_conv(config.input_channels, widths[0])
         self.down = nn.ModuleList(_double_conv(upper, lower) for upper, lower in pairs)
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(lower, upper, 2, stride=2) for upper, lower in reversed(pairs)

@@ -1,6 +1,6 @@
 """UNeXt (arXiv:2203.04967): convolutions at high resolution, shifted MLPs on tokens at low resolution.
 
-The first convolution takes 3 channels, as in the authors' code.
+The first convolution takes 3 channels by default, as in the authors' code.
 """
 
 from __future__ import annotations
@@ -88,13 +88,15 @@ class UNeXt(SingleOutput):
     """Maps images to one logit map of the same size."""
 
     def __init__(self, config: UNeXtConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         widths = config.widths
         pairs = list(itertools.pairwise(widths))
         tokens = widths[_CONVOLUTIONS:]
         self.convolutions = nn.ModuleList(
             ConvNorm(in_channels, out_channels, 3, bias=True)
-            for in_channels, out_channels in itertools.pairwise((3, *widths[:_CONVOLUTIONS]))
+            for in_channels, out_channels in itertools.pairwise(
+                (config.input_channels, *widths[:_CONVOLUTIONS])
+            )
         )
         self.embed = nn.ModuleList(
             PatchEmbed(in_channels, out_channels)

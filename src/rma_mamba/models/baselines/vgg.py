@@ -15,12 +15,13 @@ class VGG19(nn.Module):
 
     Args:
         width: Channels of the first level; 64 in VGG-19.
+        input_channels: Channels of the images.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, input_channels: int = 3) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        in_channels = 3
+        in_channels = input_channels
         for multiple, convolutions in _LEVELS:
             for _ in range(convolutions):
                 layers += [nn.Conv2d(in_channels, multiple * width, 3, padding=1), nn.ReLU()]

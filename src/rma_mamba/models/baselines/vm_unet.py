@@ -44,9 +44,9 @@ class VMUNet(SingleOutput):
     """Maps images to one logit map of the same size."""
 
     def __init__(self, config: VMUNetConfig) -> None:
-        super().__init__()
+        super().__init__(config)
         width = config.width
-        self.encoder = VSSEncoder(width, config.depths, config.drop_path)
+        self.encoder = VSSEncoder(width, config.depths, config.drop_path, config.input_channels)
         finest_first = linear_drop_paths(config.drop_path, config.decoder_depths[::-1])
         self.layers_up = nn.ModuleList()
         for level, drop_paths in reversed(list(enumerate(finest_first))):

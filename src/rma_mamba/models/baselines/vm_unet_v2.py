@@ -127,10 +127,12 @@ class VMUNetV2(SingleOutput):
     )
 
     def __init__(self, config: VMUNetV2Config) -> None:
-        super().__init__()
+        super().__init__(config)
         widths = [config.width * 2**level for level in range(_LEVELS)]
         narrow = config.decoder_width
-        self.encoder = VSSEncoder(config.width, config.depths, config.drop_path)
+        self.encoder = VSSEncoder(
+            config.width, config.depths, config.drop_path, config.input_channels
+        )
         self.encoder.apply(init_linear)
         self.channels = nn.ModuleList(ChannelAttention(width) for width in widths)
         self.positions = nn.ModuleList(SpatialAttention() for _ in widths)

@@ -66,13 +66,13 @@ def vss_blocks(width: int, drop_paths: Sequence[float]) -> nn.Sequential:
 class PatchEmbed(nn.Module):
     """Linear embedding of 4x4 pixel patches."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, input_channels: int) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(3, width, 4, stride=4)
+        self.proj = nn.Conv2d(input_channels, width, 4, stride=4)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, images: Images) -> Tensor:
-        """[slice, 3, height, width] to [slice, height / 4, width / 4, channel]."""
+        """[slice, input channel, height, width] to [slice, height / 4, width / 4, channel]."""
         out: Tensor = self.norm(self.proj(images).permute(0, 2, 3, 1))
         return out
 
@@ -116,9 +116,11 @@ class PatchExpand(nn.Module):
 class VSSEncoder(nn.Module):
     """VMamba v0 without its classifier."""
 
-    def __init__(self, width: int, depths: Depths, drop_path: float) -> None:
+    def __init__(
+        self, width: int, depths: Depths, drop_path: float, input_channels: int = 3
+    ) -> None:
         super().__init__()
-        self.patch_embed = PatchEmbed(width)
+        self.patch_embed = PatchEmbed(width, input_channels)
         self.layers = nn.ModuleList()
         for level, drop_paths in enumerate(linear_drop_paths(drop_path, depths)):
             channels = width * 2**level

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from rma_mamba.pipeline.cohort import RunOutcome
 from rma_mamba.pipeline.messages import Messages
@@ -12,11 +15,12 @@ from rma_mamba.pipeline.segment import Distribution, segment_path
 
 
 def segment_and_send(
-    scan: str,
+    scan: str | None,
     out: str,
     request: SegmentRequest,
     distribution: Distribution,
     messages: Messages,
+    channels: Mapping[str, str] = MappingProxyType({}),
     *,
     send: bool = False,
     send_to: str | None = None,
@@ -24,11 +28,12 @@ def segment_and_send(
     """As `segment_path`, for a path or an address "dicomweb:URL/studies/UID".
 
     Args:
-        scan: The path or address.
+        scan: The path or address; None: only `channels`.
         out: The output path.
         request: All settings.
         distribution: How a cohort is distributed.
         messages: Receives progress and messages.
+        channels: As for `segment_path`.
         send: Send the DICOM results to the archive of the scan.
         send_to: Send them to this archive.
 
@@ -38,19 +43,20 @@ def segment_and_send(
         BackendError: The results cannot be sent, or a library is not installed.
         Exception: As for `segment_path`.
     """
-    if not (send or send_to or scan.startswith("dicomweb:")):
-        return segment_path(Path(scan), out, request, distribution, messages)
+    if not (send or send_to or (scan or "").startswith("dicomweb:")):
+        path = None if scan is None else Path(scan)
+        return segment_path(path, out, request, distribution, messages, channels)
     # the settings of archives take half a second to import
     from rma_mamba.server.node import remote_study
     from rma_mamba.server.node.send_address import destinations_of
 
-    address = remote_study.recipient(scan, send, send_to)
+    address = remote_study.recipient(scan or "", send, send_to)
     if address is not None:
         destinations_of(address)  # an error before the network runs
         outputs = remote_study.outputs_to_send(request.outputs, out)
         request = replace(request, outputs=outputs)
-    with remote_study.local_scan(scan, out, messages) as path:
-        run = segment_path(path, out, request, distribution, messages)
+    with nullcontext() if scan is None else remote_study.local_scan(scan, out, messages) as path:
+        run = segment_path(path, out, request, distribution, messages, channels)
         if address is not None:
             remote_study.send_results(address, run.completed, messages)
         return run
