@@ -16,16 +16,7 @@ _INPUT, _NETWORK, _OUTPUT, _COHORT = "Input", "Network", "Output", "Folders of s
 
 
 def segment(
-    out: Annotated[
-        str,  # as a Path it would lose the trailing slash that marks a folder
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PATH",
-            rich_help_panel=_OUTPUT,
-            help="Mask file (.nii.gz, .nii, .dcm, .stl, .obj), or folder for <case>/liver.nii.gz.",
-        ),
-    ],
+    *,
     scan: Annotated[
         str | None,  # as a Path, a URL would lose a slash
         typer.Option(
@@ -55,6 +46,16 @@ def segment(
             help="Resample the channels to the grid of the first, by position in mm.",
         ),
     ] = False,
+    out: Annotated[
+        str,  # as a Path it would lose the trailing slash that marks a folder
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            rich_help_panel=_OUTPUT,
+            help="Mask file (.nii.gz, .nii, .dcm, .stl, .obj), or folder for <case>/liver.nii.gz.",
+        ),
+    ],
     series: Annotated[
         str | None,
         typer.Option(

@@ -35,7 +35,7 @@ from rma_mamba.reporting.mask_examination import examine_mask
 from rma_mamba.setting_errors import as_config_error
 from rma_mamba.shapes import Labels
 from rma_mamba.slicing import CalibratedVolume, SliceRecipe, SliceStack, calibrated
-from rma_mamba.slicing.channels import check_channels
+from rma_mamba.slicing.aligned_scans import check_channels
 from rma_mamba.slicing.recipe import RENAMED_FIELDS
 from rma_mamba.volume import ClassMap, Mask, Modality
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from rma_mamba.conventions import LIVER
 from rma_mamba.files import remove_unfinished
+from rma_mamba.pipeline.case_channels import read_case
 from rma_mamba.pipeline.case_report import read_identity
 from rma_mamba.pipeline.case_result import CaseResult
-from rma_mamba.pipeline.channels import read_case
 from rma_mamba.pipeline.discovery import Case, ChannelScan
 from rma_mamba.pipeline.messages import Progress, ignore_progress
 from rma_mamba.pipeline.output_paths import OutputPaths, plan_outputs

@@ -10,7 +10,7 @@ from typing import Literal
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.pipeline.case import CompletedCase, segment_case
-from rma_mamba.pipeline.channels import (
+from rma_mamba.pipeline.case_channels import (
     cases_with_channels,
     channels_in,
     named_channels,

@@ -99,7 +99,7 @@ def patient_identity(images: SourceImages) -> tuple[tuple[str, str], ...]:
 
 def patient_and_frame(images: SourceImages) -> tuple[str, str]:
     """Patient ID and frame of reference of a scan, each "" if its header does not state it."""
-    with images.slices[0].open() as file:
+    with images.slices[0].open() as file, pydicom_messages_suppressed():
         header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
     return _plain_text(header, "PatientID"), _plain_text(header, "FrameOfReferenceUID")
 

@@ -10,8 +10,8 @@
 from typing import TYPE_CHECKING
 
 from rma_mamba.deprecation import renamed_attributes
+from rma_mamba.slicing.aligned_scans import joined
 from rma_mamba.slicing.calibration import CalibratedVolume, calibrated
-from rma_mamba.slicing.channels import joined
 from rma_mamba.slicing.grid import SlicePlan
 from rma_mamba.slicing.intensity_scale import IntensityScale
 from rma_mamba.slicing.recipe import Intensity, SliceRecipe

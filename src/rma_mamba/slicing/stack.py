@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rma_mamba.errors import GridError
+from rma_mamba.slicing.aligned_scans import check_channels
 from rma_mamba.slicing.calibration import CalibratedVolume, calibrated
-from rma_mamba.slicing.channels import check_channels
 from rma_mamba.slicing.grid import SlicePlan
 from rma_mamba.slicing.intensity_scale import IntensityScale
 from rma_mamba.slicing.recipe import SliceRecipe

@@ -16,9 +16,9 @@ from rma_mamba.cli.data.dataset_options import (
     Resample,
     Root,
     Sequences,
-    open_dataset,
 )
 from rma_mamba.cli.data.full_check import Jobs, checked
+from rma_mamba.cli.data.opening import open_dataset
 from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.errors import DataError
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from rma_mamba.cli.class_options import Classes, liver_of_classes, parse_classes
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.data import dataset_options as dataset_of
 from rma_mamba.cli.data.full_check import Jobs, checked
-from rma_mamba.cli.data.prepare_options import Folds, Output, WindowHu, show_result
+from rma_mamba.cli.data.opening import open_dataset
+from rma_mamba.cli.data.prepare_options import Folds, Lenient, Output, Png, WindowHu, show_result
 from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 
@@ -19,10 +18,8 @@ def prepare(
     name: dataset_of.Name,
     root: dataset_of.Root,
     out: Output,
-    lenient: Annotated[
-        bool, typer.Option("--lenient", help="Exclude cases with errors, and list them.")
-    ] = False,
-    png: Annotated[bool, typer.Option("--png", help="Also write each slice as PNG.")] = False,
+    lenient: Lenient = False,
+    png: Png = False,
     window_hu: WindowHu = ABDOMEN_WINDOW_HU,
     folds: Folds = 5,
     sequences: dataset_of.Sequences = None,
@@ -45,7 +42,7 @@ def prepare(
 
     console, jobs = Console(quiet, verbose), jobs or usable_cores()
     named = parse_classes(classes)
-    dataset = dataset_of.open_dataset(
+    dataset = open_dataset(
         name,
         root,
         sequences,

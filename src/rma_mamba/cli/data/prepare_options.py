@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 Output = Annotated[
     Path, typer.Argument(metavar="OUTPUT", help="Output folder; an unfinished one is continued.")
 ]
+Lenient = Annotated[
+    bool, typer.Option("--lenient", help="Exclude cases with errors, and list them.")
+]
+Png = Annotated[bool, typer.Option("--png", help="Also write each slice as PNG.")]
 WindowHu = Annotated[
     tuple[float, float],
     typer.Option(metavar="LOW HIGH", help="CT window: HU values mapped to black and to white."),

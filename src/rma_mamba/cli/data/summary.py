@@ -12,8 +12,8 @@ from rma_mamba.cli.data.dataset_options import (
     Resample,
     Root,
     Sequences,
-    open_dataset,
 )
+from rma_mamba.cli.data.opening import open_dataset
 from rma_mamba.cli.shared_options import Verbose
 
 

@@ -1,7 +1,8 @@
 """Several scans of one patient as channels of one case: which files they are, and reading them.
 
 Channels are named on the command line, or recognised by the names of files and folders: `CASE_0000.nii.gz` and
-`CASE_0001.nii.gz` as in nnU-Net, `CASE_T1.nii.gz`, `CASE/T1.nii.gz`, or the folders of DICOM series `CASE/T1`.
+`CASE_0001.nii.gz` as in nnU-Net, `CASE_T1.nii.gz`, `CASE/T1.nii.gz`, `T1/CASE.nii.gz`, or the folders of DICOM series
+`CASE/T1`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from rma_mamba.conventions import SCAN_SUFFIXES, strip_suffix
 from rma_mamba.errors import ConfigError, RmaMambaError, ScanError
 from rma_mamba.folder_tree import as_text, visible
-from rma_mamba.pipeline.discovery import Case, ChannelScan
+from rma_mamba.pipeline.discovery import Case, ChannelScan, search
 
 if TYPE_CHECKING:
     from rma_mamba.pipeline.request import ReadOptions
@@ -81,7 +82,9 @@ def channels_in(folder: Path, names: Sequence[str]) -> tuple[ChannelScan, ...]:
     found: dict[str, ChannelScan] = {}
     for path in visible(folder.iterdir()):
         match = _match(path, names)
-        if match is not None and not match.case and match.channel not in found:
+        if match is None or match.case or (path.is_dir() and search(path).cases is not None):
+            continue  # a folder of several scans is not a channel of one case
+        if match.channel not in found:
             found[match.channel] = ChannelScan(match.channel, path)
     return tuple(found[name] for name in names if name in found)
 
@@ -98,21 +101,20 @@ def cases_with_channels(cases: Iterable[Case], names: Sequence[str]) -> list[Cas
     others: list[Case] = []
     for case in cases:
         inside = channels_in(case.scan, names)
-        match = _match(case.scan, names)
+        place = _place(case, names)
         if inside:
             others.append(replace(case, scan=inside[0].scan, channels=inside))
-        elif match is None:
+        elif place is None:
             others.append(case)
         else:
-            folder = case.name.rpartition("/")[0]
-            name = "/".join(part for part in (folder, match.case) if part) or match.channel
+            name, channel = place
             channels = found.setdefault(name, {})
-            if match.channel in channels:
+            if channel in channels:
                 raise ConfigError(
-                    f"{as_text(channels[match.channel].scan.name)} and {as_text(case.scan.name)} are both the channel "
-                    f"{match.channel} of one case; expected one file for each channel. Remove one of them."
+                    f"{as_text(channels[channel].scan.name)} and {as_text(case.scan.name)} are both the channel "
+                    f"{channel} of one case; expected one file for each channel. Remove one of them."
                 )
-            channels[match.channel] = ChannelScan(match.channel, case.scan)
+            channels[channel] = ChannelScan(channel, case.scan)
     joined = []
     for name, channels in found.items():
         ordered = tuple(channels[each] for each in names if each in channels)
@@ -180,6 +182,21 @@ def _check_same_patient(scans: Mapping[str, Volume]) -> list[str]:
                 "compared is unknown."
             )
     return warnings
+
+
+def _place(case: Case, names: Sequence[str]) -> tuple[str, str] | None:
+    """Name of the case that a scan belongs to, and its channel; None if its path names no channel."""
+    *folders, _ = case.name.split("/")
+    match = _match(case.scan, names)
+    if match is not None:
+        return "/".join(
+            part for part in (*folders, match.case) if part
+        ) or match.channel, match.channel
+    match = _match(case.scan.parent, names) if folders else None
+    if match is None or match.case:
+        return None
+    parts = case.name.split("/")
+    return "/".join((*parts[:-2], parts[-1])), match.channel
 
 
 def _match(path: Path, names: Sequence[str]) -> _Match | None:
