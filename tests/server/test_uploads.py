@@ -9,11 +9,12 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from clinical_series import clinical_series
 from dicom_series import save
 from rma_mamba.server.serve_options import UploadLimits
-from viewer_server import Viewer, box_scan, nifti, viewer
+from viewer_server import Viewer, box_scan, edited, nifti, viewer
 
 
 def archive(files: dict[str, bytes]) -> bytes:
@@ -83,6 +84,28 @@ def test_a_folder_of_dicom_slices_is_one_case(server: Viewer, tmp_path: Path) ->
     identity = server.client.get(f"/api/cases/{case}/identity").json()
     assert "Doe" in str(identity)
     assert "Doe" not in str(found)
+    assert_a_correction_is_exported_as_one(server, case)
+
+
+def assert_a_correction_is_exported_as_one(server: Viewer, case: str) -> None:
+    """Check a DICOM SEG and an RTSTRUCT of a correction: its voxels, its kind, its author."""
+    image = server.mask(case)
+    labels = np.zeros(image.shape, np.uint8)
+    labels[5:12, 8:20, 3:7] = 1
+    url = f"/api/cases/{case}"
+    author = {"author": "Roe^Jane", "kind": "semiautomatic"}
+    saved = server.client.post(f"{url}/versions", params=author, content=edited(image, labels))
+    assert saved.status_code == 201, saved.text
+    seg = dcmread(io.BytesIO(server.client.get(f"{url}/export?type=dicom-seg").content))
+    assert seg.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
+    assert seg.ContentCreatorName == "Roe^Jane"
+    assert int(seg.pixel_array.sum()) == int(labels.sum())
+    structures = dcmread(io.BytesIO(server.client.get(f"{url}/export?type=rtstruct").content))
+    assert structures.StructureSetROISequence[0].ROIGenerationAlgorithm == "SEMIAUTOMATIC"
+    report = dcmread(io.BytesIO(server.client.get(f"{url}/export?type=dicom-sr").content))
+    assert "Roe^Jane" in str(report)
+    first = server.client.get(f"{url}/export?type=dicom-seg&version=1").content
+    assert dcmread(io.BytesIO(first)).SegmentSequence[0].SegmentAlgorithmType == "AUTOMATIC"
 
 
 def test_limits_of_an_upload_are_kept(private: Viewer, tmp_path: Path) -> None:

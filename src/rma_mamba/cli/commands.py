@@ -9,6 +9,7 @@ from rma_mamba.cli.info import info
 from rma_mamba.cli.measure import measure
 from rma_mamba.cli.node import node
 from rma_mamba.cli.pretrain import pretrain
+from rma_mamba.cli.review import review
 from rma_mamba.cli.score import score
 from rma_mamba.cli.segment import segment
 from rma_mamba.cli.series import series
@@ -33,4 +34,4 @@ COMMANDS = (
     info,
     demo,
 )
-GROUPS = (data, weights)
+GROUPS = (data, review, weights)

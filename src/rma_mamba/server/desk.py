@@ -15,6 +15,7 @@ from rma_mamba.pipeline.review.case_status import UNCERTAINTY_FILE, examination,
 from rma_mamba.pipeline.review.displayed_scan import DESCRIPTION_FILE, SCAN_FILE
 from rma_mamba.pipeline.review.drafts import Drafts
 from rma_mamba.pipeline.review.export_types import possible_exports
+from rma_mamba.pipeline.review.folder_names import RESULTS_FOLDER, STATE_FOLDER
 from rma_mamba.reporting.report import label_and_unit
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.case_jobs import CaseJobs
@@ -23,9 +24,6 @@ from rma_mamba.server.progress_events import EventHub
 from rma_mamba.server.serve_options import ServeOptions
 from rma_mamba.server.served_folder import ServedFolder
 from rma_mamba.server.worker_pool import WorkerPool
-
-STATE_FOLDER = ".rma-mamba"  # hidden, so that no search for scans enters it
-RESULTS_FOLDER = "rma-mamba-results"
 
 
 class Desk:

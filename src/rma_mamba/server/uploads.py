@@ -17,6 +17,7 @@ from fastapi import HTTPException, Request
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.pipeline.json_files import write_json_file
 from rma_mamba.pipeline.review.case_status import read_json
+from rma_mamba.pipeline.review.folder_names import UPLOAD_RECORD, UPLOAD_RESULTS, UPLOADS_FOLDER
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.case_registry import private_folder
 from rma_mamba.server.desk import Desk
@@ -25,7 +26,6 @@ from rma_mamba.server.upload_parser import SkippedFiles, UploadParser, boundary_
 
 _PIECE_BYTES = 2**18  # written at a time; many uploads at once need little memory
 _SPARE_BYTES = 2**28  # of the disk, which stay free
-_RECORD = "upload.json"
 _WATCH_S = 30.0
 _TOO_MANY = (
     "too many uploads arrive at the same time; expected fewer. Wait until some are complete."
@@ -42,19 +42,19 @@ class Uploads:
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.limits = desk, desk.options.limits
-        self.folder = private_folder(desk.registry.state / "uploads")
+        self.folder = private_folder(desk.registry.state / UPLOADS_FOLDER)
         self._receiving: set[str] = set()
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Remove incomplete uploads, find the others again, and begin to delete old ones."""
         for folder in self._folders():
-            record = read_json(folder / _RECORD)
+            record = read_json(folder / UPLOAD_RECORD)
             if not record:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
                 continue
             for found in record.get("cases", []):
-                await self.desk.add_case(found, found["name"], folder / "results", upload=True)
+                await self.desk.add_case(found, found["name"], folder / UPLOAD_RESULTS, upload=True)
         self._watch = asyncio.create_task(self._delete_old())
 
     async def stop(self) -> None:
@@ -104,9 +104,9 @@ class Uploads:
         for name, why in found["skipped"]:
             parser.skipped.add(name, why)
         record = {"received": time.time(), "cases": found["cases"]}
-        write_json_file(folder / _RECORD, record, "record of the upload")
+        write_json_file(folder / UPLOAD_RECORD, record, "record of the upload")
         cases = [
-            await self.desk.add_case(each, each["name"], folder / "results", upload=True)
+            await self.desk.add_case(each, each["name"], folder / UPLOAD_RESULTS, upload=True)
             for each in found["cases"]
         ]
         return cases, parser.skipped, found["warnings"]
@@ -161,8 +161,8 @@ def last_change(folder: Path) -> float:
     """When something was last written to the results of an upload, or when it was received."""
     times = [folder.stat().st_mtime]
     with suppress(OSError, ValueError, KeyError):
-        times.append(float(json.loads((folder / _RECORD).read_bytes())["received"]))
-    for path in (folder / "results").rglob("*"):
+        times.append(float(json.loads((folder / UPLOAD_RECORD).read_bytes())["received"]))
+    for path in (folder / UPLOAD_RESULTS).rglob("*"):
         with suppress(OSError):
             times.append(path.stat().st_mtime)
     return max(times)

@@ -6,10 +6,11 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rma_mamba.pipeline.review.mask_versions import MaskVersion, MaskVersions
 from rma_mamba.pipeline.review.review_decision import ReviewDecision, read_decision
+from rma_mamba.volume import Modality
 
 RUN_FILE = "run.json"
 STATISTICS_FILE = "statistics.json"
@@ -75,6 +76,12 @@ def examination(case: Path, version: MaskVersion) -> dict[str, Any]:
         "quality": run.get("quality"),
         "warnings": run.get("warnings", []),
     }
+
+
+def modality_of_case(case: Path) -> Modality | None:
+    """The modality with which a case was segmented; None if unknown."""
+    modality = read_json(case / RUN_FILE).get("modality")
+    return cast("Modality", modality) if modality in ("CT", "MR") else None
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from rma_mamba.pipeline.review.case_status import (
     THUMBNAIL_FILE,
     UNCERTAINTY_FILE,
     examination,
+    modality_of_case,
     read_json,
 )
 from rma_mamba.pipeline.review.corrected_mask import read_version
@@ -55,7 +56,7 @@ def examine_version(case: Path, version: MaskVersion, scan: Volume) -> dict[str,
     if known := read_json(folder / EXAMINED_FILE):
         return known
     mask = read_version(case, folder / MASK_FILE)
-    volume = calibrated(scan, _modality(case))
+    volume = calibrated(scan, modality_of_case(case))
     before = examination(case, version)
     evidence = examine_mask(volume, mask, _scale(case, volume))
     quality = before.get("quality") or _quality(case, volume, mask, evidence).as_dict()
@@ -90,12 +91,6 @@ def _flags_of_scan(case: Path) -> list[Flag]:
         for flag in quality.get("flags", [])
         if flag.get("code") in _ABOUT_SCAN
     ]
-
-
-def _modality(case: Path) -> Modality | None:
-    """The modality with which the case was segmented."""
-    modality = read_json(case / RUN_FILE).get("modality")
-    return cast("Modality", modality) if modality in ("CT", "MR") else None
 
 
 def _scale(case: Path, volume: CalibratedVolume) -> tuple[float, float]:

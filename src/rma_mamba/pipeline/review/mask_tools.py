@@ -24,7 +24,7 @@ _CONNECTIVITY = np.ones((3, 3, 3), bool)  # faces, edges and corners
 _GROW_MM = 40.0  # from the point
 _SEED_MM = 3.0  # around the point, for the intensity of the tissue
 _DENOISING_MM = 1.5
-_SPREAD = 2.5  # standard deviations of the tissue
+_SPREAD, _RIM = 2.5, 4.0  # standard deviations of the tissue: smoothed, and as stored
 
 
 def interpolate(
@@ -131,10 +131,14 @@ def grow(labels: Labels, scan: Volume, voxel: Voxel, *, inside: bool = True) -> 
     seed = distance_mm <= max(_SEED_MM, *spacing_mm)
     values = smooth[seed]
     spread = max(float(values.std()), float(np.ptp(image)) * 0.02)
-    tissue = (np.abs(smooth - np.median(values)) <= _SPREAD * spread) & (distance_mm <= _GROW_MM)
+    median = float(np.median(values))
+    near = distance_mm <= _GROW_MM
+    tissue = (np.abs(smooth - median) <= _SPREAD * spread) & near
     changed = labels[box] != 0
     candidates = tissue & (~changed if inside else changed)
     region = _connected(ndimage.binary_opening(candidates | seed), at, seed)
+    # smoothing has blurred the border, where the stored values decide
+    region |= ndimage.binary_dilation(region) & near & (np.abs(image - median) <= _RIM * spread)
     result = labels != 0
     result[box] = (changed | region) if inside else (changed & ~region)
     return _as_labels(result)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES
-from rma_mamba.pipeline.review.case_status import RUN_FILE, read_json
+from rma_mamba.pipeline.review.case_status import RUN_FILE, modality_of_case, read_json
 from rma_mamba.pipeline.review.corrected_mask import read_version
 from rma_mamba.pipeline.review.export_types import output_type
 from rma_mamba.pipeline.review.mask_examiner import examine_version
@@ -87,7 +87,7 @@ def export_version(case: Path, version: MaskVersion, scan: Volume, kind: str, pa
 def reviewed_segmentation(case: Path, version: MaskVersion, scan: Volume) -> ReviewedSegmentation:
     """A version with its quality, as the writers of output files expect it."""
     examined = examine_version(case, version, scan)
-    volume = calibrated(scan, cast("Modality | None", read_json(case / RUN_FILE).get("modality")))
+    volume = calibrated(scan, modality_of_case(case))
     mask = read_version(case, MaskVersions(case).path(version.version) / MASK_FILE)
     mask = replace(
         mask,

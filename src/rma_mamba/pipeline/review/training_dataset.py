@@ -1,0 +1,155 @@
+"""A dataset for training from reviewed cases: their scans, and the masks that a person has accepted or corrected."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rma_mamba.datasets.audit import audit
+from rma_mamba.datasets.layouts import DatasetIndex, IndexedCase, LayoutOptions
+from rma_mamba.datasets.prepare import Manifest, PreparationOptions, prepare
+from rma_mamba.datasets.splits import patient_id
+from rma_mamba.errors import DataError, RmaMambaError
+from rma_mamba.labels import LabelRule
+from rma_mamba.pipeline.case_report import read_identity
+from rma_mamba.pipeline.json_files import write_json_file
+from rma_mamba.pipeline.provenance import input_sha256
+from rma_mamba.pipeline.request import ReadOptions
+from rma_mamba.pipeline.review.case_status import modality_of_case
+from rma_mamba.pipeline.review.corrected_mask import scheme_of_case
+from rma_mamba.pipeline.review.reviewed_cases import ReviewedCase, reviewed_cases
+from rma_mamba.scans import write_scan
+
+VERSIONS_FILE = "versions.json"
+SOURCES_FOLDER = "volumes"
+
+_DATASET = "review"
+_ACCEPTED = ("accepted", "corrected")
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Options of an export.
+
+    Args:
+        scans: Folder of the scans; None: the folder of the results or the one that contains it.
+        states: Decisions whose cases are exported.
+        patient: Regular expression over the name of a case; its first group is the patient ID. None: the patient ID of
+            a DICOM scan, pseudonymised, else the name.
+        folds: Number of folds into which patients are divided.
+    """
+
+    scans: Path | None = None
+    states: tuple[str, ...] = _ACCEPTED
+    patient: str | None = None
+    folds: int = 5
+
+
+def export_training_dataset(
+    folder: Path,
+    out: Path,
+    options: ExportOptions = ExportOptions(),
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Manifest:
+    """Write the reviewed cases of a folder as a prepared dataset, whose `recipe_data.toml` training reads.
+
+    A later export to the same folder writes new and changed cases only. `versions.json` names the version of each mask,
+    who made it and who has accepted it.
+
+    Args:
+        folder: Folder of results, or a folder of scans that was served.
+        out: Output folder: empty, or of an earlier export.
+        options: Which cases, and how patients are told apart.
+        progress: Called with the number of finished cases and the number of all cases.
+
+    Raises:
+        DataError: No case was accepted or corrected, or none can be used.
+        ScanError, ConfigError: A folder cannot be searched or written.
+    """
+    reviewed = reviewed_cases(folder, options.states, options.scans)
+    usable = [each for each in reviewed if each.scan is not None]
+    if not usable:
+        raise DataError(_nothing(reviewed, options))
+    layout = LayoutOptions(patient=options.patient)
+    cases = [_indexed(each, out, layout) for each in usable]
+    missing = len(reviewed) - len(usable)
+    notes = (f"{missing} reviewed cases without their scan: skipped.",) if missing else ()
+    result = audit(DatasetIndex(_DATASET, tuple(cases), notes), quick=True)
+    choices = PreparationOptions(lenient=True, folds=options.folds)
+    manifest = prepare(result, out, choices, progress)
+    records = {each.name: _record(each) for each in usable}
+    write_json_file(out / VERSIONS_FILE, {"cases": records}, "list of versions")
+    return manifest
+
+
+def _indexed(case: ReviewedCase, out: Path, layout: LayoutOptions) -> IndexedCase:
+    scheme = scheme_of_case(case.folder)
+    values = scheme.liver_values
+    known = frozenset(range(1, len(scheme) + 1))
+    patient = layout.patient_of(case.name) if layout.patient else _patient(case)
+    return IndexedCase(
+        name=case.name,
+        patient=patient_id(patient),
+        dataset=_DATASET,
+        sequence="reviewed",
+        kind="volume",
+        images=(_image(case, out),),
+        labels=(case.mask,),
+        rule=LabelRule(frozenset(values), known),
+        modality=modality_of_case(case.folder),
+        classes={name: scheme.values_of(name) for name in scheme.names},
+    )
+
+
+def _image(case: ReviewedCase, out: Path) -> Path:
+    """The scan as one volume; a volume of a 4-D scan is written to a file of its own."""
+    assert case.scan is not None
+    if case.scan.volume is None:
+        return case.scan.scan
+    name = hashlib.sha256(case.name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    path = out.with_name(f"{out.name}-{SOURCES_FOLDER}") / f"{name}.nii.gz"
+    if not path.exists():
+        volume = ReadOptions(volume="all").read(case.scan.scan, case.scan.volume, any_study=True)
+        write_scan(volume, path)
+    return path
+
+
+def _patient(case: ReviewedCase) -> str:
+    """The patient of a DICOM scan as a pseudonym, so that all scans of a patient are in one split; else the name."""
+    assert case.scan is not None
+    if not case.scan.scan.is_dir():
+        return case.name.replace("/", "-")
+    try:
+        volume = ReadOptions().read(case.scan.scan, any_study=True)
+        stated = dict(read_identity(volume))
+    except RmaMambaError:
+        stated = {}
+    identity = [value for name, value in stated.items() if "patient" in name.lower() and value]
+    if not identity:
+        return case.name.replace("/", "-")
+    return f"p{hashlib.sha256(repr(identity).encode()).hexdigest()[:12]}"
+
+
+def _record(case: ReviewedCase) -> dict[str, Any]:
+    assert case.scan is not None
+    return {
+        **asdict(case.version),
+        "review": asdict(case.decision),
+        "input_sha256": input_sha256(case.scan.scan),
+    }
+
+
+def _nothing(reviewed: Sequence[ReviewedCase], options: ExportOptions) -> str:
+    if reviewed:
+        return (
+            f"the scans of {len(reviewed)} reviewed cases were not found; expected them in the folder, or beside the "
+            "results. Pass their folder with --scans."
+        )
+    states = " or ".join(options.states)
+    return (
+        f"no case of the folder is {states}; expected at least one. "
+        "Review cases with `rma-mamba serve` first."
+    )
