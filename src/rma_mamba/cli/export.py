@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from rma_mamba.cli import export_options as options
 from rma_mamba.cli.shared_options import Verbose
 from rma_mamba.errors import ConfigError
 
 
 def export(
-    weights: Annotated[
-        str,
-        typer.Argument(
-            metavar="WEIGHTS", help="Path of a weights file, or default for the bundled network."
-        ),
-    ],
-    monai_bundle: Annotated[
-        Path | None,
-        typer.Option(
-            "--monai-bundle", metavar="FOLDER", help="Write a MONAI bundle to this folder."
-        ),
-    ] = None,
+    weights: options.Weights,
+    output: options.OnnxFile = None,
+    precision: options.StoredPrecision = "fp32",
+    size: options.FixedSize = None,
+    licence: options.Licence = None,
+    monai_bundle: options.MonaiBundle = None,
     verbose: Verbose = False,
 ) -> None:
     """Write a trained network for other software.
 
-    A MONAI bundle contains the network, its settings and a documentation; MONAI's own command runs it on scans.
+    An ONNX file has standard operators only; it is written if ONNX Runtime computes the same as PyTorch. A MONAI bundle
+    contains the network, its settings and a documentation; MONAI's own command runs it on scans.
     """
-    if monai_bundle is None:
+    if monai_bundle is None and output is None:
         raise ConfigError(
-            "no output is named; expected the format and path to export to. Add --monai-bundle FOLDER."
+            "no output is named; expected the format and path to export to. "
+            "Add -o FILE.onnx or --monai-bundle FOLDER."
         )
-    from rma_mamba.exporting.monai_bundle import write_monai_bundle
+    if output is not None:
+        from rma_mamba.cli.image_size import parse_size
+        from rma_mamba.exporting.onnx_export import export_onnx
 
-    write_monai_bundle(weights, monai_bundle)
-    typer.echo(f"MONAI bundle: {monai_bundle}", err=True)
+        report = export_onnx(
+            weights, output, precision=precision, size=parse_size(size), licence=licence
+        )
+        typer.echo(f"ONNX file: {output}; {report.line}", err=True)
+    if monai_bundle is not None:
+        from rma_mamba.exporting.monai_bundle import write_monai_bundle
+
+        write_monai_bundle(weights, monai_bundle)
+        typer.echo(f"MONAI bundle: {monai_bundle}", err=True)

@@ -119,8 +119,7 @@ class Segmenter:
             >>> result = segmenter("scan.nii.gz")
         """
         chosen = choose_device(device)
-        checkpoint = _embedded() if str(model) == EMBEDDED else _from_file(str(model))
-        _check_trained(checkpoint, str(model))
+        checkpoint = trained_checkpoint(model)
         try:
             with suppress_rename_warnings():  # in weights trained with an older version
                 recipe = SliceRecipe.model_validate(checkpoint.recipe)
@@ -282,12 +281,19 @@ class Segmenter:
         return self.tta_logits(images)
 
 
-def _check_trained(checkpoint: Checkpoint, model: str) -> None:
+def trained_checkpoint(model: str | Path) -> Checkpoint:
+    """The content of "default", the bundled weights, or of a weights file.
+
+    Raises:
+        WeightsError: The weights are missing, corrupt, or of a network that does not segment.
+    """
+    checkpoint = _embedded() if str(model) == EMBEDDED else _from_file(str(model))
     if checkpoint.provenance.get("recipe", {}).get("pretraining"):
         raise WeightsError(
             f"{Path(model).name} was pretrained on unlabelled scans and does not segment; expected trained weights. "
             f"Train with --set model.weights={Path(model).name}."
         )
+    return checkpoint
 
 
 def _embedded() -> Checkpoint:

@@ -1,0 +1,122 @@
+"""A trained network as one ONNX file, which is written only if ONNX Runtime computes from it what PyTorch computes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from rma_mamba.conventions import software_version
+from rma_mamba.errors import ConfigError
+from rma_mamba.exporting.onnx_checks import OnnxReport, check_onnx
+from rma_mamba.extras import require_extra
+from rma_mamba.files import replace_file
+from rma_mamba.inference import Segmenter
+from rma_mamba.inference.segmenter import trained_checkpoint
+from rma_mamba.models import checkpoint_settings
+from rma_mamba.models.ensemble import ENSEMBLE
+from rma_mamba.models.registry import NETWORKS
+from rma_mamba.models.rma_mamba import RMAMambaConfig
+from rma_mamba.models.weights import EMBEDDED, Checkpoint
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+OnnxPrecision = Literal["fp32", "fp16", "int8"]
+
+SMALLEST: Final = 32  # pixels of height and width
+_FORMAT: Final = "rma-mamba onnx 1"
+_LICENCES: Final = {EMBEDDED: "CC BY-NC-SA 4.0, for research only"}
+_UNKNOWN_LICENCE: Final = "not stated; it depends on the training data and the initial weights"
+
+
+def export_onnx(
+    weights: str | Path,
+    output: Path,
+    *,
+    precision: OnnxPrecision = "fp32",
+    size: tuple[int, int] | None = None,
+    licence: str | None = None,
+) -> OnnxReport:
+    """Write a trained network as an ONNX file with standard operators only.
+
+    Args:
+        weights: "default", the bundled network, or a weights file.
+        output: The file to write (.onnx).
+        precision: Type in which the weights are stored; arithmetic is float32 in any case.
+        size: Height and width of the images, for engines that need fixed ones; None: any from 32 pixels on.
+        licence: Licence of the weights, for the metadata.
+
+    Returns:
+        How the file was checked.
+
+    Raises:
+        WeightsError: The weights are missing, corrupt, or do not segment.
+        ConfigError: The network is not an RMA-Mamba, the size is too small, or ONNX Runtime and PyTorch do not agree.
+            Nothing is written then.
+        BackendError: onnx or ONNX Runtime is not installed.
+        ScanError: The file cannot be written.
+    """
+    for module in ("onnx", "onnxruntime"):
+        require_extra(module, "onnx", "the export to ONNX")
+    if size is not None and min(size) < SMALLEST:
+        raise ConfigError(
+            f"the size is {size[0]}x{size[1]}; expected at least {SMALLEST} pixels each. Choose a larger --size."
+        )
+    checkpoint = trained_checkpoint(weights)
+    segmenter = Segmenter.load(weights, device="cpu")
+    model = _build(checkpoint, _metadata(checkpoint, str(weights), licence), precision, size)
+    report = check_onnx(model.SerializeToString(), segmenter, precision, size)
+    model.metadata_props.add(key="verification", value=json.dumps(report.as_dict()))
+    replace_file(output, model.SerializeToString(), "ONNX file")
+    return report
+
+
+def _build(
+    checkpoint: Checkpoint,
+    metadata: Mapping[str, str],
+    precision: OnnxPrecision,
+    size: tuple[int, int] | None,
+) -> ModelProto:
+    from rma_mamba.portable.onnx_model import build_onnx_model  # imports onnx
+
+    settings = checkpoint_settings(checkpoint)
+    members = (
+        settings["members"]
+        if checkpoint.model == ENSEMBLE
+        else [{"model": checkpoint.model, "settings": settings}]
+    )
+    for each in members:
+        if each["model"] not in NETWORKS:
+            raise ConfigError(
+                f"the weights are of the network '{each['model']}'; expected one of {', '.join(NETWORKS)}. "
+                "Other networks cannot be exported."
+            )
+    return build_onnx_model(
+        [RMAMambaConfig(**each["settings"]) for each in members],
+        {name: tensor.numpy() for name, tensor in checkpoint.state.items()},
+        metadata,
+        exclusive=bool(settings.get("exclusive")),
+        precision=precision,
+        size=size,
+    )
+
+
+def _metadata(checkpoint: Checkpoint, weights: str, licence: str | None) -> dict[str, str]:
+    """What the file states about itself; a reader needs the recipe to make slices and masks."""
+    classes = checkpoint.recipe.get("labels", {}).get("names", ["liver"])
+    content: dict[str, Any] = {
+        "format": _FORMAT,
+        "model": checkpoint.model,
+        "settings": checkpoint_settings(checkpoint),
+        "recipe": checkpoint.recipe,
+        "classes": classes,
+        "version": software_version(),
+        "licence": licence or _LICENCES.get(weights, _UNKNOWN_LICENCE),
+        "weights_sha256": checkpoint.sha256,
+    }
+    return {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in content.items()
+    }

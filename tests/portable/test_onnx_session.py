@@ -1,0 +1,45 @@
+"""A network on ONNX Runtime."""
+
+import numpy as np
+import pytest
+import torch
+
+from onnx_graphs import arrays
+from rma_mamba.models import create_model
+from rma_mamba.portable.onnx_model import build_onnx_model
+from rma_mamba.portable.onnx_session import OnnxNetwork
+
+SETTINGS = {"width": 8, "depths": (1, 1, 1, 1), "decoder_width": 8}
+IMAGES = np.random.default_rng(0).random((3, 3, 64, 40), np.float32)
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    torch.manual_seed(0)
+    model = create_model("rma-mamba-t", **SETTINGS).eval()
+    return build_onnx_model([model.config], arrays(model), {"model": "small"}).SerializeToString()
+
+
+def test_there_are_three_maps_at_the_size_of_the_images(content: bytes) -> None:
+    maps = OnnxNetwork(content).maps(IMAGES)
+    assert [each.shape for each in maps] == [(3, 1, 64, 40)] * 3
+    assert [each.dtype for each in maps] == [np.float32] * 3
+    roughness = [np.abs(np.diff(each, 2, axis=3)).mean() for each in maps]
+    assert roughness[0] < roughness[2]  # the finest is last
+
+
+def test_the_number_of_threads_does_not_change_the_logits(content: bytes) -> None:
+    one, two = (OnnxNetwork(content, threads=threads).maps(IMAGES)[-1] for threads in (1, 2))
+    np.testing.assert_allclose(one, two, atol=1e-6)
+
+
+def test_slices_of_a_2d_network_do_not_depend_on_each_other(content: bytes) -> None:
+    network = OnnxNetwork(content)
+    together, alone = network.maps(IMAGES)[-1], network.maps(IMAGES[1:2])[-1]
+    np.testing.assert_allclose(together[1:2], alone, atol=1e-5)
+
+
+def test_the_metadata_can_be_read(content: bytes) -> None:
+    metadata = OnnxNetwork(content).metadata
+    assert metadata["model"] == "small"
+    assert len(metadata["graph_sha256"]) == 64
