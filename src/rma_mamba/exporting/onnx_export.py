@@ -82,7 +82,7 @@ def _build(
     from rma_mamba.portable.onnx_model import build_onnx_model  # imports onnx
 
     settings = checkpoint_settings(checkpoint)
-    members = (
+    members: list[dict[str, Any]] = (
         settings["members"]
         if checkpoint.model == ENSEMBLE
         else [{"model": checkpoint.model, "settings": settings}]

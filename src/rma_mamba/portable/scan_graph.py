@@ -92,7 +92,9 @@ class _Direction:
     @property
     def one(self) -> Floats:
         """What is added to the projection so that the column after the low-rank step sizes is 1."""
-        return np.eye(len(self.gates), dtype=np.float32)[len(self.steps) - 1]
+        one = np.zeros(len(self.gates), np.float32)
+        one[len(self.steps) - 1] = 1
+        return one
 
 
 def _directions(graph: GraphBuilder, name: str, count: int) -> list[_Direction]:
