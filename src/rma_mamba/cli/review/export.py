@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -30,7 +30,7 @@ def export(
         typer.Option(metavar="FOLDER", help="Folder of the scans.  [default: FOLDER]"),
     ] = None,
     states: Annotated[
-        list[Literal["accepted", "corrected"]] | None,
+        list[str] | None,
         typer.Option(
             "--state",
             metavar="accepted|corrected",

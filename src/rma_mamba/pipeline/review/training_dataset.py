@@ -12,7 +12,7 @@ from rma_mamba.datasets.audit import audit
 from rma_mamba.datasets.layouts import DatasetIndex, IndexedCase, LayoutOptions
 from rma_mamba.datasets.prepare import Manifest, PreparationOptions, prepare
 from rma_mamba.datasets.splits import patient_id
-from rma_mamba.errors import DataError, RmaMambaError
+from rma_mamba.errors import ConfigError, DataError, RmaMambaError
 from rma_mamba.labels import LabelRule
 from rma_mamba.pipeline.case_report import read_identity
 from rma_mamba.pipeline.json_files import write_json_file
@@ -20,6 +20,7 @@ from rma_mamba.pipeline.provenance import input_sha256
 from rma_mamba.pipeline.request import ReadOptions
 from rma_mamba.pipeline.review.case_status import modality_of_case
 from rma_mamba.pipeline.review.corrected_mask import scheme_of_case
+from rma_mamba.pipeline.review.review_decision import STATES
 from rma_mamba.pipeline.review.reviewed_cases import ReviewedCase, reviewed_cases
 from rma_mamba.scans import write_scan
 
@@ -40,12 +41,21 @@ class ExportOptions:
         patient: Regular expression over the name of a case; its first group is the patient ID. None: the patient ID of
             a DICOM scan, pseudonymised, else the name.
         folds: Number of folds into which patients are divided.
+
+    Raises:
+        ConfigError: There is no such state.
     """
 
     scans: Path | None = None
     states: tuple[str, ...] = _ACCEPTED
     patient: str | None = None
     folds: int = 5
+
+    def __post_init__(self) -> None:
+        if unknown := [state for state in self.states if state not in STATES]:
+            raise ConfigError(
+                f"the state '{unknown[0]}' is not known; expected {' or '.join(_ACCEPTED)}. Choose one of these."
+            )
 
 
 def export_training_dataset(
