@@ -61,6 +61,16 @@ def replace_file(path: Path, content: bytes, what: str) -> None:
         file.write(content)
 
 
+def remove_outdated(path: Path, what: str) -> None:
+    """Remove a file of earlier results that new ones do not have; nothing happens if there is none.
+
+    Raises:
+        ScanError: The file cannot be removed.
+    """
+    with _write_errors(what):
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def write_together(what: str, *, last: Path | None = None) -> Iterator[Callable[[Path], Path]]:
     """Write several files atomically: all of them, or none.

@@ -113,6 +113,8 @@ def test_runs_are_in_tables_and_files(tmp_path: Path) -> None:
 
 
 def test_files_of_methods_with_one_run_have_no_column_of_runs(tmp_path: Path) -> None:
+    write_scores(tmp_path, table(RUNS), ScoreSummary.of(table(RUNS), resamples=100))
+    assert (tmp_path / "runs.csv").exists()
     cases = [replace(each, run=None) for each in table({1: RUNS[1]})]
     write_scores(tmp_path, cases, ScoreSummary.of(cases, resamples=100))
     assert not (tmp_path / "runs.csv").exists()

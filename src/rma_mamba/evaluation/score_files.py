@@ -18,7 +18,7 @@ from rma_mamba.evaluation.comparison import PairedTest
 from rma_mamba.evaluation.metric_samples import METRICS
 from rma_mamba.evaluation.metric_summaries import MetricSummary
 from rma_mamba.evaluation.score_summary import ScoreSummary
-from rma_mamba.files import replace_file
+from rma_mamba.files import remove_outdated, replace_file
 from rma_mamba.metrics import VolumeScore
 
 FILES = ("per_case.csv", "per_slice.csv", "summary.csv", "tests.csv", "summary.json")
@@ -34,7 +34,7 @@ def write_scores(folder: Path, cases: Sequence[CaseScore], summary: ScoreSummary
     Undefined values are empty cells in CSV and null in JSON.
 
     Args:
-        folder: Output folder; created if missing, existing files of these names are replaced.
+        folder: Output folder; created if missing, existing files of these names are replaced or removed.
         cases: Scores of all cases.
         summary: Summary of the same cases.
 
@@ -64,6 +64,8 @@ def write_scores(folder: Path, cases: Sequence[CaseScore], summary: ScoreSummary
     for name, rows in optional.items():
         if rows:
             replace_file(folder / name, _csv(list(rows[0]), rows), "table of scores")
+        else:
+            remove_outdated(folder / name, "table of scores")
 
 
 @dataclass(frozen=True)

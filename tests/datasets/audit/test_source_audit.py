@@ -94,3 +94,6 @@ def test_several_configurations_are_checked_together(tmp_path: Path) -> None:
     assert "names patient 44" in error["text"]
     assert data_errors(tmp_path / "out") == [{**error, "cases": []}]
     assert data_errors(tmp_path) == []
+    folds = [each.model_copy(update={"splits": {}}) for each in folds]
+    assert require_sound_data(folds, ("train", "val"), record=tmp_path / "out") == []
+    assert not (tmp_path / "out" / CHECKS).exists()  # the errors of earlier results

@@ -17,7 +17,7 @@ from rma_mamba.datasets.processes import usable_cores
 from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import SPLITS, Split, patient_id
 from rma_mamba.errors import ConfigError, DataError
-from rma_mamba.files import replace_file
+from rma_mamba.files import remove_outdated, replace_file
 from rma_mamba.folder_tree import as_text
 from rma_mamba.labels import LabelRule
 
@@ -47,7 +47,8 @@ def require_sound_data(
         splits: Splits whose files are read.
         lenient: Pass the errors to `warn`, and go on with all cases.
         warn: Receives the errors of lenient checks, one sentence each.
-        record: Folder in which lenient checks write their errors, as `record_data_errors`; None: they are not written.
+        record: Folder in which lenient checks write their errors, as `record_data_errors`, and from which others remove
+            those of earlier results; None: they are not written.
 
     Returns:
         The errors.
@@ -67,8 +68,10 @@ def require_sound_data(
         )
     warn([_sentence(finding) for finding in errors])
     found = [asdict(finding) for finding in errors]
-    if lenient and record is not None:
+    if record is not None and lenient:
         record_data_errors(record, found)
+    elif record is not None:
+        remove_outdated(record / CHECKS, "list of data errors")
     return found
 
 
