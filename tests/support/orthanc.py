@@ -1,4 +1,4 @@
-"""A private Orthanc server, to transcode DICOM files as an archive does."""
+"""A private Orthanc server: an archive that transcodes, stores and finds DICOM files."""
 
 from __future__ import annotations
 
@@ -16,22 +16,30 @@ from pathlib import Path
 _START_SECONDS = 20
 
 
-@contextmanager
-def orthanc(folder: Path) -> Iterator[str]:
-    """The address of a server that stores its data in a folder, until the end of the block."""
+def free_port() -> int:
+    """A TCP port of this machine that nobody uses."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port: int = free.getsockname()[1]
+    return port
+
+
+@contextmanager
+def orthanc(folder: Path, **changes: object) -> Iterator[str]:
+    """The address of a server that stores its data in a folder, until the end of the block."""
+    port = free_port()
     settings = {
         "StorageDirectory": str(folder / "storage"),
         "IndexDirectory": str(folder / "storage"),
         "HttpPort": port,
         "DicomServerEnabled": False,
         "AuthenticationEnabled": False,
+        "DicomCheckCalledAet": True,
         "RemoteAccessAllowed": False,
         "Plugins": [],
+        **changes,
     }
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "orthanc.json").write_text(json.dumps(settings))
     program = shutil.which("Orthanc")
     assert program is not None

@@ -128,9 +128,11 @@ class Deliverer:
     def _send(self, connection: Connection, delivery: Delivery, sent: SentObject) -> bool:
         """Send one object; False if the connection was lost."""
         self._queue.begin_delivery(delivery)
+        event = "already_there"
         try:
             if delivery.history == "new" or not self._is_there(connection, delivery, sent):
                 connection.send(sent)
+                event = "delivered"
         except RejectedError as error:
             self._postpone(delivery, str(error), rejected=True)
             return True
@@ -140,10 +142,9 @@ class Deliverer:
         except (OSError, RmaMambaError) as error:
             self._postpone(delivery, type(error).__name__, rejected=True)
             return True
-        self._metrics.sent.labels(delivery.object, self._label).inc()
-        self._audit.write(
-            "delivered", job=delivery.job, object=delivery.object, destination=self._label
-        )
+        if event == "delivered":
+            self._metrics.sent.labels(delivery.object, self._label).inc()
+        self._audit.write(event, job=delivery.job, object=delivery.object, destination=self._label)
         if self._queue.end_delivery(delivery):
             self._note_end(delivery, "done")
         return True

@@ -79,6 +79,9 @@ class DimseDestination:
         )
         if association.is_established:
             return association
+        transport = association.dul.socket
+        if transport is not None and transport.socket is not None:
+            transport.socket.close()  # the library leaves it open
         if association.is_rejected:
             raise RejectedError("the association was rejected: check the AE titles on both sides")
         raise UnreachableError("no association: check address, port and TLS")
