@@ -289,6 +289,27 @@ result = rma_mamba.segment("series")  # a DICOM scan
 quantities = quantify(result.mask, result.scan)
 write_structured_report(result.mask, quantities.record, "sr.dcm", comments=quantities.warnings)
 
+# --- write_secondary_capture
+import numpy as np
+import rma_mamba
+from rma_mamba.reporting.preview import render_preview
+from rma_mamba.scans import write_secondary_capture
+
+result = rma_mamba.segment("series")  # a DICOM scan
+image = render_preview(result.scan, result.mask)
+write_secondary_capture(result.mask, np.asarray(image), "capture.dcm")
+
+# --- write_encapsulated_pdf
+from pathlib import Path
+
+import rma_mamba
+from rma_mamba.pipeline import SegmentRequest, segment_case
+from rma_mamba.scans import write_encapsulated_pdf
+
+segment_case("series", "results/", SegmentRequest(outputs=("nifti", "report_pdf")))
+content = Path("results/series/report.pdf").read_bytes()
+write_encapsulated_pdf(rma_mamba.segment("series").mask, content, "report.dcm")
+
 # --- assess Quality Flag
 import rma_mamba
 from rma_mamba.reporting import assess

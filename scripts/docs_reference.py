@@ -62,6 +62,7 @@ def _pages() -> dict[str, str]:
         "api.md": docs_api.page(),
         "cli.md": command_line(),
         "configuration.md": configuration(),
+        "node-configuration.md": node_configuration(),
         "recipes.md": recipes(),
         "flags.md": flags(),
         "exit-codes.md": exit_codes(),
@@ -173,6 +174,20 @@ def configuration() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def node_configuration() -> str:
+    """Every key of the configuration of the node."""
+    from rma_mamba.server.node.config import NodeConfig
+
+    parts = [
+        "# Node configuration",
+        "The configuration of `rma-mamba node` is a TOML file. Each table below is one table of the file; `[[name]]` may "
+        "be repeated. `rma-mamba node orthanc --show` prints a short one to start from. "
+        "[Connect a PACS](../how-to/connect-a-pacs.md) explains how the node works.",
+        *_tables(NodeConfig, ""),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
 def _tables(model: type[BaseModel], path: str) -> Iterator[str]:
     fields = dict(model.model_fields)
     nested = {name: _model_of(field.annotation) for name, field in fields.items()}
@@ -188,7 +203,9 @@ def _tables(model: type[BaseModel], path: str) -> Iterator[str]:
 
 
 def _heading(path: str) -> str:
-    return f"[[{path.removesuffix('[]')}]]" if path.endswith("[]") else f"[{path}]"
+    """The header of a table; one inside a list belongs to the entry above it."""
+    name = path.replace("[]", "")
+    return f"[[{name}]]" if path.endswith("[]") else f"[{name}]"
 
 
 def _model_of(annotation: Any) -> tuple[type[BaseModel], str] | None:
@@ -247,7 +264,9 @@ def _type(annotation: Any) -> str:
         return "table"
     if inner:
         return " or ".join(_type(each) for each in inner if each is not type(None))
-    names = {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}
+    names = {"str": "text", "int": "integer", "float": "number", "bool": "true or false"} | {
+        "Path": "path"
+    }
     return names.get(
         getattr(annotation, "__name__", str(annotation)), getattr(annotation, "__name__", "any")
     )

@@ -126,6 +126,9 @@ def test_a_study_that_cannot_be_fetched_is_one_line_and_leaves_nothing(
     assert segmenter.loads == 0
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # pynetdicom's sockets
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [

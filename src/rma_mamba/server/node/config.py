@@ -63,7 +63,7 @@ class ListenerConfig(Settings):
 
     folder: Path = Path("rma-mamba-node")
     """Folder of received images, results and the queue; it contains patient data, and is created with access for the
-    owner only. Relative to the configuration."""
+    owner only. Relative to the configuration; of a bundled one, to the current folder."""
 
     quiet_seconds: Positive = 5.0
     """A study is complete when no image of it has arrived for this long. Its results are not sent earlier."""
