@@ -291,6 +291,7 @@ write_structured_report(result.mask, quantities.record, "sr.dcm", comments=quant
 
 # --- write_secondary_capture
 import numpy as np
+
 import rma_mamba
 from rma_mamba.reporting.preview import render_preview
 from rma_mamba.scans import write_secondary_capture

@@ -180,8 +180,8 @@ def node_configuration() -> str:
 
     parts = [
         "# Node configuration",
-        "The configuration of `rma-mamba node` is a TOML file. Each table below is one table of the file; `[[name]]` may "
-        "be repeated. `rma-mamba node orthanc --show` prints a short one to start from. "
+        "The configuration of `rma-mamba node` is a TOML file. Each table below is one table of the file; `[[name]]` "
+        "may be repeated. `rma-mamba node orthanc --show` prints a short one to start from. "
         "[Connect a PACS](../how-to/connect-a-pacs.md) explains how the node works.",
         *_tables(NodeConfig, ""),
     ]
