@@ -32,3 +32,23 @@ def test_a_tuned_process_reuses_freed_memory() -> None:
         return int(run.stdout)
 
     assert pages("tune_process()") < 0.1 * pages("")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have another C library")
+def test_released_memory_returns_to_the_system() -> None:
+    program = """
+import numpy as np
+from rma_mamba.process import release_memory, tune_process
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1])
+
+tune_process()
+maps = [np.ones(1_000_000) for _ in range(12)]
+del maps
+kept = resident()
+release_memory()
+print(kept - resident())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert int(done.stdout) > 10_000  # pages

@@ -28,3 +28,13 @@ def tune_process() -> None:
         return
     set_option(_MMAP_THRESHOLD, _MAX_MMAP_THRESHOLD)
     set_option(_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def release_memory() -> None:
+    """Return freed memory to the operating system, before a process waits for its next task."""
+    gc.collect()
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):  # another C library
+        return
+    trim(0)

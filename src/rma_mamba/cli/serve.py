@@ -27,7 +27,7 @@ def serve(
     tls_key: access.TlsKey = None,
     verbose: Verbose = False,
 ) -> None:
-    """Open a viewer in the browser: segment, review, correct and export.
+    """Open a viewer in the browser: segment, review, correct.
 
     The server listens on this machine only, and no request leaves it. Uploads are deleted after some time.
     """

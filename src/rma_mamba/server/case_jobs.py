@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, cast
@@ -16,7 +17,8 @@ from rma_mamba.server.worker import TaskCancelledError, Worker
 
 _MOST_BYTES = (
     450 * 2**20
-)  # of an idle worker; a large scan leaves more behind, and the process is replaced
+)  # of an idle worker; a scan leaves more behind, and the process is replaced
+_IDLE_S = 20.0
 
 
 class CaseJobs:
@@ -42,7 +44,10 @@ class CaseJobs:
         for case in self.registry.cases.values():
             if case.status in ("queued", "running"):
                 self.add(case)
-        self._tasks = [asyncio.create_task(self._work())]
+        self._tasks = [
+            asyncio.create_task(self._work()),
+            asyncio.create_task(self._replace_large_worker()),
+        ]
 
     async def stop(self) -> None:
         """End the worker."""
@@ -91,7 +96,13 @@ class CaseJobs:
                 await self._segment(case)
             finally:
                 self._running = None
-            if self._waiting.empty() and _resident_bytes(self._worker.pid) > _MOST_BYTES:
+
+    async def _replace_large_worker(self) -> None:
+        """Replace a worker that has kept much memory, once nothing was to be done for a while."""
+        while True:
+            await asyncio.sleep(_IDLE_S / 4)
+            is_idle = not self._worker.is_busy and time.monotonic() - self._worker.used > _IDLE_S
+            if is_idle and resident_bytes(self._worker.pid) > _MOST_BYTES:
                 await self._worker.stop()
                 await self._warm_up()
 
@@ -135,7 +146,7 @@ class CaseJobs:
         self.hub.send(case.id, "progress", progress.as_json())
 
 
-def _resident_bytes(pid: int | None) -> int:
+def resident_bytes(pid: int | None) -> int:
     """Memory of a process; 0 where the system does not tell."""
     with suppress(OSError, ValueError), open(f"/proc/{pid}/statm", encoding="ascii") as file:  # noqa: PTH123
         return int(file.read().split()[1]) * 4096

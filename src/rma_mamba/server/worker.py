@@ -73,6 +73,7 @@ class Worker:
                 await self.stop()
                 raise
             finally:
+                self._cancelled = False
                 self.used = time.monotonic()
 
     async def cancel(self) -> None:
@@ -84,14 +85,14 @@ class Worker:
         with suppress(ConnectionError):
             self._write(process, {"cancel": True})
         for _ in range(int(_GRACE_S / 0.05)):
-            if not self.is_busy or process.returncode is not None:
+            if not self._cancelled or not self.is_busy or process.returncode is not None:
                 return
             await asyncio.sleep(0.05)
         if self._cancelled and process.returncode is None:
             process.kill()
 
     async def stop(self) -> None:
-        """End the process."""
+        """End the process; the next task starts another one."""
         process, self._process = self._process, None
         if process is not None:
             await _end(process)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from rma_mamba.environment import complete_environment
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.pipeline.exit_codes import error_message
-from rma_mamba.process import tune_process
+from rma_mamba.process import release_memory, tune_process
 from rma_mamba.server.worker_reports import Cancelled, Reporter
 from rma_mamba.server.worker_tasks import TASKS
 
@@ -33,6 +33,8 @@ def main() -> None:
         request = requests.get()
         cancelled.clear()
         _send(answers, _answer(request, Reporter(lambda event: _send(answers, event), cancelled)))
+        if requests.empty():
+            release_memory()
 
 
 def _answer(request: dict[str, Any], report: Reporter) -> dict[str, Any]:

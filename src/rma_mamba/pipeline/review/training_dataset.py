@@ -72,7 +72,7 @@ def export_training_dataset(
     Args:
         folder: Folder of results, or a folder of scans that was served.
         out: Output folder: empty, or of an earlier export.
-        options: Which cases, and how patients are told apart.
+        options: Which cases, and how patients are distinguished.
         progress: Called with the number of finished cases and the number of all cases.
 
     Raises:
