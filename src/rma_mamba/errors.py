@@ -59,3 +59,15 @@ class ConfigError(RmaMambaError):
 
 class BackendError(RmaMambaError):
     """A requested device or operator backend is not available."""
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, is that memory ran out, of the machine or of a GPU."""
+    if error is None or isinstance(error, MemoryError):
+        return error is not None
+    # torch reports it in two ways; importing torch just to check the type would take seconds
+    if isinstance(error, RuntimeError) and (
+        type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
+    ):
+        return True
+    return is_out_of_memory(error.__cause__)

@@ -283,6 +283,35 @@ def flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+@contextmanager
+def only_process(path: Path, what: str) -> Iterator[None]:
+    """Keep other processes out of a folder, with a lock that ends with the process, however it ends.
+
+    Args:
+        path: The file to lock; its folder is created.
+        what: What runs, for the error message: "a sweep".
+
+    Raises:
+        ConfigError: Another process holds the lock.
+        ScanError: The folder cannot be written.
+    """
+    with _write_errors("lock"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    with file:
+        if fcntl is not None:
+            try:  # a lock of this process alone: data loader workers do not inherit it
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):
+                raise ConfigError(
+                    f"{what} is running in the folder {path.parent.name}; expected one at a time. Wait until it ends, "
+                    "or choose another folder."
+                ) from None
+            except OSError:  # the file system has no locks
+                pass
+        yield
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 digest of a file, in hexadecimal."""
     with path.open("rb") as file:

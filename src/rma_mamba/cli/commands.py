@@ -14,6 +14,7 @@ from rma_mamba.cli.score import score
 from rma_mamba.cli.segment import segment
 from rma_mamba.cli.series import series
 from rma_mamba.cli.serve import serve
+from rma_mamba.cli.sweep import sweep
 from rma_mamba.cli.train import train
 from rma_mamba.cli.watch import watch
 from rma_mamba.cli.weights import weights
@@ -28,6 +29,7 @@ COMMANDS = (
     train,
     pretrain,
     benchmark,
+    sweep,
     export,
     node,
     watch,

@@ -17,6 +17,7 @@ from rma_mamba.errors import (
     RmaMambaError,
     ScanError,
     WeightsError,
+    is_out_of_memory,
 )
 
 
@@ -52,7 +53,7 @@ _CODES: dict[type[RmaMambaError], ExitCode] = {
 
 def exit_code_of(error: BaseException) -> ExitCode:
     """The exit code for an error that ends the command."""
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return ExitCode.OUT_OF_MEMORY
     codes = (code for kind, code in _CODES.items() if isinstance(error, kind))
     return next(codes, ExitCode.INTERNAL_ERROR)
@@ -60,7 +61,7 @@ def exit_code_of(error: BaseException) -> ExitCode:
 
 def error_message(error: BaseException) -> str:
     """The message for an error, on one line. It never contains a path or a patient's name."""
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         message = (
             "out of memory. Use --batch-size 1, a smaller model, or a machine with more memory."
         )
@@ -87,14 +88,3 @@ def _exceeded_limit(error: BaseException) -> str:
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
         return "no thread can be started"
     return ""
-
-
-def _is_out_of_memory(error: BaseException | None) -> bool:
-    if error is None or isinstance(error, MemoryError):
-        return error is not None
-    # torch reports it in two ways; importing torch just to check the type would take seconds
-    if isinstance(error, RuntimeError) and (
-        type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
-    ):
-        return True
-    return _is_out_of_memory(error.__cause__)

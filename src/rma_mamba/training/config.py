@@ -11,6 +11,7 @@ from rma_mamba.datasets.settings import Settings
 from rma_mamba.label_scheme import LabelScheme
 
 FOLDS_RECORD = "folds.json"  # in the folder of a cross-validation: the patients of each fold
+SWEEP_RECORD = "sweep.json"  # in the folder of a sweep: what it varies
 WEIGHTS_FILE = "weights.safetensors"  # in the run folder: the best network
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,35 @@ class Curves(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the metrics from a checkpoint."""
         self.history = state_dict["history"]
+
+
+class EarlyEnd(Callback):
+    """End a run after an epoch, also one that is resumed with the checkpoint of that epoch.
+
+    Args:
+        curves: The metrics of all epochs.
+        stop: Decides from the validation Dice of all epochs so far.
+    """
+
+    def __init__(self, curves: Curves, stop: Callable[[Sequence[float]], bool]) -> None:
+        self.curves, self.stop = curves, stop
+
+    def on_train_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """End the run before it continues."""
+        self._apply(trainer)
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        """End the run after this epoch."""
+        self._apply(trainer)
+
+    def _apply(self, trainer: lightning.Trainer) -> None:
+        history = self.curves.history.get("val_dice", [])
+        if history and self.stop(history):
+            trainer.should_stop = True
 
 
 def draw_curves(history: History) -> bytes:

@@ -30,7 +30,7 @@ from rma_mamba.training.checkpoints import (
     last_checkpoint,
 )
 from rma_mamba.training.config import WEIGHTS_FILE, ModelConfig, Recipe, TrainingConfig
-from rma_mamba.training.curves import Curves
+from rma_mamba.training.curves import Curves, EarlyEnd
 from rma_mamba.training.data_module import SliceDataModule
 from rma_mamba.training.lightning_module import SegmentationModule
 from rma_mamba.training.optimizer import check_encoder
@@ -58,6 +58,7 @@ def fit_recipe(
     resume: bool,
     quiet: bool,
     data_errors: Sequence[Mapping[str, Any]] | None = None,
+    stop: Callable[[Sequence[float]], bool] | None = None,
 ) -> Path:
     """Train the network of a recipe and export the best checkpoint; arguments and errors as in `train`.
 
@@ -68,6 +69,7 @@ def fit_recipe(
         resume: Continue from the last checkpoint, if there is one.
         quiet: Hide the progress bar.
         data_errors: Errors in the data that lenient checks accepted, for the run record; None: checks were not lenient.
+        stop: As in `train`.
 
     Returns:
         Path of the weights file.
@@ -81,7 +83,7 @@ def fit_recipe(
         make_module=lambda model: SegmentationModule(
             model, recipe.training, recipe.run.seed, recipe.labels
         ),
-        callbacks=_callbacks(recipe, folder),
+        callbacks=_callbacks(recipe, folder, stop),
         resume=resume,
         quiet=quiet,
         data_errors=data_errors,
@@ -120,7 +122,7 @@ def fit_run(
     last = last_checkpoint(folder, resume)
     resumed = check_resumed_recipe(folder, recipe) if last else None
     lightning.seed_everything(recipe.run.seed, verbose=False)
-    model = _initial_model(recipe, resumed=last is not None)
+    model = initial_model(recipe, resumed=last is not None)
     if last:
         check_network(last, model)
     data, module = make_data(completed_epochs(last) if last else 0), make_module(model)
@@ -142,8 +144,13 @@ def with_foreground_window(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"recipe": slices})})
 
 
-def _initial_model(recipe: Recipe, *, resumed: bool) -> nn.Module:
-    """The network of a recipe with its initial weights, which a resumed run takes from its checkpoint."""
+def initial_model(recipe: Recipe, *, resumed: bool) -> nn.Module:
+    """The network of a recipe with its initial weights, which a resumed run takes from its checkpoint.
+
+    Raises:
+        ConfigError: The network and the settings of the recipe do not fit.
+        WeightsError: The initial weights are missing or do not fit the network.
+    """
     model = create_model(recipe.model.name, **recipe.network_settings)
     if not resumed:
         _load_initial_weights(model, recipe.model)
@@ -168,11 +175,15 @@ def _load_initial_weights(model: nn.Module, config: ModelConfig) -> None:
         load_weights(model, config.weights, fresh=config.fresh)
 
 
-def _callbacks(recipe: Recipe, folder: Path) -> list[Callback]:
+def _callbacks(
+    recipe: Recipe, folder: Path, stop: Callable[[Sequence[float]], bool] | None
+) -> list[Callback]:
     training = recipe.training
     validate = recipe.data.validation
-    checkpoints = Checkpoints(folder / "checkpoints", keep_best=validate)
-    callbacks: list[Callback] = [Curves(folder), checkpoints]
+    checkpoints, curves = Checkpoints(folder / "checkpoints", keep_best=validate), Curves(folder)
+    callbacks: list[Callback] = [curves, checkpoints]
+    if stop is not None:
+        callbacks.append(EarlyEnd(curves, stop))
     if training.patience is not None and validate:
         callbacks.append(DiceEarlyStopping(training.patience))
     return [*callbacks, *common_callbacks(training)]

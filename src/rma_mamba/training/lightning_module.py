@@ -16,6 +16,7 @@ from rma_mamba.training.config import TrainingConfig
 from rma_mamba.training.data_module import SliceDataModule
 from rma_mamba.training.losses import segmentation_loss
 from rma_mamba.training.optimizer import cosine_schedule, make_optimizer, plateau_schedule
+from rma_mamba.training.run_errors import LossError
 from rma_mamba.training.sampling import derived_seed
 
 _STEP, _PLATEAU = "slices_per_step", "plateau"  # keys in checkpoints
@@ -76,7 +77,7 @@ class SegmentationModule(lightning.LightningModule):
         """The loss of a batch.
 
         Raises:
-            ConfigError: The loss is not finite.
+            LossError: The loss is not finite.
         """
         maps, label = self.model(batch["image"]), _all_slices(batch["label"])
         loss = segmentation_loss(
@@ -86,7 +87,7 @@ class SegmentationModule(lightning.LightningModule):
             exclusive=self.labels.exclusive,
         )
         if not torch.isfinite(loss):
-            raise ConfigError(
+            raise LossError(
                 f"the loss became {float(loss)} in epoch {self.current_epoch}, step {index}, on "
                 f"{self._affected_slices(batch, maps[-1])}; expected a finite number. Check these slices, lower "
                 "training.lr, set training.clip_norm, or continue from best.ckpt with training.precision=32-true."

@@ -58,7 +58,7 @@ def check_resumed_recipe(folder: Path, recipe: Recipe) -> Changes:
     changes = recipe_changes(*(each.model_dump(mode="json") for each in (before, recipe)))
     refused = {name: values for name, values in changes.items() if not _may_change(name)}
     if refused:
-        listed = [_described(name, *values) for name, values in refused.items()][:_LISTED]
+        listed = [describe_change(name, *values) for name, values in refused.items()][:_LISTED]
         more = len(refused) - len(listed)
         raise ConfigError(
             f"the recipe differs from that of the training run in {folder.name}: {', '.join(listed)}"
@@ -98,7 +98,8 @@ def _may_change(name: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in _MAY_CHANGE)
 
 
-def _described(name: str, before: Any, now: Any) -> str:
+def describe_change(name: str, before: Any, now: Any) -> str:
+    """A changed setting with both values, for an error message."""
     return f"{name} was {_text(before)} and is now {_text(now)}"
 
 

@@ -19,6 +19,10 @@ _SHARED_MEMORY = (
 _FORKED = "fork-based multiprocessing"
 
 
+class LossError(ConfigError):
+    """The loss of a training run is no longer finite: the settings do not train, or a slice is damaged."""
+
+
 @contextmanager
 def translate_errors() -> Iterator[None]:
     """Translate what the environment does to a run, and what is not a bug in rma-mamba.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ from rma_mamba.datasets.splits import Split
 from rma_mamba.environment import load_matplotlib, named_user
 from rma_mamba.errors import ConfigError
 from rma_mamba.extras import require_extra
-from rma_mamba.training.config import FOLDS_RECORD
+from rma_mamba.training.config import FOLDS_RECORD, SWEEP_RECORD
 from rma_mamba.training.recipe_loading import merge_recipe, validate_recipe
+
+StopRule = Callable[[Sequence[float]], bool]  # validation Dice of all epochs so far
 
 
 def train(
@@ -24,6 +26,7 @@ def train(
     quiet: bool = False,
     lenient: bool = False,
     checked: Sequence[Mapping[str, Any]] | None = None,
+    stop: StopRule | None = None,
 ) -> Path:
     """Train a network according to a recipe.
 
@@ -41,6 +44,7 @@ def train(
         quiet: Hide the progress bar.
         lenient: Train in spite of errors in the data, which `data_checks.json` in the run folder lists.
         checked: Errors in the data, if they have been checked already; None: they are checked.
+        stop: Decides after each epoch, from the validation Dice of all epochs so far, whether the run ends early.
 
     Returns:
         Path of the weights file.
@@ -58,11 +62,7 @@ def train(
     content = merge_recipe(recipe, overrides, data)
     settings = validate_recipe(content)
     folder = Path(settings.run.folder)
-    if (folder / FOLDS_RECORD).exists():
-        raise ConfigError(
-            f"the folder {folder.name} contains a cross-validation; expected an empty folder or a single training run. "
-            "Choose another folder with --set run.folder=FOLDER, or continue it with --folds."
-        )
+    _check_folder(folder)
     from rma_mamba.datasets.audit import require_sound_data
     from rma_mamba.training.checkpoints import last_checkpoint
     from rma_mamba.training.fitting import fit_recipe
@@ -72,7 +72,8 @@ def train(
         splits: tuple[Split, ...] = ("train", "val")
         checked = require_sound_data(settings.data, splits, lenient=lenient, warn=warn_of_data)
     errors = checked if lenient else None
-    return fit_recipe(settings, content, folder, resume=resume, quiet=quiet, data_errors=errors)
+    options = {"resume": resume, "quiet": quiet}
+    return fit_recipe(settings, content, folder, **options, data_errors=errors, stop=stop)
 
 
 def pretrain(
@@ -110,6 +111,20 @@ def pretrain(
 
     paths, folder = [Path(each) for each in scans], Path(settings.run.folder)
     return fit_pretraining(settings, content, paths, folder, resume=resume, quiet=quiet)
+
+
+def _check_folder(folder: Path) -> None:
+    """Check that a run folder is not that of several runs."""
+    if (folder / FOLDS_RECORD).exists():
+        raise ConfigError(
+            f"the folder {folder.name} contains a cross-validation; expected an empty folder or a single training run. "
+            "Choose another folder with --set run.folder=FOLDER, or continue it with --folds."
+        )
+    if (folder / SWEEP_RECORD).exists():
+        raise ConfigError(
+            f"the folder {folder.name} contains a sweep; expected an empty folder or a single training run. Choose "
+            "another folder with --set run.folder=FOLDER, or continue it with rma-mamba sweep."
+        )
 
 
 def warn_of_data(sentences: Sequence[str]) -> None:
