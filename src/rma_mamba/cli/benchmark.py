@@ -7,6 +7,7 @@ import typer
 from rma_mamba.cli import benchmark_options as own
 from rma_mamba.cli import shared_options as shared
 from rma_mamba.cli.console import Console
+from rma_mamba.cli.seed_values import parse_seeds
 from rma_mamba.standard_streams import progress_on_stderr
 
 
@@ -30,7 +31,7 @@ def benchmark(
     from rma_mamba.experiments import load_benchmark, run_benchmark
 
     console = Console(quiet, verbose)
-    chosen = load_benchmark(benchmark).with_runs(runs, own.parse_seeds(seeds))
+    chosen = load_benchmark(benchmark).with_runs(runs, parse_seeds(seeds))
     with progress_on_stderr():
         text = run_benchmark(
             chosen,

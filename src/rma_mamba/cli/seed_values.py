@@ -6,7 +6,7 @@ from rma_mamba.errors import ConfigError
 
 
 def parse_seeds(text: str | None) -> list[int] | None:
-    """`1,2,3` or `1 2 3` as numbers.
+    """`1,2,3` or `1 2 3` as numbers. Whoever uses them checks that they differ.
 
     Raises:
         ConfigError: The text is not a list of whole numbers from 0.

@@ -28,9 +28,10 @@ def sweep(
     quiet: shared.Quiet = False,
     verbose: shared.Verbose = False,
 ) -> None:
-    """Train a recipe with different values of a few settings, and write the best recipe.
+    """Find good values of a few settings of a recipe.
 
-    Print a Markdown table. An interrupted sweep continues where it stopped.
+    Train the recipe with different values, print a Markdown table and write the best recipe. An interrupted sweep
+    continues where it stopped.
     """
     require_extra("optuna", "sweep", "a sweep")
     from rma_mamba.experiments.sweep import SweepPlan, run_sweep

@@ -21,7 +21,7 @@ from rma_mamba.inference import Segmenter
 from rma_mamba.models.weights import tensors_sha256
 from rma_mamba.pipeline import Case, NetworkOptions, SegmentRequest, find_cases, segment_cohort
 from rma_mamba.pipeline.cohort import CaseOutcome, try_case
-from rma_mamba.pipeline.discovery import case_name
+from rma_mamba.pipeline.discovery import case_name, check_unique_names
 from rma_mamba.pipeline.messages import Messages, Progress, ignore_progress
 from rma_mamba.setting_errors import as_config_error
 from rma_mamba.slicing import SliceRecipe
@@ -121,21 +121,22 @@ class ScanEvaluator:
         segmenter: Segmenter,
         dataset: Sequence[Mapping[str, str]],
         output_dir: str | Path,
-        outputs: Sequence[str] = (),
+        outputs: Sequence[str] | str = (),
         *,
         checkpoint: str | Path,
         fast: bool = False,
     ) -> None:
         self.segmenter, self.dataset, self.output_dir = segmenter, dataset, Path(output_dir)
+        names = outputs.split(",") if isinstance(outputs, str) else outputs
         self.request = SegmentRequest(
-            NetworkOptions(model=str(checkpoint), fast=fast), outputs=tuple(outputs)
+            NetworkOptions(model=str(checkpoint), fast=fast), outputs=tuple(names)
         )
 
     def run(self) -> None:
         """Segment all scans. A scan that fails does not stop the others.
 
         Raises:
-            ConfigError: The results cannot be written.
+            ConfigError: The results cannot be written, or two scans would share a folder.
             RmaMambaError: Some scans failed; `errors.jsonl` in the output folder lists them.
         """
         items = [self.dataset[number] for number in range(len(self.dataset))]
@@ -143,6 +144,7 @@ class ScanEvaluator:
             Case(Path(item[IMAGE]), item.get(NAME) or case_name(Path(item[IMAGE])))
             for item in items
         ]
+        check_unique_names(cases, Path())
         engine = partial(_segment, self.segmenter)
         failed = segment_cohort(cases, self.output_dir, self.request, LoggedMessages(), engine)
         if failed:

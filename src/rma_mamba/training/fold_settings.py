@@ -14,7 +14,7 @@ from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import SplitConfig
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import replace_file
-from rma_mamba.training.config import FOLDS_RECORD, Recipe
+from rma_mamba.training.config import FOLDS_RECORD, SWEEP_RECORD, Recipe
 from rma_mamba.training.recipe_loading import load_recipe
 from rma_mamba.training.toml_writer import to_toml
 
@@ -127,13 +127,18 @@ class CrossValidation:
         """Write the patients of each fold to the folder, or compare them with those of an earlier start.
 
         Raises:
-            ConfigError: The folder contains other folds, or a single training run.
+            ConfigError: The folder contains other folds, a single training run, or a sweep.
             ScanError: The file cannot be written.
         """
         if (self.folder / "checkpoints").exists():
             raise ConfigError(
                 f"the folder {self.folder.name} contains a single training run; expected an empty folder or the same "
                 "folds. Choose another folder with --set run.folder=FOLDER."
+            )
+        if (self.folder / SWEEP_RECORD).exists():
+            raise ConfigError(
+                f"the folder {self.folder.name} contains a sweep; expected an empty folder or the same folds. Choose "
+                "another folder with --set run.folder=FOLDER."
             )
         path, found = self.folder / FOLDS_RECORD, self.assignment()
         if path.exists():

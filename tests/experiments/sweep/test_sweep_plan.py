@@ -10,7 +10,7 @@ import pytest
 from forks import in_a_fork
 from rma_mamba.errors import ConfigError
 from rma_mamba.experiments.sweep import SweepPlan
-from rma_mamba.training import train
+from rma_mamba.training import train, train_folds
 
 PARAMETERS = ("training.lr=1e-4:1e-2:log", "training.batch_size=2:8:2")
 
@@ -82,6 +82,8 @@ def test_other_content_of_the_folder_is_rejected(recipe: Path) -> None:
     opened(recipe)
     with pytest.raises(ConfigError, match="contains a sweep"):
         train(recipe, quiet=True)
+    with pytest.raises(ConfigError, match="contains a sweep"):
+        train_folds(recipe, 2, quiet=True)
     (folder / "sweep.json").write_text("[")
     with pytest.raises(ConfigError, match="cannot be read"):
         opened(recipe)

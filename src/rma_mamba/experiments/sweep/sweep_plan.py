@@ -11,6 +11,7 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any, Literal
 
+from rma_mamba.deprecation import suppress_rename_warnings
 from rma_mamba.errors import ConfigError
 from rma_mamba.experiments.sweep.search_space import SearchSpace, Values, grid, parse_parameters
 from rma_mamba.experiments.sweep.sweep_journal import JOURNAL
@@ -218,13 +219,7 @@ class SweepPlan:
         if not path.exists():
             replace_file(path, json.dumps(now, indent=1).encode(), "record of the sweep")
             return
-        try:
-            before = dict(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            raise ConfigError(
-                f"{SWEEP_RECORD} in the folder {self.folder.name} cannot be read; expected the record of a sweep. "
-                "Restore it from a backup, or choose another folder with --output FOLDER."
-            ) from None
+        before = self._recorded(path)
         changes = {
             name: values
             for name, values in recipe_changes(before, now).items()
@@ -238,6 +233,18 @@ class SweepPlan:
                 f"{f' and {more} more' if more else ''}; expected the same settings. Undo the change, or choose "
                 "another folder with --output FOLDER."
             )
+
+    def _recorded(self, path: Path) -> dict[str, Any]:
+        try:
+            before = dict(json.loads(path.read_text("utf-8")))
+            with suppress_rename_warnings():  # settings that this version added have their defaults
+                recipe = Recipe.model_validate(before["recipe"])
+        except (OSError, ValueError, TypeError, KeyError):
+            raise ConfigError(
+                f"{SWEEP_RECORD} in the folder {self.folder.name} cannot be read; expected the record of a sweep. "
+                "Restore it from a backup, or choose another folder with --output FOLDER."
+            ) from None
+        return {**before, "recipe": recipe.model_dump(mode="json")}
 
     def _described(self) -> dict[str, Any]:
         """Everything that the results depend on."""

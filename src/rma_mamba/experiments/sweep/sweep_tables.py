@@ -81,6 +81,9 @@ def _notes(plan: SweepPlan, trials: Sequence[Trial]) -> list[str]:
         "patients chose the trial: score the best one on test patients.",
         f"Seeds: {seeds}. Sampler: {plan.sampler}. Pruning: {'median' if plan.prune else 'none'}.",
     ]
+    combinations = plan.combinations
+    if combinations is not None and len(trials) < len(combinations):
+        notes.append(f"Combinations of the grid: {len(trials)} of {len(combinations)}.")
     changed = [each for each in plan.overrides if not each.startswith(_FOLDERS)]
     if changed:
         notes.append(f"Settings of all trials: {', '.join(changed)}.")
