@@ -32,6 +32,8 @@ CODE = (
 OTHERS = (
     "src/**/*.toml",
     "src/**/*.html",
+    "src/**/static/app/*.js",
+    "src/**/static/*.css",
     "Makefile",
     "Containerfile",
     "pyproject.toml",

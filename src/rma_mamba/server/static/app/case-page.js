@@ -345,7 +345,8 @@ export class CasePage {
     }
     this.flag = (this.flag + 1) % places.length;
     this.showPlace(places[this.flag].place.voxel);
-    toast(places[this.flag].words);
+    this.tabs.select("Findings");
+    this.findings.mark(places[this.flag]);
   }
 
   key(event) {

@@ -48,8 +48,8 @@ export class CorrectPanel {
     return element("section", {}, [
       element("h2", {}, "Brush"), several,
       element("label", { for: "brush-size", class: "split" }, [element("span", {}, "Diameter"), this.sizeWords]), this.size,
-      element("div", { class: "twins" }, [this.ball.root, this.threshold.root]),
-      element("div", { class: "range", role: "group", "aria-label": "Values that the brush may change" }, [this.low, element("span", {}, "to"), this.high, button("From here", { symbol: "target", class: "small", title: "Take the values around the position", click: () => this.pick() })]),
+      element("div", { class: "halves" }, [this.ball.root, this.threshold.root]),
+      element("div", { class: "range", role: "group", "aria-label": "Values that the brush may change" }, [this.low, element("span", {}, "to"), this.high, button("From here", { symbol: "target", class: "small", title: "Take the values around the crosshair", click: () => this.pick() })]),
     ]);
   }
 
@@ -59,11 +59,11 @@ export class CorrectPanel {
     const growing = this.page.app.info.tools?.includes("grow") ?? true;
     return element("section", {}, [
       element("div", { class: "split" }, [element("h2", {}, "Mask"), this.volume]), this.fillButton,
-      element("div", { class: "twins" }, [
+      element("div", { class: "halves" }, [
         tool("Remove island", "island", "K", "remove-island", voxel), tool("Keep this part", "largest", null, "remove-island", () => ({ ...voxel(), keep: 1 })),
         button("Fill holes", { symbol: "holes", key: "H", click: () => this.fillHoles() }), button(CLEAR, { symbol: "trash", click: () => this.clear() }),
       ]),
-      growing && element("div", { class: "twins" }, [
+      growing && element("div", { class: "halves" }, [
         tool("Add around here", "grow", null, "grow", () => ({ ...voxel(), inside: 1 })), tool("Cut around here", "grow", null, "grow", () => ({ ...voxel(), inside: 0 })),
       ]),
     ]);
@@ -112,7 +112,7 @@ export class CorrectPanel {
     this.page.session.setBrush({ threshold: on });
   }
 
-  /** Range of values around the position: mean plus and minus two standard deviations. */
+  /** Range of values around the crosshair: mean plus and minus two standard deviations. */
   pick() {
     const { session } = this.page;
     const { grid, cursor } = session;

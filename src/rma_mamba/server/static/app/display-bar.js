@@ -18,7 +18,7 @@ export class DisplayBar {
     this.styles = STYLES.map(([style, label]) => element("button", { type: "button", "data-style": style, click: () => session.setMaskStyle(style) }, label));
     this.map = button("Uncertainty", { symbol: "layers", key: "U", "aria-pressed": "false", disabled: page.detail.has_uncertainty === false, click: () => this.toggleMap() });
     this.legend = element("span", { class: "legend", hidden: true }, [element("span", {}, "0"), element("span", { class: "legend-bar" }), element("span", { class: "legend-high" }, "1")]);
-    this.cross = button("Position lines", { symbol: "target", key: "X", text: false, "aria-pressed": "true", click: () => this.toggleCross() });
+    this.cross = button("Crosshair", { symbol: "target", key: "X", text: false, "aria-pressed": "true", click: () => this.toggleCross() });
     this.root = element("div", { class: "display", role: "toolbar", "aria-label": "Display" }, [
       element("label", { class: "field" }, [element("span", {}, "Window"), this.windows]), this.level,
       element("div", { class: "segments", role: "group", "aria-label": "Mask" }, this.styles),

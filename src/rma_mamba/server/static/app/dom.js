@@ -42,7 +42,7 @@ export function announce(text) {
   announcer.textContent = text;
 }
 
-/** A message at the bottom that goes by itself; errors stay until they are closed. */
+/** A message at the bottom that disappears after a while; errors stay until they are closed. */
 export function toast(text, kind = "note") {
   const shown = element("div", { class: `toast toast-${kind}`, role: kind === "error" ? "alert" : "status" }, [
     element("span", {}, text),

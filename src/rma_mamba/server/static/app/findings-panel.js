@@ -1,7 +1,7 @@
 // Findings: the light, volume, measurements, and flags in words with the place they point to.
 
 import { api } from "./api.js";
-import { button, element, formatted, icon } from "./dom.js";
+import { announce, button, element, formatted, icon } from "./dom.js";
 import { LIGHT_ORDER, LIGHT_WORDS } from "./words.js";
 
 const MEASURE_AFTER_MS = 900;
@@ -53,7 +53,7 @@ export class FindingsPanel {
     this.root.replaceChildren(element("div", { class: "findings" }, [
       element("div", { class: "summary" }, [
         element("div", {}, [element("h2", {}, `${this.page.session.labels[0].name} volume`), element("p", {}, [this.volume, element("span", { class: "unit" }, " mL")])]),
-        dice !== null && dice !== undefined && element("div", {}, [element("h2", {}, "Predicted Dice"), element("p", { class: "big-number" }, formatted(dice, 2))]),
+        dice !== null && dice !== undefined && element("div", {}, [element("h2", {}, "Estimated Dice"), element("p", { class: "big-number" }, formatted(dice, 2))]),
       ]),
       this.flagList(),
       element("h2", {}, "Measurements"), table(measurements.filter(tells)),
@@ -63,14 +63,28 @@ export class FindingsPanel {
     ]));
   }
 
+  showPlace(flag) {
+    this.page.showPlace(flag.place.voxel);
+    this.mark(flag);
+  }
+
+  /** Mark the flag whose place is shown. */
+  mark(flag) {
+    for (const item of this.root.querySelectorAll(".flag")) {
+      item.classList.toggle("current", item.dataset.flag === flag.name);
+      if (item.dataset.flag === flag.name) item.scrollIntoView({ block: "nearest" });
+    }
+    announce(flag.words);
+  }
+
   flagList() {
     if (!this.flags.length) return element("p", { class: "no-flags light-green" }, [icon("green"), element("span", {}, "No flags. Look at the mask all the same.")]);
     return element("section", {}, [
       element("h2", {}, `Flags (${this.flags.length})`),
-      element("ul", { class: "flags" }, this.flags.map((flag) => element("li", { class: `flag light-${flag.light}` }, [
+      element("ul", { class: "flags" }, this.flags.map((flag) => element("li", { class: `flag light-${flag.light}`, "data-flag": flag.name }, [
         icon(flag.light in LIGHT_WORDS ? flag.light : "yellow"),
         element("p", {}, flag.words),
-        flag.place && button("Show me", { symbol: "target", class: "small", "aria-label": `Show me: ${flag.words}`, click: () => this.page.showPlace(flag.place.voxel) }),
+        flag.place && button("Show me", { symbol: "target", class: "small", "aria-label": `Show me: ${flag.words}`, click: () => this.showPlace(flag) }),
       ]))),
     ]);
   }

@@ -7,8 +7,8 @@ export const KEYS = [
     ["↑ ↓, wheel", "next or previous slice of the active pane"],
     ["Page Up, Page Down", "five slices"],
     ["Home, End", "first or last slice with mask"],
-    ["Shift + arrows", "move the position within the slice"],
-    ["1 2 3 4", "axial, coronal, sagittal, 3-D alone; again: all panes"],
+    ["Shift + arrows", "move the crosshair within the slice"],
+    ["1 2 3 4", "one pane alone; again: all panes"],
     ["L", "next layout"],
     ["W", "next window; with Shift the one before"],
     ["right drag", "window width and level"],
@@ -16,21 +16,21 @@ export const KEYS = [
     ["0", "fit the image to the pane"],
     ["O", "outline, fill, hidden"],
     ["U", "uncertainty"],
-    ["X", "position lines"],
+    ["X", "crosshair on or off"],
     ["F", "show the next flag"],
     ["arrows on the 3-D pane", "turn"],
   ]],
   ["Correct", [
-    ["V", "move the position (no drawing)"],
+    ["V", "move the crosshair (no drawing)"],
     ["B", "brush; Ctrl or Alt + drag erases"],
     ["E", "eraser"],
     ["G", "draw an outline that is filled"],
     ["D", "3-D brush on or off"],
     ["T", "threshold in the brush on or off"],
     ["[ ], Alt + wheel", "smaller or larger brush"],
-    ["Space", "one dab of the brush at the position"],
+    ["Space", "one dab of the brush at the crosshair"],
     ["I", "fill between the slices that were drawn on"],
-    ["K", "remove the island at the position"],
+    ["K", "remove the island at the crosshair"],
     ["H", "fill holes"],
     ["Ctrl + Z, Ctrl + Y", "undo, redo"],
     ["Ctrl + S", "save as a new version"],
@@ -51,7 +51,7 @@ export const KEYS = [
   ]],
 ];
 
-const TOUCH = "Touch: one finger moves the position or draws, two fingers zoom and move the image, the slider at the right edge of a pane turns the slices.";
+const TOUCH = "Touch: one finger moves the crosshair or draws, two fingers zoom and move the image, the slider at the right edge of a pane turns the slices.";
 
 export function showHelp() {
   if (document.querySelector("dialog.help")) return;

@@ -11,7 +11,7 @@ export function pixelOf(colour, alpha) {
   return ((alpha << 24) | ((value & 0xff) << 16) | (value & 0xff00) | (value >> 16)) >>> 0;
 }
 
-/** 256 colours from transparent over yellow to magenta: visible on grey, and told apart without red and green. */
+/** 256 colours from transparent over yellow to magenta: visible on grey, and also without telling red from green. */
 export const UNCERTAINTY_COLOURS = Uint32Array.from({ length: 256 }, (_, n) => {
   const share = n / 255;
   const alpha = Math.round(210 * Math.min(1, share * 1.6));

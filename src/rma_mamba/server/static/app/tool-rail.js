@@ -3,7 +3,7 @@
 import { button, element } from "./dom.js";
 
 const TOOLS = [
-  ["move", "Move the position", "move", "V"],
+  ["move", "Move the crosshair", "move", "V"],
   ["brush", "Brush", "brush", "B"],
   ["eraser", "Eraser", "eraser", "E"],
   ["lasso", "Fill an outline", "lasso", "G"],

@@ -3,7 +3,7 @@
 export const LIGHT_WORDS = { green: "No flags", yellow: "Check", red: "Do not use unchecked" };
 export const LIGHT_ORDER = { red: 0, yellow: 1, green: 2 };
 export const STATE_WORDS = { unseen: "Unseen", accepted: "Accepted", corrected: "Corrected", rejected: "Rejected" };
-export const STATUS_WORDS = { queued: "Waiting", running: "Segmenting", done: "Done", failed: "Failed", cancelled: "Cancelled" };
+export const STATUS_WORDS = { new: "Waiting", queued: "Waiting", running: "Segmenting", done: "Done", failed: "Failed", cancelled: "Cancelled" };
 export const STAGE_WORDS = {
   queued: "Waiting for its turn", reading: "Reading the scan", segmenting: "Segmenting", measuring: "Measuring", writing: "Writing the results",
   done: "Done", failed: "Failed", cancelled: "Cancelled",

@@ -12,10 +12,10 @@ const number = (value, otherwise) => (value === null || value === undefined ? ot
 // For each column: title, key to sort by (small first), and how a cell is made.
 const COLUMNS = [
   ["Case", (row) => row.number ?? 0], ["Quality", (row) => badness(row)], ["Volume", (row) => number(row.volume_ml, Infinity)],
-  ["Predicted Dice", (row) => number(row.predicted_dice, Infinity)], ["Review", (row) => Object.keys(STATE_WORDS).indexOf(row.review?.state ?? "unseen")],
+  ["Estimated Dice", (row) => number(row.predicted_dice, Infinity)], ["Review", (row) => Object.keys(STATE_WORDS).indexOf(row.review?.state ?? "unseen")],
 ];
 
-// Failed first, then red, yellow, green; then low predicted Dice; what is under way is last.
+// Failed first, then red, yellow, green; then low estimated Dice; what is under way is last.
 function badness(row) {
   if (row.status === "failed") return -1;
   if (row.status !== "done") return 10;
@@ -48,6 +48,7 @@ export class WorkList {
     await this.refresh();
     this.events = new EventSource(api.eventsUrl());
     this.events.addEventListener("case", (event) => this.changed(JSON.parse(event.data)));
+    this.events.addEventListener("removed", () => this.refresh());
     this.timer = setInterval(() => this.rows.some((row) => ["queued", "running"].includes(row.status)) && this.refresh(), POLL_MS);
   }
 
@@ -131,8 +132,14 @@ export class WorkList {
     if (focused) this.body.querySelector(`[data-case="${CSS.escape(focused)}"] a`)?.focus();
     this.list.hidden = this.rows.length === 0;
     this.root.classList.toggle("empty", this.rows.length === 0);
-    const open = this.rows.filter((row) => row.status === "done" && (row.review?.state ?? "unseen") === "unseen").length;
-    this.count.textContent = `${shown.length === this.rows.length ? "" : `${shown.length} of `}${this.rows.length} ${this.rows.length === 1 ? "case" : "cases"}, ${open} unseen`;
+    this.count.textContent = this.countWords(shown.length);
+  }
+
+  countWords(shown) {
+    const all = this.rows.length;
+    const unseen = this.rows.filter((row) => row.status === "done" && (row.review?.state ?? "unseen") === "unseen").length;
+    const waiting = this.rows.filter((row) => ["new", "queued", "running"].includes(row.status)).length;
+    return [`${shown === all ? "" : `${shown} of `}${all} ${all === 1 ? "case" : "cases"}`, unseen && `${unseen} to review`, waiting && `${waiting} waiting`].filter(Boolean).join(", ");
   }
 
   row(row) {
