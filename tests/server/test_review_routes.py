@@ -54,6 +54,29 @@ def test_measurements_follow_a_correction_at_once(
     assert isinstance(saved["flags"], list)
 
 
+def test_measurements_follow_a_stroke_that_is_not_saved(
+    server: Viewer, case: str, corrected: np.ndarray
+) -> None:
+    before = server.case(case)["versions"]
+    body = edited(server.mask(case), corrected)
+    answer = server.client.post(f"/api/cases/{case}/tools/measure", content=body)
+    assert answer.status_code == 200, answer.text
+    measured = {each["name"]: each["value"] for each in answer.json()["measurements"]}
+    assert measured["volume_ml"] == pytest.approx(corrected.sum() * 0.02, abs=1e-3)
+    assert server.case(case)["versions"] == before
+
+
+def test_an_older_version_has_its_own_measurements(
+    server: Viewer, case: str, corrected: np.ndarray
+) -> None:
+    post_mask(server, case, edited(server.mask(case), corrected))
+    first = server.client.get(f"/api/cases/{case}/versions/1").json()
+    measured = {each["name"]: each["value"] for each in first["measurements"]}
+    voxels = (np.asarray(server.mask(case, 1).dataobj) > 0).sum()
+    assert measured["volume_ml"] == pytest.approx(voxels * 0.02, abs=1e-3)
+    assert first["version"] == 1
+
+
 def test_saving_over_a_newer_version_keeps_both_and_tells(
     server: Viewer, case: str, corrected: np.ndarray
 ) -> None:

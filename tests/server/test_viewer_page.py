@@ -186,6 +186,21 @@ def test_undo_and_redo_restore_each_voxel(bench: Bench) -> None:
     assert bench.window.page.locator(".unsaved").inner_text() == ""
 
 
+def test_measurements_follow_a_stroke_at_once(bench: Bench) -> None:
+    bench.start()
+    bench.brush()
+    bench.stroke((20, 60), (34, 62))
+    page = bench.window.page
+    page.get_by_role("tab", name="Findings").click()
+    page.wait_for_selector("[data-stale=true]", state="detached")
+    drawn = page.locator(".findings .big-number").first.inner_text()
+    measured = page.locator(".measurements td").first.inner_text().removesuffix(" mL")
+    assert round(float(measured.replace(",", ""))) == pytest.approx(
+        int(drawn.replace(",", "")), abs=1
+    )
+    bench.window.press("Control+z")
+
+
 def test_a_reload_keeps_what_was_drawn(bench: Bench) -> None:
     bench.start()
     versions = len(bench.server.case(bench.case)["versions"])

@@ -65,10 +65,11 @@ def structures_of(mask: Mask) -> Iterator[tuple[Structure, npt.NDArray[np.uint8]
     scheme = mask.classes.scheme
     for number, name in enumerate(scheme.names):
         where = scheme.in_class(mask.classes.values, name)
-        yield _structure(name, number), where.view(np.uint8)
+        yield structure_of(name, number), where.view(np.uint8)
 
 
-def _structure(name: str, number: int) -> Structure:
+def structure_of(name: str, number: int) -> Structure:
+    """A class by its name; its number chooses the colour of an unknown one."""
     key = name.lower().replace("_", "-").removesuffix("s")
     shown = name[:1].upper() + name[1:].replace("_", " ")
     if key == "liver":

@@ -16,6 +16,7 @@ from rma_mamba.pipeline.review.displayed_scan import DESCRIPTION_FILE, SCAN_FILE
 from rma_mamba.pipeline.review.drafts import Drafts
 from rma_mamba.pipeline.review.export_types import possible_exports
 from rma_mamba.pipeline.review.folder_names import RESULTS_FOLDER, STATE_FOLDER
+from rma_mamba.pipeline.review.mask_labels import mask_labels
 from rma_mamba.reporting.report import label_and_unit
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.case_jobs import CaseJobs
@@ -138,6 +139,7 @@ class Desk:
             **self.registry.row(case),
             **_findings(examined),
             "versions": [asdict(each) for each in status.versions],
+            "labels": mask_labels(Path(case.folder)),
             "scan": shown,
             "has_scan": case.scan is not None,
             "is_dicom": bool(shown and shown["is_dicom"]),
@@ -179,6 +181,19 @@ class Desk:
         conflict = fields["parent"] != saved["version"] - 1
         findings = _findings(examined)
         return {**row, **saved, **findings, "conflict": conflict}
+
+    async def findings(self, case: CaseRecord, version: int) -> dict[str, Any]:
+        """Measurements and flags of a version, which may be an older one."""
+        return _findings(await self.examine(case, version))
+
+    async def measure(self, case: CaseRecord, sent: Path) -> dict[str, Any]:
+        """Measurements and flags of a mask that is not saved."""
+        await self.describe_scan(case)
+        shown = str(self.registry.shown(case))
+        examined = await self.workers.run(
+            "measure", folder=case.folder, shown=shown, sent=str(sent)
+        )
+        return _findings(examined)
 
     async def use_tool(
         self, case: CaseRecord, sent: Path, tool: str, options: dict[str, str]

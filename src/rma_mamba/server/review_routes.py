@@ -144,6 +144,20 @@ async def decide(
     return desk.registry.row(case)
 
 
+@router.get("/versions/{version}")
+async def show_version(desk: DeskOfServer, case: CaseOfPath, version: str) -> dict[str, Any]:
+    """A version with its measurements and flags."""
+    found = find_version(case, version)
+    return {**asdict(found), **await desk.findings(case, found.version)}
+
+
+@router.post("/tools/measure")
+async def measure(request: Request, desk: DeskOfServer, case: CaseOfPath) -> dict[str, Any]:
+    """Measurements and flags of a mask that is not saved, so that they follow each stroke."""
+    async with received_file(request, desk.incoming, desk.options.limits.mask_bytes) as path:
+        return await desk.measure(case, path)
+
+
 @router.post("/tools/{tool}")
 async def use_tool(
     request: Request,

@@ -17,7 +17,11 @@ from rma_mamba.pipeline.review.case_status import read_json
 from rma_mamba.pipeline.review.corrected_mask import grid_of, read_sent_mask
 from rma_mamba.pipeline.review.displayed_scan import DESCRIPTION_FILE, SCAN_FILE
 from rma_mamba.pipeline.review.export_types import output_type
-from rma_mamba.pipeline.review.mask_examiner import as_header_states, examine_version
+from rma_mamba.pipeline.review.mask_examiner import (
+    as_header_states,
+    examine_unsaved,
+    examine_version,
+)
 from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersions
 from rma_mamba.pipeline.review.version_export import export_version
 from rma_mamba.scans import read_scan, write_mask
@@ -40,6 +44,13 @@ def examine(report: Reporter, *, folder: str, shown: str, version: int) -> dict[
     case = Path(folder)
     found = MaskVersions(case).find(version)
     return examine_version(case, found, _shown_scan(Path(shown)))
+
+
+def measure(report: Reporter, *, folder: str, shown: str, sent: str) -> dict[str, Any]:
+    """Measurements and quality of a mask that a page has sent; nothing is saved."""
+    case = Path(folder)
+    mask = read_sent_mask(case, Path(sent), grid_of(case, Path(shown) / SCAN_FILE))
+    return examine_unsaved(case, mask, _shown_scan(Path(shown)))
 
 
 def use_tool(

@@ -90,6 +90,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "adopt_result": adopt_result,
     "save_version": review_tasks.save_version,
     "examine": review_tasks.examine,
+    "measure": review_tasks.measure,
     "use_tool": review_tasks.use_tool,
     "export": review_tasks.export,
     "identify": review_tasks.identify,

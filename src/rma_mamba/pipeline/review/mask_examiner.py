@@ -57,7 +57,21 @@ def examine_version(case: Path, version: MaskVersion, scan: Volume) -> dict[str,
         return known
     mask = read_version(case, folder / MASK_FILE)
     volume = calibrated(scan, modality_of_case(case))
-    before = examination(case, version)
+    found = _examined(case, mask, volume, examination(case, version))
+    replace_file(folder / THUMBNAIL_FILE, thumbnail_png(volume, mask), "thumbnail")
+    write_json_file(folder / EXAMINED_FILE, found, "measurements")
+    return found
+
+
+def examine_unsaved(case: Path, mask: Mask, scan: Volume) -> dict[str, Any]:
+    """Measure a mask that is not a version, and assess it like a corrected one; nothing is written."""
+    return _examined(case, mask, calibrated(scan, modality_of_case(case)), {})
+
+
+def _examined(
+    case: Path, mask: Mask, volume: CalibratedVolume, before: dict[str, Any]
+) -> dict[str, Any]:
+    """Measurements, quality and places of flags; what is known from before is not computed again."""
     evidence = examine_mask(volume, mask, _scale(case, volume))
     quality = before.get("quality") or _quality(case, volume, mask, evidence).as_dict()
     measured = before.get("measurements") or {}
@@ -65,15 +79,12 @@ def examine_version(case: Path, version: MaskVersion, scan: Volume) -> dict[str,
         measured = quantify(mask, volume).record
     codes = [flag["code"] for flag in quality["flags"]]
     entropy = _entropy(case) if "low_estimated_dice" in codes else None
-    found = {
+    return {
         "measurements": {name: measured.get(name) for name in _NAMES},
         "quality": quality,
         "warnings": before.get("warnings", []),
         "places": FlagPlaces(mask, volume, evidence, entropy).of(codes),
     }
-    replace_file(folder / THUMBNAIL_FILE, thumbnail_png(volume, mask), "thumbnail")
-    write_json_file(folder / EXAMINED_FILE, found, "measurements")
-    return found
 
 
 def _quality(case: Path, volume: CalibratedVolume, mask: Mask, evidence: MaskEvidence) -> Quality:

@@ -39,6 +39,7 @@ export const api = {
   cases: (filter = {}) => request(`/cases${query(filter)}`),
   case: (id) => request(caseUrl(id)),
   identity: (id) => request(`${caseUrl(id)}/identity`),
+  version: (id, version) => request(`${caseUrl(id)}/versions/${encodeURIComponent(version)}`),
   cancel: (id) => request(`${caseUrl(id)}/cancel`, { method: "POST" }),
   restart: (id) => request(`${caseUrl(id)}/restart`, { method: "POST" }),
   scanUrl: (id) => `/api${caseUrl(id)}/scan.nii.gz`,

@@ -23,7 +23,7 @@ import { SliceView } from "./slice-view.js";
 import { tabs } from "./tabs.js";
 import { ToolRail } from "./tool-rail.js";
 
-const DEFAULT_LABELS = [{ value: 1, name: "Liver", color: "#dd8265" }];
+const DEFAULT_LABELS = [{ value: 1, name: "Liver", color: "#dd8265", parts: [1], under: 0 }];
 const LAYOUTS = ["quad", "main", "row"];
 
 export class CasePage {

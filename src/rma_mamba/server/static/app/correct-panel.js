@@ -100,9 +100,9 @@ export class CorrectPanel {
 
   // Volume while drawing, and what the correction adds or takes away.
   showVolume() {
-    const { document, activeLabel } = this.page.session;
+    const { document, label } = this.page.session;
     if (!document) return;
-    const now = document.volumeMl(activeLabel);
+    const now = document.volumeMl(label);
     if (!document.done.length && !document.open) this.before = now;
     const change = Math.round(now) - Math.round(this.before ?? now);
     this.volume.textContent = `${formatted(now)} mL${change ? ` (${change > 0 ? "+" : "−"}${formatted(Math.abs(change))})` : ""}`;
@@ -172,14 +172,17 @@ export class CorrectPanel {
 
   // The server's tools work on one class: of several, the drawn one is sent, and the result changes nothing else.
   activeAlone() {
-    const { document, activeLabel, labels } = this.page.session;
-    return labels.length === 1 ? document.labels : document.labels.map((label) => (label === activeLabel ? 1 : 0));
+    const { document, label, labels } = this.page.session;
+    return labels.length === 1 ? document.labels : document.labels.map((value) => label.has[value]);
   }
 
   merged(result) {
-    const { document, activeLabel, labels } = this.page.session;
+    const { document, label, labels } = this.page.session;
     if (labels.length === 1) return result;
-    return document.labels.map((label, n) => (label === activeLabel || label === 0 ? (result[n] ? activeLabel : 0) : label));
+    return document.labels.map((value, n) => {
+      if (label.has[value]) return result[n] ? value : label.under;
+      return result[n] && (value === 0 || value === label.under) ? label.value : value;
+    });
   }
 
   clear() {

@@ -15,14 +15,20 @@ export class FindingsPanel {
     page.session.addEventListener("mask-change", () => this.changed());
   }
 
-  show() {
-    const { measurements, flags, predicted_dice: dice } = this.page.detail;
-    this.draw(measurements ?? [], flags ?? [], dice);
+  /** Figures and flags of the version that is shown, which may be an older one. */
+  async show() {
+    const { page } = this;
+    const { measurements, flags, predicted_dice: dice, versions } = page.detail;
+    const { document } = page.session;
+    if (document.changed) return this.changed();
+    if (document.version === versions.at(-1)?.version) return this.draw(measurements ?? [], flags ?? [], dice);
+    const found = await api.version(page.id, document.version);
+    if (!page.gone && page.session.document === document) this.draw(found.measurements, found.flags, null);
   }
 
   showVolume() {
     const { session } = this.page;
-    this.volume.textContent = formatted(session.document?.volumeMl(session.labels[0].value) ?? 0);
+    this.volume.textContent = formatted(session.document?.volumeMl(session.labels[0]) ?? 0);
   }
 
   changed() {

@@ -43,8 +43,9 @@ export class MaskDocument extends EventTarget {
     return (this.done.at(-1) ?? null) !== this.saved || this.recovered === true;
   }
 
-  volumeMl(label) {
-    return this.counts[label] * this.grid.voxelVolumeMl;
+  /** Volume of a class: all values that belong to it. */
+  volumeMl({ parts }) {
+    return parts.reduce((sum, value) => sum + this.counts[value], 0) * this.grid.voxelVolumeMl;
   }
 
   begin(name, view = null) {

@@ -87,7 +87,7 @@ export class MeshView {
     const volume = a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0]) + a[2] * (b[0] * c[1] - b[1] * c[0]);
     this.worker.postMessage({
       id: this.revision, labels: document.labels, dim: grid.dim, spacing: grid.spacing, affine: grid.affine,
-      values: labels.map(({ value }) => value), mirrored: volume < 0,
+      tables: labels.map(({ has }) => has), mirrored: volume < 0,
     });
   }
 
@@ -102,9 +102,10 @@ export class MeshView {
     this.placeCross();
   }
 
-  meshOf({ points, triangles }, { name, color }) {
+  meshOf({ points, triangles }, { name, color, parts }) {
     const { NVMesh } = window.niivue;
-    return new NVMesh(points, triangles, name, rgba(color), 1, true, this.viewer.gl);
+    // what has regions inside is shown through
+    return new NVMesh(points, triangles, name, rgba(color), parts.length > 1 ? 0.35 : 1, true, this.viewer.gl);
   }
 
   placeCross() {

@@ -100,10 +100,11 @@ export class Pointer {
   /** What a stroke writes: the value, and which voxels it may write to. */
   writer() {
     const { session } = this;
-    const { document, brush, activeLabel } = session;
-    const value = session.erasing ? 0 : activeLabel;
+    const { document, brush, label } = session;
+    const value = session.erasing ? label.under : label.value;
+    // The eraser removes the drawn class only; the brush leaves the regions inside it as they are.
     const allowed = (index) => {
-      if (value === 0 && document.labels[index] !== activeLabel) return false;
+      if (Boolean(label.has[document.labels[index]]) !== session.erasing) return false;
       if (!brush.threshold) return true;
       const found = session.valueAt(index);
       return found >= brush.low && found <= brush.high;

@@ -12,11 +12,18 @@ function brightened(colour) {
   return `rgb(${channels.map((value) => Math.round(Math.min(255, value * gain))).join()})`;
 }
 
+const tableOf = (values) => {
+  const table = new Uint8Array(256);
+  for (const value of values) table[value] = 1;
+  return table;
+};
+
 export class Session extends EventTarget {
   constructor(grid, scan, windows, labels) {
     super();
     Object.assign(this, { grid, scan, windows, windowNumber: 0, window: { ...windows[0] } });
-    this.labels = labels.map((label) => ({ ...label, line: brightened(label.color) }));
+    // `parts`: the values that belong to a class, with those of regions inside it; `has`: the same as a table.
+    this.labels = labels.map((label) => ({ ...label, line: brightened(label.color), has: tableOf(label.parts) }));
     this.fillColours = new Uint32Array(256);
     for (const { value, color } of this.labels) this.fillColours[value] = pixelOf(color, FILL_ALPHA);
     this.cursor = grid.dim.map((size) => Math.floor(size / 2));
@@ -34,6 +41,11 @@ export class Session extends EventTarget {
     this.window = { name: windows[0].name, low: windows[0].min, high: windows[0].max };
     this.panes = [];
     this.dirty = new Set();
+  }
+
+  /** The class that is drawn. */
+  get label() {
+    return this.labels.find(({ value }) => value === this.activeLabel);
   }
 
   get paints() {

@@ -65,10 +65,10 @@ export class SlicePainter {
     show();
   }
 
-  /** Path2D around the voxels of `label`, in voxels of the screen. */
-  outline(label) {
+  /** Path2D around the voxels whose values the table `has`, in voxels of the screen. */
+  outline(has) {
     const { labels, inside, view } = this;
-    for (let n = 0; n < labels.length; n += 1) inside[n] = labels[n] === label ? 1 : 0;
+    for (let n = 0; n < labels.length; n += 1) inside[n] = has[labels[n]];
     return outline(inside, view.across.size, view.down.size);
   }
 

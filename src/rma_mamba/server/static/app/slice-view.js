@@ -107,7 +107,7 @@ export class SliceView {
     if (document && session.maskStyle !== "hidden") {
       this.once("mask", [slice, document.revision, session.maskStyle], () => {
         painted.any = this.painter.takeLabels(document.labels, slice);
-        painted.paths = painted.any ? session.labels.map(({ value }) => this.painter.outline(value)) : [];
+        painted.paths = painted.any ? session.labels.map(({ has }) => this.painter.outline(has)) : [];
         if (painted.any && session.maskStyle === "fill") this.painter.paintFill(session.fillColours);
       });
     }
@@ -118,7 +118,7 @@ export class SliceView {
     if (compared) {
       this.once("compared", [slice, compared.version], () => {
         this.painter.takeLabels(compared.labels, slice);
-        painted.comparedPaths = session.labels.map(({ value }) => this.painter.outline(value));
+        painted.comparedPaths = session.labels.map(({ has }) => this.painter.outline(has));
       });
     }
   }

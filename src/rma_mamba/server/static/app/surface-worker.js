@@ -1,16 +1,16 @@
-// A surface around a label, for the 3-D pane: naive surface nets (Gibson 1998) on a coarse, smoothed copy of the mask.
+// A surface around a class, for the 3-D pane: naive surface nets (Gibson 1998) on a coarse, smoothed copy of the mask.
 
-const CELLS = 110; // along the longest side of the label's box
+const CELLS = 110; // along the longest side of the box around it
 const LEVEL = 0.5;
 
-function boxOf({ labels, dim, label }) {
+function boxOf({ labels, dim, has }) {
   const low = [...dim];
   const high = [-1, -1, -1];
   let index = 0;
   for (let k = 0; k < dim[2]; k += 1) {
     for (let j = 0; j < dim[1]; j += 1) {
       for (let i = 0; i < dim[0]; i += 1, index += 1) {
-        if (labels[index] !== label) continue;
+        if (!has[labels[index]]) continue;
         if (i < low[0]) low[0] = i;
         if (i > high[0]) high[0] = i;
         if (j < low[1]) low[1] = j;
@@ -23,8 +23,8 @@ function boxOf({ labels, dim, label }) {
   return high[0] < 0 ? null : { low, high };
 }
 
-// Share of the label in blocks of voxels, with an empty rim of two, which closes the surface and gives the filter room.
-function coarse({ labels, dim, label, spacing }, { low, high }) {
+// Share of the class in blocks of voxels, with an empty rim of two, which closes the surface and gives the filter room.
+function coarse({ labels, dim, has, spacing }, { low, high }) {
   const extent = Math.max(...[0, 1, 2].map((axis) => (high[axis] - low[axis] + 1) * spacing[axis]));
   const factor = spacing.map((size) => Math.max(1, Math.round(extent / CELLS / size)));
   const size = [0, 1, 2].map((axis) => Math.ceil((high[axis] - low[axis] + 1) / factor[axis]) + 4);
@@ -35,7 +35,7 @@ function coarse({ labels, dim, label, spacing }, { low, high }) {
       const row = size[0] * (Math.floor((j - low[1]) / factor[1]) + 2 + size[1] * (Math.floor((k - low[2]) / factor[2]) + 2));
       const start = (k * dim[1] + j) * dim[0];
       for (let i = low[0]; i <= high[0]; i += 1) {
-        if (labels[start + i] === label) field[row + Math.floor((i - low[0]) / factor[0]) + 2] += share;
+        if (has[labels[start + i]]) field[row + Math.floor((i - low[0]) / factor[0]) + 2] += share;
       }
     }
   }
@@ -122,6 +122,6 @@ export function surfaceOf(mask) {
 }
 
 self.addEventListener("message", ({ data }) => {
-  const surfaces = data.values.map((label) => surfaceOf({ ...data, label }));
+  const surfaces = data.tables.map((has) => surfaceOf({ ...data, has }));
   self.postMessage({ id: data.id, surfaces }, surfaces.flatMap((one) => (one ? [one.points.buffer, one.triangles.buffer] : [])));
 });
