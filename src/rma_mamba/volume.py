@@ -288,6 +288,22 @@ def grid_description(canonical: Geometry) -> str:
     return f"{size} voxels of {spacing} mm"
 
 
+def different_grids(mask: Geometry, scan: Geometry) -> GridError:
+    """The error for a mask that is not on the grid of its scan; both in canonical axis order."""
+    return GridError(
+        f"the grid of the mask ({_grid_and_centre(mask)}) differs from that of the scan "
+        f"({_grid_and_centre(scan)}); expected the same grid. Use the scan from which the mask was made, or "
+        "resample the mask with nearest-neighbour interpolation."
+    )
+
+
+def _grid_and_centre(grid: Geometry) -> str:
+    """Shape, spacing and centre; axes right to left, anterior to posterior, inferior to superior."""
+    middle = grid.affine @ [*((size - 1) / 2 for size in grid.shape), 1]
+    centre = ", ".join(f"{value:.4g}" for value in middle[:3])
+    return f"{grid_description(grid)} around ({centre}) mm"
+
+
 def affine_of_itk_image(image: Any) -> Affine:
     """Voxel index to RAS+ mm, of a 3-D image with the interface of SimpleITK (LPS+ mm)."""
     return affine_from_itk(image.GetDirection(), image.GetSpacing(), image.GetOrigin())

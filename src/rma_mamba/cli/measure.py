@@ -8,18 +8,20 @@ from typing import Annotated
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.scan_options import HeightCm, Labels, Modality, WeightKg
+from rma_mamba.cli.label_options import Labels
+from rma_mamba.cli.scan_options import HeightCm, Modality, Series, WeightKg
 from rma_mamba.cli.shared_options import Quiet, Verbose
 
 
 def measure(
     mask: Annotated[
-        Path, typer.Argument(metavar="MASK", help="Mask made by any tool (NIfTI, NRRD, MetaImage).")
+        Path, typer.Argument(metavar="MASK", help="Mask made by any tool (NIfTI, DICOM SEG, ...).")
     ],
     scan: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Scan on the same grid, for intensities and warnings."),
     ] = None,
+    series: Series = None,
     labels: Labels = None,
     modality: Modality = None,
     height_cm: HeightCm = None,
@@ -46,8 +48,9 @@ def measure(
 
     size = patient_size(height_cm, weight_kg)
     measuring.check_tables(json_file, csv_file, [mask, *([scan] if scan else [])])
+    kind = parse_modality(modality)
     found = measuring.measure_mask(
-        mask, scan, labels=labels or (), modality=parse_modality(modality), patient_size=size
+        mask, scan, labels=labels or (), modality=kind, patient_size=size, series=series
     )
     measuring.write_tables(found, json_file, csv_file)
     Console(quiet, verbose).warn(found.warnings)

@@ -14,20 +14,12 @@ Modality = Annotated[
         help="Modality of the scan.  [default: from the header, else detected from intensities]",
     ),
 ]
-Labels = Annotated[
-    list[int] | None,
+Series = Annotated[
+    str | None,
     typer.Option(
-        "--label",
-        metavar="N",
-        help="Label value of the liver; repeatable.  [default: all values above 0]",
-    ),
-]
-PredictionLabels = Annotated[
-    list[int] | None,
-    typer.Option(
-        "--prediction-label",
-        metavar="N",
-        help="Label value of the liver in predictions; repeatable.  [default: same as --label]",
+        metavar="SERIES",
+        rich_help_panel="Input",
+        help="DICOM series: a number from `rma-mamba series`, or a UID.  [default: the most suitable]",
     ),
 ]
 HeightCm = Annotated[

@@ -9,7 +9,7 @@ import typer
 
 from rma_mamba.cli.class_options import Classes, parse_classes
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.scan_options import Labels, PredictionLabels
+from rma_mamba.cli.label_options import Labels, PredictionLabels
 from rma_mamba.cli.shared_options import Quiet, ScoreFolder, Verbose
 
 

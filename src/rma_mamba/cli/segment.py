@@ -8,7 +8,7 @@ import typer
 
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.output_options import FailOn
-from rma_mamba.cli.scan_options import HeightCm, Modality, Model, WeightKg
+from rma_mamba.cli.scan_options import HeightCm, Modality, Model, Series, WeightKg
 from rma_mamba.cli.service_options import Send, SendTo
 from rma_mamba.cli.shared_options import Quiet, Verbose
 
@@ -56,14 +56,7 @@ def segment(
             help="Mask file (.nii.gz, .nii, .dcm, .stl, .obj), or folder for <case>/liver.nii.gz.",
         ),
     ],
-    series: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SERIES",
-            rich_help_panel=_INPUT,
-            help="DICOM series: a number from `rma-mamba series`, or a UID.  [default: the most suitable]",
-        ),
-    ] = None,
+    series: Series = None,
     volume: Annotated[
         str | None,
         typer.Option(

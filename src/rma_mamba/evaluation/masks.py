@@ -9,14 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rma_mamba.conventions import GRID_TOLERANCE_MM, IMAGE_SUFFIXES
-from rma_mamba.errors import GridError, ScanError
-from rma_mamba.labels import check_whole, liver_in, liver_in_grey_levels
+from rma_mamba.conventions import GRID_TOLERANCE_MM
+from rma_mamba.errors import GridError
 from rma_mamba.metrics.overlap import Bits
-from rma_mamba.scans import read_scan
-from rma_mamba.scans.checks import CONSTANT
-from rma_mamba.scans.dtypes import NOT_FINITE
-from rma_mamba.volume import Geometry, grid_description
+from rma_mamba.scans.mask_reader import read_mask_content
+from rma_mamba.volume import Geometry, Volume, grid_description
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,50 +33,49 @@ class LiverMask:
     warnings: tuple[str, ...] = ()
 
 
-def read_liver_mask(path: Path, labels: Sequence[int] = ()) -> LiverMask:
+def read_liver_mask(
+    path: Path, labels: Sequence[int] = (), scan: Volume | Geometry | None = None
+) -> LiverMask:
     """Read a mask file and select the liver.
 
     Args:
-        path: Any file that `read_scan` reads, containing label values: whole numbers of any dtype.
-        labels: Label values of the liver; none: every value above 0, in PNG and JPEG files every level above
-            63. In a file that contains only 0 and 255, 255 is the liver (see `rma_mamba.labels`).
+        path: NIfTI, NRRD, MetaImage or an image with label values, whole numbers of any dtype; or a DICOM Segmentation
+            or RT Structure Set.
+        labels: Label values of the liver, or numbers of segments or regions; none: every value above 0, in PNG and JPEG
+            files every level above 63, in a DICOM object the liver by code or name. In a file that contains only 0 and
+            255, 255 is the liver (see `rma_mamba.labels`).
+        scan: The scan or its grid, on whose voxels the mask must be; None: the grid of the mask.
 
     Raises:
         ScanError: The file cannot be read, or its values are not labels.
-        GridError: The geometry in the header is invalid.
+        GridError: The geometry in the header is invalid, or the mask is not on the grid of the scan.
     """
-    volume = read_scan(path)
-    if any(NOT_FINITE in warning for warning in volume.warnings):
-        raise ScanError(
-            "a mask contains voxels that are not finite numbers; expected label values. "
-            "Replace them with 0, or export the mask again."
-        )
-    if path.suffix.lower() in IMAGE_SUFFIXES and volume.values.dtype == np.uint8 and not labels:
-        bits = liver_in_grey_levels(volume.values).astype(bool)
-    else:
-        bits = liver_in(volume.values, labels).astype(bool)
-    order = volume.geometry.canonical
-    has_other_labels = not bits.any() and bool((volume.values > 0).any())
-    warnings = tuple(each for each in volume.warnings if each != CONSTANT)  # normal for a mask
+    content = read_mask_content(path, scan)
+    bits = content.liver(labels)
     return LiverMask(
-        order.apply(bits), volume.geometry.in_canonical_order, has_other_labels, warnings
+        content.geometry.canonical.apply(bits),
+        content.geometry.in_canonical_order,
+        not bits.any() and not content.is_empty,
+        content.warnings,
     )
 
 
-def read_class_masks(path: Path, classes: Mapping[str, Sequence[int]]) -> dict[str, Bits]:
+def read_class_masks(
+    path: Path, classes: Mapping[str, Sequence[int]], scan: Volume | Geometry | None = None
+) -> dict[str, Bits]:
     """Where a mask file has each class, in canonical axis order.
 
     Args:
-        path: As in `read_liver_mask`.
-        classes: Label values of each class.
+        path, scan: As in `read_liver_mask`.
+        classes: Label values, or numbers of segments or regions, of each class.
 
     Raises:
         ScanError: The file cannot be read, or its values are not labels.
+        GridError: The mask is not on the grid of the scan.
     """
-    volume = read_scan(path)
-    check_whole(volume.values)
-    values = volume.geometry.canonical.apply(np.rint(volume.values))
-    return {name: np.isin(values, list(wanted)) for name, wanted in classes.items()}
+    content = read_mask_content(path, scan)
+    order = content.geometry.canonical
+    return {name: order.apply(content.where(wanted)) for name, wanted in classes.items()}
 
 
 def check_same_grid(reference: Geometry, prediction: Geometry) -> None:

@@ -44,9 +44,10 @@ class CaseResult:
         """The mask, with what DICOM objects state of it: weights and settings, quality and warnings."""
         mask = self.segmentation.mask
         made = mask.provenance
-        if made.kind == "automatic" and made.weights_sha256 is None:
-            weights, settings = self.run.get("weights_sha256"), self.run.get("settings", {})
-            made = replace(made, weights_sha256=weights, settings=settings)
+        if made.kind == "automatic" and "settings" in self.run:
+            # as in run.json, so that objects made later from it have the same identifiers
+            weights = made.weights_sha256 or self.run.get("weights_sha256")
+            made = replace(made, weights_sha256=weights, settings=self.run["settings"])
         return replace(mask, provenance=replace(made, remarks=self.notes.remarks))
 
     @cached_property

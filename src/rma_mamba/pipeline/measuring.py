@@ -26,6 +26,7 @@ def measure_mask(
     labels: Sequence[int] = (),
     modality: Modality | None = None,
     patient_size: PatientSize | None = None,
+    series: str | None = None,
 ) -> Quantities:
     """Measure a liver mask; warnings about mask and scan come first in `Quantities.warnings`.
 
@@ -33,18 +34,20 @@ def measure_mask(
     unusual shape are warnings.
 
     Args:
-        mask: Path of a mask made by any tool (NIfTI, NRRD, MetaImage).
-        scan: Path of the scan on the same grid, for intensities and for the comparison.
-        labels: Label values of the liver; empty: all values above 0.
+        mask: Path of a mask made by any tool: NIfTI, NRRD, MetaImage, DICOM Segmentation or RT Structure Set.
+        scan: Path of the scan on the same grid, for intensities and for the comparison; an RT Structure Set needs it.
+        labels: Label values of the liver, or numbers of segments or regions; empty: all values above 0, in a DICOM
+            object the liver by code or name.
         modality: Modality of the scan; None: from the header, else detected.
         patient_size: For standard liver volumes.
+        series: DICOM series of the scan; None: the most suitable one.
 
     Raises:
         ScanError: A file cannot be read.
         GridError: Mask and scan are not on the same grid.
     """
-    bits, mask_warnings = _read_mask(Path(mask), labels)
-    volume = None if scan is None else calibrated(read_scan(scan), modality)
+    volume = None if scan is None else calibrated(read_scan(scan, series=series), modality)
+    bits, mask_warnings = _read_mask(Path(mask), labels, volume)
     quantities = quantify(bits, volume, patient_size)
     scan_warnings = () if volume is None else (*volume.warnings, *_compare(bits, volume))
     found = dict.fromkeys((*mask_warnings, *scan_warnings, *quantities.warnings))
@@ -92,11 +95,13 @@ def _compare(mask: Mask, volume: CalibratedVolume) -> tuple[str, ...]:
     return tuple(flag.message for flag in evidence_flags(examine_mask(volume, mask, scale)))
 
 
-def _read_mask(path: Path, labels: Sequence[int]) -> tuple[Mask, tuple[str, ...]]:
+def _read_mask(
+    path: Path, labels: Sequence[int], volume: CalibratedVolume | None
+) -> tuple[Mask, tuple[str, ...]]:
     """A mask in canonical axis order, and warnings about it."""
     from rma_mamba.evaluation.masks import read_liver_mask
 
-    found = read_liver_mask(path, labels)
+    found = read_liver_mask(path, labels, volume)
     missing = ("The mask has labels, but none of the selected label values.",)
     mask = Mask(found.bits.view(np.uint8), found.geometry)
     return mask, (*found.warnings, *(missing if found.has_other_labels else ()))

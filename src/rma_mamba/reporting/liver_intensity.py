@@ -7,8 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from rma_mamba.errors import GridError
-from rma_mamba.volume import Geometry, Mask, Volume, grid_description
+from rma_mamba.volume import Mask, Volume, different_grids
 
 
 def mean_and_sd(mask: Mask, scan: Volume) -> tuple[float | None, float | None]:
@@ -21,11 +20,7 @@ def mean_and_sd(mask: Mask, scan: Volume) -> tuple[float | None, float | None]:
     """
     mask_grid, scan_grid = mask.geometry.in_canonical_order, scan.geometry.in_canonical_order
     if not mask_grid.matches(scan_grid):
-        raise GridError(
-            f"the grid of the mask ({_description(mask_grid)}) differs from that of the scan "
-            f"({_description(scan_grid)}); expected the same grid. Use the scan from which the mask was made, or "
-            "resample the mask with nearest-neighbour interpolation."
-        )
+        raise different_grids(mask_grid, scan_grid)
     labels = mask.geometry.canonical.apply(mask.labels)
     values = scan.geometry.canonical.apply(scan.values)
     planes = [
@@ -45,10 +40,3 @@ def _statistics(planes: list[npt.NDArray[np.float64]]) -> tuple[float | None, fl
         return mean, None
     squares = sum(float(np.square(plane - mean).sum()) for plane in planes)
     return mean, math.sqrt(squares / (count - 1))
-
-
-def _description(grid: Geometry) -> str:
-    """Shape, spacing and centre; axes right to left, anterior to posterior, inferior to superior."""
-    middle = grid.affine @ [*((size - 1) / 2 for size in grid.shape), 1]
-    centre = ", ".join(f"{value:.4g}" for value in middle[:3])
-    return f"{grid_description(grid)} around ({centre}) mm"

@@ -1,4 +1,4 @@
-"""Outlines of a mask in one image, as polygons that all RTSTRUCT readers understand.
+"""Outlines of a mask in one image, as polygons that all RTSTRUCT readers understand, and back.
 
 A pixel belongs to the mask if its centre does. An outline runs midway between pixel centres inside and outside
 and cuts the corners of pixels, so for a region without holes it encloses half a pixel less than the area of its pixels.
@@ -34,6 +34,34 @@ def outlines(plane: npt.NDArray[Any]) -> list[Polygon]:
         region = max(int(regions[int(row), int(column)]), int(regions[above[0], above[1]]))
         rings[region - 1].append(_drop_collinear_points(ring[:-1]) - 1)
     return [_join_holes(sorted(each, key=lambda ring: -abs(signed_area(ring)))) for each in rings]
+
+
+def filled(ring: Polygon, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """The pixels [row, column] whose centres are inside a polygon, by the even-odd rule.
+
+    A channel of zero width (keyhole) makes no difference.
+
+    Args:
+        ring: The polygon [point, (row, column)]; parts of it may lie outside the image.
+        shape: Rows and columns of the image.
+    """
+    following = np.roll(ring, -1, axis=0)
+    upper = np.where((ring[:, :1] <= following[:, :1]), ring, following)
+    lower = np.where((ring[:, :1] <= following[:, :1]), following, ring)
+    first = np.clip(np.ceil(upper[:, 0]), 0, shape[0]).astype(int)
+    past = np.clip(np.ceil(lower[:, 0]), 0, shape[0]).astype(
+        int
+    )  # an end on a row belongs to one edge only
+    counts = past - first
+    edge = np.repeat(np.arange(len(ring)), counts)
+    rows = first[edge] + np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts)
+    slope = (lower[edge, 1] - upper[edge, 1]) / (lower[edge, 0] - upper[edge, 0])
+    crossings = upper[edge, 1] + (rows - upper[edge, 0]) * slope
+    columns = np.clip(np.ceil(crossings), 0, shape[1]).astype(int)
+    toggles = np.zeros((shape[0], shape[1] + 1), np.int64)
+    np.add.at(toggles, (rows, columns), 1)
+    inside: npt.NDArray[np.bool_] = np.cumsum(toggles, axis=1)[:, :-1] % 2 == 1
+    return inside
 
 
 def signed_area(ring: Polygon) -> float:

@@ -1,0 +1,120 @@
+"""Read a mask that any tool wrote, against the grid of its scan: the only place where mask files are read.
+
+NIfTI, NRRD, MetaImage and images are label maps; DICOM Segmentations and RT Structure Sets have structures with names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from rma_mamba.conventions import IMAGE_SUFFIXES
+from rma_mamba.errors import ScanError
+from rma_mamba.mask_provenance import MaskProvenance
+from rma_mamba.scans.checks import CONSTANT
+from rma_mamba.scans.dtypes import NOT_FINITE
+from rma_mamba.scans.formats import detect_format
+from rma_mamba.scans.mask_content import MaskContent, class_map
+from rma_mamba.scans.placement import onto_grid
+from rma_mamba.volume import Geometry, Mask, Volume
+
+_UNKNOWN = MaskProvenance(algorithm=None)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadMask:
+    """A mask on the grid of its scan.
+
+    Args:
+        mask: The liver, and all structures of the file if there are several.
+        has_other_labels: Whether the file contains labels, but none of them is liver.
+        warnings: Problems found while reading, one sentence each.
+    """
+
+    mask: Mask
+    has_other_labels: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+def read_mask(
+    path: Path,
+    scan: Volume | Geometry | None = None,
+    *,
+    labels: Sequence[int] = (),
+    classes: Mapping[str, Sequence[int]] | None = None,
+) -> ReadMask:
+    """Read a mask with its structures.
+
+    Args:
+        path: NIfTI, NRRD, MetaImage or an image with label values; a DICOM Segmentation, or an RT Structure Set.
+        scan: The scan, or its grid. Other axis orders and masks of a part of the scan are brought onto its grid. None:
+            the grid of the mask; an RT Structure Set has none.
+        labels: Label values, or numbers of segments or regions, of the liver; none: in a label map every value above 0,
+            in a DICOM object the structures that are liver by code or name, else all.
+        classes: Label values, or numbers, of each class by name, for a mask with several; None: the structures of a
+            DICOM object by their names, or the liver alone if `labels` names it.
+
+    Raises:
+        ScanError: The file cannot be read, or its values are not labels.
+        GridError: The mask is not on the voxels of the scan, or not of this scan.
+        ConfigError: There are more structures than a mask can hold.
+    """
+    content = read_mask_content(path, scan)
+    labels = labels or (classes or {}).get("liver", ())
+    liver = content.liver(labels)
+    named = {} if labels and not classes else content.named(classes)
+    header, images = (scan.header, scan.source_images) if isinstance(scan, Volume) else (None, None)
+    mask = Mask(liver.view(np.uint8), content.geometry, header, images, None, content.provenance)
+    warnings = content.warnings
+    if len(named) > 1 or (named and "liver" not in named):
+        found, remarks = class_map(named, content.geometry.voxel_volume_ml)
+        organ = found.scheme.liver_in(found.values)
+        mask, warnings = replace(mask, classes=found, labels=organ), (*warnings, *remarks)
+    missing = not mask.labels.any() and not content.is_empty
+    return ReadMask(mask, missing, warnings)
+
+
+def read_mask_content(path: Path, scan: Volume | Geometry | None = None) -> MaskContent:
+    """Read everything that a mask file contains; arguments and errors as in `read_mask`."""
+    with _file_errors():
+        if path.exists() and detect_format(path) == "dicom":
+            # each reader imports its library on first use
+            from rma_mamba.scans.dicom_mask_objects import mask_object, read_mask_object
+
+            if found := mask_object(path):
+                return read_mask_object(found, scan)
+    return _label_map(path, scan)
+
+
+def _label_map(path: Path, scan: Volume | Geometry | None) -> MaskContent:
+    from rma_mamba.scans import read_scan
+
+    volume = read_scan(path)
+    if any(NOT_FINITE in warning for warning in volume.warnings):
+        raise ScanError(
+            "a mask contains voxels that are not finite numbers; expected label values. "
+            "Replace them with 0, or export the mask again."
+        )
+    warnings = tuple(each for each in volume.warnings if each != CONSTANT)  # normal for a mask
+    values, geometry = volume.values, volume.geometry
+    if scan is not None:
+        grid = scan if isinstance(scan, Geometry) else scan.geometry
+        values, geometry = onto_grid(values, geometry, grid), grid
+    is_image = path.suffix.lower() in IMAGE_SUFFIXES and values.dtype == np.uint8
+    return MaskContent(geometry, values, (), _UNKNOWN, warnings, is_image=is_image)
+
+
+@contextmanager
+def _file_errors() -> Iterator[None]:
+    """Turn errors of the file system into a ScanError without the path."""
+    try:
+        yield
+    except OSError as error:
+        raise ScanError(
+            f"the mask cannot be opened ({error.strerror or 'input/output error'}); "
+            "expected a readable file or folder. Check the path and its permissions."
+        ) from error
