@@ -30,6 +30,13 @@ import rma_mamba
 scan = rma_mamba.read_scan("series")  # a file, a DICOM folder or a zip archive
 print(scan.geometry.shape, scan.geometry.spacing_mm, scan.modality)
 
+# --- read_mask
+import rma_mamba
+
+scan = rma_mamba.read_scan("scan.nii.gz")
+found = rma_mamba.read_mask("liver.nii.gz", scan)  # or a DICOM SEG or RTSTRUCT
+print(found.mask.volume_ml, found.warnings)
+
 # --- write_mask
 import rma_mamba
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rma_mamba.models import create_model, list_models, load_weights
     from rma_mamba.reporting import measure
     from rma_mamba.scans import read_scan, write_mask, write_scan
+    from rma_mamba.scans.mask_reader import read_mask
     from rma_mamba.slicing import SliceRecipe
     from rma_mamba.volume import Geometry, Mask, Volume
 
@@ -52,6 +53,7 @@ __all__ = [
     "load_weights",
     "measure",
     "metrics",
+    "read_mask",
     "read_scan",
     "segment",
     "write_mask",
@@ -77,6 +79,7 @@ _MODULES = {
     "list_models": "models",
     "load_weights": "models",
     "measure": "reporting",
+    "read_mask": "scans.mask_reader",
     "read_scan": "scans",
     "segment": "inference",
     "write_mask": "scans",

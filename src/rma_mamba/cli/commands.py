@@ -1,6 +1,7 @@
 """All commands, in the order of the help."""
 
 from rma_mamba.cli.benchmark import benchmark
+from rma_mamba.cli.convert import convert
 from rma_mamba.cli.data import data
 from rma_mamba.cli.demo import demo
 from rma_mamba.cli.evaluate import evaluate
@@ -23,6 +24,7 @@ COMMANDS = (
     segment,
     series,
     measure,
+    convert,
     score,
     serve,
     evaluate,

@@ -9,7 +9,7 @@ import typer
 
 from rma_mamba.cli.class_options import Classes, parse_classes
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.label_options import Labels, PredictionLabels
+from rma_mamba.cli.label_options import Labels, PatientPattern, PredictionLabels, ScanOfMasks
 from rma_mamba.cli.shared_options import Quiet, ScoreFolder, Verbose
 
 
@@ -27,12 +27,8 @@ def score(
     labels: Labels = None,
     prediction_labels: PredictionLabels = None,
     classes: Classes = None,
-    patient: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REGEX", help="Regular expression: group 1 is the patient in a file name."
-        ),
-    ] = None,
+    scan: ScanOfMasks = None,
+    patient: PatientPattern = None,
     missing_as_empty: Annotated[
         bool, typer.Option("--missing-as-empty", help="Score missing predictions as empty masks.")
     ] = False,
@@ -45,6 +41,7 @@ def score(
     """
     from rma_mamba.cli.score_output import check_tables, print_and_write
     from rma_mamba.evaluation import pair_masks, score_pairs
+    from rma_mamba.evaluation.mask_scoring import grid_of_scan
 
     console = Console(quiet, verbose)
     check_tables(output)
@@ -52,7 +49,8 @@ def score(
     console.warn(pairing.remarks)
     warnings: list[str] = []
     values = labels or (), prediction_labels or None, parse_classes(classes, stated=True)
+    grid = grid_of_scan(scan, pairing)
     with console.progress("Scoring") as progress:
-        cases = list(score_pairs(pairing, *values, progress=progress, warn=warnings.append))
+        cases = list(score_pairs(pairing, *values, grid, progress=progress, warn=warnings.append))
     console.warn(warnings)
     print_and_write(cases, output, console)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from rma_mamba.cli.console import Console
-from rma_mamba.cli.output_options import FailOn
+from rma_mamba.cli.output_options import FailOn, OutputTypes, Preview, Report, Statistics
 from rma_mamba.cli.scan_options import HeightCm, Modality, Model, Series, WeightKg
 from rma_mamba.cli.service_options import Send, SendTo
 from rma_mamba.cli.shared_options import Quiet, Verbose
@@ -118,35 +118,10 @@ def segment(
             help="Precision of matrix multiplications; bfloat16 is faster and slightly less accurate.",
         ),
     ] = "float32",
-    output_type: Annotated[
-        str | None,
-        typer.Option(
-            "--output-type",
-            "-ot",
-            metavar="TYPES",
-            rich_help_panel=_OUTPUT,
-            help="One or more, comma-separated: nifti, dicom_seg, dicom_rtstruct, stl, obj, json, csv, "
-            "dicom_sr, dicom_sc, dicom_pdf.  [default: from the suffix of the output, else nifti]",
-        ),
-    ] = None,
-    preview: Annotated[
-        bool,
-        typer.Option(
-            "--preview", "-p", rich_help_panel=_OUTPUT, help="Write a preview image (PNG)."
-        ),
-    ] = False,
-    statistics: Annotated[
-        bool,
-        typer.Option(
-            "--statistics",
-            "-s",
-            rich_help_panel=_OUTPUT,
-            help="Write measurements, quality and warnings (JSON).",
-        ),
-    ] = False,
-    report: Annotated[
-        bool, typer.Option("--report", rich_help_panel=_OUTPUT, help="Write a report (HTML, PDF).")
-    ] = False,
+    output_type: OutputTypes = None,
+    preview: Preview = False,
+    statistics: Statistics = False,
+    report: Report = False,
     identify: Annotated[
         bool,
         typer.Option(

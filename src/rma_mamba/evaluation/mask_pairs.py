@@ -11,6 +11,7 @@ from rma_mamba.conventions import NIFTI_SUFFIXES, strip_suffix
 from rma_mamba.errors import ConfigError
 from rma_mamba.folder_tree import as_text, visible
 
+_OTHER_SUFFIXES = (".nrrd", ".mha", ".mhd", ".dcm")
 _LISTED = 10  # number of missing predictions listed in an error
 
 
@@ -66,9 +67,9 @@ def pair_masks(
     """Match predictions to references by file name.
 
     Args:
-        reference: A folder of masks (.nii or .nii.gz), or a single mask.
-        predictions: For each method, a folder whose files have the same names as the references (.nii and
-            .nii.gz are equivalent); if the reference is a single mask, a single mask of any name.
+        reference: A folder of masks (.nii or .nii.gz; without these, .nrrd, .mha, .mhd or .dcm), or a single mask.
+        predictions: For each method, a folder whose files have the same names as the references (suffixes
+            do not count); if the reference is a single mask, a single mask of any name.
         patient: Regular expression searched in the reference's file name; its first group, or the whole
             match if it has no group, identifies the patient. None: the file name without its suffix.
         missing_as_empty: Score a missing prediction as an empty mask instead of raising an error.
@@ -127,14 +128,14 @@ def _masks_in(folder: Path, description: str) -> dict[str, Path]:
         raise ConfigError(
             f"{description} is {found}; expected a folder of masks. Check the path, or pass single files for all."
         )
-    files = [
-        path for path in visible(folder.iterdir()) if path.name.lower().endswith(NIFTI_SUFFIXES)
-    ]
+    listed = list(visible(folder.iterdir()))
+    files = [path for path in listed if path.name.lower().endswith(NIFTI_SUFFIXES)]
+    # other formats count where there are no NIfTI files, beside which they may be anything
+    files = files or [path for path in listed if path.name.lower().endswith(_OTHER_SUFFIXES)]
     masks = {_stem(path): path for path in files}
     if not masks or len(masks) < len(files):
-        found = (
-            "two files with the same name" if masks else f"no {' or '.join(NIFTI_SUFFIXES)} file"
-        )
+        either = " or ".join((*NIFTI_SUFFIXES, *_OTHER_SUFFIXES))
+        found = "two files with the same name" if masks else f"no {either} file"
         raise ConfigError(
             f"{description} contains {found}; expected one mask per case. Correct its contents."
         )
@@ -183,4 +184,4 @@ def _patient(path: Path, pattern: str | None) -> str:
 
 
 def _stem(path: Path) -> str:
-    return as_text(strip_suffix(path.name, NIFTI_SUFFIXES))
+    return as_text(strip_suffix(path.name, (*NIFTI_SUFFIXES, *_OTHER_SUFFIXES)))

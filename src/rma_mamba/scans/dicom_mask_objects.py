@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
 from pydicom import Dataset
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
+from rma_mamba.conventions import SOFTWARE_NAME
 from rma_mamba.errors import GridError, RmaMambaError, ScanError
 from rma_mamba.mask_provenance import MASK_KINDS, MaskProvenance
 from rma_mamba.scans.dicom_parsing import pydicom_messages_suppressed
@@ -62,8 +64,10 @@ def read_mask_object(path: Path, scan: Volume | Geometry | None) -> MaskContent:
         data = pydicom.dcmread(path)
         _check_frame_of_reference(data, scan)
         if data.SOPClassUID == RTStructureSetStorage:
-            return read_contours(data, scan, _provenance_of_contours(data))
-        return read_segments(data, scan, _provenance_of_segments(data))
+            found = read_contours(data, scan, _provenance_of_contours(data))
+        else:
+            found = read_segments(data, scan, _provenance_of_segments(data))
+        return replace(found, warnings=(*found.warnings, *_remarks(data)))
 
 
 def _is_mask(path: Path) -> bool:
@@ -117,6 +121,13 @@ def _frames_of_reference(data: Dataset) -> Iterator[str]:
         for keyword in ("FrameOfReferenceUID", "ReferencedFrameOfReferenceUID"):
             if uid := item.get(keyword):
                 yield str(uid)
+
+
+def _remarks(data: Dataset) -> Iterator[str]:
+    """What this program has stated of a yellow or red mask; remarks of other programs may name a patient."""
+    marked = re.search(r"quality (yellow|red)", str(data.get("SeriesDescription")))
+    if marked and str(data.get("ManufacturerModelName")) == SOFTWARE_NAME:
+        yield f"The quality of the mask was {marked[1]} when it was written."
 
 
 def _provenance_of_segments(data: Dataset) -> MaskProvenance:

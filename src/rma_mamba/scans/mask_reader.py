@@ -5,6 +5,7 @@ NIfTI, NRRD, MetaImage and images are label maps; DICOM Segmentations and RT Str
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -41,7 +42,7 @@ class ReadMask:
 
 
 def read_mask(
-    path: Path,
+    path: str | os.PathLike[str],
     scan: Volume | Geometry | None = None,
     *,
     labels: Sequence[int] = (),
@@ -63,7 +64,7 @@ def read_mask(
         GridError: The mask is not on the voxels of the scan, or not of this scan.
         ConfigError: There are more structures than a mask can hold.
     """
-    content = read_mask_content(path, scan)
+    content = read_mask_content(Path(path), scan)
     labels = labels or (classes or {}).get("liver", ())
     liver = content.liver(labels)
     named = {} if labels and not classes else content.named(classes)
@@ -81,13 +82,29 @@ def read_mask(
 def read_mask_content(path: Path, scan: Volume | Geometry | None = None) -> MaskContent:
     """Read everything that a mask file contains; arguments and errors as in `read_mask`."""
     with _file_errors():
-        if path.exists() and detect_format(path) == "dicom":
-            # each reader imports its library on first use
-            from rma_mamba.scans.dicom_mask_objects import mask_object, read_mask_object
+        if found := _mask_object(path):
+            from rma_mamba.scans.dicom_mask_objects import read_mask_object
 
-            if found := mask_object(path):
-                return read_mask_object(found, scan)
+            return read_mask_object(found, scan)
     return _label_map(path, scan)
+
+
+def is_mask_object(path: Path) -> bool:
+    """Whether a file is a DICOM Segmentation or RT Structure Set, or a folder with one.
+
+    Raises:
+        ScanError: It cannot be read, or a folder has several.
+    """
+    with _file_errors():
+        return _mask_object(path) is not None
+
+
+def _mask_object(path: Path) -> Path | None:
+    if not path.exists() or detect_format(path) != "dicom":
+        return None
+    from rma_mamba.scans.dicom_mask_objects import mask_object  # imports pydicom
+
+    return mask_object(path)
 
 
 def _label_map(path: Path, scan: Volume | Geometry | None) -> MaskContent:

@@ -111,7 +111,8 @@ def _depth(plane: Bits) -> npt.NDArray[np.float32]:
     if plane.all() or not plane.any():
         return np.full(plane.shape, sum(plane.shape) * (1 if plane.any() else -1), np.float32)
     inside, outside = (ndimage.distance_transform_edt(each) for each in (plane, ~plane))
-    return (inside - outside).astype(np.float32)
+    depth: npt.NDArray[np.float32] = (inside - outside).astype(np.float32)
+    return depth
 
 
 def outside_scan(voxels: int) -> GridError:
