@@ -37,6 +37,16 @@ scan = rma_mamba.read_scan("scan.nii.gz")
 found = rma_mamba.read_mask("liver.nii.gz", scan)  # or a DICOM SEG or RTSTRUCT
 print(found.mask.volume_ml, found.warnings)
 
+# --- MaskProvenance
+from dataclasses import replace
+
+import rma_mamba
+
+scan = rma_mamba.read_scan("series")
+drawn = rma_mamba.read_mask("liver.nii.gz", scan).mask
+mask = replace(drawn, provenance=rma_mamba.MaskProvenance("manual", "Roe^Jane"))
+rma_mamba.write_mask(mask, "liver_seg.dcm")
+
 # --- write_mask
 import rma_mamba
 

@@ -33,6 +33,7 @@ GUIDES = (
     "how-to/segment-one-scan.md",
     "how-to/choose-a-dicom-series.md",
     "how-to/dicom-outputs.md",
+    "how-to/convert-masks.md",
     "how-to/report.md",
     "how-to/measure-and-score.md",
     "how-to/report-a-problem.md",

@@ -1,4 +1,4 @@
-"""`rma-mamba convert`: write a mask of any tool in the formats of `segment`."""
+"""`rma-mamba convert`: write a mask from any tool in the formats of `segment`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def convert(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Convert a mask made by any tool to any output type of `segment`.
+    """Convert a mask from any tool to other formats.
 
     The mask must be on the voxels of its scan. Its quality is assessed, and written to all outputs.
     """

@@ -1,4 +1,4 @@
-"""Convert a mask of any tool: read it on the grid of its scan, assess it, and write it as `segment` writes its own."""
+"""Convert a mask from any tool: read it on the grid of its scan, assess it, and write it as `segment` does."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def convert_mask(
     out: str | Path | None = None,
     request: ConvertRequest = ConvertRequest(),
 ) -> CompletedCase:
-    """Write a mask of any tool in the formats of `segment`, with measurements and quality.
+    """Write a mask from any tool in the formats of `segment`, with measurements and quality.
 
     A mask that `segment` has written keeps weights, settings, quality and warnings of its run, which `run.json` beside
     it records.
