@@ -108,12 +108,17 @@ def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
 
 
 def send(
-    files: list[Path], port: int, *, caller: str = "CT1", called: str = "RMA_MAMBA"
+    files: list[Path],
+    port: int,
+    *,
+    caller: str = "CT1",
+    called: str = "RMA_MAMBA",
+    **settings: Any,
 ) -> list[int]:
     """The status of each image that is sent by C-STORE; an empty list if the association is rejected."""
     entity = AE(caller)
     entity.requested_contexts = StoragePresentationContexts[:120]
-    association = entity.associate("127.0.0.1", port, ae_title=called)
+    association = entity.associate("127.0.0.1", port, ae_title=called, **settings)
     found = []
     if association.is_established:
         found = [association.send_c_store(pydicom.dcmread(file)).Status for file in files]
@@ -181,7 +186,7 @@ class Receiver:
 
 
 @contextmanager
-def receiver(port: int | None = None, **settings: Any) -> Iterator[Receiver]:
+def receiver(port: int | None = None, tls: Any = None, **settings: Any) -> Iterator[Receiver]:
     """A running receiver with the AE title PACS."""
     found = Receiver(port or free_port(), **settings)
     entity = AE("PACS")
@@ -189,7 +194,9 @@ def receiver(port: int | None = None, **settings: Any) -> Iterator[Receiver]:
     entity.add_supported_context(Verification)
     entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
     handlers = [(evt.EVT_C_STORE, found.store), (evt.EVT_C_FIND, found.find)]
-    server = entity.start_server(("127.0.0.1", found.port), block=False, evt_handlers=handlers)
+    server = entity.start_server(
+        ("127.0.0.1", found.port), block=False, evt_handlers=handlers, ssl_context=tls
+    )
     try:
         yield found
     finally:

@@ -233,13 +233,23 @@ def test_tls_demands_a_trusted_certificate_and_silence_blocks_nobody(tmp_path: P
     stranger = ssl.create_default_context(cafile=str(node_pair[0]))
     client.load_cert_chain(*caller_pair)
     trusted = client, "127.0.0.1"
+    archive_pair = certificate(tmp_path, "archive")
+    archive = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(node_pair[0]))
+    archive.load_cert_chain(*archive_pair)
+    archive.verify_mode = ssl.CERT_REQUIRED
+    shown = f'tls = {{ authorities = "{archive_pair[0]}", certificate = "{node_pair[0]}", key = "{node_pair[1]}" }}'
     with (
-        receiver() as found,
-        QuickNode(tmp_path / "node", [pacs(found.port)], settings, tls=trusted) as node,
+        receiver(tls=archive) as found,
+        QuickNode(
+            tmp_path / "node", [f"{pacs(found.port)}\n{shown}"], settings, tls=trusted
+        ) as node,
     ):
         with socket.create_connection(("127.0.0.1", node.port)):  # says nothing
             started = time.monotonic()
             assert echo(node.port, tls_args=trusted)
             assert time.monotonic() - started < 8
+        send(study(tmp_path / "in"), node.port, tls_args=trusted)
+        node.until("job_ended")
+        assert list(found.counts.values()) == [1, 1]
         assert not echo(node.port, tls_args=(stranger, "127.0.0.1"))
         assert not echo(node.port)

@@ -73,7 +73,6 @@ class DimseListener:
         for name in ("pynetdicom", "pydicom"):  # they quote elements of the images
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         library.STORE_RECV_CHUNKED_DATASET = True  # a large object is not held in memory
-        tempfile.tempdir = str(self._store.receiving)  # the library has no setting for the folder
         listener = self._config.listener
         handlers: list[tuple[Any, Callable[[Event], Any]]] = [
             (evt.EVT_REQUESTED, self._check_caller),
@@ -94,6 +93,7 @@ class DimseListener:
                 f"the node cannot listen on port {listener.port} ({error.strerror or 'unknown address'}); expected a "
                 "free port and an address of this machine. Correct 'listener.host' or 'listener.port'."
             ) from error
+        tempfile.tempdir = str(self._store.receiving)  # the library has no setting for the folder
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
