@@ -1,8 +1,10 @@
 """The tutorials' commands run, in their order, on small data in the published form."""
 
+import json
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,9 @@ import pytest
 from layouts import save_pair, write_cirrmri
 from news import IGNORED
 from rma_mamba.cli.run import run
+from rma_mamba.pipeline.review.corrected_mask import grid_of, read_sent_mask
+from rma_mamba.pipeline.review.mask_versions import MaskVersions
+from rma_mamba.pipeline.review.review_decision import write_decision
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "how-to"
 # What makes a training of days one of a second; the commands are otherwise as they are printed.
@@ -40,14 +45,19 @@ def reduced(arguments: list[str]) -> list[str]:
     if arguments[0] in ("train", "evaluate", "benchmark") and arguments[1] != "default":
         settings = SMALL + (FINE_TUNE if arguments[1] == "fine-tune" else ())
         arguments = [*arguments, *(word for each in settings for word in ("--set", each))]
+    if arguments[0] == "segment":
+        arguments = [*arguments, "--fast"]
     if arguments[0] == "benchmark":
         names = ONLY[arguments[1]][: 1 if "--runs" in arguments else None]
         arguments += [word for name in names for word in ("--only", name)]
     return arguments
 
 
-def follow(tutorial: str) -> None:
+def follow(tutorial: str, serve: Callable[[], None] = lambda: None) -> None:
     for arguments in commands(tutorial):
+        if arguments[0] == "serve":  # runs until it is interrupted
+            serve()
+            continue
         assert run(reduced(arguments)) == 0, " ".join(arguments)
 
 
@@ -79,3 +89,30 @@ def test_own_scans_are_trained_on_as_the_tutorial_says(
     assert (tmp_path / "before" / "per_case.csv").exists()
     assert (tmp_path / "after" / "per_case.csv").exists()
     assert (tmp_path / "liver.nii.gz").exists()
+
+
+def test_corrections_are_learned_from_as_the_tutorial_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 4):
+        save_pair(
+            tmp_path / "scans" / f"case_{number}.nii.gz", tmp_path / f"{number}.nii.gz", number
+        )
+
+    def review() -> None:
+        """Correct two cases to the true labels, and reject one."""
+        for number, state in enumerate(("corrected", "corrected", "rejected"), 1):
+            case = tmp_path / "results" / f"case_{number}"
+            adopted = MaskVersions(case).adopt_result()
+            assert adopted is not None
+            if state == "corrected" and adopted.version == 1:
+                truth = read_sent_mask(case, tmp_path / f"{number}.nii.gz", grid_of(case, case))
+                MaskVersions(case).add(truth, parent=1, kind="semiautomatic", author="Jane")
+            write_decision(case, state, reviewer="Jane")
+
+    monkeypatch.chdir(tmp_path)
+    follow("learn-from-corrections", review)
+    versions = json.loads((tmp_path / "reviewed" / "versions.json").read_text())["cases"]
+    assert [(name, each["kind"]) for name, each in versions.items()] == [
+        (f"case_{number}", "semiautomatic") for number in (1, 2)
+    ]

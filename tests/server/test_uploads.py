@@ -4,6 +4,7 @@ import io
 import stat
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -25,10 +26,15 @@ def archive(files: dict[str, bytes]) -> bytes:
     return content.getvalue()
 
 
-@pytest.fixture
-def private(weights: Path, tmp_path: Path):
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("private") / "out"
+
+
+@pytest.fixture(scope="module")
+def private(weights: Path, out: Path) -> Iterator[Viewer]:
     limits = UploadLimits(bytes=2**20, files=20, keep_hours=1e-4)
-    with viewer(weights, None, tmp_path / "out", limits) as running:
+    with viewer(weights, None, out, limits) as running:
         yield running
 
 
@@ -108,7 +114,7 @@ def assert_a_correction_is_exported_as_one(server: Viewer, case: str) -> None:
     assert dcmread(io.BytesIO(first)).SegmentSequence[0].SegmentAlgorithmType == "AUTOMATIC"
 
 
-def test_limits_of_an_upload_are_kept(private: Viewer, tmp_path: Path) -> None:
+def test_limits_of_an_upload_are_kept(private: Viewer, out: Path) -> None:
     large = private.client.post("/api/uploads", files={"files": ("a.nii", bytes(2**20))})
     many = private.client.post("/api/uploads", files=[("files", (str(n), b"")) for n in range(21)])
     unpacked = archive(
@@ -118,10 +124,10 @@ def test_limits_of_an_upload_are_kept(private: Viewer, tmp_path: Path) -> None:
     assert (large.status_code, many.status_code, archived.status_code) == (413, 404, 422)
     assert "larger than 1 MiB" in large.json()["error"]
     assert "expected at most 20 files" in archived.json()["error"]
-    assert not stored(tmp_path / "out")
+    assert not stored(out)
 
 
-def test_a_body_of_unknown_length_ends_at_the_limit(private: Viewer, tmp_path: Path) -> None:
+def test_a_body_of_unknown_length_ends_at_the_limit(private: Viewer, out: Path) -> None:
     def pieces():
         yield b'--XX\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
         for _ in range(100):
@@ -133,22 +139,22 @@ def test_a_body_of_unknown_length_ends_at_the_limit(private: Viewer, tmp_path: P
         assert answer.status_code == 413
     except httpx.WriteError:  # the server has closed the connection
         pass
-    assert not stored(tmp_path / "out")
+    assert not stored(out)
 
 
-def test_an_upload_without_a_scan_leaves_nothing(private: Viewer, tmp_path: Path) -> None:
+def test_an_upload_without_a_scan_leaves_nothing(private: Viewer, out: Path) -> None:
     answer = private.client.post("/api/uploads", files={"files": ("../x", b"y")})
     assert answer.status_code == 422
     assert "no file that can be used" in answer.json()["error"]
-    assert not stored(tmp_path / "out")
+    assert not stored(out)
 
 
-def test_an_old_upload_is_deleted_with_its_case(private: Viewer, tmp_path: Path) -> None:
+def test_an_old_upload_is_deleted_with_its_case(private: Viewer, out: Path) -> None:
     (case,) = private.upload(("a.nii", nifti(box_scan())))["cases"]
     private.client.post(f"/api/cases/{case}/cancel")
     private.wait(case)
     until = time.monotonic() + 30
-    while stored(tmp_path / "out") and time.monotonic() < until:
+    while stored(out) and time.monotonic() < until:
         time.sleep(0.1)
-    assert not stored(tmp_path / "out")
+    assert not stored(out)
     assert private.client.get("/api/cases").json() == []
