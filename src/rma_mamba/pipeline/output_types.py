@@ -113,14 +113,12 @@ def _write_dicom_sc(result: CaseResult, path: Path) -> None:
     from rma_mamba.reporting.preview import render_preview
 
     image = render_preview(result.segmentation.scan, result.segmentation.mask)
-    write_secondary_capture(result.segmentation.mask, np.asarray(image), path)
+    write_secondary_capture(result.mask, np.asarray(image), path)
 
 
 def _write_dicom_pdf(result: CaseResult, path: Path) -> None:
     content = pdf_report(result, path.parent)
-    write_encapsulated_pdf(
-        result.segmentation.mask, content, path, names_patient=bool(result.identity)
-    )
+    write_encapsulated_pdf(result.mask, content, path, names_patient=bool(result.identity))
 
 
 def _write_probabilities(result: CaseResult, path: Path) -> None:

@@ -15,7 +15,13 @@ from pydicom import Dataset
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 
 from rma_mamba.conventions import SOFTWARE_NAME
-from rma_mamba.scans.dicom_objects import SERIES_NUMBERS, derived_object, equipment, save
+from rma_mamba.scans.dicom_objects import (
+    SERIES_NUMBERS,
+    derived_object,
+    equipment,
+    save,
+    with_quality,
+)
 from rma_mamba.scans.dicom_source_headers import unique
 from rma_mamba.scans.dicom_uids import DerivedUids
 from rma_mamba.volume import Mask
@@ -50,7 +56,7 @@ def write_image(mask: Mask, pixels: npt.NDArray[np.uint8], path: Path) -> None:
             sop_instance_uid=uids.instance("SC"),
             instance_number=1,
             transfer_syntax_uid=ExplicitVRLittleEndian,
-            series_description=f"Liver preview ({SOFTWARE_NAME})",
+            series_description=with_quality(f"Liver preview ({SOFTWARE_NAME})", mask.provenance),
             **equipment(),
         )
         _describe_patient_study(capture, headers[0])
@@ -78,6 +84,8 @@ def write_document(mask: Mask, content: bytes, path: Path, *, names_patient: boo
     """
     with derived_object(mask, _DOCUMENT) as (images, headers):
         document = _empty_document(headers[0], DerivedUids(mask, images))
+        document.SeriesDescription = with_quality(_TITLE, mask.provenance)
+        document.DocumentTitle = document.SeriesDescription
         document.SourceInstanceSequence = [_reference(header) for header in unique(headers)]
         document.BurnedInAnnotation = "YES" if names_patient else "NO"
         document.EncapsulatedDocument = content + b"\0" * (len(content) % 2)
@@ -113,7 +121,6 @@ def _empty_document(header: Dataset, uids: DerivedUids) -> Any:
     document.ConversionType = "WSD"
     document.AcquisitionDateTime = None
     document.ContentDate = document.ContentTime = None  # set with the other dates
-    document.DocumentTitle = _TITLE
     document.ConceptNameCodeSequence = []
     document.MIMETypeOfEncapsulatedDocument = "application/pdf"
     return document
