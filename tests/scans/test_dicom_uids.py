@@ -149,6 +149,10 @@ def test_seg_and_sr_carry_the_hash_of_the_weights(tmp_path: Path, make: Any) -> 
 
 
 def test_a_program_that_is_not_known_is_not_stated(made: Mask, tmp_path: Path) -> None:
+    other = replace(made, provenance=MaskProvenance(algorithm="Another program" * 4))
+    assert objects(other, tmp_path / "other")["SEG"].SeriesDescription.startswith(
+        "Liver segmentation (Another program"
+    )
     mask = replace(made, provenance=MaskProvenance(algorithm=None))
     seg, _, sr = objects(mask, tmp_path / "out").values()
     segment = seg.SegmentSequence[0]

@@ -316,3 +316,13 @@ def test_a_folder_with_one_object_is_that_object(tmp_path: Path) -> None:
     written(mask, tmp_path / "out", "dicom_rtstruct")
     with pytest.raises(ScanError, match="2 DICOM segmentations"):
         read_mask(tmp_path / "out", scan_of(mask))
+
+
+def test_a_mask_of_several_layers_is_an_error_with_advice(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.ones((4, 5, 6, 2), np.uint8), np.eye(4)), tmp_path / "mask.nii")
+    with pytest.raises(ScanError, match="2 layers"):
+        read_mask(tmp_path / "mask.nii")
+    (tmp_path / "mask.nii").write_bytes(b"nothing")
+    with pytest.raises(ScanError, match="expected") as caught:
+        read_mask(tmp_path / "mask.nii")
+    assert "layers" not in str(caught.value)

@@ -31,7 +31,7 @@ SERIES_NUMBERS = {"SEG": 9001, "RTSTRUCT": 9002, "SR": 9003, "SC": 9004, "PDF": 
 # In place of a required name that is not known.
 NOT_STATED = "not stated"
 
-_MAX_TEXT, _CONTINUED = 1024, " ..."
+_MAX_NAME, _MAX_TEXT, _CONTINUED = 64, 1024, " ..."
 
 _PHRASES = {
     "automatic": "segmented automatically",
@@ -58,7 +58,15 @@ def equipment() -> dict[str, str]:
 def with_quality(description: str, provenance: MaskProvenance) -> str:
     """A description of a series, marked if the quality of the mask is yellow or red: lists of series show it."""
     light = provenance.remarks.light if provenance.remarks else "green"
-    return description if light == "green" else f"{description}, quality {light}"
+    mark = "" if light == "green" else f", quality {light}"
+    return description[: _MAX_NAME - len(mark)] + mark
+
+
+def series_description(what: str, provenance: MaskProvenance) -> str:
+    """What a series shows, the program that made the mask, and its quality if that is yellow or red."""
+    by = f" ({provenance.algorithm})" if provenance.algorithm else ""
+    how = ", manual" if provenance.kind == "manual" else by
+    return with_quality(f"{what}{how}", provenance)
 
 
 def remarks_text(provenance: MaskProvenance) -> str:

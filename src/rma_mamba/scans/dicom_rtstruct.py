@@ -16,7 +16,6 @@ from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 from pydicom.valuerep import format_number_as_ds
 
-from rma_mamba.conventions import SOFTWARE_NAME
 from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.scans.contours import outlines
 from rma_mamba.scans.dicom_objects import (
@@ -25,7 +24,7 @@ from rma_mamba.scans.dicom_objects import (
     equipment,
     remarks_text,
     save,
-    with_quality,
+    series_description,
 )
 from rma_mamba.scans.dicom_structures import Structure, structures_of
 from rma_mamba.scans.dicom_uids import DerivedUids
@@ -82,7 +81,7 @@ def _empty_structure_set(header: Dataset, mask: Mask, uids: DerivedUids) -> hd.S
         study_date=header.StudyDate,
         study_time=header.StudyTime,
         referring_physician_name=header.ReferringPhysicianName,
-        series_description=with_quality(f"Liver contours ({SOFTWARE_NAME})", mask.provenance),
+        series_description=series_description("Liver contours", mask.provenance),
         specific_character_set=header.get("SpecificCharacterSet"),
         **equipment(),
     )

@@ -13,7 +13,6 @@ import numpy as np
 import pydicom
 from pydicom.sr.codedict import codes
 
-from rma_mamba.conventions import SOFTWARE_NAME
 from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.scans.dicom_objects import (
     NOT_STATED,
@@ -23,7 +22,7 @@ from rma_mamba.scans.dicom_objects import (
     how_segmented,
     remarks_text,
     save,
-    with_quality,
+    series_description,
 )
 from rma_mamba.scans.dicom_source_headers import unique
 from rma_mamba.scans.dicom_structures import Structure, structures_of
@@ -70,7 +69,7 @@ def write(mask: Mask, path: Path) -> None:
             content_label="LIVER",
             content_description=_content_description(structures, provenance),
             content_creator_name=provenance.creator,
-            series_description=with_quality(f"Liver segmentation ({SOFTWARE_NAME})", provenance),
+            series_description=series_description("Liver segmentation", provenance),
             **equipment(),
         )
         if "ContentCreatorName" not in segmentation:

@@ -108,9 +108,7 @@ def _mask_object(path: Path) -> Path | None:
 
 
 def _label_map(path: Path, scan: Volume | Geometry | None) -> MaskContent:
-    from rma_mamba.scans import read_scan
-
-    volume = read_scan(path)
+    volume = _volume(path)
     if any(NOT_FINITE in warning for warning in volume.warnings):
         raise ScanError(
             "a mask contains voxels that are not finite numbers; expected label values. "
@@ -123,6 +121,20 @@ def _label_map(path: Path, scan: Volume | Geometry | None) -> MaskContent:
         values, geometry = onto_grid(values, geometry, grid), grid
     is_image = path.suffix.lower() in IMAGE_SUFFIXES and values.dtype == np.uint8
     return MaskContent(geometry, values, (), _UNKNOWN, warnings, is_image=is_image)
+
+
+def _volume(path: Path) -> Volume:
+    from rma_mamba.scans import count_volumes, read_scan
+
+    try:
+        return read_scan(path)
+    except ScanError:
+        if path.is_file() and (layers := count_volumes(path)) > 1:
+            raise ScanError(
+                f"the mask has {layers} layers; expected one label map. Export it as one: in 3D Slicer, as a labelmap "
+                "volume; or as a DICOM Segmentation, whose segments may overlap."
+            ) from None
+        raise
 
 
 @contextmanager
