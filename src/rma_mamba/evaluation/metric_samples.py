@@ -26,13 +26,16 @@ _VOLUME: dict[str, Best] = {
     "volume_error_percent": "zero",
 }
 _PAPER: dict[str, Best] = {**_OVERLAPS, "row_distance_paper": "low"}
+# The Dice of a class where the reference has it: a prediction without the class is not rewarded where there is none.
+PRESENT = "dice_if_present"
 # The metrics of a protocol; for per_class, those of each class, as `class_metric` names them.
 METRICS: dict[Protocol, dict[str, Best]] = {
     "per_volume": _VOLUME,
     "paper_per_slice_all": _PAPER,
     "paper_per_slice_liver": _PAPER,
-    "per_class": _VOLUME,
+    "per_class": {**_VOLUME, PRESENT: "high"},
 }
+_FIELDS = {PRESENT: "dice"}  # of a volume score
 
 
 @dataclass(frozen=True)
@@ -157,10 +160,11 @@ def _values(
         if case.volume is not None:
             yield (), getattr(case.volume, metric)
     elif protocol == "per_class":
-        name, _, of_volume = metric.partition(" ")
-        for each in case.classes:
-            if each.name == name:
-                yield (), getattr(each.score, of_volume)
+        name, _, of_class = metric.partition(" ")
+        scores = [each.score for each in case.classes if each.name == name]
+        if of_class == PRESENT:
+            scores = [score for score in scores if score.empty in ("neither", "prediction")]
+        yield from (((), getattr(score, _FIELDS.get(of_class, of_class))) for score in scores)
     else:
         for score in case.slices:
             if protocol == "paper_per_slice_all" or score.has_liver:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from rma_mamba.evaluation.metric_samples import class_metric
+from rma_mamba.evaluation.metric_samples import PRESENT, class_metric
 from rma_mamba.experiments.comparison_table import ComparisonRow, ComparisonTable
 
 PAPER, PAPER_LIVER, VOLUME = "paper_per_slice_all", "paper_per_slice_liver", "per_volume"
@@ -132,7 +132,7 @@ def _percentage(heading: str, metric: str) -> Column:
 
 
 def _with_interval(
-    heading: str, protocol: str, metric: str, decimals: int, best: Literal["high", "low"]
+    heading: str, protocol: str, metric: str, decimals: int, best: Literal["high", "low"] | None
 ) -> Column:
     return Column(
         heading,
@@ -147,16 +147,18 @@ def _with_interval(
 
 def class_columns(table: ComparisonTable) -> tuple[Column, ...]:
     """Dice, HD95 and volumes without a distance of each class; none if the liver alone was scored."""
-    return tuple(column for name in table.classes for column in _of_class(name))
+    return tuple(column for name in table.classes for column in _of_class(table, name))
 
 
-def _of_class(name: str) -> tuple[Column, ...]:
-    dice, distance = class_metric(name, "dice"), class_metric(name, "hd95_mm")
-    return (
-        _with_interval(f"{name}: Dice", CLASS, dice, 3, "high"),
-        _with_interval(f"{name}: HD95, mm", CLASS, distance, 1, "low"),
-        Column(f"{name}: without distances", _undefined(CLASS, distance), 0, None),
-    )
+def _of_class(table: ComparisonTable, name: str) -> Iterator[Column]:
+    """The columns of a class; the Dice of all scans has no best value, because it rewards empty predictions."""
+    dice, present = class_metric(name, "dice"), class_metric(name, PRESENT)
+    distance = class_metric(name, "hd95_mm")
+    yield _with_interval(f"{name}: Dice", CLASS, present, 3, "high")
+    if table.lacks_class(name):
+        yield _with_interval(f"{name}: Dice, all scans", CLASS, dice, 3, None)
+    yield _with_interval(f"{name}: HD95, mm", CLASS, distance, 1, "low")
+    yield Column(f"{name}: without distances", _undefined(CLASS, distance), 0, None)
 
 
 def all_columns(table: ComparisonTable) -> tuple[Column, ...]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from rma_mamba.evaluation import EmptyCounts
-from rma_mamba.evaluation.metric_samples import class_metric
+from rma_mamba.evaluation.metric_samples import PRESENT, class_metric
 from rma_mamba.experiments.comparison_columns import (
     CLASS,
     COST_COLUMNS,
@@ -44,7 +44,7 @@ def to_markdown(table: ComparisonTable) -> str:
         _runs(table, VOLUME if has_volumes else PAPER_LIVER),
         _paired_tests(table, VOLUME if has_volumes else PAPER_LIVER, "dice", "Dice per patient"),
         *(
-            _paired_tests(table, CLASS, class_metric(name, "dice"), f"{name} Dice per patient")
+            _paired_tests(table, CLASS, class_metric(name, PRESENT), f"{name} Dice per patient")
             for name in table.classes
         ),
     ]

@@ -55,8 +55,9 @@ def _volume_notes(table: ComparisonTable) -> Iterator[str]:
 
 def _class_notes(table: ComparisonTable) -> Iterator[str]:
     yield (
-        "A region includes those inside it. Where reference and prediction both lack a class, its Dice is 1 and its "
-        "distance 0; where only one does, its Dice is 0 and its distance undefined, which counts as above."
+        "A region includes those inside it. The Dice of a class is the mean over scans whose reference has it; over "
+        "all scans, it is 1 where both masks lack the class, 0 where only one does, and rewards empty predictions. "
+        "Distances are 0 where both masks lack the class, and undefined where only one does."
     )
     yield from _postprocessing(table, CLASS, "per class", class_metric(table.classes[0], "dice"))
 

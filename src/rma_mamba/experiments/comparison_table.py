@@ -87,6 +87,11 @@ class ComparisonTable:
         found = [each for each in self.scores.empties if each.group == self.group]
         return tuple(dict.fromkeys(each.class_name for each in found if each.class_name))
 
+    def lacks_class(self, name: str) -> bool:
+        """Whether a reference has no voxel of a class."""
+        counts = [each for each in self.scores.empties if each.group == self.group]
+        return any(each.both + each.reference for each in counts if each.class_name == name)
+
     def metric(self, row: ComparisonRow, protocol: str, name: str) -> MetricSummary | None:
         """The summary of a metric for one network; None if it was not measured."""
         key = (row.name, self.group, protocol, name)

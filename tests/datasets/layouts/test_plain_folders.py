@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from layouts import (
-    write_chaos,
-    write_folders,
-)
+from audits import audited
+from layouts import save, scan, write_chaos, write_folders
 from rma_mamba.datasets.layouts import (
     LayoutOptions,
     open_dataset,
@@ -60,3 +58,17 @@ def test_what_operating_systems_leave_is_not_a_case(tmp_path: Path) -> None:
     dataset = open_dataset("folders", tmp_path)
     assert [case.name for case in dataset.cases] == ["p1"]
     assert dataset.irregularities == ()
+
+
+def test_whoever_names_the_liver_may_have_labels_of_many_organs(tmp_path: Path) -> None:
+    root = write_folders(tmp_path, 2)
+    _, liver = scan(0)
+    organs = liver.copy()
+    organs[2:5, 2:5, 4:6] = 3
+    save(root / "labels" / "case_0.nii.gz", organs)
+    with_other_organ = audited("folders", root)
+    assert [each.kind for each in with_other_organ.errors] == ["label values"]
+    for named in ((1,), (1, 2)):
+        assert audited("folders", root, liver=named).errors == []
+    save(root / "labels" / "case_0.nii.gz", 3 * liver)  # still no liver
+    assert [each.kind for each in audited("folders", root, liver=(1,)).errors] == ["empty label"]

@@ -10,6 +10,7 @@ The label folder may also be called `masks`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rma_mamba.conventions import NIFTI_SUFFIXES
@@ -44,7 +45,9 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
         ConfigError: A name contains no patient ID.
     """
     rule = _RULE.with_liver(options.liver)
-    cases = (*_volumes(root, options, rule), *_slices(root, options, rule))
+    # whoever names the value of the liver may have label maps of many organs
+    of_volumes = replace(rule, known=None) if options.liver else rule
+    cases = (*_volumes(root, options, of_volumes), *_slices(root, options, rule))
     shown = ", ".join(map(str, sorted(rule.liver)))
     images = {as_text(path.name.split(".")[0]) for case in cases for path in case.images}
     labels = scan_files(_label_folder(root), NIFTI_SUFFIXES + SLICE_SUFFIXES)
