@@ -8,6 +8,20 @@ from rma_mamba.datasets.slices import Sample
 
 SIDE = 64
 
+# Every change, always applied.
+EVERYTHING = AugmentConfig(
+    rotation_degrees=20,
+    scale=(0.9, 1.1),
+    **dict.fromkeys(
+        (
+            *("spatial", "rotation", "horizontal_flip", "vertical_flip", "cut_outs", "lesions"),
+            *("tissue_contrast", "liver_contrast", "inversion", "histogram", "gamma", "window"),
+            *("bias_field", "noise", "blur", "low_resolution"),
+        ),
+        1.0,
+    ),
+)
+
 
 def sample(side: int = SIDE) -> Sample:
     """A liver of intensity 0.5 in a body of 0.25, both brighter posteriorly."""

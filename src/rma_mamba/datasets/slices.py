@@ -40,10 +40,11 @@ class SliceDataset(Dataset[Sample]):
     Args:
         cases: The cases.
         neighbours: Whether the three channels are the slice below, the slice itself and the slice above.
-        transform: Applied to every sample.
+        transform: Applied to every sample; None: samples are raw, as `raw_sample` returns them.
         single_slice: Probability that the adjacent slices are replaced by the slice itself.
         reach_mm: Largest distance of the adjacent slices, so that thin slices can imitate thick ones.
         channel_dropout: Probability that each scan of a case with several is left out.
+        raw_side: Side of raw samples in pixels.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class SliceDataset(Dataset[Sample]):
         cases: Sequence[Case],
         *,
         neighbours: bool,
-        transform: Callable[[Sample], Any],
+        transform: Callable[[Sample], Any] | None,
         single_slice: float = 0.0,
         reach_mm: float = 0.0,
         channel_dropout: float = 0.0,
+        raw_side: int = 0,
     ) -> None:
+        self.raw_side = raw_side
         self.cases = cases
         self.neighbours = neighbours
         self.transform = transform
@@ -75,6 +78,8 @@ class SliceDataset(Dataset[Sample]):
         if self.neighbours and case.ordered and random.random() >= self.single_slice:
             step = self._step(case, random)
             channels = np.clip(number + step * np.arange(-1, 2), 0, len(case.images) - 1)
+        if self.transform is None:
+            return self._raw(case, channels, draw.position, random)
         reseed = getattr(self.transform, "set_random_state", None)
         if reseed is not None:
             reseed(seed=int(random.integers(2**32)))
@@ -85,6 +90,13 @@ class SliceDataset(Dataset[Sample]):
         sample = with_black(sample, present)
         numbers = torch.tensor([draw.position, int(random.integers(2**32))])
         return {**sample, "index": numbers[0], "draw": numbers[1]}
+
+    def _raw(self, case: Case, channels: Any, position: int, random: np.random.Generator) -> Sample:
+        present = present_scans(case, self.channel_dropout, random)
+        numbers = torch.tensor([position, int(random.integers(2**32))])
+        # three equal channels are made of one after the augmentation
+        sample = raw_sample(case, channels if self.neighbours else channels[:1], self.raw_side)
+        return {**sample, **present, "index": numbers[0], "draw": numbers[1]}
 
     def _step(self, case: Case, random: np.random.Generator) -> int:
         """Distance of the adjacent slices, in slices."""
@@ -113,12 +125,45 @@ class SliceDataset(Dataset[Sample]):
         return ((1 - foreground_share) * every + foreground_share * balanced).tolist()  # type: ignore[no-any-return]
 
 
+def raw_sample(case: Case, numbers: Any, side: int) -> Sample:
+    """Slices that are augmented later, in batches.
+
+    Args:
+        case: The case.
+        numbers: Its slices.
+        side: Side in pixels of the square that they are padded to.
+
+    Returns:
+        uint8: "image", the grey levels of all slices, of several scans one after the other; "label", bit n where class
+        n is; "tissues", the label values of organs.
+    """
+    tissues = case.labels if case.tissues is None else case.tissues
+    arrays = {
+        "image": _in_order(case, numbers),
+        "label": case.labels[numbers],
+        "tissues": tissues[numbers],
+    }
+    return {name: torch.from_numpy(_padded(each, side)) for name, each in arrays.items()}
+
+
+def _padded(values: Any, side: int) -> Any:
+    """Slices in the middle of black squares."""
+    height, width = values.shape[-2:]
+    top, left = (side - height) // 2, (side - width) // 2
+    squares = np.zeros((len(values), side, side), np.uint8)
+    squares[:, top : top + height, left : left + width] = values
+    return squares
+
+
 def images_of(case: Case, numbers: Any) -> Tensor:
     """Slices in [0, 1] before the transform: [slice, height, width]; of several scans, one after the other."""
+    return torch.from_numpy(_in_order(case, numbers)).float() / 255
+
+
+def _in_order(case: Case, numbers: Any) -> Any:
+    """Grey levels of slices; of several scans, those of the first, then those of the second."""
     values = np.asarray(case.images[numbers])
-    if case.present:
-        values = values.swapaxes(0, 1).reshape(-1, *values.shape[-2:])
-    return torch.from_numpy(values).float() / 255
+    return values.swapaxes(0, 1).reshape(-1, *values.shape[-2:]) if case.present else values
 
 
 def present_scans(case: Case, dropout: float, random: np.random.Generator) -> Sample:

@@ -22,6 +22,7 @@ _NEW_IN_DATA: dict[str, Any] = {
     "foreground_share": None,
     "foreground_window": False,
     "validation": True,
+    "augment_on": "workers",
 }
 _NEW_IN_SOURCES: dict[str, Any] = {
     "window_hu": None,

@@ -8,9 +8,10 @@ from typing import Any
 
 import lightning
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from rma_mamba.datasets.augmentation.batch_crop import RandomBatchCrop
+from rma_mamba.datasets.augmentation.device_batch import DeviceAugmentation
 from rma_mamba.datasets.augmentation.stack_transforms import stack_transform
 from rma_mamba.datasets.augmentation.transforms import training_transform, validation_transform
 from rma_mamba.datasets.cases import Case, phantom_cases, read_cases
@@ -24,6 +25,7 @@ from rma_mamba.training.config import Recipe
 from rma_mamba.training.sampling import EpochSampler, ValidationBatchSampler
 from rma_mamba.training.workers import pins_memory, usable_workers
 
+_RAW = "tissues"  # a key that raw batches alone have
 _VALIDATION_DEPTH = 32  # slices of a validation stack
 _TOTAL_STRIDE = 32  # pixels of a slice per pixel of the network's deepest feature map
 
@@ -68,10 +70,11 @@ class SliceDataModule(lightning.LightningDataModule):
         self.train = SliceDataset(
             train,
             neighbours=data.recipe.neighbours,
-            transform=training_transform(data.augment, data.crop),
+            transform=None if self.on_device else training_transform(data.augment, data.crop),
             single_slice=data.augment.single_slice,
             reach_mm=data.augment.neighbours_reach_mm,
             channel_dropout=data.augment.channel_dropout,
+            raw_side=_widest(train, data.crop),
         )
         self._check_batch()
         if val:
@@ -139,23 +142,43 @@ class SliceDataModule(lightning.LightningDataModule):
             self.train, devices, sampler=sampler, batch_size=self.training.batch_size
         )
 
+    @property
+    def on_device(self) -> bool:
+        """Whether batches are augmented on the training device."""
+        return self.data.augment_on == "device"
+
+    def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
+        """Augment and crop a raw training batch on the device; called by Lightning for every batch."""
+        if _RAW not in batch:
+            return batch
+        classes = len(self.data.recipe.labels)
+        augment = DeviceAugmentation(self.data.augment, self.data.crop, classes)
+        return RandomBatchCrop(self.data.canvases).crop(augment(batch))
+
     def _loader(
         self, dataset: Dataset[Sample], devices: int, **sampling: Any
     ) -> DataLoader[Sample]:
-        workers = usable_workers(self.training.workers, self._batch_bytes() * devices)
+        workers = usable_workers(self.training.workers, self._training_batch_bytes() * devices)
         return DataLoader(
             dataset,
             num_workers=workers,
             persistent_workers=workers > 0,
             worker_init_fn=_use_one_thread,
             pin_memory=pins_memory(self.training.accelerator),
-            collate_fn=RandomBatchCrop(self.data.canvases),
+            collate_fn=default_collate if self.on_device else RandomBatchCrop(self.data.canvases),
             **sampling,
         )
 
     def _batch_bytes(self) -> int:
         """Size of a batch of images and labels, float32, before it is cropped."""
         return 4 * self.training.batch_size * (self.data.recipe.channels + 1) * self.data.crop**2
+
+    def _training_batch_bytes(self) -> int:
+        """Size of a batch as a worker passes it on: uint8 if it is augmented on the device."""
+        if not self.on_device:
+            return self._batch_bytes()
+        slices = self.data.recipe.channels + 2 * 3  # labels and tissues of three slices
+        return self.training.batch_size * slices * self.train.raw_side**2
 
     def _stack_dataloader(self, rank: int, devices: int) -> DataLoader[Sample]:
         sampler = StackBatchSampler(

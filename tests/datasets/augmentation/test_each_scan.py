@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from augmentations import sample
+from augmentations import EVERYTHING, sample
 from rma_mamba.datasets.augment_config import AugmentConfig
 from rma_mamba.datasets.augmentation.each_scan import EachScan
 from rma_mamba.datasets.augmentation.seeded_chain import SeededChain
@@ -12,19 +12,6 @@ from rma_mamba.datasets.augmentation.synthetic_contrast import RandInversion, Ra
 from rma_mamba.datasets.augmentation.transforms import training_transform
 
 Sample = dict[str, Tensor]
-
-EVERYTHING = AugmentConfig(
-    rotation_degrees=20,
-    scale=(0.9, 1.1),
-    **dict.fromkeys(
-        (
-            *("spatial", "rotation", "horizontal_flip", "vertical_flip", "cut_outs", "lesions"),
-            *("tissue_contrast", "liver_contrast", "inversion", "histogram", "gamma", "window"),
-            *("bias_field", "noise", "blur", "low_resolution"),
-        ),
-        1.0,
-    ),
-)
 
 
 def two_scans(present: tuple[bool, bool] = (True, True)) -> Sample:

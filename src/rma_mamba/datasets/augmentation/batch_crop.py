@@ -24,7 +24,10 @@ class RandomBatchCrop:
 
     def __call__(self, samples: list[Sample]) -> Sample:
         """Collate samples of one size, at least the largest width; the "draw" of the first one is the seed."""
-        batch: Sample = default_collate(samples)
+        return self.crop(default_collate(samples))
+
+    def crop(self, batch: Sample) -> Sample:
+        """Crop a batch."""
         if not self.sizes:
             return batch
         random = np.random.default_rng(int(batch["draw"][0]))

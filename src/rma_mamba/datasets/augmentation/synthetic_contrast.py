@@ -19,8 +19,8 @@ ALL_KEYS = (
 )  # what moves with the anatomy; "classes" if there are several
 MIDDLE = 1  # of the three channels: the slice that is segmented
 _SLICE_PX = 2.5  # spacing of the slices of a stack, in pixels
-_KNOTS = (0.0, 0.06, 0.25, 0.45, 0.65, 0.85, 1.0)  # intensities at which a random curve bends
-_INVERTED_TEXTURE = (
+KNOTS = (0.0, 0.06, 0.25, 0.45, 0.65, 0.85, 1.0)  # intensities at which a random curve bends
+INVERTED_TEXTURE = (
     0.15  # fraction of tissues: vessels that are bright in one contrast are dark in another
 )
 
@@ -54,7 +54,7 @@ class RandTissueContrast(RandContrast):
         mean = torch.bincount(organs.flatten(), image.flatten(), minlength=256) / count
         brightness = torch.from_numpy(self.R.uniform(0.06, 0.95, 256)).float()
         texture = torch.from_numpy(np.exp(self.R.uniform(-0.7, 0.7, 256))).float()
-        texture[torch.from_numpy(self.R.random(256) < _INVERTED_TEXTURE)] *= -1
+        texture[torch.from_numpy(self.R.random(256) < INVERTED_TEXTURE)] *= -1
         organ = brightness[organs] + texture[organs] * (image - mean[organs])
         changed = torch.where(organs > 0, organ, self._curve()[level])
         # the borders of labels are sharper than those of a scan
@@ -62,9 +62,9 @@ class RandTissueContrast(RandContrast):
 
     def _curve(self) -> Tensor:
         """New brightness of each of 256 grey levels (not monotonic); air stays dark."""
-        heights = self.R.uniform(0, 1, len(_KNOTS))
+        heights = self.R.uniform(0, 1, len(KNOTS))
         heights[:2] = 0, 0.15 * heights[1]
-        return torch.from_numpy(np.interp(np.arange(256) / 255, _KNOTS, heights)).float()
+        return torch.from_numpy(np.interp(np.arange(256) / 255, KNOTS, heights)).float()
 
 
 class RandLiverContrast(RandContrast):
