@@ -14,12 +14,19 @@ import numpy as np
 import pytest
 import torch
 
+import dicom_series
+from clinical_series import clinical_series
+from folders import folder_config, write_folder
 from rma_mamba.errors import ConfigError, RmaMambaError, WeightsError
 from rma_mamba.exporting.finest_logits import PREFIX
 from rma_mamba.exporting.monai_bundle import write_monai_bundle
 from rma_mamba.models.weights import encode_checkpoint, read_checkpoint
-from rma_mamba.pipeline import NetworkOptions, SegmentRequest, segment_case
-from tiny import RECIPE, SETTINGS, tiny_weights
+from rma_mamba.pipeline import NetworkOptions, NoMessages, SegmentRequest, segment_case
+from rma_mamba.pipeline.segment import Distribution, segment_path
+from rma_mamba.training import train
+from rma_mamba.training.toml_writer import to_toml
+from tiny import MODEL, RECIPE, SETTINGS, TRAINING, tiny_weights
+from two_scans import two_scan_weights, write_two_scans
 
 # What MONAI's metadata schema of 2024-07-25 requires.
 TENSOR = {
@@ -127,6 +134,49 @@ def test_metadata_network_and_weights_are_those_that_monai_requires(
         torch.testing.assert_close(loaded[PREFIX + name], tensor.to(loaded[PREFIX + name].dtype))
 
 
+def test_several_scans_of_a_patient_are_channels(tmp_path: Path) -> None:
+    weights = two_scan_weights(tmp_path / "two.safetensors")
+    bundle = exported(weights, tmp_path / "bundle")
+    found = metadata(bundle)["network_data_format"]["inputs"]["image"]
+    assert found["num_channels"] == len(found["channel_def"]) == 6
+    assert found["channel_def"]["4"] == "T2: slice"
+    made, folder = write_two_scans(tmp_path / "data"), tmp_path / "scans"
+    for name in ("T1", "T2"):
+        for patient in ("P1", "P2"):
+            target = folder / patient / f"{name}.nii.gz"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(made / name / f"{patient}.nii.gz", target)
+    run(bundle, folder, tmp_path / "results")
+    run(bundle, folder / "P1", tmp_path / "single")
+    request = SegmentRequest(network=NetworkOptions(model=str(weights), device="cpu"))
+    segment_path(folder, str(tmp_path / "own"), request, Distribution(), NoMessages())
+    for patient in ("P1", "P2"):
+        name = Path(patient) / "liver.nii.gz"
+        expected = (tmp_path / "own" / name).read_bytes()
+        assert (tmp_path / "results" / name).read_bytes() == expected
+    assert (tmp_path / "single" / "P1" / "liver.nii.gz").exists()
+
+
+def test_a_dicom_series_gives_a_dicom_seg(tmp_path: Path) -> None:
+    bundle = exported(tiny_weights(tmp_path / "tiny.safetensors"), tmp_path / "bundle")
+    study = dicom_series.save(tmp_path / "study", clinical_series())
+    run(bundle, study, tmp_path / "results", outputs="dicom_seg,statistics")
+    assert {path.name for path in (tmp_path / "results" / "study").iterdir()} >= {
+        "liver_seg.dcm",
+        "statistics.json",
+    }
+
+
+def test_an_empty_folder_is_an_error_in_the_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bundle = exported(tiny_weights(tmp_path / "tiny.safetensors"), tmp_path / "bundle")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RuntimeError):
+        run(bundle, tmp_path / "empty", tmp_path / "results")
+    assert "ERROR - 1 of 1 scans failed" in capfd.readouterr().err
+
+
 def test_metadata_that_monai_rejects_are_found(tmp_path: Path) -> None:
     found = metadata(exported(tiny_weights(tmp_path / "tiny.safetensors"), tmp_path / "bundle"))
     for wrong in ({"monai_version": 1.6}, {"network_data_format": {"inputs": {}}}):
@@ -210,6 +260,20 @@ def test_a_missing_folder_is_an_error_that_names_the_option(
     assert expected in str(error)
 
 
+def test_a_checkpoint_of_a_run_is_exported(tmp_path: Path) -> None:
+    data = folder_config(write_folder(tmp_path / "data")).model_dump(
+        mode="json", exclude_unset=True
+    )
+    recipe, run_folder = tmp_path / "recipe.toml", tmp_path / "run"
+    training = {**TRAINING, "epochs": 1, "loggers": []}
+    content = {"model": MODEL, "training": training, "data": {**data, "slices_per_epoch": 4}}
+    recipe.write_text(to_toml(content))
+    weights = train(recipe, [f"run.folder={run_folder}"], quiet=True)
+    bundle = exported(run_folder / "checkpoints" / "best.ckpt", tmp_path / "bundle")
+    assert metadata(bundle)["weights"]["sha256"] == read_checkpoint(weights).sha256
+    assert metadata(bundle)["data_source"] == "a, b"
+
+
 def test_the_licence_of_the_bundled_weights_is_stated(tmp_path: Path) -> None:
     bundle = exported("default", tmp_path / "bundle")
     assert "CC BY-NC-SA 4.0" in (bundle / "LICENSE").read_text()
@@ -244,6 +308,16 @@ def test_weights_that_started_from_the_bundled_ones_inherit_their_licence(
     bundle = exported(weights, tmp_path / "bundle")
     assert ("CC BY-NC-SA" in (bundle / "LICENSE").read_text()) == inherits
     assert ("Model card" in (bundle / "docs" / "README.md").read_text()) == inherits
+
+
+def test_a_licence_is_written_beside_that_of_the_bundled_weights(tmp_path: Path) -> None:
+    weights = tiny_weights(tmp_path / "tiny.safetensors")
+    write_monai_bundle(weights, tmp_path / "own", licence="CC0 1.0")
+    assert "licensed under: CC0 1.0\n" in (tmp_path / "own" / "LICENSE").read_text()
+    write_monai_bundle("default", tmp_path / "bundled", licence="CC0 1.0")
+    text = (tmp_path / "bundled" / "LICENSE").read_text()
+    assert "CC BY-NC-SA" in text
+    assert "CC0" in text
 
 
 def test_equal_weights_give_equal_bundles(tmp_path: Path) -> None:

@@ -39,5 +39,5 @@ def export(
     if monai_bundle is not None:
         from rma_mamba.exporting.monai_bundle import write_monai_bundle
 
-        write_monai_bundle(weights, monai_bundle)
+        write_monai_bundle(weights, monai_bundle, licence=licence)
         typer.echo(f"MONAI bundle: {monai_bundle}", err=True)

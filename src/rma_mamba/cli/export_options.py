@@ -37,9 +37,7 @@ FixedSize = Annotated[
 ]
 Licence = Annotated[
     str | None,
-    typer.Option(
-        metavar="TEXT", rich_help_panel=_ONNX, help="Licence of the weights, for the metadata."
-    ),
+    typer.Option(metavar="TEXT", help="Licence of the weights, for the metadata and LICENSE."),
 ]
 MonaiBundle = Annotated[
     Path | None,

@@ -56,8 +56,9 @@ def inference_config(content: Checkpoint, recipe: SliceRecipe) -> dict[str, Any]
             "model": content.model,
             "settings": content.settings,
         },
+        "channel_names": list(recipe.channel_names),
         "slice_recipe": recipe.model_dump(mode="json"),
-        "datalist": "$bundle_run.find_scans(@dataset_dir, @output_dir)",
+        "datalist": "$bundle_run.find_scans(@dataset_dir, @output_dir, @channel_names)",
         "dataset": {"_target_": "monai.data.Dataset", "data": "@datalist"},
         "inferer": {"_target_": "monai.inferers.SimpleInferer"},
         "segmenter": {

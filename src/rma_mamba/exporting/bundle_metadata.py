@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from rma_mamba.conventions import LIVER, software, software_version
-from rma_mamba.exporting.bundle_licence import is_from_bundled
+from rma_mamba.exporting.weights_licence import is_from_bundled
 from rma_mamba.models.weights import Checkpoint
 from rma_mamba.slicing import SliceRecipe
 
@@ -119,8 +119,10 @@ def _network_data_format(recipe: SliceRecipe) -> dict[str, Any]:
 def channel_names(recipe: SliceRecipe) -> dict[str, str]:
     """Channel number to what the channel contains."""
     slices = ("slice below", "slice", "slice above") if recipe.neighbours else ("slice",) * 3
-    plane = ("1 if intensities are Hounsfield units, else 0",) * recipe.modality_plane
-    return {str(number): name for number, name in enumerate((*slices, *plane))}
+    prefixes = [f"{name}: " for name in recipe.channel_names] or [""]
+    names = [prefix + each for prefix in prefixes for each in slices]
+    names += ["1 if intensities are Hounsfield units, else 0"] * recipe.modality_plane
+    return {str(number): name for number, name in enumerate(names)}
 
 
 def _image_classes(recipe: SliceRecipe) -> str:

@@ -6,8 +6,8 @@ from importlib.resources import files
 from textwrap import dedent
 
 from rma_mamba.conventions import software
-from rma_mamba.exporting.bundle_licence import is_from_bundled
 from rma_mamba.exporting.bundle_metadata import channel_names, data_source
+from rma_mamba.exporting.weights_licence import is_from_bundled
 from rma_mamba.models.weights import Checkpoint
 from rma_mamba.slicing import SliceRecipe
 

@@ -5,31 +5,57 @@ from __future__ import annotations
 import logging
 import pickle
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from functools import partial, wraps
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pydantic
 import torch
 
-from rma_mamba.errors import ConfigError, RmaMambaError, WeightsError
+from rma_mamba.errors import ConfigError, RmaMambaError, ScanError, WeightsError
 from rma_mamba.exporting.finest_logits import PREFIX, FinestLogits
 from rma_mamba.inference import Segmenter
 from rma_mamba.models.weights import tensors_sha256
-from rma_mamba.pipeline import Case, NetworkOptions, SegmentRequest, find_cases, segment_cohort
+from rma_mamba.pipeline import (
+    Case,
+    NetworkOptions,
+    SegmentRequest,
+    error_message,
+    find_cases,
+    segment_cohort,
+)
+from rma_mamba.pipeline.case_channels import cases_with_channels, channels_in
 from rma_mamba.pipeline.cohort import CaseOutcome, try_case
-from rma_mamba.pipeline.discovery import case_name, check_unique_names
+from rma_mamba.pipeline.discovery import ChannelScan, case_name, check_unique_names
 from rma_mamba.pipeline.messages import Messages, Progress, ignore_progress
 from rma_mamba.setting_errors import as_config_error
 from rma_mamba.slicing import SliceRecipe
 
-IMAGE, NAME = "image", "name"  # keys of an item of the dataset
+Item = dict[str, Any]  # of the dataset
+IMAGE, NAME, CHANNELS = "image", "name", "channels"  # its keys
 
 _CONFIG_OPTION = "--config_file"
 _logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _logged(function: Callable[P, R]) -> Callable[P, R]:
+    """Log an error of this package, which MONAI raises again with another message."""
+
+    @wraps(function)
+    def call(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return function(*arguments, **options)
+        except RmaMambaError as error:
+            _logger.error(error_message(error))
+            raise
+
+    return call
 
 
 def bundle_root() -> str:
@@ -41,25 +67,49 @@ def bundle_root() -> str:
     return "."
 
 
-def find_scans(path: str | Path, output_dir: str | Path | None = None) -> list[dict[str, str]]:
+@_logged
+def find_scans(
+    path: str | Path, output_dir: str | Path | None = None, channel_names: Sequence[str] = ()
+) -> list[Item]:
     """The scans at a path, as items of a dataset.
 
     Args:
         path: A scan, or a folder of scans, in any format that `rma-mamba segment` reads.
         output_dir: Folder of the results, which is not searched.
+        channel_names: Channels of a network that takes several scans of a patient; they are recognised by their names.
 
     Raises:
         ScanError: There are no scans.
         ConfigError: Two scans would share an output folder.
     """
-    if not Path(path).exists():
+    path = Path(path)
+    if not path.exists():
         raise ConfigError(
             "the folder of the scans does not exist; expected a scan or a folder of scans. Add --dataset_dir PATH."
         )
-    cases = find_cases(path, results=output_dir)
-    return [{IMAGE: str(case.scan), NAME: case.name} for case in cases]
+    inside = channels_in(path, channel_names) if channel_names else ()
+    if inside:
+        cases = [Case(inside[0].scan, case_name(path), channels=inside)]
+    else:
+        cases = find_cases(path, results=output_dir)
+        cases = cases_with_channels(cases, channel_names) if channel_names else cases
+    return [_item(case) for case in cases]
 
 
+def _item(case: Case) -> Item:
+    item: Item = {IMAGE: str(case.scan), NAME: case.name}
+    if case.channels:
+        item[CHANNELS] = {each.name: str(each.scan) for each in case.channels}
+    return item
+
+
+def _case(item: Item) -> Case:
+    path = Path(item[IMAGE])
+    channels = tuple(ChannelScan(name, Path(scan)) for name, scan in item.get(CHANNELS, {}).items())
+    return Case(path, item.get(NAME) or case_name(path), channels=channels)
+
+
+@_logged
 def load_segmenter(
     network: FinestLogits,
     checkpoint: str | Path,
@@ -109,7 +159,8 @@ class ScanEvaluator:
 
     Args:
         segmenter: The network.
-        dataset: Items with the path of a scan as `image` and, optionally, the name of its output folder as `name`.
+        dataset: Items with the path of a scan as `image` and, optionally, the name of its output folder as `name` and
+            the path of each scan of a network with several channels as `channels`.
         output_dir: Folder of the results: `<name>/liver.nii.gz` and `<name>/run.json`.
         outputs: Output types in addition to the mask, such as "statistics" or "preview".
         checkpoint: Path of the weights, and
@@ -119,7 +170,7 @@ class ScanEvaluator:
     def __init__(
         self,
         segmenter: Segmenter,
-        dataset: Sequence[Mapping[str, str]],
+        dataset: Sequence[Item],
         output_dir: str | Path,
         outputs: Sequence[str] | str = (),
         *,
@@ -132,18 +183,20 @@ class ScanEvaluator:
             NetworkOptions(model=str(checkpoint), fast=fast), outputs=tuple(names)
         )
 
+    @_logged
     def run(self) -> None:
         """Segment all scans. A scan that fails does not stop the others.
 
         Raises:
+            ScanError: There are no scans.
             ConfigError: The results cannot be written, or two scans would share a folder.
             RmaMambaError: Some scans failed; `errors.jsonl` in the output folder lists them.
         """
-        items = [self.dataset[number] for number in range(len(self.dataset))]
-        cases = [
-            Case(Path(item[IMAGE]), item.get(NAME) or case_name(Path(item[IMAGE])))
-            for item in items
-        ]
+        cases = [_case(self.dataset[number]) for number in range(len(self.dataset))]
+        if not cases:
+            raise ScanError(
+                "there are no scans in the folder; expected at least one. Correct --dataset_dir."
+            )
         check_unique_names(cases, Path())
         engine = partial(_segment, self.segmenter)
         failed = segment_cohort(cases, self.output_dir, self.request, LoggedMessages(), engine)

@@ -15,28 +15,30 @@ import torch
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.exporting.bundle_config import LOGGING, inference_config
-from rma_mamba.exporting.bundle_licence import DATA_LICENCES, is_from_bundled, licence_text
 from rma_mamba.exporting.bundle_metadata import bundle_metadata
 from rma_mamba.exporting.bundle_readme import readme
 from rma_mamba.exporting.finest_logits import PREFIX
+from rma_mamba.exporting.weights_licence import DATA_LICENCES, is_from_bundled, licence_text
 from rma_mamba.extras import require_extra
 from rma_mamba.files import write_together
 from rma_mamba.inference import Segmenter
+from rma_mamba.inference.segmenter import trained_checkpoint
 from rma_mamba.models import checkpoint_settings
-from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
+from rma_mamba.models.weights import Checkpoint
 from rma_mamba.training.weights_tools import average_weights
 
 _METADATA = "configs/metadata.json"  # written last: a bundle with it is complete
 _CHECKPOINT = ".ckpt"
 
 
-def write_monai_bundle(weights: str | Path, folder: Path) -> None:
+def write_monai_bundle(weights: str | Path, folder: Path, *, licence: str | None = None) -> None:
     """Write a MONAI bundle, which MONAI's command runs: `python -m monai.bundle run`.
 
     Args:
         weights: "default", the bundled network; a weights file, also of an ensemble; or a checkpoint in the folder
             of its run.
         folder: Folder of the bundle; it is empty or does not exist.
+        licence: Licence of the weights, for LICENSE.
 
     Raises:
         BackendError: MONAI is not installed.
@@ -46,33 +48,25 @@ def write_monai_bundle(weights: str | Path, folder: Path) -> None:
     """
     require_extra("monai", "bundle", "a MONAI bundle")
     _check_empty(folder)
-    if str(weights) == EMBEDDED:
-        with embedded_weights() as path:
-            files = _files(path, weights)
-    elif Path(weights).suffix == _CHECKPOINT:
+    if Path(weights).suffix == _CHECKPOINT:
         with tempfile.TemporaryDirectory() as temporary:
             path = Path(temporary) / "weights.safetensors"
             average_weights([Path(weights)], path)
-            files = _files(path, path)
+            files = _files(path, licence)
     else:
-        files = _files(Path(weights), weights)
+        files = _files(weights, licence)
     with write_together("bundle", last=folder / _METADATA) as place:
         for name, data in files.items():
             place(folder / name).write_bytes(data)
 
 
-def _files(path: Path, model: str | Path) -> dict[str, bytes]:
-    """The files of a bundle by their names.
-
-    Args:
-        path: The weights file.
-        model: The same, as `Segmenter.load` takes it.
-    """
-    recipe = Segmenter.load(model, device="cpu").recipe
-    content = read_checkpoint(path)
+def _files(weights: str | Path, licence: str | None) -> dict[str, bytes]:
+    """The files of a bundle by their names."""
+    recipe = Segmenter.load(weights, device="cpu").recipe
+    content = trained_checkpoint(weights)
     content = replace(content, settings=checkpoint_settings(content))
     texts = {
-        "LICENSE": licence_text(content),
+        "LICENSE": licence_text(content, licence),
         "docs/README.md": readme(content, recipe),
         "configs/logging.conf": LOGGING,
         "configs/inference.json": _json(inference_config(content, recipe)),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from rma_mamba.conventions import software_version
 from rma_mamba.errors import ConfigError
 from rma_mamba.exporting.onnx_checks import OnnxReport, check_onnx
+from rma_mamba.exporting.weights_licence import BUNDLED_LICENCE, is_from_bundled
 from rma_mamba.extras import require_extra
 from rma_mamba.files import replace_file
 from rma_mamba.inference import Segmenter
@@ -18,7 +19,7 @@ from rma_mamba.models import checkpoint_settings
 from rma_mamba.models.ensemble import ENSEMBLE
 from rma_mamba.models.registry import NETWORKS
 from rma_mamba.models.rma_mamba import RMAMambaConfig
-from rma_mamba.models.weights import EMBEDDED, Checkpoint
+from rma_mamba.models.weights import Checkpoint
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -27,7 +28,6 @@ OnnxPrecision = Literal["fp32", "fp16", "int8"]
 
 SMALLEST: Final = 32  # pixels of height and width
 _FORMAT: Final = "rma-mamba onnx 1"
-_LICENCES: Final = {EMBEDDED: "CC BY-NC-SA 4.0, for research only"}
 _UNKNOWN_LICENCE: Final = "not stated; it depends on the training data and the initial weights"
 
 
@@ -66,7 +66,7 @@ def export_onnx(
         )
     checkpoint = trained_checkpoint(weights)
     segmenter = Segmenter.load(weights, device="cpu")
-    model = _build(checkpoint, _metadata(checkpoint, str(weights), licence), precision, size)
+    model = _build(checkpoint, _metadata(checkpoint, licence), precision, size)
     report = check_onnx(model.SerializeToString(), segmenter, precision, size)
     model.metadata_props.add(key="verification", value=json.dumps(report.as_dict()))
     replace_file(output, model.SerializeToString(), "ONNX file")
@@ -103,7 +103,7 @@ def _build(
     )
 
 
-def _metadata(checkpoint: Checkpoint, weights: str, licence: str | None) -> dict[str, str]:
+def _metadata(checkpoint: Checkpoint, licence: str | None) -> dict[str, str]:
     """What the file states about itself; a reader needs the recipe to make slices and masks."""
     classes = checkpoint.recipe.get("labels", {}).get("names", ["liver"])
     content: dict[str, Any] = {
@@ -113,10 +113,14 @@ def _metadata(checkpoint: Checkpoint, weights: str, licence: str | None) -> dict
         "recipe": checkpoint.recipe,
         "classes": classes,
         "version": software_version(),
-        "licence": licence or _LICENCES.get(weights, _UNKNOWN_LICENCE),
+        "licence": licence or _licence(checkpoint),
         "weights_sha256": checkpoint.sha256,
     }
     return {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in content.items()
     }
+
+
+def _licence(checkpoint: Checkpoint) -> str:
+    return BUNDLED_LICENCE if is_from_bundled(checkpoint) else _UNKNOWN_LICENCE

@@ -1,11 +1,14 @@
-"""The licence of weights in a MONAI bundle. Weights that were trained from the bundled ones inherit theirs."""
+"""The licence of exported weights. Weights that were trained from the bundled ones inherit theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
 from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
+
+BUNDLED_LICENCE: Final = "CC BY-NC-SA 4.0, for research only"
 
 _CONFIGURATION = (
     "The configuration and the documentation of this bundle, like the software rma-mamba, are licensed under the "
@@ -29,9 +32,21 @@ Medical Segmentation Decathlon Task03 (arXiv:2106.05735): CC BY-SA 4.0
 """
 
 
-def licence_text(content: Checkpoint) -> str:
-    """The text of LICENSE in a bundle."""
-    return f"{_BUNDLED if is_from_bundled(content) else _OTHER}\n{_CONFIGURATION}"
+def licence_text(content: Checkpoint, licence: str | None = None) -> str:
+    """The text of LICENSE in a bundle.
+
+    Args:
+        content: The weights.
+        licence: Their licence, as chosen by the user; None: that of the bundled weights for these and what was trained
+            from them, else none.
+    """
+    chosen = (
+        _OTHER if licence is None else f"The weights in models/ are licensed under: {licence}\n"
+    )
+    paragraphs = [_BUNDLED] * is_from_bundled(content)
+    if licence is not None or not paragraphs:
+        paragraphs.append(chosen)
+    return "\n".join([*paragraphs, _CONFIGURATION])
 
 
 def is_from_bundled(content: Checkpoint) -> bool:
@@ -51,6 +66,7 @@ def _starts_from(provenance: Mapping[str, Any]) -> bool:
     )
 
 
+@cache
 def _bundled_sha256() -> str:
     with embedded_weights() as path:
         return read_checkpoint(path).sha256
