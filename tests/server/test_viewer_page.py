@@ -304,6 +304,30 @@ def test_another_window_that_was_quicker_is_not_overwritten(bench: Bench) -> Non
     assert page.locator(".bar .state[data-state=accepted]").is_visible()
 
 
+def test_a_finger_draws_and_two_fingers_zoom(bench: Bench) -> None:
+    bench.start()
+    bench.brush()
+    x, y = bench.pane.on_page(30, 30)
+    send = bench.window.page.context.new_cdp_session(bench.window.page).send
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        fingers = [{"x": x, "y": y, "id": n} for n, (x, y) in enumerate(points)]
+        send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+    touch("touchStart", (x, y))
+    touch("touchStart", (x, y), (x + 40, y))
+    for n in range(5):
+        touch("touchMove", (x - 8 * n, y), (x + 40 + 8 * n, y))
+    touch("touchEnd")
+    assert bench.window.page.locator(".unsaved").inner_text() == ""
+    bench.window.press("0")
+    touch("touchStart", (x, y))
+    touch("touchMove", (x + 9, y))
+    touch("touchEnd")
+    bench.window.page.wait_for_selector("text=Not saved")
+    bench.window.press("Control+z")
+
+
 def test_names_are_shown_only_after_a_click(bench: Bench) -> None:
     page = bench.window.page
     page.goto("about:blank")
@@ -313,6 +337,17 @@ def test_names_are_shown_only_after_a_click(bench: Bench) -> None:
     assert "Muster" not in page.title()
     page.get_by_role("button", name="Show names").click()
     assert "Muster" in page.locator("table").inner_text()
+
+
+def test_a_file_that_is_no_scan_is_reported_and_the_viewer_goes_on(bench: Bench) -> None:
+    page = bench.window.page
+    page.goto("about:blank")
+    bench.window.open(bench.address)
+    bench.window.drop("broken.nii.gz", b"\x1f\x8b no scan")
+    page.wait_for_selector("text=Segmentation failed")
+    assert page.get_by_role("button", name="Segment again").is_visible()
+    assert page.locator(".progress p[role=status]").inner_text() != ""
+    bench.start()
 
 
 def test_the_surface_is_shown_in_3d(bench: Bench) -> None:

@@ -17,6 +17,7 @@ export class DisplayBar {
     this.level = element("output", { class: "window-level" });
     this.styles = STYLES.map(([style, label]) => element("button", { type: "button", "data-style": style, click: () => session.setMaskStyle(style) }, label));
     this.map = button("Uncertainty", { symbol: "layers", key: "U", "aria-pressed": "false", disabled: page.detail.has_uncertainty === false, click: () => this.toggleMap() });
+    if (this.map.disabled) this.map.title = "No map of uncertainty: segment with --save-uncertainty";
     this.legend = element("span", { class: "legend", hidden: true }, [element("span", {}, "0"), element("span", { class: "legend-bar" }), element("span", { class: "legend-high" }, "1")]);
     this.cross = button("Crosshair", { symbol: "target", key: "X", text: false, "aria-pressed": "true", click: () => this.toggleCross() });
     this.root = element("div", { class: "display", role: "toolbar", "aria-label": "Display" }, [
@@ -61,7 +62,7 @@ export class DisplayBar {
     session.showUncertainty = !session.showUncertainty;
     this.map.setAttribute("aria-pressed", String(session.showUncertainty));
     this.legend.hidden = !session.showUncertainty;
-    this.legend.lastChild.textContent = formatted(session.uncertainty.high, 2);
+    this.legend.lastChild.textContent = `${formatted(session.uncertainty.high, 2)} bits`;
     session.redraw();
   }
 

@@ -1,7 +1,7 @@
 // A surface around a class, for the 3-D pane: naive surface nets (Gibson 1998) on a coarse, smoothed copy of the mask.
 
 const CELLS = 110; // along the longest side of the box around it
-const LEVEL = 0.5;
+const LEVEL = 0.45; // below one half, so that a mask of one slice, which the filter halves, is shown
 
 function boxOf({ labels, dim, has }) {
   const low = [...dim];
