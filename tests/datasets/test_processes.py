@@ -2,6 +2,7 @@
 
 import operator
 import os
+import sys
 
 import pytest
 
@@ -17,6 +18,19 @@ def _end(_: int) -> None:
 def test_results_are_in_order(jobs: int) -> None:
     assert list(mapped(operator.neg, range(10), jobs)) == [-n for n in range(10)]
     assert usable_cores() >= 1
+
+
+def _threads(_: int) -> tuple[str, bool]:
+    return os.environ["OMP_NUM_THREADS"], "torch" in sys.modules
+
+
+def test_processes_share_the_cores_before_torch_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("rma_mamba.datasets.processes.usable_cores", lambda: 7)
+    assert set(mapped(_threads, range(8), 2)) == {("3", False)}
+    assert "OMP_NUM_THREADS" not in os.environ
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert set(mapped(_threads, range(8), 2)) == {("5", False)}
 
 
 def test_a_process_that_dies_is_an_error() -> None:

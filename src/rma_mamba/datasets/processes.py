@@ -44,7 +44,10 @@ def mapped(
         return
     # new processes, because a forked one inherits locks and threads of torch
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts)
+    threads = max(1, usable_cores() // jobs)
+    pool = ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=_start_process, initargs=(threads,)
+    )
     try:
         yield from pool.map(function, items)
     except BrokenProcessPool as error:
@@ -56,6 +59,8 @@ def mapped(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches all processes of a terminal; the parent ends the others."""
+def _start_process(threads: int) -> None:
+    # before torch is imported: the threads of all processes would otherwise wait for each other's cores
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    # Ctrl-C reaches all processes of a terminal; the parent ends the others
     signal.signal(signal.SIGINT, signal.SIG_IGN)
