@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from forks import in_a_fork
-from rma_mamba.errors import ConfigError
+from rma_mamba.errors import ConfigError, WeightsError
 from rma_mamba.experiments.sweep import SweepPlan
 from rma_mamba.training import train, train_folds
 
@@ -41,6 +41,11 @@ def test_what_cannot_be_run_is_an_error_at_the_start(
 ) -> None:
     with pytest.raises(ConfigError, match=expected):
         SweepPlan.of(recipe, parameters, overrides, **options)
+
+
+def test_missing_initial_weights_are_an_error_at_the_start(recipe: Path) -> None:
+    with pytest.raises(WeightsError, match=r"no\.safetensors do not exist"):
+        SweepPlan.of(recipe, PARAMETERS, ["model.weights=/no/no.safetensors"])
 
 
 def test_a_value_that_is_valid_beside_some_values_of_the_others_is_accepted(recipe: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rma_mamba.deprecation import suppress_rename_warnings
-from rma_mamba.errors import ConfigError
+from rma_mamba.errors import ConfigError, WeightsError
 from rma_mamba.experiments.sweep.search_space import SearchSpace, Values, grid, parse_parameters
 from rma_mamba.experiments.sweep.sweep_journal import JOURNAL
 from rma_mamba.files import only_process, replace_file
 from rma_mamba.models import model_settings
+from rma_mamba.models.weights import EMBEDDED
 from rma_mamba.training import Recipe, load_recipe, merge_recipe
 from rma_mamba.training.config import FOLDS_RECORD, SWEEP_RECORD, WEIGHTS_FILE
 from rma_mamba.training.recipe_changes import describe_change, recipe_changes
@@ -47,8 +48,7 @@ class SweepPlan:
         seeds: Seeds with which each trial is trained.
         sampler: How values are chosen.
         prune: Whether trials below the median end early.
-        content: The recipe with overrides and data, not validated.
-        settings: The same, validated.
+        settings: The recipe with overrides and data.
     """
 
     recipe: str | Path
@@ -58,7 +58,6 @@ class SweepPlan:
     seeds: tuple[int, ...]
     sampler: Sampler
     prune: bool
-    content: Mapping[str, Any]
     settings: Recipe
 
     @classmethod
@@ -86,6 +85,7 @@ class SweepPlan:
 
         Raises:
             ConfigError: The recipe, a parameter or one of its values is invalid, or there is no validation.
+            WeightsError: The initial weights do not exist.
         """
         settings = load_recipe(recipe, overrides, data)
         found = cls(
@@ -96,7 +96,6 @@ class SweepPlan:
             tuple(seeds) or (settings.run.seed,),
             sampler,
             prune,
-            merge_recipe(recipe, overrides, data),
             settings,
         )
         found._check()
@@ -171,6 +170,19 @@ class SweepPlan:
                 "training.devices or training.nodes is set, and a sweep trains on one device; expected 1. Remove the "
                 "setting."
             )
+        weights = self.settings.model.weights
+        if weights not in (None, EMBEDDED) and not Path(str(weights)).is_file():
+            raise WeightsError(
+                f"the initial weights {Path(str(weights)).name} do not exist; expected a file, or default. Correct "
+                "model.weights."
+            )
+        self._check_names()
+        self._check_each_value()
+        if self.sampler == "grid":
+            grid(self.space)
+
+    def _check_names(self) -> None:
+        """Check that no parameter is set in another way as well."""
         set_twice = {each.partition("=")[0].strip() for each in self.overrides} & {*self.space}
         if wrong := next((name for name in self.space if name in set_twice), None):
             raise ConfigError(
@@ -181,9 +193,6 @@ class SweepPlan:
                 f"the parameter {wrong} is set by the sweep; expected another setting. Use --seeds for seeds, and "
                 "--output for the folder."
             )
-        self._check_each_value()
-        if self.sampler == "grid":
-            grid(self.space)
 
     def _check_each_value(self) -> None:
         """Check that each value of a list, and both ends of each range, are valid beside some values of the others."""
