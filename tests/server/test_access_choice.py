@@ -9,7 +9,7 @@ from rma_mamba.server.access_choice import PASSWORD_VARIABLE, TOKEN_VARIABLE, Ac
 from rma_mamba.server.web_server import Binding
 
 PEM = Path("cert.pem")
-OPEN = Binding("0.0.0.0", 8443, certificate=PEM, key=PEM)
+OPEN = Binding("10.0.0.1", 8443, certificate=PEM, key=PEM)
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def test_this_machine_needs_no_password() -> None:
         assert AccessChoice().rules(Binding(host)).password is None
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "10.1.2.3", "::", "viewer.example.org"])
+@pytest.mark.parametrize("host", ["192.168.1.1", "10.1.2.3", "fe80::1", "viewer.example.org"])
 def test_other_machines_need_a_password_or_a_proxy(host: str) -> None:
     with pytest.raises(ConfigError, match="open to other machines"):
         AccessChoice().rules(Binding(host, certificate=PEM, key=PEM))
@@ -42,6 +42,13 @@ def test_other_machines_need_tls(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_certificate_needs_its_key() -> None:
     with pytest.raises(ConfigError, match="expected both or neither"):
         Binding(certificate=PEM)
+
+
+def test_a_server_on_all_addresses_needs_a_name() -> None:
+    for host in ("0.0.0.0", "::"):
+        with pytest.raises(ConfigError, match="its name is not known"):
+            Binding(host, certificate=PEM, key=PEM)
+        assert Binding(host, names=("viewer.example.org",)).names
 
 
 def test_the_password_of_a_file_is_read_without_its_line_end(tmp_path: Path) -> None:

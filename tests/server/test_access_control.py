@@ -135,6 +135,21 @@ def test_a_header_of_the_proxy_counts_only_from_the_proxy() -> None:
     assert elsewhere.status_code == HTTPStatus.UNAUTHORIZED
 
 
+def test_pages_behind_a_proxy_that_terminates_tls_change_something() -> None:
+    rules = AccessRules(hosts=RULES.hosts, proxy_header="x-remote-user")
+    user = {"x_remote_user": "jane", "origin": f"https://{HOST}"}
+    assert ask("POST", rules=rules, **user).text == "secret"
+    foreign = ask("POST", rules=rules, **user | {"origin": "https://evil.example"})
+    assert foreign.status_code == HTTPStatus.FORBIDDEN
+
+
+def test_a_browser_without_the_link_sees_a_page_in_words() -> None:
+    answer = ask(accept="text/html,*/*")
+    assert answer.status_code == HTTPStatus.UNAUTHORIZED
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "Open that link" in answer.text
+
+
 def test_a_header_that_occurs_twice_has_no_value() -> None:
     import asyncio
 

@@ -3,6 +3,7 @@
 from pathlib import Path, PurePosixPath
 
 import pytest
+from fastapi import HTTPException
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.server.upload_parser import UploadParser, boundary_of, safe_path
@@ -83,7 +84,7 @@ def test_hidden_files_are_omitted(tmp_path: Path) -> None:
 
 
 def test_more_files_than_the_limit_are_rejected(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="more than 2 files"):
+    with pytest.raises(HTTPException, match="more than 2 files"):
         parse(tmp_path, body(*((str(n), b"") for n in range(3))), max_files=2)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
@@ -97,6 +98,8 @@ class AccessControl:
             await self.app(scope, receive, send)
         elif self.rules.password and scope["path"] == "/":
             await _redirect(send, "/login")
+        elif "text/html" in headers.get("accept", ""):
+            await reject(send, 401, _NO_SESSION, as_page=True)
         else:
             await reject(send, 401, _NO_SESSION)
 
@@ -104,7 +107,8 @@ class AccessControl:
         """Whether a request that changes something comes from a page of this server, or from no page at all."""
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
         if origin is not None:
-            return origin == f"{self.rules.scheme}://{headers['host']}"
+            schemes = {self.rules.scheme} | ({"https"} if self.rules.proxy_header else set())
+            return origin in {f"{scheme}://{headers['host']}" for scheme in schemes}
         return method in _SAFE or site in ("same-origin", "none")
 
     def _login_by_link(self, scope: Scope) -> str | None:
@@ -165,11 +169,13 @@ def _cookies(header: str) -> dict[str, str]:
     return {name: value for name, _, value in parts}
 
 
-async def reject(send: Send, status: int, message: str) -> None:
-    """Answer with an error in one line, and close the connection."""
-    body = ('{"error": "' + message + '"}').encode()
+async def reject(send: Send, status: int, message: str, *, as_page: bool = False) -> None:
+    """Answer with an error in one line, as JSON or as a page, and close the connection."""
+    body = json.dumps({"error": message}).encode()
+    if as_page:
+        body = f'<!doctype html><html lang="en"><title>rma-mamba</title><p>{message}</p></html>'.encode()
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", b"text/html; charset=utf-8" if as_page else b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]

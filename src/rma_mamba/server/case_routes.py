@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 
+from rma_mamba.errors import ConfigError
 from rma_mamba.pipeline.review.case_status import THUMBNAIL_FILE, UNCERTAINTY_FILE
 from rma_mamba.pipeline.review.displayed_scan import SCAN_FILE
 from rma_mamba.pipeline.review.mask_versions import MaskVersion, MaskVersions
@@ -136,7 +137,10 @@ def find_version(case: CaseRecord, name: str) -> MaskVersion:
     if name == "newest" and (newest := versions.newest) is not None:
         return newest
     if number.isdecimal() and len(number) < 9:
-        return versions.find(int(number))
+        try:
+            return versions.find(int(number))
+        except ConfigError:
+            pass
     raise HTTPException(404, NO_VERSION)
 
 

@@ -113,12 +113,10 @@ class Desk:
 
     async def describe_scan(self, case: CaseRecord) -> dict[str, Any] | None:
         """Grid and display windows of a scan, which is written for the viewer if need be; None if there is no scan."""
-        shown = self.registry.shown(case)
-        known = read_json(shown / DESCRIPTION_FILE)
-        if known and (shown / SCAN_FILE).is_file():
+        known = self._known_description(case)
+        if known is not None or case.scan is None:
             return known
-        if case.scan is None:
-            return None
+        shown = self.registry.shown(case)
         found: dict[str, Any] = await self.workers.run(
             "show_scan", case=asdict(case), shown=str(shown)
         )
@@ -127,11 +125,11 @@ class Desk:
     async def details(self, case: CaseRecord) -> dict[str, Any]:
         """The row of a case, and its measurements, flags and versions."""
         waits = case.status in ("queued", "running")
-        shown = None if waits else await self._description(case)
+        shown = self._known_description(case) if waits else await self._description(case)
         status = self.registry.status(case)
         newest = status.versions[-1] if status.versions else None
         examined: dict[str, Any] = {}
-        if newest is not None and shown is not None:
+        if newest is not None and shown is not None and not waits:
             examined = await self.examine(case, newest.version)
         elif newest is not None:
             examined = examination(Path(case.folder), newest)
@@ -149,6 +147,12 @@ class Desk:
                 has_scan=shown is not None, is_dicom=bool(shown and shown["is_dicom"])
             ),
         }
+
+    def _known_description(self, case: CaseRecord) -> dict[str, Any] | None:
+        """The description of a scan that was written; while a case is segmented, it may be there before the mask."""
+        shown = self.registry.shown(case)
+        known = read_json(shown / DESCRIPTION_FILE)
+        return known if known and (shown / SCAN_FILE).is_file() else None
 
     async def _description(self, case: CaseRecord) -> dict[str, Any] | None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,12 @@ def identify(report: Reporter, *, case: dict[str, Any]) -> dict[str, str]:
 
 
 def _shown_scan(folder: Path) -> Volume:
-    """The scan as the viewer shows it, with the modality of its own header."""
+    """The scan as the viewer shows it, with the modality of its own header; the last one stays in memory."""
+    return _read_shown(folder, (folder / SCAN_FILE).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read_shown(folder: Path, changed: int) -> Volume:
     description = read_json(folder / DESCRIPTION_FILE)
     return as_header_states(read_scan(folder / SCAN_FILE), description.get("header_modality"))
 

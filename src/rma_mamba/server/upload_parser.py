@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from fastapi import HTTPException
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
@@ -74,7 +75,8 @@ class UploadParser:
         """Parse a piece of the body.
 
         Raises:
-            ConfigError: It is corrupt, or has too many files.
+            ConfigError: It is corrupt.
+            HTTPException: It has too many files.
             OSError: A file cannot be written.
         """
         try:
@@ -102,9 +104,10 @@ class UploadParser:
         self._name = self._value = b""
         self._parts += 1
         if self._parts > self.max_files:
-            raise ConfigError(
+            raise HTTPException(
+                413,
                 f"the upload has more than {self.max_files} files; expected those of a few scans. "
-                "Send fewer files, or put the scans into a folder that the server opens."
+                "Send fewer files, or put the scans into a folder that the server opens.",
             )
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:

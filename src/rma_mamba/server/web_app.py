@@ -30,7 +30,7 @@ from rma_mamba.server.uploads import Uploads
 
 STATIC = Path(__file__).with_name("static")
 
-_STATUS = {ConfigError: 404, GridError: 422, ScanError: 422}
+_STATUS = {ConfigError: 422, GridError: 422, ScanError: 422}
 
 
 def create_app(options: ServeOptions, rules: AccessRules) -> App:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 import threading
 import time
 import webbrowser
@@ -10,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.extras import require_extra
@@ -17,6 +20,7 @@ from rma_mamba.server.access_control import AccessRules, host_names
 from rma_mamba.server.serve_options import ServeOptions
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_ANY = ("0.0.0.0", "::", "")
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,12 @@ class Binding:
         if (self.certificate is None) != (self.key is None):
             raise ConfigError(
                 "only one of certificate and key is set; expected both or neither. Set --tls-cert and --tls-key."
+            )
+
+        if self.host in _ANY and not self.names:
+            raise ConfigError(
+                "the server would listen on all addresses, but its name is not known; expected the name that browsers "
+                "use. Set --allow-host, or one address with --listen."
             )
 
     @property
@@ -80,8 +90,7 @@ class WebServer:
         port = self._listener.getsockname()[1]
         hosts = host_names(binding.host, port, binding.names)
         rules = replace(rules, hosts=hosts, scheme=binding.scheme)
-        host = f"[{binding.host}]" if ":" in binding.host else binding.host
-        self.address = f"{binding.scheme}://{host}:{port}"
+        self.address = f"{binding.scheme}://{_shown_name(binding, port)}"
         self.link = f"{self.address}/?token={rules.token}"
         config = uvicorn.Config(
             create_app(options, rules),
@@ -134,12 +143,28 @@ def serve(server: WebServer, announce: Callable[[str], None], *, browser: bool =
         while not server.is_ready:
             time.sleep(0.02)
         announce(server.link)
-        if browser:
+        if browser and _has_display():
             webbrowser.open(server.link)
 
     threading.Thread(target=tell, daemon=True).start()
     with suppress(KeyboardInterrupt):  # the usual way to end it
         server.run()
+
+
+def _shown_name(binding: Binding, port: int) -> str:
+    """Name and port for the link: the first name that browsers use, else the address."""
+    if binding.names and not binding.is_local:
+        name = binding.names[0]
+        return name if urlsplit(f"//{name}").port else f"{name}:{port}"
+    host = f"[{binding.host}]" if ":" in binding.host else binding.host
+    return f"{host}:{port}"
+
+
+def _has_display() -> bool:
+    """Whether a browser with windows can be opened; others would take over the terminal."""
+    if sys.platform != "linux":
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
 
 
 def _bind(binding: Binding) -> socket.socket:

@@ -6,10 +6,12 @@ import asyncio
 import time
 from typing import Any
 
+from rma_mamba.errors import ScanError
 from rma_mamba.server.worker import Worker
 
 _WORKERS = 2
 _IDLE_S = 60.0
+_LONGEST_S = 900.0  # for a task; a hanging reader would block the others
 
 
 class WorkerPool:
@@ -38,12 +40,21 @@ class WorkerPool:
             await worker.stop()
 
     async def run(self, task: str, **arguments: Any) -> Any:
-        """Carry out a task as soon as a worker is free; see `Worker.run`."""
+        """Carry out a task as soon as a worker is free; see `Worker.run`.
+
+        Raises:
+            ScanError: It took longer than a quarter of an hour.
+        """
         async with self._free:
             number = self._choose()
             self._taken.add(number)
             try:
-                return await self._workers[number].run(task, **arguments)
+                running = self._workers[number].run(task, **arguments)
+                return await asyncio.wait_for(running, _LONGEST_S)
+            except TimeoutError:  # the worker was ended
+                raise ScanError(
+                    "the scan or mask took too long; expected a few seconds. Export it again, or convert it to .nii.gz."
+                ) from None
             finally:
                 self._taken.discard(number)
 
