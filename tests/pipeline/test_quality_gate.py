@@ -10,9 +10,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from rma_mamba.pipeline.case import CompletedCase
+from rma_mamba.pipeline.cohort import RunOutcome
 from rma_mamba.pipeline.exit_codes import ExitCode
 from rma_mamba.pipeline.messages import NoMessages
 from rma_mamba.pipeline.quality_gate import exit_code_of_run
+from rma_mamba.pipeline.request import SegmentRequest
+from rma_mamba.pipeline.segment import Distribution
 from rma_mamba.reporting import Flag, Quality
 
 LIGHTS = {0: "green", 1: "yellow", 2: "red"}
@@ -90,6 +94,31 @@ def test_a_failed_case_comes_first(
     done = command("segment", "-i", cohort, "-o", tmp_path / "out", "--fail-on", "red")
     assert done.code == ExitCode.SOME_CASES_FAILED
     assert "1 of 3 masks are red" in done.err
+
+
+def test_results_of_a_mask_below_are_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rma_mamba.server.node import remote_segmentation, remote_study
+
+    cases: Any = [CompletedCase({}, light=light) for light in ("green", "red", "yellow", None)]
+    sent: list[Any] = []
+    outcome = RunOutcome(tuple(cases))
+    monkeypatch.setattr(remote_segmentation, "segment_path", lambda *_: outcome)
+    monkeypatch.setattr(remote_study, "send_results", lambda _, found, __: sent.extend(found))
+
+    def send(fail_on: Any) -> list[Any]:
+        sent.clear()
+        settings = str(tmp_path), SegmentRequest(), Distribution(), NoMessages()
+        run = remote_segmentation.segment_and_send(
+            None, *settings, send_to="A@127.0.0.1:1", fail_on=fail_on
+        )
+        assert run is outcome
+        return [case.light for case in sent]
+
+    assert send(None) == ["green", "red", "yellow", None]
+    assert send("red") == ["green", "yellow"]
+    assert send("yellow") == ["green"]
 
 
 def test_another_light_is_wrong_usage(

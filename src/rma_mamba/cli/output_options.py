@@ -12,7 +12,8 @@ FailOn = Annotated[
         "--fail-on",
         metavar="red|yellow",
         rich_help_panel="Output",
-        help="Exit with code 8 if the quality of a mask is red, or yellow or red; all results are written.",
+        help="Exit with code 8 if the quality of a mask is red, or yellow or red; all results are written, but "
+        "those of such a mask are not sent to an archive.",
     ),
 ]
 OutputTypes = Annotated[

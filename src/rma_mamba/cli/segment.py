@@ -223,7 +223,15 @@ def segment(
     console = Console(quiet, verbose)
     with interruptible():
         run = segment_and_send(
-            scan, out, request, distribution, console, named, send=send, send_to=send_to
+            scan,
+            out,
+            request,
+            distribution,
+            console,
+            named,
+            send=send,
+            send_to=send_to,
+            fail_on=fail_on,
         )
     lights = [case.light for case in run.completed]
     raise typer.Exit(exit_code_of_run(lights, len(run.failed), fail_on, console))

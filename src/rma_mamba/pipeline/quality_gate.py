@@ -23,15 +23,18 @@ def exit_code_of_run(
         fail_on: The light at which the gate closes, and all worse ones; None: there is no gate.
         messages: Receives the message.
     """
-    below = 0 if fail_on is None else sum(_is_below(light, fail_on) for light in lights)
+    below = sum(is_below(light, fail_on) for light in lights)
     if below:
-        total = f"{below} of {len(lights)} masks are" if len(lights) > 1 else "the mask is"
         worse = "red" if fail_on == "red" else "yellow or red"
-        messages.fail(f"{total} {worse} (--fail-on {fail_on}): look at each before you use it.")
+        found = f"{below} of {len(lights)} masks are {worse}"
+        if len(lights) == 1:
+            found = f"the mask is {lights[0] or worse}"
+        messages.fail(f"{found} (--fail-on {fail_on}): look at each mask before you use it.")
     if failed:
         return ExitCode.SOME_CASES_FAILED
     return ExitCode.QUALITY_TOO_LOW if below else ExitCode.OK
 
 
-def _is_below(light: Light | None, fail_on: FailOn) -> bool:
-    return LIGHTS.index(light or "red") >= LIGHTS.index(fail_on)
+def is_below(light: Light | None, fail_on: FailOn | None) -> bool:
+    """Whether a light closes the gate; an unknown one does, and none if there is no gate."""
+    return fail_on is not None and LIGHTS.index(light or "red") >= LIGHTS.index(fail_on)

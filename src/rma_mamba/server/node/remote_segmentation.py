@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from rma_mamba.pipeline.cohort import RunOutcome
 from rma_mamba.pipeline.messages import Messages
+from rma_mamba.pipeline.quality_gate import FailOn, is_below
 from rma_mamba.pipeline.request import SegmentRequest
 from rma_mamba.pipeline.segment import Distribution, segment_path
 
@@ -24,6 +25,7 @@ def segment_and_send(
     *,
     send: bool = False,
     send_to: str | None = None,
+    fail_on: FailOn | None = None,
 ) -> RunOutcome:
     """As `segment_path`, for a path or an address "dicomweb:URL/studies/UID".
 
@@ -36,6 +38,7 @@ def segment_and_send(
         channels: As for `segment_path`.
         send: Send the DICOM results to the archive of the scan.
         send_to: Send them to this archive.
+        fail_on: Do not send the results of masks with this light or a worse one.
 
     Raises:
         ConfigError: An address is invalid.
@@ -58,5 +61,8 @@ def segment_and_send(
     with nullcontext() if scan is None else remote_study.local_scan(scan, out, messages) as path:
         run = segment_path(path, out, request, distribution, messages, channels)
         if address is not None:
-            remote_study.send_results(address, run.completed, messages)
+            passed = [case for case in run.completed if not is_below(case.light, fail_on)]
+            if withheld := len(run.completed) - len(passed):
+                messages.warn([f"The results of {withheld} masks were not sent (--fail-on)."])
+            remote_study.send_results(address, passed, messages)
         return run
