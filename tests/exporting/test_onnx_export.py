@@ -166,3 +166,19 @@ def test_labels_of_exclusive_classes_share_a_softmax() -> None:
     recipe = SliceRecipe.model_validate({**RECIPE, "labels": {"names": ["liver", "spleen"]}})
     logits = np.array([[-3, 2, 2], [-3, 1, 3]], np.float32).reshape(1, 2, 1, 3)
     assert _labels(logits, recipe).tolist() == [[[0, 1, 2]]]
+
+
+def test_a_network_for_several_scans_is_exported(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = create_model(MODEL, **SETTINGS, input_channels=6).eval()
+    content = encode_checkpoint(
+        model.state_dict(),
+        model=MODEL,
+        settings={**SETTINGS, "input_channels": 6},
+        recipe={**RECIPE, "channel_names": ("T1", "T2")},
+    )
+    (tmp_path / "two.safetensors").write_bytes(content)
+    report = export_onnx(tmp_path / "two.safetensors", tmp_path / "model.onnx")
+    assert report.differing_share <= 2e-4
+    shape = onnx.load(tmp_path / "model.onnx").graph.input[0].type.tensor_type.shape
+    assert shape.dim[1].dim_value == 6

@@ -140,7 +140,9 @@ def test_a_case_needs_channels_of_the_network() -> None:
         to_slices(volume(), RECIPE)
     with pytest.raises(ConfigError, match="no channel PD"):
         check_channels(joined({"PD": volume()}), RECIPE)
-    with pytest.raises(ConfigError, match="no channel T1; expected one scan"):
+    with pytest.raises(
+        ConfigError, match="channels T1 of one case, and the network takes a single scan"
+    ):
         check_channels(case, SliceRecipe())
     with pytest.raises(ConfigError, match="no scan"):
         joined({})

@@ -16,7 +16,7 @@ from scipy.special import expit, softmax
 from rma_mamba.datasets.phantom import make_phantom
 from rma_mamba.errors import ConfigError
 from rma_mamba.inference.class_decoding import label_map
-from rma_mamba.slicing import CalibratedVolume, SliceRecipe, SliceStack, calibrated
+from rma_mamba.slicing import CalibratedVolume, SliceRecipe, SliceStack, calibrated, joined
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmenter
@@ -144,7 +144,10 @@ def _phantom(contrast: Literal["mr_t2", "ct"]) -> CalibratedVolume:
 
 
 def _phantom_slices(contrast: Literal["mr_t2", "ct"], recipe: SliceRecipe) -> Floats:
-    stack = SliceStack(_phantom(contrast), recipe)
+    scan = _phantom(contrast)
+    if recipe.channel_names:  # the network takes several scans of a patient
+        scan = calibrated(joined(dict.fromkeys(recipe.channel_names, scan)))
+    stack = SliceStack(scan, recipe)
     first = (len(stack) - _SLICES) // 2
     return stack[first : first + _SLICES]
 

@@ -87,7 +87,12 @@ def check_channels(volume: Volume, recipe: SliceRecipe) -> tuple[str, ...]:
     known, given = recipe.channel_names, [*volume.channels]
     if not known and not given:
         return ()
-    expected = f"expected scans named {' and '.join(known)}" if known else "expected one scan"
+    if not known:
+        raise ConfigError(
+            f"the scans are the channels {', '.join(given)} of one case, and the network takes a single scan; expected "
+            "a network with these channels. Choose its weights, or pass one scan without a name."
+        )
+    expected = f"expected scans named {' and '.join(known)}"
     if not given:
         raise ConfigError(
             f"the network takes several scans of a patient as channels, and there is one scan without a name; "
@@ -95,10 +100,7 @@ def check_channels(volume: Volume, recipe: SliceRecipe) -> tuple[str, ...]:
         )
     unknown = [name for name in given if name not in known]
     if unknown:
-        raise ConfigError(
-            f"the network has no channel {unknown[0]}; {expected}. "
-            f"{'Correct the name.' if known else 'Pass one scan without a name.'}"
-        )
+        raise ConfigError(f"the network has no channel {unknown[0]}; {expected}. Correct the name.")
     return tuple(
         f"The channel {name} is missing: the network sees a black image in its place."
         for name in known
