@@ -63,7 +63,12 @@ def watched(
     def run(**changes: Any) -> tuple[int, list[str]]:
         request = SegmentRequest(outputs=changes.pop("outputs", ()), resume=True)
         settings = {"quiet_s": 0.2, "poll_s": 0.05, "once": True, **changes}
-        options = WatchOptions(tmp_path / "in", tmp_path / "out", request, **settings)
+        folders = (
+            (Path("in"), Path("out"))
+            if Path("in").is_dir()
+            else (tmp_path / "in", tmp_path / "out")
+        )
+        options = WatchOptions(*folders, request, **settings)
         notes = Notes()
         return watch(options, notes, threading.Event()), notes.lines
 
@@ -144,13 +149,17 @@ def test_what_cannot_be_segmented_is_listed_and_forgotten_when_it_is_repaired(
     [record] = map(json.loads, errors.read_text().splitlines())
     assert record["case"] == "Doe_John"
     assert "expected" in record["message"]
+    assert watched()[0] == 1  # a new start is a new attempt
     nifti(bad)
     assert watched()[0] == 0
     assert not errors.exists()
 
 
-def test_results_are_sent_once(watched, tmp_path: Path) -> None:
+def test_results_are_sent_once_from_wherever_the_command_runs(
+    watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study(tmp_path / "in" / "series")
+    monkeypatch.chdir(tmp_path)
     with receiver() as found:
         archive = DestinationConfig(ae_title="PACS", host="127.0.0.1", port=found.port)
         for _ in range(2):

@@ -193,6 +193,8 @@ def watch(options: WatchOptions, messages: Messages, stop: threading.Event) -> i
     )
     with ExitStack() as ending:
         ending.callback(service.close)
+        for job in service.queue.jobs("failed"):  # a new start is a new attempt
+            service.queue.reopen(job.key, source=job.source, signature=job.signature)
         service.load(options.request.network)
         watched = WatchedFolder(options, service)
         report = _Report(options, service, watched, messages)
@@ -231,7 +233,8 @@ class _Report:
         self._out, self._queue, self._watched = options.out, service.queue, watched
         self._messages = messages
         self._seen = {(job.key, job.round) for job in self._queue.jobs("done", "failed")}
-        self._count, self._errors = 0, ""
+        self._count = 0
+        self._errors: str | None = None  # the list may be that of an earlier run
         self.failed = 0
 
     def update(self) -> bool:

@@ -157,4 +157,5 @@ class WorkLoop:
 
 def _relative(path: Path, folder: Path) -> str:
     """A path relative to the folder of the queue, which may be moved as a whole; else absolute."""
+    path, folder = path.absolute(), folder.absolute()
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
