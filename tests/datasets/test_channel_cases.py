@@ -130,7 +130,9 @@ def test_misaligned_channels_name_both_files(root: Path) -> None:
     shifted = AFFINE.copy()
     shifted[2, 3] = 6
     save(root / "T2" / "P4.nii.gz", np.zeros((44, 40, 10), np.int16), shifted)
-    with pytest.raises(GridError, match=r"patient P4: T1 \(P4\.nii\.gz\) and T2 .*\+6\.00\) mm"):
+    with pytest.raises(
+        GridError, match=r"patient P4: T1 \(T1/P4\.nii\.gz\) and T2 \(T2/P4.*\+6\.00\) mm"
+    ):
         read_cases(config(root), "val")
     resampled = config(root, sources=[source(resample=True)])
     files = SourceFiles(resampled)

@@ -18,6 +18,7 @@ from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.labels import LabelRule, check_whole, liver_in_grey_levels
 from rma_mamba.scans import read_scan
 from rma_mamba.slicing import joined
+from rma_mamba.slicing.aligned_scans import file_names
 from rma_mamba.slicing.calibration import CalibratedVolume
 from rma_mamba.volume import Geometry, Volume
 
@@ -59,10 +60,9 @@ def _read_scans(files: SourceFiles, source: SourceConfig, image: Path) -> Volume
     channels = files.channels(source, image)
     if not channels:
         return read_scan(image)
-    names = {name: as_text(path.name) for name, path in channels.items()}
     scans = {name: read_scan(path) for name, path in channels.items()}
     try:
-        return joined(scans, names, resample=source.resample)
+        return joined(scans, file_names(channels), resample=source.resample)
     except GridError as error:
         raise GridError(f"source {source.name}: {error}") from error
 

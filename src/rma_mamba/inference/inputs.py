@@ -18,6 +18,7 @@ import numpy.typing as npt
 from rma_mamba.errors import ScanError
 from rma_mamba.scans import read_scan, volume_from_memory
 from rma_mamba.slicing import joined
+from rma_mamba.slicing.aligned_scans import file_names
 from rma_mamba.volume import Volume, affine_of_itk_image
 
 # A Volume, a path, a nibabel or SimpleITK image, or an array [i, j, k] with its 4x4 affine (RAS+ mm); or several of
@@ -35,12 +36,10 @@ def as_volume(scan: Scan) -> Volume:
     if isinstance(scan, Volume):
         return scan
     if isinstance(scan, Mapping):
-        files = {
-            name: Path(each).name
-            for name, each in scan.items()
-            if isinstance(each, str | os.PathLike)
+        paths = {
+            name: Path(each) for name, each in scan.items() if isinstance(each, str | os.PathLike)
         }
-        return joined({name: as_volume(each) for name, each in scan.items()}, files)
+        return joined({name: as_volume(each) for name, each in scan.items()}, file_names(paths))
     if isinstance(scan, str | os.PathLike):
         return read_scan(Path(scan))
     if hasattr(scan, "dataobj") and hasattr(scan, "affine"):  # nibabel

@@ -137,6 +137,7 @@ def read_case(case: Case, reading: ReadOptions, *, any_study: bool = False) -> V
     if not case.channels:
         return reading.read(case.scan, case.volume, any_study=any_study)
     from rma_mamba.slicing import joined
+    from rma_mamba.slicing.aligned_scans import file_names
 
     scans = {
         each.name: replace(reading, series=each.series or reading.series).read(
@@ -144,14 +145,14 @@ def read_case(case: Case, reading: ReadOptions, *, any_study: bool = False) -> V
         )
         for each in case.channels
     }
-    shown = {each.name: _shown(each) for each in case.channels}
+    names = file_names({each.name: each.scan for each in case.channels})
+    shown = {each.name: _shown(each, names[each.name]) for each in case.channels}
     warnings = _check_same_patient(scans)
     volume = joined(scans, shown, resample=reading.resample)
     return replace(volume, warnings=(*volume.warnings, *warnings))
 
 
-def _shown(channel: ChannelScan) -> str:
-    name = as_text(channel.scan.name)
+def _shown(channel: ChannelScan, name: str) -> str:
     return name if channel.series is None else f"{name}, series {channel.series}"
 
 

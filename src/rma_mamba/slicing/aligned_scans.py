@@ -10,12 +10,14 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
 from rma_mamba.conventions import GRID_TOLERANCE_MM
 from rma_mamba.errors import ConfigError, GridError
+from rma_mamba.folder_tree import as_text
 from rma_mamba.slicing.recipe import SliceRecipe
 from rma_mamba.volume import Geometry, Volume, grid_description
 
@@ -69,6 +71,15 @@ def joined(
         channels[name] = _on_grid_of(reference, other, (names.of(first), names.of(name)), resample)
         warnings += [_named(name, text) for text in other.warnings]
     return replace(reference, channels=channels, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def file_names(paths: Mapping[str, Path]) -> dict[str, str]:
+    """How error messages name the files of a case: by their names, with their folders if two names are equal."""
+    ambiguous = len({path.name for path in paths.values()}) < len(paths)
+    return {
+        name: as_text(f"{path.parent.name}/{path.name}" if ambiguous else path.name)
+        for name, path in paths.items()
+    }
 
 
 def check_channels(volume: Volume, recipe: SliceRecipe) -> tuple[str, ...]:

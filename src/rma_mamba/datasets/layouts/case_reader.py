@@ -12,10 +12,10 @@ from rma_mamba.datasets.labelled_images import read_grey_image, slice_volume
 from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.datasets.layouts.lps import lps_geometry, to_lps
 from rma_mamba.errors import GridError
-from rma_mamba.folder_tree import as_text
 from rma_mamba.labels import LabelRule, is_brightness, liver_in_grey_levels
 from rma_mamba.scans import read_geometry, read_scan, slice_files
 from rma_mamba.slicing import joined
+from rma_mamba.slicing.aligned_scans import file_names
 from rma_mamba.volume import Geometry, Volume
 
 PIXEL_MM = 1.5  # assumed for PNG and JPEG slices, which do not state their pixel size
@@ -77,9 +77,8 @@ def _scan(case: IndexedCase) -> Volume:
     """The scan of a case; of several channels, the first with all of them."""
     if not case.channels:
         return _read(case.images[0], case)
-    names = {name: as_text(path.name) for name, path in case.channels.items()}
     scans = {name: _read(path, case) for name, path in case.channels.items()}
-    return joined(scans, names, resample=case.resample)
+    return joined(scans, file_names(case.channels), resample=case.resample)
 
 
 def _read(path: Path, case: IndexedCase) -> Volume:
