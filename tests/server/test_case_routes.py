@@ -1,6 +1,7 @@
 """The work list and the files of a case, of a running server with workers."""
 
 import gzip
+import time
 from pathlib import Path
 from shutil import copy
 
@@ -126,6 +127,10 @@ def test_results_of_segment_open_in_the_list_without_an_index(
         copy(served / "rma-mamba-results" / name / each, tmp_path / "out" / name / each)
     with viewer(weights, served, tmp_path / "out") as other:
         row = other.wait_for_rows()[0]
+        until = time.monotonic() + 60  # thumbnails follow
+        while other.client.get(row["thumbnail"]).status_code != 200 and time.monotonic() < until:
+            time.sleep(0.1)
+        assert other.client.get(row["thumbnail"]).content.startswith(b"\x89PNG")
         found = other.case(row["id"])
     assert (row["name"], row["status"], row["light"]) == (name, "done", server.wait(case)["light"])
     assert found["has_scan"]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, cast
 
 from rma_mamba.errors import RmaMambaError
+from rma_mamba.pipeline.exit_codes import error_message
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.case_registry import CaseRegistry
 from rma_mamba.server.progress_events import CaseProgress, EventHub, Stage
+from rma_mamba.server.scan_cache import remove_oldest
 from rma_mamba.server.serve_options import ServeOptions
 from rma_mamba.server.worker import TaskCancelledError, Worker
 
@@ -94,8 +97,13 @@ class CaseJobs:
             self._running = case.id
             try:
                 await self._segment(case)
+            except (OSError, sqlite3.Error):  # the disk is full; the case remains as it was
+                pass
             finally:
                 self._running = None
+            with suppress(OSError, RmaMambaError):
+                shown = self.registry.shown(case)
+                await asyncio.to_thread(remove_oldest, shown.parent, keep=shown)
 
     async def _replace_large_worker(self) -> None:
         """Replace a worker that has kept much memory, once nothing was to be done for a while."""
@@ -128,8 +136,8 @@ class CaseJobs:
             )
         except TaskCancelledError:
             self._finish(case, "cancelled")
-        except RmaMambaError as error:
-            self._finish(case, "failed", str(error))
+        except Exception as error:  # whatever it is, the next job has to run
+            self._finish(case, "failed", error_message(error))
         else:
             self._finish(case, "done")
 

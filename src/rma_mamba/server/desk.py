@@ -6,22 +6,30 @@ import asyncio
 import os
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rma_mamba.errors import ConfigError, RmaMambaError
-from rma_mamba.pipeline.review.case_status import UNCERTAINTY_FILE, examination, read_json
+from rma_mamba.pipeline.review.case_status import (
+    EXAMINED_FILE,
+    UNCERTAINTY_FILE,
+    examination,
+    read_json,
+)
 from rma_mamba.pipeline.review.displayed_scan import DESCRIPTION_FILE, SCAN_FILE
 from rma_mamba.pipeline.review.drafts import Drafts
 from rma_mamba.pipeline.review.export_types import possible_exports
 from rma_mamba.pipeline.review.folder_names import RESULTS_FOLDER, STATE_FOLDER
 from rma_mamba.pipeline.review.mask_labels import mask_labels
+from rma_mamba.pipeline.review.mask_versions import MaskVersions
 from rma_mamba.reporting.report import label_and_unit
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.case_jobs import CaseJobs
 from rma_mamba.server.case_registry import CaseRegistry, private_folder
 from rma_mamba.server.progress_events import EventHub
+from rma_mamba.server.scan_cache import remove_oldest
 from rma_mamba.server.serve_options import ServeOptions
 from rma_mamba.server.served_folder import ServedFolder
 from rma_mamba.server.worker_pool import WorkerPool
@@ -83,6 +91,19 @@ class Desk:
             if case.status not in ("queued", "running"):
                 self.registry.update(case, "done")
         self.registry.forget_missing()
+        await self._examine_results()
+
+    async def _examine_results(self) -> None:
+        """Volumes and thumbnails for the work list, of results that `segment` has written; one case at a time."""
+        for case in list(self.registry.cases.values()):
+            newest = self.registry.status(case).versions[-1:]
+            if case.status != "done" or case.scan is None or not newest:
+                continue
+            folder = MaskVersions(Path(case.folder)).path(newest[0].version)
+            if not (folder / EXAMINED_FILE).is_file():
+                with suppress(RmaMambaError):  # shown when the case is opened
+                    await self.workers.run("examine_result", case=asdict(case))
+                self.registry.refresh(case)
 
     @property
     def weights_name(self) -> str:
@@ -120,6 +141,7 @@ class Desk:
         found: dict[str, Any] = await self.workers.run(
             "show_scan", case=asdict(case), shown=str(shown)
         )
+        await asyncio.to_thread(remove_oldest, shown.parent, keep=shown)
         return found
 
     async def details(self, case: CaseRecord) -> dict[str, Any]:

@@ -54,6 +54,14 @@ def measure(report: Reporter, *, folder: str, shown: str, sent: str) -> dict[str
     return examine_unsaved(case, mask, _shown_scan(Path(shown)))
 
 
+def examine_result(report: Reporter, *, case: dict[str, Any]) -> None:
+    """Measurements and a thumbnail of the newest version of a case, from the scan itself."""
+    folder = Path(case["folder"])
+    newest = MaskVersions(folder).newest
+    if newest is not None:
+        examine_version(folder, newest, read_case_scan(case))
+
+
 def use_tool(
     report: Reporter,
     *,

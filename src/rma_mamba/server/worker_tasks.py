@@ -91,6 +91,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "save_version": review_tasks.save_version,
     "examine": review_tasks.examine,
     "measure": review_tasks.measure,
+    "examine_result": review_tasks.examine_result,
     "use_tool": review_tasks.use_tool,
     "export": review_tasks.export,
     "identify": review_tasks.identify,
