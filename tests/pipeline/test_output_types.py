@@ -34,11 +34,18 @@ def dicom(tmp_path: Path) -> Path:
     return save(tmp_path / "case 3", slices)
 
 
-@pytest.mark.parametrize("option", ["-ot", "--output-type", "--output_type"])
-def test_a_folder_gets_every_output_type_under_its_own_name(
+@pytest.mark.parametrize("option", ["--output-type", "--output_type"])
+def test_the_option_has_a_long_name_in_two_spellings(
     command, segmenter, dicom, tmp_path, option: str
 ) -> None:
-    done = command("segment", "-i", dicom, "-o", tmp_path / "out", option, EVERY)
+    assert command("segment", "-i", dicom, "-o", tmp_path / "out", option, "json").code == 0
+    assert names(tmp_path / "out" / "case 3") == ["measurements.json", "run.json"]
+
+
+def test_a_folder_gets_every_output_type_under_its_own_name(
+    command, segmenter, dicom, tmp_path
+) -> None:
+    done = command("segment", "-i", dicom, "-o", tmp_path / "out", "-ot", EVERY)
     assert (done.code, done.out) == (0, "")
     assert names(tmp_path / "out" / "case 3") == [
         "liver.nii.gz",

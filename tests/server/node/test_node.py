@@ -27,7 +27,7 @@ kernel = "B30"
 [[rules]]
 description = "liver|crash"
 """
-STUDIES = 20
+STUDIES = 12
 
 
 def pacs(port: int, objects: str = '["dicom_seg", "dicom_sr"]') -> str:

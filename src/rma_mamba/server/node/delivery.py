@@ -15,6 +15,7 @@ from rma_mamba.server.node.dimse_sender import DimseDestination
 from rma_mamba.server.node.results_to_send import (
     Connection,
     Destination,
+    NotNowError,
     RejectedError,
     SentObject,
     UnreachableError,
@@ -134,7 +135,7 @@ class Deliverer:
                 connection.send(sent)
                 event = "delivered"
         except RejectedError as error:
-            self._postpone(delivery, str(error), rejected=True)
+            self._postpone(delivery, str(error), rejected=not isinstance(error, NotNowError))
             return True
         except UnreachableError as error:
             self._postpone(delivery, str(error), uncertain=True)

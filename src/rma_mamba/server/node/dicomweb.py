@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.extras import require_extra
 from rma_mamba.scans.dicom_exchange import has_failures, read_object, write_object
-from rma_mamba.server.node.results_to_send import RejectedError, SentObject, UnreachableError
+from rma_mamba.server.node.results_to_send import (
+    NotNowError,
+    RejectedError,
+    SentObject,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     from dicomweb_client import DICOMwebClient
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 2**26  # larger than most objects: not every server accepts chunks
 _STORED_SYNTAX = (("application/dicom", "*"),)  # as stored, not decompressed for us
 _NOT_FOUND, _SERVER_ERROR = 404, 500
+_NOT_NOW = (401, 403, _NOT_FOUND, 407, 408, 429)  # credentials, address, load: not the object
 _URL = re.compile(
     r"(?P<service>https?://[^\s/@?#]+(/[^\s?#]*?)?)/studies/(?P<study>[\d.]{1,64})"
     r"(/series/(?P<series>[\d.]{1,64}))?/?"
@@ -204,7 +210,8 @@ def _http_errors() -> Iterator[None]:
         code = error.response.status_code if error.response is not None else _SERVER_ERROR
         if code >= _SERVER_ERROR:
             raise UnreachableError(f"HTTP status {code}") from None
-        raise RejectedError(f"HTTP status {code}") from None
+        rejection = NotNowError if code in _NOT_NOW else RejectedError
+        raise rejection(f"HTTP status {code}") from None
     except requests.exceptions.SSLError:
         raise UnreachableError("the certificate is not trusted") from None
     except requests.RequestException as error:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 from rma_mamba.extras import require_extra
 from rma_mamba.scans.dicom_exchange import instance_query
 from rma_mamba.server.node.config import DestinationConfig
-from rma_mamba.server.node.results_to_send import RejectedError, SentObject, UnreachableError
+from rma_mamba.server.node.results_to_send import (
+    NotNowError,
+    RejectedError,
+    SentObject,
+    UnreachableError,
+)
 from rma_mamba.server.node.tls import client_context
 
 if TYPE_CHECKING:
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
 
 _SUCCESS, _PENDING = 0x0000, (0xFF00, 0xFF01)
 _WARNINGS = range(0xB000, 0xC000)  # stored, with a remark
+_NOT_NOW = (0x0124, *range(0xA700, 0xA800))  # not authorised, out of resources
 
 
 class DimseDestination:
@@ -107,6 +113,8 @@ class DimseConnection:
         code = getattr(status, "Status", None)
         if code is None:
             raise UnreachableError("the association was lost")
+        if code in _NOT_NOW:
+            raise NotNowError(f"C-STORE status 0x{code:04X}")
         if code != _SUCCESS and code not in _WARNINGS:
             raise RejectedError(f"C-STORE status 0x{code:04X}")
 

@@ -19,6 +19,10 @@ class RejectedError(Exception):
     """The destination answered that it does not take the object; the text has no patient data."""
 
 
+class NotNowError(RejectedError):
+    """The destination takes nothing at present, whatever the object: its disk is full, or a password is wrong."""
+
+
 @dataclass(frozen=True)
 class SentObject:
     """A DICOM file with what identifies it.
