@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
+from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
@@ -35,7 +36,7 @@ from rma_mamba.datasets.source_files import SourceFiles
 from rma_mamba.datasets.splits import Split
 from rma_mamba.files import replace_file
 from rma_mamba.inference.orientation import Pose, check_anatomy, estimate_pose, flipped_axes
-from rma_mamba.inference.orientation_network import NAME, OrientationNetwork
+from rma_mamba.inference.orientation_network import NAME, OUTPUTS
 from rma_mamba.inference.thumbnails import COARSE, SIDE, Box, body_box, crop
 from rma_mamba.models.weights import encode_checkpoint
 from rma_mamba.reporting.quality import FlippedAxis
@@ -117,7 +118,7 @@ class Thumbnails(Dataset[dict[str, Any]]):
         sample = self.slices[SliceDraw(position, (SEED, item))]
         grey = sample["image"][1].numpy()
         box = body_box(grey)
-        thumbnail = torch.zeros(SIDE, SIDE)
+        thumbnail = np.zeros((SIDE, SIDE), np.float32)
         if box is not None:
             thumbnail = crop(
                 grey, _jittered(box, grey.shape, np.random.default_rng((SEED, item, 1)))
@@ -182,6 +183,34 @@ def _batches(steps: int) -> Iterator[torch.Tensor]:
                 steps -= 1
                 if not steps:
                     return
+
+
+class OrientationNetwork(nn.Module):
+    """The network of `rma_mamba.inference.orientation_network`, which computes the same without torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            *_step(1, 16, 5, 2), *_step(16, 24, 3, 2), *_step(24, 32, 3, 1), *_step(32, 48, 3, 2)
+        )
+        self.answers = nn.Sequential(
+            nn.Flatten(),
+            nn.Dropout(0.3),
+            nn.Linear(48 * 9, 32),
+            nn.ReLU(),
+            nn.Linear(32, OUTPUTS),
+        )
+
+    def forward(self, thumbnails: torch.Tensor) -> torch.Tensor:
+        """Thumbnails [slice, SIDE, SIDE] to outputs [slice, 4], in the order of `SlicePredictions`."""
+        outputs: torch.Tensor = self.answers(self.features(thumbnails[:, None]))
+        return outputs
+
+
+def _step(inputs: int, outputs: int, side: int, stride: int) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(inputs, outputs, side, stride, padding=side // 2, bias=False)
+    pool = nn.MaxPool2d(2) if stride == 1 else nn.Identity()
+    return convolution, nn.BatchNorm2d(outputs), nn.ReLU(), pool
 
 
 def _loss(network: OrientationNetwork, batch: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -15,7 +15,7 @@ from torch import nn
 from deterministic import filled, image
 from rma_mamba.errors import ConfigError
 from rma_mamba.models import create_model
-from rma_mamba.models.rma_mamba import RMAMambaConfig
+from rma_mamba.models.rma_mamba_config import RMAMambaConfig
 from rma_mamba.training.losses import segmentation_loss
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "rma_mamba_t.npz"

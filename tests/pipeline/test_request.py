@@ -23,9 +23,9 @@ def test_a_request_can_be_sent_to_another_process() -> None:
 
 
 def test_network_options_reach_the_segmenter(segmenter) -> None:
-    NetworkOptions("weights", "cpu", 4, True, "bfloat16").load()
+    NetworkOptions("weights", "cpu", 4, True, "bfloat16", "torch").load()
     loaded = {"model": "weights", "device": "cpu", "batch_size": 4, "fast": True}
-    assert segmenter.loaded == {**loaded, "precision": "bfloat16"}
+    assert segmenter.loaded == {**loaded, "precision": "bfloat16", "runtime": "torch"}
 
 
 def test_read_options_select_the_volume(tmp_path) -> None:

@@ -10,7 +10,7 @@ import torch
 from onnx_graphs import arrays
 from rma_mamba.models import create_model
 from rma_mamba.models.ensemble import Ensemble
-from rma_mamba.models.rma_mamba import RMAMambaConfig
+from rma_mamba.models.rma_mamba_config import RMAMambaConfig
 from rma_mamba.portable.onnx_model import INPUT, OUTPUTS, build_onnx_model, graph_sha256
 from rma_mamba.portable.onnx_session import OnnxNetwork
 

@@ -67,14 +67,22 @@ class FakeSegmenter:
     weights_sha256 = "0" * 64
     recipe = SliceRecipe()
     device = "cpu"
+    runtime = "torch"
     loads = 0
 
     @classmethod
     def load(
-        cls, model="default", *, device="auto", batch_size=None, fast=False, precision="float32"
+        cls,
+        model="default",
+        *,
+        device="auto",
+        batch_size=None,
+        fast=False,
+        precision="float32",
+        runtime="auto",
     ) -> "FakeSegmenter":
         cls.loaded = {"model": model, "device": device, "batch_size": batch_size, "fast": fast}
-        cls.loaded["precision"] = precision
+        cls.loaded |= {"precision": precision, "runtime": runtime}
         cls.loads += 1
         return cls()
 

@@ -63,7 +63,9 @@ def test_two_processes_train_as_one(
     assert dice_alone(model.eval(), recipe, settings) == found[-1]
 
     # one process resumes the run of two, with the same number of slices per step
-    monkeypatch.setitem(rma_mamba.models._BASELINES, "unet", (one_of_several.IdleUNet, UNetConfig))
+    monkeypatch.setitem(
+        rma_mamba.models.model_factory._BASELINES, "unet", (one_of_several.IdleUNet, UNetConfig)
+    )
     train(
         recipe, [*settings, "training.accumulate=2", "training.epochs=3"], resume=True, quiet=True
     )

@@ -118,6 +118,14 @@ def segment(
             help="Precision of matrix multiplications; bfloat16 is faster and slightly less accurate.",
         ),
     ] = "float32",
+    runtime: Annotated[
+        Literal["auto", "onnx", "torch"],
+        typer.Option(
+            metavar="auto|onnx|torch",
+            rich_help_panel=_NETWORK,
+            help="PyTorch, or ONNX Runtime (starts faster, does not need torch); auto: torch if installed.",
+        ),
+    ] = "auto",
     output_type: OutputTypes = None,
     preview: Preview = False,
     statistics: Statistics = False,
@@ -210,7 +218,7 @@ def segment(
         "--save-uncertainty": save_uncertainty,
     }
     request = SegmentRequest(
-        NetworkOptions(model, device, batch_size, fast, precision),
+        NetworkOptions(model, device, batch_size, fast, precision, runtime),
         ReadOptions(
             series, number, strict, parse_spacing(spacing_mm), parse_modality(modality), resample
         ),

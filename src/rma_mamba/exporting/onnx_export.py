@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from rma_mamba.conventions import software_version
 from rma_mamba.errors import ConfigError
@@ -14,20 +13,13 @@ from rma_mamba.exporting.weights_licence import BUNDLED_LICENCE, is_from_bundled
 from rma_mamba.extras import require_extra
 from rma_mamba.files import replace_file
 from rma_mamba.inference import Segmenter
-from rma_mamba.inference.segmenter import trained_checkpoint
-from rma_mamba.models import checkpoint_settings
-from rma_mamba.models.ensemble import ENSEMBLE
-from rma_mamba.models.registry import NETWORKS
-from rma_mamba.models.rma_mamba import RMAMambaConfig
-from rma_mamba.models.weights import Checkpoint
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
+from rma_mamba.inference.onnx_network import onnx_model_of
+from rma_mamba.inference.weights_choice import trained_weights
+from rma_mamba.models.stored_weights import Checkpoint, read_arrays
 
 OnnxPrecision = Literal["fp32", "fp16", "int8"]
 
 SMALLEST: Final = 32  # pixels of height and width
-_FORMAT: Final = "rma-mamba onnx 1"
 _UNKNOWN_LICENCE: Final = "not stated; it depends on the training data and the initial weights"
 
 
@@ -64,52 +56,25 @@ def export_onnx(
         raise ConfigError(
             f"the size is {size[0]}x{size[1]}; expected at least {SMALLEST} pixels each. Choose a larger --size."
         )
-    checkpoint = trained_checkpoint(weights)
-    segmenter = Segmenter.load(weights, device="cpu")
-    model = _build(checkpoint, _metadata(checkpoint, licence), precision, size)
+    checkpoint = trained_weights(weights, read_arrays)
+    metadata = _metadata(checkpoint, licence)
+    model = onnx_model_of(checkpoint, metadata, precision, size)
+    segmenter = Segmenter.load(weights, device="cpu", runtime="torch")
     report = check_onnx(model.SerializeToString(), segmenter, precision, size)
     model.metadata_props.add(key="verification", value=json.dumps(report.as_dict()))
     replace_file(output, model.SerializeToString(), "ONNX file")
     return report
 
 
-def _build(
-    checkpoint: Checkpoint,
-    metadata: Mapping[str, str],
-    precision: OnnxPrecision,
-    size: tuple[int, int] | None,
-) -> ModelProto:
-    from rma_mamba.portable.onnx_model import build_onnx_model  # imports onnx
-
-    settings = checkpoint_settings(checkpoint)
-    members: list[dict[str, Any]] = (
-        settings["members"]
-        if checkpoint.model == ENSEMBLE
-        else [{"model": checkpoint.model, "settings": settings}]
-    )
-    for each in members:
-        if each["model"] not in NETWORKS:
-            raise ConfigError(
-                f"the weights are of the network '{each['model']}'; expected one of {', '.join(NETWORKS)}. "
-                "Other networks cannot be exported."
-            )
-    return build_onnx_model(
-        [RMAMambaConfig(**each["settings"]) for each in members],
-        {name: tensor.numpy() for name, tensor in checkpoint.state.items()},
-        metadata,
-        exclusive=bool(settings.get("exclusive")),
-        precision=precision,
-        size=size,
-    )
-
-
 def _metadata(checkpoint: Checkpoint, licence: str | None) -> dict[str, str]:
     """What the file states about itself; a reader needs the recipe to make slices and masks."""
+    from rma_mamba.portable.onnx_model import FORMAT  # imports onnx
+
     classes = checkpoint.recipe.get("labels", {}).get("names", ["liver"])
     content: dict[str, Any] = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "model": checkpoint.model,
-        "settings": checkpoint_settings(checkpoint),
+        "settings": checkpoint.settings,
         "recipe": checkpoint.recipe,
         "classes": classes,
         "version": software_version(),

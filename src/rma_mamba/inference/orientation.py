@@ -109,7 +109,7 @@ def combine(predictions: SlicePredictions, height_mm: Numbers) -> Pose:
         height_mm: Height of each slice according to the header.
     """
     right, anterior, height_dm, liver = (
-        each.double().numpy()
+        each.astype(np.float64)
         for each in (
             predictions.right,
             predictions.anterior,

@@ -5,30 +5,26 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pydantic
-import torch
-from torch import nn
 
 from rma_mamba.conventions import Postprocessing
-from rma_mamba.deprecation import suppress_rename_warnings, warn_renamed, with_renamed_keys
-from rma_mamba.errors import ConfigError, WeightsError
+from rma_mamba.deprecation import warn_renamed, with_renamed_keys
 from rma_mamba.inference.class_decoding import clear_removed_liver
-from rma_mamba.inference.device import choose_device
 from rma_mamba.inference.implausible_hu import ImplausibleVoxels, remove_implausible
 from rma_mamba.inference.inputs import Scan, as_volume
 from rma_mamba.inference.orientation import check_anatomy
 from rma_mamba.inference.postprocess import remove_islands
+from rma_mamba.inference.runtimes import Runtime, choose_runtime
 from rma_mamba.inference.segmentation import Segmentation
 from rma_mamba.inference.streaming import Progress, SliceWriter, stream
 from rma_mamba.inference.tta import MAPS, Images, Logits, TtaLogits, tta_logits
 from rma_mamba.inference.uncertainty import estimate_uncertainty
+from rma_mamba.inference.weights_choice import recipe_of
 from rma_mamba.mask_provenance import MaskProvenance
-from rma_mamba.models import checkpoint_settings, create_model, for_inference, list_models
-from rma_mamba.models.weights import EMBEDDED, Checkpoint, embedded_weights, read_checkpoint
-from rma_mamba.ops.after_fork import survives_fork
+from rma_mamba.models.stored_weights import EMBEDDED
 from rma_mamba.reporting import assess, measure
 from rma_mamba.reporting.case_notes import CaseNotes
 from rma_mamba.reporting.mask_examination import examine_mask
@@ -38,6 +34,11 @@ from rma_mamba.slicing import CalibratedVolume, SliceRecipe, SliceStack, calibra
 from rma_mamba.slicing.aligned_scans import check_channels
 from rma_mamba.slicing.recipe import RENAMED_FIELDS
 from rma_mamba.volume import ClassMap, Mask, Modality
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from rma_mamba.portable.onnx_session import OnnxNetwork
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -67,7 +68,7 @@ class Segmenter:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: nn.Module | OnnxNetwork,
         recipe: SliceRecipe,
         *,
         device: str = "cpu",
@@ -78,9 +79,16 @@ class Segmenter:
         weights_sha256: str | None = None,
         postprocessing: Postprocessing = "standard",
     ) -> None:
-        self.device = choose_device(device)
-        self.dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        self.model = for_inference(model, self.dtype).to(self.device)
+        self.model: Any = model  # its type depends on the runtime
+        self.device: Any = getattr(model, "device", device)
+        self.runtime: Literal["onnx", "torch"] = (
+            "onnx" if getattr(model, "runtime", "") == "onnx" else "torch"
+        )
+        self.dtype: Any = "onnx.float32"
+        if self.runtime == "torch":
+            from rma_mamba.inference.torch_network import prepared
+
+            self.model, self.device, self.dtype = prepared(self.model, device, precision)
         self.weights_sha256 = weights_sha256
         scales = recipe.tta_scales[: 1 if fast else None]
         self.recipe = recipe.model_copy(update={"tta_scales": scales})
@@ -89,7 +97,6 @@ class Segmenter:
         self.postprocessing = postprocessing
 
     @classmethod
-    @survives_fork
     def load(
         cls,
         model: str | Path = EMBEDDED,
@@ -99,41 +106,43 @@ class Segmenter:
         fast: bool = False,
         precision: Precision = "float32",
         postprocessing: Postprocessing = "standard",
+        runtime: Runtime = "auto",
     ) -> Segmenter:
         """Load a segmenter with trained weights.
 
         Args:
-            model: "default", the bundled network, or a weights file written by `rma-mamba train`.
+            model: "default", the bundled network, a weights file written by `rma-mamba train`, or an ONNX file of
+                `rma-mamba export`.
             device: auto, cpu, cuda, cuda:N or mps.
             batch_size: Slices per batch; None: chosen for each scan.
             fast: Skip multi-scale test-time augmentation: faster, slightly less accurate.
             precision: float32, or bfloat16 for speed.
             postprocessing: "standard", or "none": the raw threshold of the probability.
+            runtime: torch; onnx (ONNX Runtime, without torch); or auto: torch if it is installed.
 
         Raises:
             WeightsError: The weights are missing, corrupt or do not fit the network.
-            BackendError: The device cannot be used.
+            BackendError: The device or runtime cannot be used.
+            ConfigError: The runtime does not support the network or the precision.
 
         Example:
             >>> segmenter = Segmenter.load(device="cpu")
             >>> result = segmenter("scan.nii.gz")
         """
-        chosen = choose_device(device)
-        checkpoint = trained_checkpoint(model)
-        try:
-            with suppress_rename_warnings():  # in weights trained with an older version
-                recipe = SliceRecipe.model_validate(checkpoint.recipe)
-            network = create_model(checkpoint.model, **checkpoint_settings(checkpoint))
-            network.load_state_dict(checkpoint.state)
-        except (pydantic.ValidationError, ConfigError, RuntimeError):
-            raise WeightsError(
-                f"the weights of '{checkpoint.model}' do not fit the network of this version; "
-                "expected weights trained with it. Train again, or use the version that trained them."
-            ) from None
+        network: Any
+        if choose_runtime(runtime, model, precision) == "onnx":
+            from rma_mamba.inference.onnx_network import load_onnx_network
+
+            network, checkpoint = load_onnx_network(model, device)
+        else:
+            from rma_mamba.inference.torch_network import load_network
+
+            network, checkpoint = load_network(model, device)
+        recipe = recipe_of(checkpoint)
         return cls(
             network,
             recipe,
-            device=str(chosen),
+            device=device,
             batch_size=batch_size,
             fast=fast,
             precision=precision,
@@ -159,7 +168,6 @@ class Segmenter:
         changed.recipe = recipe
         return changed
 
-    @survives_fork
     def __call__(
         self,
         scan: Scan,
@@ -262,13 +270,14 @@ class Segmenter:
         """The map of the highest resolution, float32 [slice, class, height, width], for images on the canvas."""
         return self.maps(images, 1)[0]
 
-    @survives_fork
     def maps(self, images: Images, count: int = MAPS) -> list[Logits]:
         """The network's last `count` maps, or as many as it has, highest resolution last; each as in `logits`."""
-        half = self.dtype != torch.float32
-        with torch.inference_mode(), torch.autocast(self.device.type, self.dtype, enabled=half):
-            maps: list[Any] = self.model(torch.from_numpy(images).to(self.device))
-            return [each.float().cpu().numpy() for each in maps[-count:]]
+        if self.runtime == "onnx":
+            found: list[Logits] = self.model.maps(images, count)
+            return found
+        from rma_mamba.inference.torch_network import run
+
+        return run(self.model, images, count, self.device, self.dtype)
 
     def tta_logits(self, images: list[Images]) -> TtaLogits:
         """Logits of the same slices at each TTA scale; see `rma_mamba.inference.tta`."""
@@ -279,32 +288,3 @@ class Segmenter:
         """Deprecated name of `tta_logits`."""
         warn_renamed("Segmenter.looks", "Segmenter.tta_logits")
         return self.tta_logits(images)
-
-
-def trained_checkpoint(model: str | Path) -> Checkpoint:
-    """The content of "default", the bundled weights, or of a weights file.
-
-    Raises:
-        WeightsError: The weights are missing, corrupt, or of a network that does not segment.
-    """
-    checkpoint = _embedded() if str(model) == EMBEDDED else _from_file(str(model))
-    if checkpoint.provenance.get("recipe", {}).get("pretraining"):
-        raise WeightsError(
-            f"{Path(model).name} was pretrained on unlabelled scans and does not segment; expected trained weights. "
-            f"Train with --set model.weights={Path(model).name}."
-        )
-    return checkpoint
-
-
-def _embedded() -> Checkpoint:
-    with embedded_weights() as path:
-        return read_checkpoint(path)
-
-
-def _from_file(model: str) -> Checkpoint:
-    if model in list_models():
-        raise WeightsError(
-            f"'{model}' is a network without bundled weights; expected 'default' or a weights file. "
-            "Train it, and pass the path of its weights.safetensors."
-        )
-    return read_checkpoint(model)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy import ndimage
-from torch import Tensor
-from torch.nn import functional
 
 from rma_mamba.slicing import IntensityScale, SliceRecipe, SliceStack
 
@@ -22,7 +21,7 @@ Image = npt.NDArray[np.float32]
 Box = tuple[int, int, int, int]  # top, bottom, left, right
 
 
-def thumbnails(stack: SliceStack, count: int = _SLICES) -> tuple[Tensor, npt.NDArray[np.intp]]:
+def thumbnails(stack: SliceStack, count: int = _SLICES) -> tuple[Image, npt.NDArray[np.intp]]:
     """Thumbnails [slice, SIDE, SIDE], evenly spaced from inferior to superior, and the slice numbers they show.
 
     Slices in which no body is visible are skipped, so the result may be empty.
@@ -42,8 +41,8 @@ def thumbnails(stack: SliceStack, count: int = _SLICES) -> tuple[Tensor, npt.NDA
         if box is not None:
             images.append(crop(image, box))
             slice_numbers.append(at)
-    empty = torch.zeros(0, SIDE, SIDE)
-    return torch.stack(images) if images else empty, np.array(slice_numbers, np.intp)
+    empty = np.zeros((0, SIDE, SIDE), np.float32)
+    return np.stack(images) if images else empty, np.array(slice_numbers, np.intp)
 
 
 def body_box(image: Image) -> Box | None:
@@ -58,9 +57,20 @@ def body_box(image: Image) -> Box | None:
     return rows.start, rows.stop, columns.start, columns.stop
 
 
-def crop(image: Image, box: Box) -> Tensor:
+def crop(image: Image, box: Box) -> Image:
     """The inside of a box, resized to SIDE x SIDE pixels and normalised to mean 0 and standard deviation 1."""
     top, bottom, left, right = box
-    inside = torch.from_numpy(np.ascontiguousarray(image[top:bottom, left:right]))[None, None]
-    small = functional.interpolate(inside, (SIDE, SIDE), mode="bilinear", antialias=True)[0, 0]
-    return (small - small.mean()) / (small.std() + 1e-3)
+    inside = image[top:bottom, left:right]
+    small = _resampling(inside.shape[0]) @ inside @ _resampling(inside.shape[1]).T
+    normalised = (small - small.mean()) / (small.std(ddof=1) + 1e-3)
+    return np.asarray(normalised, np.float32)
+
+
+@cache
+def _resampling(size: int) -> npt.NDArray[np.float64]:
+    """Weights [SIDE, size] of linear interpolation, with a wider kernel where pixels are averaged (antialiasing)."""
+    scale = size / SIDE
+    centre = (np.arange(SIDE)[:, None] + 0.5) * scale
+    distance = np.abs(np.arange(size) + 0.5 - centre) / max(1.0, scale)
+    weights = np.clip(1 - distance, 0, None)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -4,39 +4,20 @@ model = create_model("rma-mamba-t", extra_blocks=1)
 load_weights(model, "weights.safetensors")
 *coarser, finest = model(images)           # logits [slice, 1, height, width]
 
-To add a network, write a module in `baselines`, and list its classes below and its name in `registry`.
+Names are imported on first use, and torch with them. To add a network, see `model_factory`.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, Any
 
-import difflib
-from collections.abc import Callable
-from typing import Any, Final
-
-import pydantic
-from torch import nn
-
-from rma_mamba.errors import ConfigError
-from rma_mamba.models.baselines.double_unet import DoubleUNet, DoubleUNetConfig
-from rma_mamba.models.baselines.mamba_unet import MambaUNet, MambaUNetConfig
-from rma_mamba.models.baselines.pvtformer import PVTFormer, PVTFormerConfig
-from rma_mamba.models.baselines.resunet_plus_plus import ResUNetPlusPlus, ResUNetPlusPlusConfig
-from rma_mamba.models.baselines.transnetr import TransNetR, TransNetRConfig
-from rma_mamba.models.baselines.transresunet import TransResUNet, TransResUNetConfig
-from rma_mamba.models.baselines.ultralight_vm_unet import UltraLightVMUNet, UltraLightVMUNetConfig
-from rma_mamba.models.baselines.unet import UNet, UNetConfig
-from rma_mamba.models.baselines.unet_3d import UNet3D, UNet3DConfig
-from rma_mamba.models.baselines.unext import UNeXt, UNeXtConfig
-from rma_mamba.models.baselines.vm_unet import VMUNet, VMUNetConfig
-from rma_mamba.models.baselines.vm_unet_v2 import VMUNetV2, VMUNetV2Config
-from rma_mamba.models.deployment import for_inference
-from rma_mamba.models.earlier_presets import stored_settings
-from rma_mamba.models.ensemble import ENSEMBLE, Ensemble, EnsembleConfig
-from rma_mamba.models.registry import BASELINES, ENCODERS, NETWORKS, PARAMETERS
-from rma_mamba.models.rma_mamba import RMAMamba, RMAMambaConfig
-from rma_mamba.models.vmamba import VMamba, VMambaConfig
-from rma_mamba.models.weights import Checkpoint, load_weights
-from rma_mamba.setting_errors import as_config_error
+if TYPE_CHECKING:
+    from rma_mamba.models.deployment import for_inference
+    from rma_mamba.models.model_factory import (
+        checkpoint_settings,
+        create_model,
+        list_models,
+        model_settings,
+    )
+    from rma_mamba.models.weights import load_weights
 
 __all__ = [
     "checkpoint_settings",
@@ -47,107 +28,27 @@ __all__ = [
     "model_settings",
 ]
 
-
-_BASELINES: Final[dict[str, tuple[Callable[[Any], nn.Module], type[pydantic.BaseModel]]]] = {
-    "unet": (UNet, UNetConfig),
-    "unet-3d": (UNet3D, UNet3DConfig),
-    "vm-unet": (VMUNet, VMUNetConfig),
-    "vm-unet-v2": (VMUNetV2, VMUNetV2Config),
-    "ultralight-vm-unet": (UltraLightVMUNet, UltraLightVMUNetConfig),
-    "mamba-unet": (MambaUNet, MambaUNetConfig),
-    "unext": (UNeXt, UNeXtConfig),
-    "transnetr": (TransNetR, TransNetRConfig),
-    "transresunet": (TransResUNet, TransResUNetConfig),
-    "pvtformer": (PVTFormer, PVTFormerConfig),
-    "double-unet": (DoubleUNet, DoubleUNetConfig),
-    "resunet-plus-plus": (ResUNetPlusPlus, ResUNetPlusPlusConfig),
+_MODULES = {
+    "checkpoint_settings": "model_factory",
+    "create_model": "model_factory",
+    "for_inference": "deployment",
+    "list_models": "model_factory",
+    "load_weights": "weights",
+    "model_settings": "model_factory",
 }
 
+# Hidden from type checkers, which see the imports above.
+if not TYPE_CHECKING:
 
-def list_models() -> list[str]:
-    """Names accepted by `create_model`."""
-    return list(PARAMETERS)
+    def __getattr__(name: str) -> Any:
+        import importlib
 
-
-def create_model(name: str, **settings: Any) -> nn.Module:
-    """Create a network with random weights, in training mode.
-
-    Args:
-        name: One of `list_models()`, or "ensemble": several of them, listed in the setting `members`.
-        settings: Overrides of the settings of that name: fields of `RMAMambaConfig`, `VMambaConfig` or the
-            configuration of the baseline.
-
-    Raises:
-        ConfigError: The name or a setting is unknown, or a value is out of range.
-    """
-    make, config, preset = _definition(name)
-    return make(_build_config(config, name, {**preset, **settings}))
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
-def model_settings(name: str, **settings: Any) -> dict[str, Any]:
-    """The whole configuration of a network, including the values of its preset, as JSON holds it.
-
-    `create_model` makes the same network from it, even if the preset of that name changes later.
-
-    Raises:
-        ConfigError: As in `create_model`.
-    """
-    _, config, preset = _definition(name)
-    built = _build_config(config, name, {**preset, **settings})
-    if isinstance(built, EnsembleConfig):
-        return {
-            "members": [
-                {"model": each.model, "settings": model_settings(each.model, **each.settings)}
-                for each in built.members
-            ],
-            **({"exclusive": True} if built.exclusive else {}),
-        }
-    return built.model_dump(mode="json")
-
-
-def checkpoint_settings(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The whole configuration of the network of a weights file, also if its preset has changed since.
-
-    Raises:
-        ConfigError: As in `create_model`.
-    """
-    name, settings = checkpoint.model, checkpoint.settings
-    found = stored_settings(create_model, name, settings, checkpoint.state)
-    return model_settings(name, **found)
-
-
-def _definition(
-    name: str,
-) -> tuple[Callable[[Any], nn.Module], type[pydantic.BaseModel], dict[str, Any]]:
-    """How to make a network, the class of its configuration, and the settings that its name stands for."""
-    if name in ENCODERS:
-        return VMamba, VMambaConfig, ENCODERS[name]
-    if name in NETWORKS:
-        return RMAMamba, RMAMambaConfig, NETWORKS[name]
-    if name in BASELINES:
-        return *_BASELINES[name], BASELINES[name]
-    if name == ENSEMBLE:
-        return _create_ensemble, EnsembleConfig, {}
-    raise _unknown_model_error(name)
-
-
-def _create_ensemble(config: EnsembleConfig) -> Ensemble:
-    members = [create_model(each.model, **each.settings) for each in config.members]
-    return Ensemble(members, exclusive=config.exclusive)
-
-
-def _build_config(
-    kind: type[pydantic.BaseModel], name: str, settings: dict[str, Any]
-) -> pydantic.BaseModel:
-    try:
-        return kind(**settings)
-    except pydantic.ValidationError as error:
-        raise as_config_error(error, kind, name) from None
-
-
-def _unknown_model_error(name: str) -> ConfigError:
-    near = difflib.get_close_matches(name, list_models(), n=1)
-    hint = f"Did you mean '{near[0]}'?" if near else "Choose one of these."
-    return ConfigError(
-        f"unknown model '{name}'; expected one of {', '.join(list_models())}. {hint}"
-    )
+def __dir__() -> list[str]:
+    return __all__

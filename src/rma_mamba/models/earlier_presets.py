@@ -7,10 +7,10 @@ one it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import torch
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 # Settings that differed from today's preset, latest first.
 _NO_LOCAL: Final = {"local_blocks": (0, 0, 0, 0, 0), "decoder_local": 0}
@@ -45,6 +45,8 @@ def stored_settings(
     """
     if model not in EARLIER_PRESETS:
         return dict(settings)
+    import torch
+
     for earlier in ({}, *EARLIER_PRESETS[model]):
         candidate = {**earlier, **settings}
         with torch.device("meta"):

@@ -11,8 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-ENSEMBLE = "ensemble"  # name for `create_model`
-
 
 class MemberConfig(BaseModel):
     """One network of an ensemble."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+ENSEMBLE: Final = "ensemble"  # name for `create_model` of several networks
+
 ENCODERS: Final[dict[str, dict[str, Any]]] = {
     "vmamba-t": {"width": 96, "depths": (2, 2, 5, 2), "drop_path": 0.2},
     # the VMamba-T of VMamba's current README; the paper's, by its number of parameters, is the one above

@@ -9,28 +9,41 @@ A file that does not match the network raises an error that lists missing, unexp
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from rma_mamba.errors import WeightsError
+from rma_mamba.models.stored_weights import (
+    EMBEDDED,
+    FORMAT,
+    Checkpoint,
+    check_exists,
+    corrupt_error,
+    embedded_weights,
+    names_and_bytes_sha256,
+    read_safetensors,
+    read_stored,
+)
 
-EMBEDDED: Final = "default"  # name of the weights bundled with the package
+__all__ = [
+    "EMBEDDED",
+    "Checkpoint",
+    "embedded_weights",
+    "encode_checkpoint",
+    "load_weights",
+    "read_checkpoint",
+    "tensors_sha256",
+]
 
-_FORMAT: Final = "rma-mamba weights 1"
 _NAMES_SHOWN = 5
 _THIRD_STAGE: Final = re.compile(r"(^|\.)layers\.2\.blocks\.\d+\.norm\.weight$")
 _VMAMBA_T: Final = {5: "rma-mamba-t", 8: "rma-mamba-t-s1l8"}  # by the blocks of its third stage
@@ -55,32 +68,6 @@ _CONFIGURATION: Final = "yacs.config.CfgNode"
 _THROUGH_PLANE: Final = "through_plane"
 _IMAGE_CHANNELS: Final = 3
 _OWN_NORMS: Final = re.compile(r"^(encoder\.)?outnorm\d\.")  # not in ImageNet checkpoints
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Content of a weights file of this package.
-
-    Args:
-        model: Name for `create_model`.
-        settings: Settings for `create_model`.
-        recipe: Fields of the slice recipe used in training; may be empty.
-        state: Parameters and buffers by name.
-        sha256: Verified SHA-256 of the tensors.
-        provenance: Where the weights come from: recipe, data, initial weights, code; empty if unknown.
-    """
-
-    model: str
-    settings: dict[str, Any]
-    recipe: dict[str, Any]
-    state: dict[str, Tensor]
-    sha256: str
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-
-def embedded_weights(name: str = EMBEDDED) -> AbstractContextManager[Path]:
-    """Context manager with the path of weights that are bundled with the package."""
-    return as_file(files("rma_mamba") / "weights" / f"{name}.safetensors")
 
 
 def encode_checkpoint(
@@ -108,7 +95,7 @@ def encode_checkpoint(
     }
     stored = {name: tensor.contiguous() for name, tensor in stored.items()}
     metadata = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "model": model,
         "settings": json.dumps(settings),
         "recipe": json.dumps(recipe),
@@ -135,35 +122,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     Raises:
         WeightsError: The file is missing, corrupt, or was not written by this package.
     """
-    metadata, state = _read_safetensors(Path(path))
-    if metadata.get("format") != _FORMAT:
-        raise WeightsError(
-            f"{Path(path).name} is a safetensors file without the metadata of this package; expected "
-            "weights written by `rma-mamba train`. Load it into a network with `load_weights`."
-        )
-    if metadata.get("sha256") != tensors_sha256(state):
-        raise _corrupt_error(Path(path))
-    try:
-        settings, recipe = (dict(json.loads(metadata[key])) for key in ("settings", "recipe"))
-        provenance = dict(json.loads(metadata.get("provenance", "{}")))
-        sha256 = metadata["sha256"]
-        return Checkpoint(metadata["model"], settings, recipe, state, sha256, provenance)
-    except (KeyError, ValueError, TypeError, RecursionError):
-        raise _corrupt_error(Path(path)) from None
-
-
-def stored_recipe(path: str | Path) -> dict[str, Any]:
-    """Fields of the slice recipe of a weights file, without reading its tensors; empty if it has none.
-
-    Raises:
-        WeightsError: The file is missing or corrupt.
-    """
-    _check_exists(Path(path))
-    try:
-        with safe_open(path, framework="pt") as file:
-            return dict(json.loads((file.metadata() or {}).get("recipe", "{}")))
-    except (SafetensorError, OSError, ValueError, TypeError, RecursionError):
-        raise _corrupt_error(Path(path)) from None
+    return read_stored(path, "pt", tensors_sha256)
 
 
 def load_weights(model: nn.Module, path: str | Path, *, fresh: Sequence[str] = ()) -> None:
@@ -182,7 +141,7 @@ def load_weights(model: nn.Module, path: str | Path, *, fresh: Sequence[str] = (
         WeightsError: The file is missing, corrupt, or does not match the network.
     """
     path = Path(path)
-    state = _read_safetensors(path)[1] if path.suffix == ".safetensors" else _read_pickle(path)
+    state = read_safetensors(path, "pt")[1] if path.suffix == ".safetensors" else _read_pickle(path)
     target = model
     if state.keys() != model.state_dict().keys():
         # Networks without a VMamba encoder read other checkpoint formats.
@@ -307,25 +266,15 @@ def _shorten(names: list[str]) -> str:
     return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    _check_exists(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            names = file.keys()
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError, ValueError):
-        raise _corrupt_error(path) from None
-
-
 def _read_pickle(path: Path) -> dict[str, Tensor]:
-    _check_exists(path)
+    check_exists(path)
     try:
         with torch.serialization.safe_globals([(OrderedDict, _CONFIGURATION)]):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         forbidden = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
         if forbidden is None:
-            raise _corrupt_error(path) from None
+            raise corrupt_error(path) from None
         raise WeightsError(
             f"{path.name} also contains a Python object ({forbidden[1]}), which could run code; expected a .pth "
             "file with tensors only. If you trust the file, save its state_dict alone and load that."
@@ -333,36 +282,23 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     except MemoryError:
         raise
     except Exception:  # torch raises exceptions of any type for corrupt pickles
-        raise _corrupt_error(path) from None
+        raise corrupt_error(path) from None
     for key in ("model", "model_ema", "state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
             break
     if not isinstance(content, dict) or not content:
-        raise _corrupt_error(path)
+        raise corrupt_error(path)
     if not all(isinstance(tensor, Tensor) for tensor in content.values()):
-        raise _corrupt_error(path)
+        raise corrupt_error(path)
     return {str(name): tensor for name, tensor in content.items()}
-
-
-def _check_exists(path: Path) -> None:
-    if not path.is_file():
-        raise WeightsError(
-            f"weights file {path.name} does not exist; expected a .safetensors or .pth file. Check the path."
-        )
-
-
-def _corrupt_error(path: Path) -> WeightsError:
-    return WeightsError(
-        f"{path.name} is corrupt or not a weights file; expected a .safetensors file or a .pth file with "
-        "tensors only. Download or copy the file again."
-    )
 
 
 def tensors_sha256(state: Mapping[str, Tensor]) -> str:
     """SHA-256 of tensors with their names, in hexadecimal; independent of their order."""
-    sha = hashlib.sha256()
-    for name in sorted(state):
-        sha.update(name.encode())
-        sha.update(state[name].contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return sha.hexdigest()
+    return names_and_bytes_sha256(
+        {
+            name: tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
+            for name, tensor in state.items()
+        }
+    )

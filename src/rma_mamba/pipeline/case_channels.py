@@ -38,7 +38,7 @@ def network_channels(model: str) -> tuple[str, ...]:
     reported when they are loaded."""
     if model == _EMBEDDED or not Path(model).is_file():
         return ()
-    from rma_mamba.models.weights import stored_recipe
+    from rma_mamba.models.stored_weights import stored_recipe
 
     try:
         names = stored_recipe(model).get("channel_names", ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rma_mamba.pipeline.request import SegmentRequest
     from rma_mamba.reporting.case_notes import CaseNotes
 
-_LIBRARIES = ("rma-mamba", "torch", "numpy", "numba", "scipy", "nibabel", "pydicom")
+_LIBRARIES = ("rma-mamba", "torch", "onnxruntime", "numpy", "numba", "scipy", "nibabel", "pydicom")
 # Two runs with the same values of these fields give the same mask.
 _MASK_DETERMINED_BY = ("input_sha256", "weights_sha256", "settings", "rma_mamba")
 
@@ -36,6 +37,7 @@ def describe_run(case: Case, request: SegmentRequest, segmenter: Segmenter) -> d
         "model": Path(request.network.model).name,  # a path may contain a person's name
         "settings": {**request.settings(case.volume), **_channels(case), "recipe": recipe},
         "device": str(segmenter.device),
+        "runtime": segmenter.runtime,
         "versions": {"python": platform.python_version(), **_versions()},
     }
 
@@ -109,4 +111,10 @@ def input_sha256(scan: Path) -> str:
 
 
 def _versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in _LIBRARIES}
+    found = {}
+    for name in _LIBRARIES:
+        with suppress(
+            metadata.PackageNotFoundError
+        ):  # with one runtime, those of the other are not needed
+            found[name] = metadata.version(name)
+    return found

@@ -25,9 +25,10 @@ class NetworkOptions:
     batch_size: int | None = None
     fast: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
+    runtime: Literal["auto", "onnx", "torch"] = "auto"
 
     def load(self) -> Segmenter:
-        """Load the network; torch is not imported before."""
+        """Load the network; torch is not imported before, and not at all with the runtime onnx."""
         from rma_mamba.inference import Segmenter
 
         return Segmenter.load(
@@ -36,6 +37,7 @@ class NetworkOptions:
             batch_size=self.batch_size,
             fast=self.fast,
             precision=self.precision,
+            runtime=self.runtime,
         )
 
 

@@ -27,7 +27,7 @@ from rma_mamba.portable.graph_layers import (
 from rma_mamba.portable.scan_graph import scan_1d, scan_2d
 
 if TYPE_CHECKING:
-    from rma_mamba.models.rma_mamba import RMAMambaConfig
+    from rma_mamba.models.rma_mamba_config import RMAMambaConfig
 
 MAPS: Final = 3  # logit maps of the graph, the finest ones
 _STRIDE: Final = 32  # of the deepest feature map

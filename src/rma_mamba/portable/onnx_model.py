@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
 from rma_mamba.portable.graph_builder import GraphBuilder, Precision
@@ -17,11 +18,12 @@ from rma_mamba.portable.network_graph import (
 )
 
 if TYPE_CHECKING:
-    from rma_mamba.models.rma_mamba import RMAMambaConfig
+    from rma_mamba.models.rma_mamba_config import RMAMambaConfig
 
 INPUT: Final = "images"
 OUTPUTS: Final = ("logits", "logits_coarser", "logits_coarsest")  # of the three finest maps
-_GRAPH_SHA256: Final = "graph_sha256"
+FORMAT: Final = "rma-mamba onnx 1"  # in the metadata of complete files
+GRAPH_SHA256: Final = "graph_sha256"
 
 
 def build_onnx_model(
@@ -69,10 +71,26 @@ def build_onnx_model(
         dict.fromkeys(OUTPUTS, shape),
         metadata,
     )
-    model.metadata_props.add(key=_GRAPH_SHA256, value=graph_sha256(model))
+    model.metadata_props.add(key=GRAPH_SHA256, value=graph_sha256(model))
     return model
 
 
 def graph_sha256(model: ModelProto) -> str:
     """SHA-256 of the graph of a model with its weights, without the metadata."""
     return hashlib.sha256(model.graph.SerializeToString(deterministic=True)).hexdigest()
+
+
+def verified_metadata(content: bytes) -> dict[str, str]:
+    """The metadata of a file that `rma-mamba export` wrote.
+
+    Raises:
+        ValueError: The content is corrupt, or another model.
+    """
+    try:
+        model = ModelProto.FromString(content)
+    except DecodeError as error:
+        raise ValueError("not an ONNX model") from error
+    stored = {each.key: each.value for each in model.metadata_props}
+    if stored.get("format") != FORMAT or stored.get(GRAPH_SHA256) != graph_sha256(model):
+        raise ValueError("not a model of this package, or changed")
+    return stored

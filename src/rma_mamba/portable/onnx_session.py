@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from rma_mamba.errors import BackendError
 from rma_mamba.portable.onnx_model import INPUT, OUTPUTS
 
-_WARNINGS: Final = 3  # of the severities of ONNX Runtime: errors only
+_ERRORS_ONLY: Final = 3  # severity of log messages
+_CPU: Final = "CPUExecutionProvider"
+# Devices of the command line, without their number.
+_PROVIDERS: Final = {
+    "cpu": _CPU,
+    "cuda": "CUDAExecutionProvider",
+    "gpu": "CUDAExecutionProvider",
+    "mps": "CoreMLExecutionProvider",
+    "dml": "DmlExecutionProvider",
+}
 
 Images = npt.NDArray[np.float32]
 
@@ -20,29 +31,68 @@ class OnnxNetwork:
 
     Args:
         content: The model as stored in a file.
-        providers: Execution providers in the order of preference.
-        threads: Threads of the computation; 0: one per core.
+        device: auto, cpu, cuda, cuda:N, mps (CoreML) or dml (DirectML); auto uses CUDA if it is available.
+        threads: Threads of the computation; None: `OMP_NUM_THREADS`, else one for each core that the process may use.
+
+    Raises:
+        BackendError: The device cannot be used.
     """
 
-    def __init__(
-        self,
-        content: bytes,
-        providers: tuple[str, ...] = ("CPUExecutionProvider",),
-        threads: int = 0,
-    ) -> None:
-        options: Any = onnxruntime.SessionOptions()
-        options.log_severity_level = _WARNINGS
-        options.intra_op_num_threads = threads
-        # states of a scan that fade to zero would be computed a hundred times as slowly
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")
-        self._session = onnxruntime.InferenceSession(content, options, list(providers))
+    runtime: Final = "onnx"
 
-    def maps(self, images: Images) -> list[npt.NDArray[np.float32]]:
-        """The logit maps of images [slice, channel, height, width], float32, finest last."""
-        found: list[Any] = self._session.run(OUTPUTS, {INPUT: images})
+    def __init__(self, content: bytes, device: str = "cpu", threads: int | None = None) -> None:
+        self.device, provider = _provider(device)
+        self._content = content
+        self._providers = [provider] if provider == _CPU else [provider, _CPU]
+        self._threads = threads or _usable_threads()
+        self._session, self._process = self._start(), os.getpid()
+
+    def maps(self, images: Images, count: int = len(OUTPUTS)) -> list[npt.NDArray[np.float32]]:
+        """The last `count` logit maps of images [slice, channel, height, width], float32, finest last."""
+        if self._process != os.getpid():  # threads do not survive a fork
+            self._session, self._process = self._start(), os.getpid()
+        found: list[Any] = self._session.run(OUTPUTS[:count], {INPUT: images})
         return found[::-1]
 
     @property
     def metadata(self) -> dict[str, str]:
         """The metadata of the model."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def _start(self) -> Any:
+        options: Any = onnxruntime.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        options.intra_op_num_threads = self._threads
+        # states of a scan that fade to zero would be computed a hundred times as slowly
+        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        # between batches, threads that wait actively would take the cores from the threads that make slices
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+        return onnxruntime.InferenceSession(self._content, options, self._providers)
+
+
+def _provider(device: str) -> tuple[str, Any]:
+    """The name of a device and its execution provider.
+
+    Raises:
+        BackendError: This build of ONNX Runtime does not support the device.
+    """
+    available = onnxruntime.get_available_providers()
+    if device == "auto":
+        device = "cuda" if _PROVIDERS["cuda"] in available else "cpu"
+    kind, _, number = device.partition(":")
+    usable = [name for name, provider in _PROVIDERS.items() if provider in available]
+    if kind not in usable or not (number.isdecimal() or device == kind):
+        raise BackendError(
+            f"the device '{device}' cannot be used with ONNX Runtime; expected one of auto, {', '.join(usable)}. "
+            "Choose one of these, or install a build of ONNX Runtime that supports your GPU."
+        )
+    provider = _PROVIDERS[kind]
+    return device.replace("gpu", "cuda"), (provider, {"device_id": number}) if number else provider
+
+
+def _usable_threads() -> int:
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and int(wanted):
+        return int(wanted)
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

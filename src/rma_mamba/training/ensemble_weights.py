@@ -14,7 +14,7 @@ from rma_mamba.deprecation import suppress_rename_warnings
 from rma_mamba.errors import WeightsError
 from rma_mamba.files import replace_file
 from rma_mamba.models import create_model, load_weights
-from rma_mamba.models.ensemble import ENSEMBLE
+from rma_mamba.models.registry import ENSEMBLE
 from rma_mamba.models.weights import Checkpoint, encode_checkpoint, read_checkpoint
 from rma_mamba.slicing import SliceRecipe
 from rma_mamba.training.weights_provenance import combined_provenance

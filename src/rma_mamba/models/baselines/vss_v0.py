@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rma_mamba.models.encoder_config import Positive
 from rma_mamba.models.layers import DropPath
-from rma_mamba.models.vmamba import Positive
 from rma_mamba.models.vss import SS2D
 from rma_mamba.shapes import Images
 
