@@ -16,7 +16,7 @@ ONNX_SUFFIX: Final = ".onnx"
 def choose_runtime(
     requested: Runtime, model: str | Path, precision: str
 ) -> Literal["onnx", "torch"]:
-    """The runtime for a network; "auto" is PyTorch if it is installed and the network is no ONNX file.
+    """The runtime for a network; "auto" is PyTorch if it is installed, but for ONNX files.
 
     Args:
         requested: The runtime that the user named.
