@@ -33,8 +33,8 @@ def fit_and_tell(*arguments: Any, fit: Any = fitting._fit) -> None:
 
 
 if __name__ == "__main__":
-    import rma_mamba.models
+    from rma_mamba.models import model_factory
 
-    rma_mamba.models._BASELINES["unet"] = IdleUNet, UNetConfig
+    model_factory._BASELINES["unet"] = IdleUNet, UNetConfig
     fitting._fit = fit_and_tell
     train(sys.argv[1], sys.argv[2:], quiet=True)

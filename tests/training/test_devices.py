@@ -12,8 +12,8 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 import one_of_several
-import rma_mamba.models
 from rma_mamba.errors import BackendError
+from rma_mamba.models import model_factory
 from rma_mamba.models.baselines.unet import UNetConfig
 from rma_mamba.training import train
 from rma_mamba.training.checkpoints import model_state
@@ -63,9 +63,7 @@ def test_two_processes_train_as_one(
     assert dice_alone(model.eval(), recipe, settings) == found[-1]
 
     # one process resumes the run of two, with the same number of slices per step
-    monkeypatch.setitem(
-        rma_mamba.models.model_factory._BASELINES, "unet", (one_of_several.IdleUNet, UNetConfig)
-    )
+    monkeypatch.setitem(model_factory._BASELINES, "unet", (one_of_several.IdleUNet, UNetConfig))
     train(
         recipe, [*settings, "training.accumulate=2", "training.epochs=3"], resume=True, quiet=True
     )

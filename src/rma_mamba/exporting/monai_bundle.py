@@ -22,9 +22,9 @@ from rma_mamba.exporting.weights_licence import DATA_LICENCES, is_from_bundled, 
 from rma_mamba.extras import require_extra
 from rma_mamba.files import write_together
 from rma_mamba.inference import Segmenter
-from rma_mamba.inference.segmenter import trained_checkpoint
+from rma_mamba.inference.weights_choice import trained_weights
 from rma_mamba.models import checkpoint_settings
-from rma_mamba.models.weights import Checkpoint
+from rma_mamba.models.weights import Checkpoint, read_checkpoint
 from rma_mamba.training.weights_tools import average_weights
 
 _METADATA = "configs/metadata.json"  # written last: a bundle with it is complete
@@ -63,7 +63,7 @@ def write_monai_bundle(weights: str | Path, folder: Path, *, licence: str | None
 def _files(weights: str | Path, licence: str | None) -> dict[str, bytes]:
     """The files of a bundle by their names."""
     recipe = Segmenter.load(weights, device="cpu").recipe
-    content = trained_checkpoint(weights)
+    content = trained_weights(weights, read_checkpoint)
     content = replace(content, settings=checkpoint_settings(content))
     texts = {
         "LICENSE": licence_text(content, licence),
