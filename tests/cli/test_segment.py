@@ -67,10 +67,10 @@ def test_options_reach_the_segmenter_in_kebab_and_snake_case(command, segmenter,
     for flag in ("--batch-size", "--batch_size"):
         segmenter.loaded = None
         options = ("-m", "rma-mamba-t", "-f", "-d", "cpu", flag, "3", "--modality", "ct")
-        options += ("--precision", "bfloat16")
+        options += ("--precision", "bfloat16", "--runtime", "torch")
         assert command("segment", "-i", scan, "-o", tmp_path / "o.nii", *options).code == 0
         loaded = {"model": "rma-mamba-t", "device": "cpu", "batch_size": 3, "fast": True}
-        loaded["precision"] = "bfloat16"
+        loaded |= {"precision": "bfloat16", "runtime": "torch"}
         assert segmenter.loaded == loaded
         assert segmenter.modality == "CT"
 

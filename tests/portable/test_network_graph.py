@@ -11,7 +11,14 @@ from onnx_graphs import arrays
 from rma_mamba.models import create_model
 from rma_mamba.models.ensemble import Ensemble
 from rma_mamba.models.rma_mamba_config import RMAMambaConfig
-from rma_mamba.portable.onnx_model import INPUT, OUTPUTS, build_onnx_model, graph_sha256
+from rma_mamba.portable.onnx_model import (
+    FORMAT,
+    INPUT,
+    OUTPUTS,
+    build_onnx_model,
+    graph_sha256,
+    verified_metadata,
+)
 from rma_mamba.portable.onnx_session import OnnxNetwork
 
 SMALL = {"width": 8, "depths": (1, 1, 1, 1), "decoder_width": 8}
@@ -112,3 +119,13 @@ def test_a_changed_weight_changes_the_digest() -> None:
     with torch.no_grad():
         model.out_conv1.bias += 1
     assert before != graph_sha256(build_onnx_model([config], arrays(model), {}))
+
+
+def test_metadata_are_those_of_an_unchanged_model() -> None:
+    model = create_model("rma-mamba-t", **SMALL)
+    content = build_onnx_model([model.config], arrays(model), {"format": FORMAT})
+    assert verified_metadata(content.SerializeToString())["format"] == FORMAT
+    content.graph.node[0].name = "other"
+    for wrong in (content.SerializeToString(), b"no model", b""):
+        with pytest.raises(ValueError, match="not a"):
+            verified_metadata(wrong)

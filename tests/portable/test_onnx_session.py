@@ -1,11 +1,15 @@
 """A network on ONNX Runtime."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
 
 from onnx_graphs import arrays
+from rma_mamba.errors import BackendError
 from rma_mamba.models import create_model
+from rma_mamba.portable import onnx_session
 from rma_mamba.portable.onnx_model import build_onnx_model
 from rma_mamba.portable.onnx_session import OnnxNetwork
 
@@ -43,3 +47,24 @@ def test_the_metadata_can_be_read(content: bytes) -> None:
     metadata = OnnxNetwork(content).metadata
     assert metadata["model"] == "small"
     assert len(metadata["graph_sha256"]) == 64
+
+
+def test_devices_have_the_names_of_the_command_line(content: bytes) -> None:
+    assert OnnxNetwork(content, "auto").device == "cpu"
+    assert OnnxNetwork(content, "cpu").device == "cpu"
+    for device in ("cuda", "gpu:1", "cpu:x", "tpu"):
+        with pytest.raises(BackendError, match=f"the device '{device}' cannot be used"):
+            OnnxNetwork(content, device)
+
+
+def test_threads_are_those_that_the_user_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert onnx_session._usable_threads() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert onnx_session._usable_threads() == len(os.sched_getaffinity(0))
+
+
+def test_fewer_maps_can_be_asked_for(content: bytes) -> None:
+    network = OnnxNetwork(content)
+    (finest,) = network.maps(IMAGES, 1)
+    np.testing.assert_array_equal(finest, network.maps(IMAGES)[-1])
