@@ -438,6 +438,36 @@ def test_images_are_read_as_nibabel_reads_them(bench: Bench) -> None:
         assert np.allclose(found["values"], values.ravel(order="F"))
 
 
+def test_regions_inside_a_class_are_drawn_and_erased_on_their_own(bench: Bench) -> None:
+    """A tumour (2) inside the liver (1): the brush of the liver leaves it, its eraser leaves liver."""
+    bench.start()
+    after, volumes = bench.window.page.evaluate(
+        """async () => {
+          const [{ makeGrid }, { MaskDocument }, { Session }, { Pointer }] = await Promise.all(
+            ["grid", "mask-document", "session", "pointer"].map((name) => import(`/app/${name}.js`)));
+          const grid = makeGrid([4, 1, 1], [[10, 0, 0, 0], [0, 10, 0, 0], [0, 0, 10, 0]]);
+          const classes = [{ value: 1, name: "Liver", color: "#dd8265", parts: [1, 2], under: 0 },
+                           { value: 2, name: "Tumour", color: "#90ee90", parts: [2], under: 1 }];
+          const session = new Session(grid, {}, [{ name: "", min: 0, max: 1 }], classes);
+          const counts = new Float64Array(256);
+          counts.set([2, 1, 1]);
+          session.document = new MaskDocument(grid, { labels: Uint8Array.from([0, 1, 2, 0]), counts }, 1);
+          const volumes = session.labels.map((label) => session.document.volumeMl(label));
+          const results = [];
+          for (const [label, tool] of [[1, "brush"], [2, "eraser"], [2, "brush"], [1, "eraser"]]) {
+            Object.assign(session, { activeLabel: label, tool });
+            session.document.begin("test");
+            [0, 1, 2].forEach(Pointer.prototype.writer.call({ session }));
+            session.document.commit();
+            results.push([...session.document.labels]);
+          }
+          return [results, volumes];
+        }"""
+    )
+    assert after == [[1, 1, 2, 0], [1, 1, 1, 0], [2, 2, 2, 0], [0, 0, 0, 0]]
+    assert volumes == [2.0, 1.0]
+
+
 def test_panes_follow_the_closest_axes_of_the_body(bench: Bench) -> None:
     bench.start()
     random = np.random.default_rng(0)

@@ -35,7 +35,7 @@ export class Autosave {
     const { page } = this;
     const { document } = page.session;
     await this.writing;
-    if (!document.changed) return;
+    if (page.gone || !document?.changed) return;
     this.writing = page.maskBytes()
       .then((bytes) => api.putDraft(page.id, { window: this.window, parent: document.version }, bytes))
       .then(() => { page.root.dataset.draft = String(document.revision); })

@@ -51,10 +51,14 @@ export class CasePage {
     this.autosave?.destroy();
     for (const pane of this.session?.panes ?? []) pane.destroy();
     this.mesh?.destroy();
+    this.session?.release();
+    this.app.context.replaceChildren();
+    this.app.actions.replaceChildren();
   }
 
   /** Whether the page may be left: a correction that is not saved stays as a draft. */
   async mayLeave() {
+    await this.saving;
     if (!this.session?.document?.changed) return true;
     await this.autosave.flush();
     const choice = await ask("Correction not saved", "The correction is not saved as a version yet. It is kept as a draft of this window.", [
@@ -210,7 +214,8 @@ export class CasePage {
   }
 
   compareWithParent() {
-    const { version } = this.session.document ?? {};
+    if (!this.session.document) return null;
+    const { version } = this.session.document;
     const known = this.detail.versions;
     const parent = known.find((one) => one.version === version)?.parent;
     return this.compare(this.session.document.changed ? version : parent ?? known[0]?.version);
@@ -226,20 +231,24 @@ export class CasePage {
     this.unsaved.textContent = changed ? "Not saved" : "";
   }
 
-  /** Save as a new version. Resolves to whether it was saved. */
-  async save() {
+  /** Save as a new version. Resolves to whether it was saved; a second call waits for the first. */
+  save() {
+    if (!this.session?.document?.changed) return Promise.resolve(false);
+    this.saving ??= this.saveNow().finally(() => { this.saving = null; });
+    return this.saving;
+  }
+
+  async saveNow() {
     const { session, detail } = this;
-    if (!session?.document?.changed || this.saving) return false;
-    this.saving = true;
     try {
       const { document } = session;
-      const marker = document.done.at(-1) ?? null;
-      const author = this.correct.author;
+      const last = document.done.at(-1) ?? null; // what is drawn while the server saves is not saved
+      const bytes = await this.maskBytes();
       const details = { parent: document.version, kind: await this.kind(), window: this.autosave.window };
-      const saved = await api.saveVersion(this.id, details, author, await this.maskBytes());
-      document.markSaved(saved.version);
-      document.saved = marker;
+      const saved = await api.saveVersion(this.id, details, this.correct.author, bytes);
+      document.markSaved(saved.version, last);
       await this.autosave.discard();
+      if (document.changed) this.autosave.later();
       this.detail = { ...detail, ...(await api.case(this.id)) };
       this.drawBar();
       this.showSaved();
@@ -252,8 +261,6 @@ export class CasePage {
     } catch (error) {
       toast(`Not saved: ${error.message}`, "error");
       return false;
-    } finally {
-      this.saving = false;
     }
   }
 

@@ -159,6 +159,7 @@ export class CorrectPanel {
     try {
       const answer = await api.tool(page.id, name, options, await page.maskBytes(this.activeAlone()));
       const { values } = parseNifti(await gunzip(answer));
+      if (page.gone) return;
       if (document.revision !== revision) toast("The mask was changed meanwhile; try again.");
       else if (!document.replace(words, this.merged(values))) toast(`${words}: nothing to change.`);
       else announce(`${words}: done.`);

@@ -40,7 +40,7 @@ export class MaskDocument extends EventTarget {
   }
 
   get changed() {
-    return (this.done.at(-1) ?? null) !== this.saved || this.recovered === true;
+    return (this.done.at(-1) ?? null) !== this.saved;
   }
 
   /** Volume of a class: all values that belong to it. */
@@ -129,9 +129,9 @@ export class MaskDocument extends EventTarget {
     return [...slices].sort((a, b) => a - b);
   }
 
-  markSaved(version) {
-    this.saved = this.done.at(-1) ?? null;
-    this.recovered = false;
+  /** All up to the change `last` is saved as `version`. */
+  markSaved(version, last) {
+    this.saved = last;
     this.version = version;
     this.announce("saved");
   }

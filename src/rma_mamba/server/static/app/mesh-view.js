@@ -40,9 +40,13 @@ export class MeshView {
   }
 
   destroy() {
+    this.ended = true;
     clearTimeout(this.timer);
     this.worker.terminate();
+    clearTimeout(this.drawing);
+    this.viewer?.cleanup();
     this.viewer?.gl?.getExtension("WEBGL_lose_context")?.loseContext();
+    this.viewer = null;
   }
 
   get visible() {
@@ -68,6 +72,10 @@ export class MeshView {
     await viewer.attachToCanvas(this.canvas);
     viewer.setSliceType(viewer.sliceTypeRender);
     viewer.setRenderAzimuthElevation(...this.angles);
+    if (this.ended) {
+      viewer.cleanup();
+      return;
+    }
     this.viewer = viewer;
     this.later(0);
   }

@@ -48,6 +48,13 @@ export class Session extends EventTarget {
     return this.labels.find(({ value }) => value === this.activeLabel);
   }
 
+  /** Let go of scan and masks: whoever still holds the session holds no voxels. */
+  release() {
+    Object.assign(this, { panes: [], scan: null, document: null, uncertainty: null, compared: null });
+    this.dirty.clear();
+    clearTimeout(this.following);
+  }
+
   get paints() {
     return this.tool !== "move";
   }
@@ -65,7 +72,7 @@ export class Session extends EventTarget {
   drawNow() {
     const panes = [...this.dirty];
     this.dirty.clear();
-    for (const pane of panes) pane.draw();
+    if (this.scan) for (const pane of panes) pane.draw();
   }
 
   tell(kind) {

@@ -81,7 +81,7 @@ export class SliceView {
   }
 
   draw() {
-    if (!this.canvas.width || !this.canvas.clientWidth) return;
+    if (!this.canvas.width || !this.canvas.clientWidth || !this.session.scan) return;
     const context = this.canvas.getContext("2d");
     const matrix = this.transform();
     context.setTransform(1, 0, 0, 1, 0, 0);
