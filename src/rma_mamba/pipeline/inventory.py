@@ -16,6 +16,7 @@ from rma_mamba.conventions import SOFTWARE_NAME, software_version
 
 LIBRARIES = (
     "torch",
+    "onnxruntime",
     "numpy",
     "numba",
     "scipy",
