@@ -3,7 +3,9 @@
 import json
 import tomllib
 from pathlib import Path
+from shutil import copytree
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -76,6 +78,23 @@ def test_cases_of_one_patient_stay_together(reviewed: Path) -> None:
     manifest = export(reviewed, patient=r"(?:d/)?([abce])")
     assert [case.patient for case in manifest.cases] == ["a", "b", "e"]
     assert [case.patient for case in export(reviewed, "other").cases] == ["a", "b", "d-e"]
+
+
+def test_volumes_of_a_scan_are_of_one_patient(reviewed: Path, cohort) -> None:
+    values = np.stack(
+        [read_scan(reviewed.parent / "scans" / f"{name}.nii.gz").values for name in ("a", "c")], -1
+    )
+    nib.save(
+        nib.Nifti1Image(values, np.diag([2.0, 2.0, 5.0, 1.0])),
+        reviewed.parent / "scans" / "phases.nii.gz",
+    )
+    for number, name in enumerate(("a", "c"), 1):
+        folder = copytree(reviewed / name, reviewed / "phases" / f"volume_0{number}")
+        write_decision(folder, "accepted")
+        write_decision(reviewed / name, "rejected")
+    manifest = export(reviewed)
+    assert [case.patient for case in manifest.cases] == ["b", "phases", "phases"]
+    assert all(case.done for case in manifest.cases)
 
 
 def test_only_chosen_states_are_exported(reviewed: Path) -> None:

@@ -130,16 +130,18 @@ def _image(case: ReviewedCase, out: Path) -> Path:
 def _patient(case: ReviewedCase) -> str:
     """The patient of a DICOM scan as a pseudonym, so that all scans of a patient are in one split; else the name."""
     assert case.scan is not None
+    name = case.name if case.scan.volume is None else case.name.rpartition("/volume_")[0]
     if not case.scan.scan.is_dir():
-        return case.name.replace("/", "-")
+        return name.replace("/", "-")
+    reading = ReadOptions(volume="all" if case.scan.volume else None)
     try:
-        volume = ReadOptions().read(case.scan.scan, any_study=True)
+        volume = reading.read(case.scan.scan, case.scan.volume, any_study=True)
         stated = dict(read_identity(volume))
     except RmaMambaError:
         stated = {}
     identity = [value for name, value in stated.items() if "patient" in name.lower() and value]
     if not identity:
-        return case.name.replace("/", "-")
+        return name.replace("/", "-")
     return f"p{hashlib.sha256(repr(identity).encode()).hexdigest()[:12]}"
 
 
