@@ -104,6 +104,21 @@ def test_only_standard_operators_and_named_axes() -> None:
     assert stored == {"model": "rma-mamba-z", "graph_sha256": graph_sha256(graph)}
 
 
+def test_loops_use_nothing_but_constants_from_outside() -> None:
+    """OpenVINO does not accept other tensors."""
+    model = create_model("rma-mamba-z", **SMALL)
+    graph = build_onnx_model([model.config], arrays(model), {}).graph
+    constants = {each.name for each in graph.initializer}
+    loops = [node for node in graph.node if node.op_type == "Scan"]
+    assert len(loops) > 10
+    for loop in loops:
+        body = loop.attribute[0].g
+        known = constants | {each.name for each in body.input}
+        for node in body.node:
+            assert {*node.input} <= known
+            known |= {*node.output}
+
+
 def test_the_size_can_be_fixed() -> None:
     model = create_model("rma-mamba-t", **SMALL)
     graph = build_onnx_model([model.config], arrays(model), {}, size=(64, 96))

@@ -12,7 +12,8 @@ most 1, so a long run fades to zero as it should. The states are float32.
 
 One step works on a slice of the map that fits into a cache, through all operators of the loop; an operator on the whole
 map would wait for memory. ONNX Runtime broadcasts a vector slowly, so the bias of the step sizes is a row of a matrix
-product, and decay rates are expanded outside the loop.
+product. OpenVINO does not accept a loop that uses tensors from outside other than constants; they are states that do
+not change.
 """
 
 from __future__ import annotations
@@ -153,16 +154,17 @@ def _both_ways(graph: GraphBuilder, u: str, directions: Sequence[_Direction]) ->
         ]
 
     def body(slices: list[str]) -> tuple[list[str], list[str]]:
+        before, slices = slices[: len(starts)], slices[len(starts) :]
         terms = []
         for way, direction in enumerate(directions):
             of_way = slices[way * (2 * states + 1) :][: 2 * states + 1]
             _, _, C = _split(graph, of_way[-1], direction)
             for n in range(states):
-                carried = graph.op("Mul", of_way[states + n], starts[way * states + n])
+                carried = graph.op("Mul", of_way[states + n], before[way * states + n])
                 terms.append(graph.op("Mul", graph.op("Add", of_way[n], carried), C[n]))
-        return [], [_sum(graph, terms)]
+        return [graph.op("Identity", each) for each in before], [_sum(graph, terms)]
 
-    return graph.scan(body, [], inputs)[0]
+    return graph.scan(body, starts, inputs)[-1]
 
 
 def _states(
@@ -213,9 +215,7 @@ class _Step:
         self._graph, self._direction = graph, direction
         self._shape = graph.op("Shape", u, start=1)
         self._steps = graph.constant(direction.steps)
-        self._rates = [
-            graph.op("Expand", graph.constant(each), self._shape) for each in direction.A
-        ]
+        self._rates = [graph.constant(each) for each in direction.A]
 
     def filled(self, value: float) -> list[str]:
         """Initial states: a constant in the shape of each."""
