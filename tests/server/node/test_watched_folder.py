@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import SimpleITK
 
 from archive import receiver
 from quick_node import study
-from rma_mamba.errors import ConfigError
+from rma_mamba.errors import BackendError, ConfigError
 from rma_mamba.pipeline.isolated_process import cached_segmenter
 from rma_mamba.pipeline.messages import NoMessages
 from rma_mamba.pipeline.request import SegmentRequest
@@ -111,6 +112,16 @@ def test_files_folders_pairs_and_loose_slices_are_segmented(watched, tmp_path: P
     assert loose.startswith("study_")
     assert lines.count("[6] done") == 1
     assert not (tmp_path / "out" / "errors.jsonl").exists()
+
+
+def test_the_extra_is_needed_only_to_send(watched, monkeypatch, tmp_path: Path) -> None:
+    for name in ("prometheus_client", "pynetdicom", "dicomweb_client"):
+        monkeypatch.setitem(sys.modules, name, None)
+    nifti(tmp_path / "in" / "scan.nii.gz")
+    assert watched()[0] == 0
+    archive = DestinationConfig(ae_title="PACS", host="127.0.0.1", port=9)
+    with pytest.raises(BackendError, match="the extra 'dicom'"):
+        watched(destinations=(archive,))
 
 
 def test_a_scan_is_segmented_once_and_again_after_a_change(watched, tmp_path: Path) -> None:

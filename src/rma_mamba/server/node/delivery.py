@@ -24,7 +24,7 @@ from rma_mamba.server.node.work_queue import Delivery
 
 if TYPE_CHECKING:
     from rma_mamba.server.node.audit_log import AuditLog
-    from rma_mamba.server.node.node_metrics import NodeMetrics
+    from rma_mamba.server.node.node_metrics import NoMetrics
     from rma_mamba.server.node.work_queue import WorkQueue
 
 _POLL_SECONDS = 0.2
@@ -82,7 +82,7 @@ class Deliverer:
         destination: Destination,
         settings: DeliveryConfig,
         queue: WorkQueue,
-        metrics: NodeMetrics,
+        metrics: NoMetrics,
         audit: AuditLog,
     ) -> None:
         self._label, self._destination, self._settings = label, destination, settings

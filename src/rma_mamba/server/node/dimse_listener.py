@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pynetdicom.transport import ThreadedAssociationServer
 
     from rma_mamba.server.node.audit_log import AuditLog
-    from rma_mamba.server.node.node_metrics import NodeMetrics
+    from rma_mamba.server.node.node_metrics import NoMetrics
     from rma_mamba.server.node.study_store import StudyStore
 
 # Status of C-STORE (DICOM PS3.4 B.2.3).
@@ -54,7 +54,7 @@ class DimseListener:
     """
 
     def __init__(
-        self, config: NodeConfig, store: StudyStore, metrics: NodeMetrics, audit: AuditLog
+        self, config: NodeConfig, store: StudyStore, metrics: NoMetrics, audit: AuditLog
     ) -> None:
         require_extra("pynetdicom", "dicom", "the DICOM node")
         self._config, self._store, self._metrics, self._audit = config, store, metrics, audit

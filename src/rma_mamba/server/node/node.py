@@ -16,7 +16,7 @@ from rma_mamba.server.node.audit_log import AuditLog
 from rma_mamba.server.node.config import DeliveryConfig, DestinationConfig, NodeConfig
 from rma_mamba.server.node.delivery import Deliverer, open_destination
 from rma_mamba.server.node.dimse_listener import DimseListener
-from rma_mamba.server.node.node_metrics import NodeMetrics
+from rma_mamba.server.node.node_metrics import NodeMetrics, NoMetrics
 from rma_mamba.server.node.pseudonyms import Pseudonyms
 from rma_mamba.server.node.results_to_send import RejectedError, UnreachableError
 from rma_mamba.server.node.study_store import StudyStore
@@ -36,6 +36,7 @@ class Service:
         destinations: Where results are sent.
         delivery: Retries.
         ae_title: AE title of this side.
+        metrics: Counters, for a queue; None: nothing is counted.
 
     Raises:
         ConfigError: The folder cannot be used, or a setting of a destination is invalid.
@@ -48,10 +49,11 @@ class Service:
         destinations: Sequence[DestinationConfig],
         delivery: DeliveryConfig,
         ae_title: str,
+        metrics: Callable[[WorkQueue], NoMetrics] = lambda queue: NoMetrics(),
     ) -> None:
         self.queue = WorkQueue(folder)
         self.audit = AuditLog(folder / _AUDIT_LOG)
-        self.metrics = NodeMetrics(self.queue)
+        self.metrics = metrics(self.queue)
         self.process = IsolatedProcess()
         self.recipients: dict[str, Sequence[str]] = {
             each.label: each.objects for each in destinations
@@ -186,7 +188,8 @@ class Node:
         self._config, self._messages = config, messages
         listener = config.listener
         self.service = Service(
-            listener.folder, config.destinations, config.delivery, listener.ae_title
+            *(listener.folder, config.destinations, config.delivery, listener.ae_title),
+            metrics=NodeMetrics,
         )
         self._store = open_store(self.service.queue)
         self._listener = DimseListener(

@@ -17,7 +17,47 @@ _STATES = ("waiting", "segmenting", "delivering", "done", "failed", "ignored")
 _SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
 
 
-class NodeMetrics:
+class _Uncounted:
+    """In place of a counter or gauge."""
+
+    def labels(self, *values: str) -> _Uncounted:
+        return self
+
+    def inc(self, amount: float = 1) -> None:
+        pass
+
+    def set(self, value: float) -> None:
+        pass
+
+    def observe(self, amount: float) -> None:
+        pass
+
+    def set_to_current_time(self) -> None:
+        pass
+
+
+class NoMetrics:
+    """For services whose metrics nobody reads; it needs no library."""
+
+    ready: Any = _Uncounted()
+    received: Any = ready
+    duplicates: Any = ready
+    discarded: Any = ready
+    rejected: Any = ready
+    studies: Any = ready
+    sent: Any = ready
+    send_errors: Any = ready
+    seconds: Any = ready
+    last_done: Any = ready
+
+    def serve(self, host: str, port: int) -> None:
+        """Nothing is served."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+
+class NodeMetrics(NoMetrics):
     """Counters and gauges, in a registry of their own.
 
     Args:

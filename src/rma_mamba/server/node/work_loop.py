@@ -17,7 +17,7 @@ from rma_mamba.server.node.work_queue import Delivery, Job, JobState
 
 if TYPE_CHECKING:
     from rma_mamba.server.node.audit_log import AuditLog
-    from rma_mamba.server.node.node_metrics import NodeMetrics
+    from rma_mamba.server.node.node_metrics import NoMetrics
     from rma_mamba.server.node.work_queue import WorkQueue
 
 _POLL_SECONDS = 0.1
@@ -62,7 +62,7 @@ class WorkLoop:
         process: IsolatedProcess,
         recipients: dict[str, Sequence[str]],
         max_tries: int,
-        metrics: NodeMetrics,
+        metrics: NoMetrics,
         audit: AuditLog,
         on_end: Callable[[Job, str], None] = lambda job, text: None,
     ) -> None:
