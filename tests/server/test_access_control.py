@@ -135,6 +135,12 @@ def test_a_header_of_the_proxy_counts_only_from_the_proxy() -> None:
     assert elsewhere.status_code == HTTPStatus.UNAUTHORIZED
 
 
+def test_who_logs_in_with_a_password_needs_no_proxy() -> None:
+    rules = AccessRules(hosts=RULES.hosts, proxy_header="x-remote-user", password="correct horse")
+    logged_in = {"cookie": rules.cookie.partition(";")[0], "client": "10.0.0.7"}
+    assert ask(rules=rules, **logged_in).text == "secret"
+
+
 def test_pages_behind_a_proxy_that_terminates_tls_change_something() -> None:
     rules = AccessRules(hosts=RULES.hosts, proxy_header="x-remote-user")
     user = {"x_remote_user": "jane", "origin": f"https://{HOST}"}
@@ -178,7 +184,7 @@ def test_every_answer_forbids_what_a_page_does_not_need(answer: httpx.Response) 
     assert "unsafe-inline" not in policy
     assert "http" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert answer.headers["cache-control"] == "no-store"
 
 

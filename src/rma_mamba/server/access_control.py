@@ -23,7 +23,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 TOKEN_BYTES = 32
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_OPEN_PATHS = ("/login", "/login.css", "/favicon.svg")
+_OPEN_PATHS = ("/login", "/login.css", "/icon.svg")
 _SESSION_S = 7 * 24 * 3600
 
 _WRONG_HOST = "the request is for another host; expected the address that rma-mamba serve printed. Open that address."
@@ -125,7 +125,8 @@ class AccessControl:
             return True
         if self.rules.proxy_header is not None:
             client = (scope.get("client") or ("",))[0]
-            return client in self.rules.proxies and bool(headers.get(self.rules.proxy_header))
+            if client in self.rules.proxies and headers.get(self.rules.proxy_header):
+                return True
         session = _cookies(headers.get("cookie", "")).get(self.rules.cookie_name, "")
         return secrets.compare_digest(session.encode(), self.rules.session.encode())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from rma_mamba.server.access_control import AccessRules
 
@@ -24,9 +24,10 @@ _turn = asyncio.Lock()
 
 
 @router.get("/login")
-async def login_page(request: Request) -> FileResponse:
-    """The page that asks for the password."""
-    return FileResponse(_PAGE)
+async def login_page(request: Request) -> HTMLResponse:
+    """The page that asks for the password, after a wrong one with a message."""
+    page = _PAGE.read_text(encoding="utf-8")
+    return HTMLResponse(page.replace(" hidden>", ">") if "wrong" in request.query_params else page)
 
 
 @router.post("/login")

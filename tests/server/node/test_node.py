@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pydicom
 import pytest
 
 from archive import Receiver, echo, receiver, send, until
+from certificates import certificate
 from dicom_series import beside, save
 from orthanc import free_port
 from quick_node import CRASHING, QuickNode, study
@@ -205,21 +205,6 @@ def test_every_object_arrives_and_nothing_tells_of_the_patient(tmp_path: Path) -
     )
     assert "audit.jsonl" in written
     assert not [value for value in PATIENT if value in written]
-
-
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1, and its key."""
-    paths = folder / f"{name}.crt", folder / f"{name}.key"
-    subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject),
-            *("-out", paths[0], "-keyout", paths[1]),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return paths
 
 
 def test_tls_demands_a_trusted_certificate_and_silence_blocks_nobody(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ async function request(path, { method = "GET", body = null, headers = {}, kind =
   } catch {
     throw new ServerError("The server does not answer; it may have been stopped. Start `rma-mamba serve` again.", 0);
   }
-  if (answer.status === 401) throw new ServerError("This window is not signed in. Open the link that `rma-mamba serve` printed.", 401);
+  if (answer.status === 401) throw new ServerError("This window is not signed in. Open the link that `rma-mamba serve` printed, or load the page again to log in.", 401);
   if (!answer.ok) {
     const found = await answer.json().catch(() => ({}));
     throw new ServerError(found.error ?? `The server answered ${answer.status}. Reload the page.`, answer.status);

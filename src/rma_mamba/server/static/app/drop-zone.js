@@ -2,6 +2,7 @@
 
 import { upload } from "./api.js";
 import { announce, button, element, toast } from "./dom.js";
+import { PRIVACY_WORDS } from "./words.js";
 
 /** All files below the dropped entries: [{path, file}]. */
 async function filesOf(entries) {
@@ -43,7 +44,7 @@ export class DropZone {
     this.root = element("section", { class: "drop", "aria-label": "Open scans" }, [
       element("div", { class: "drop-words" }, [
         element("h2", {}, "Drop a scan here"),
-        element("p", {}, "NIfTI, NRRD, MHA, DICOM files, a folder or a zip. Nothing leaves this computer."),
+        element("p", {}, `NIfTI, NRRD, MHA, DICOM files, a folder or a zip. ${PRIVACY_WORDS}`),
       ]),
       this.buttons, this.meter, this.message, this.files, this.folder,
     ]);

@@ -1,6 +1,7 @@
 // The help panel: every key and every gesture.
 
 import { button, element } from "./dom.js";
+import { PRIVACY_WORDS } from "./words.js";
 
 export const KEYS = [
   ["Look", [
@@ -66,7 +67,7 @@ export function showHelp() {
     ]),
     element("div", { class: "help-columns", tabindex: "0", role: "group", "aria-label": "Keys" }, sections),
     element("p", {}, TOUCH),
-    element("p", { class: "quiet" }, "Research software, not a medical device. Nothing leaves this computer."),
+    element("p", { class: "quiet" }, `Research software, not a medical device. ${PRIVACY_WORDS}`),
   ]);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

@@ -1,5 +1,7 @@
 // Words that the page shows for the server's values.
 
+const isOnThisComputer = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+export const PRIVACY_WORDS = isOnThisComputer ? "Nothing leaves this computer." : "Scans are sent to this server only.";
 export const LIGHT_WORDS = { green: "No flags", yellow: "Check", red: "Do not use unchecked" };
 export const LIGHT_ORDER = { red: 0, yellow: 1, green: 2 };
 export const STATE_WORDS = { unseen: "Unseen", accepted: "Accepted", corrected: "Corrected", rejected: "Rejected" };
