@@ -71,11 +71,25 @@ def test_networks_with_different_data(benchmark_file: Path) -> None:
 
 
 def test_a_network_that_cannot_have_the_channels_of_the_recipe(benchmark_file: Path) -> None:
+    benchmark = load_benchmark(benchmark_file)
+    row = benchmark.networks[1].model_copy(update={"settings": {"width": 4, "input_channels": 6}})
     refused(
-        load_benchmark(benchmark_file),
+        benchmark.model_copy(update={"networks": (benchmark.networks[0], row)}),
         ConfigError,
         "cannot be run on an image of 4 channels and 32 x 32 pixels",
         "data.recipe.modality_plane=true",
+    )
+
+
+def test_a_network_for_whole_scans_on_single_slices(benchmark_file: Path) -> None:
+    benchmark = load_benchmark(benchmark_file)
+    row = benchmark.networks[1].model_copy(
+        update={"model": "unet-3d", "settings": {"input_channels": 3}}
+    )
+    refused(
+        benchmark.model_copy(update={"networks": (benchmark.networks[0], row)}),
+        ConfigError,
+        r"unet-3d has through-plane context, and data\.stack_depths is empty",
     )
 
 

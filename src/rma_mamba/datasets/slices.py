@@ -13,11 +13,12 @@ from torch.utils.data import Dataset, Subset
 
 from rma_mamba.datasets.cases import Case
 
-# "image": float32 [3, height, width] in [0, 1], with 3 channels of each scan if a case has several; "label": float32
-# [class, height, width].
+# "image": float32 [3, height, width] in [0, 1], with 3 channels of each scan if a case has several, and the modality
+# plane if the recipe has one; "label": float32 [class, height, width].
 # Before the transform: "label" [3, height, width] for all channels, 1 where any class is; "tissues", uint8 [3, height,
 # width]; and "classes", float32 [class and channel, height, width], if there are several.
 # "present", bool [scan], if a case has several: which of them are there.
+# "hounsfield", float32, of raw samples with a modality plane: its value.
 # After the transform: "index", the position of the slice in its dataset, and "draw", a random number for the sample.
 Sample = dict[str, Tensor]
 
@@ -45,6 +46,7 @@ class SliceDataset(Dataset[Sample]):
         reach_mm: Largest distance of the adjacent slices, so that thin slices can imitate thick ones.
         channel_dropout: Probability that each scan of a case with several is left out.
         raw_side: Side of raw samples in pixels.
+        modality_plane: Whether a last channel states that intensities are Hounsfield units.
     """
 
     def __init__(
@@ -57,8 +59,9 @@ class SliceDataset(Dataset[Sample]):
         reach_mm: float = 0.0,
         channel_dropout: float = 0.0,
         raw_side: int = 0,
+        modality_plane: bool = False,
     ) -> None:
-        self.raw_side = raw_side
+        self.raw_side, self.modality_plane = raw_side, modality_plane
         self.cases = cases
         self.neighbours = neighbours
         self.transform = transform
@@ -88,6 +91,8 @@ class SliceDataset(Dataset[Sample]):
             {"image": images_of(case, channels), **labels_of(case, channels), **present}
         )
         sample = with_black(sample, present)
+        if self.modality_plane:
+            sample["image"] = with_modality_plane(sample["image"], case.hounsfield)
         numbers = torch.tensor([draw.position, int(random.integers(2**32))])
         return {**sample, "index": numbers[0], "draw": numbers[1]}
 
@@ -96,6 +101,8 @@ class SliceDataset(Dataset[Sample]):
         numbers = torch.tensor([position, int(random.integers(2**32))])
         # three equal channels are made of one after the augmentation
         sample = raw_sample(case, channels if self.neighbours else channels[:1], self.raw_side)
+        if self.modality_plane:
+            sample["hounsfield"] = torch.tensor(float(case.hounsfield))
         return {**sample, **present, "index": numbers[0], "draw": numbers[1]}
 
     def _step(self, case: Case, random: np.random.Generator) -> int:
@@ -192,6 +199,12 @@ def with_black(sample: Sample, present: Sample) -> Sample:
     image = sample["image"]
     scans = image.view(len(there), -1, *image.shape[-2:]) * there.view(-1, 1, 1, 1)
     return {**sample, "image": scans.view(image.shape)}
+
+
+def with_modality_plane(images: Tensor, hounsfield: bool) -> Tensor:
+    """Images [..., channel, height, width] with a last channel that is 1 if intensities are Hounsfield units, else 0."""
+    plane = torch.full_like(images[..., :1, :, :], float(hounsfield))
+    return torch.cat([images, plane], dim=-3)
 
 
 def labels_of(case: Case, numbers: Any) -> Sample:

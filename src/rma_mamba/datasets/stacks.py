@@ -12,7 +12,14 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from rma_mamba.datasets.cases import Case
-from rma_mamba.datasets.slices import Sample, images_of, labels_of, present_scans, with_black
+from rma_mamba.datasets.slices import (
+    Sample,
+    images_of,
+    labels_of,
+    present_scans,
+    with_black,
+    with_modality_plane,
+)
 from rma_mamba.slicing import SliceRecipe
 from rma_mamba.slicing.intensity_scale import compress_highlights
 from rma_mamba.slicing.stack import slice_step
@@ -158,8 +165,7 @@ def with_channels(images: Tensor, recipe: SliceRecipe, hounsfield: bool) -> Tens
     channels = torch.cat([scan[around] for scan in scans], dim=1)
     if not recipe.modality_plane:
         return channels.contiguous()
-    plane = torch.full_like(channels[:, :1], float(hounsfield))
-    return torch.cat([channels, plane], dim=1)
+    return with_modality_plane(channels, hounsfield)
 
 
 class StackBatchSampler(Sampler[list[StackDraw]]):

@@ -19,6 +19,7 @@ from rma_mamba.files import check_writable
 from rma_mamba.models import create_model, load_weights
 from rma_mamba.models.weights import EMBEDDED
 from rma_mamba.training import require_training_packages
+from rma_mamba.training.stack_checks import check_stacks
 
 FIGURES = ("boxes.png", "curves.png", "panel.png")
 TABLES = ("table.md", "table.tex", "table.csv")
@@ -172,6 +173,7 @@ def _test_labels(files: SourceFiles, source: SourceConfig) -> Iterator[Grey]:
 
 def _check_network(run: NetworkRun, image_size: int) -> None:
     """Load the initial weights of a network, and run it on one image, as the measurement of its costs does."""
+    check_stacks(run.recipe)
     model = create_model(run.recipe.model.name, **run.recipe.network_settings)
     weights = run.recipe.model.weights
     if weights is not None and weights != EMBEDDED:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         create_model,
         list_models,
         model_settings,
+        sees_whole_scan,
     )
     from rma_mamba.models.weights import load_weights
 
@@ -26,6 +27,7 @@ __all__ = [
     "list_models",
     "load_weights",
     "model_settings",
+    "sees_whole_scan",
 ]
 
 _MODULES = {
@@ -35,6 +37,7 @@ _MODULES = {
     "list_models": "model_factory",
     "load_weights": "weights",
     "model_settings": "model_factory",
+    "sees_whole_scan": "model_factory",
 }
 
 # Hidden from type checkers, which see the imports above.

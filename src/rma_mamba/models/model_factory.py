@@ -92,6 +92,16 @@ def model_settings(name: str, **settings: Any) -> dict[str, Any]:
     return built.model_dump(mode="json")
 
 
+def sees_whole_scan(name: str, **settings: Any) -> bool:
+    """Whether a network's result for a slice depends on the other slices of its scan.
+
+    Raises:
+        ConfigError: As in `create_model`.
+    """
+    _, config, preset = _definition(name)
+    return getattr(_build_config(config, name, {**preset, **settings}), "sees_whole_scan", False)
+
+
 def checkpoint_settings(checkpoint: Checkpoint) -> dict[str, Any]:
     """The whole configuration of the network of a weights file, also if its preset has changed since.
 

@@ -16,5 +16,5 @@ class NetworkConfig(BaseModel):
     """Channels of each logit map: one per class of the recipe's `labels`, which sets it."""
 
     input_channels: int = Field(default=3, ge=3)
-    """Channels of the input, three for each scan of a case, and further ones that the slice recipe adds; a recipe with
-    several scans sets it."""
+    """Channels of the input, three for each scan of a case, and further ones that the slice recipe adds: the recipe
+    sets it."""

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from rma_mamba.datasets.config import DataConfig
 from rma_mamba.datasets.settings import Settings
 from rma_mamba.label_scheme import LabelScheme
+from rma_mamba.models.registry import BASELINES, NETWORKS
 
 FOLDS_RECORD = "folds.json"  # in the folder of a cross-validation: the patients of each fold
 SWEEP_RECORD = "sweep.json"  # in the folder of a sweep: what it varies
@@ -183,5 +184,7 @@ class Recipe(Settings):
         """Settings for `create_model`: those of the network, and the number of classes and of input channels."""
         slices = self.data.recipe
         classes = {"classes": len(self.labels)} if len(self.labels) > 1 else {}
-        channels = {"input_channels": slices.channels} if slices.channel_names else {}
+        preset = {**NETWORKS, **BASELINES}.get(self.model.name, {}).get("input_channels", 3)
+        differs = slices.channels != preset
+        channels = {"input_channels": slices.channels} if differs else {}
         return {**classes, **channels, **self.model.settings}

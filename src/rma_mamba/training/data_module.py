@@ -75,6 +75,7 @@ class SliceDataModule(lightning.LightningDataModule):
             reach_mm=data.augment.neighbours_reach_mm,
             channel_dropout=data.augment.channel_dropout,
             raw_side=_widest(train, data.crop),
+            modality_plane=self.modality_plane,
         )
         self._check_batch()
         if val:
@@ -82,6 +83,7 @@ class SliceDataModule(lightning.LightningDataModule):
                 val,
                 neighbours=data.recipe.neighbours,
                 transform=validation_transform(_widest(val, data.recipe.size)),
+                modality_plane=self.modality_plane,
             )
             self.val = evenly_spaced(all_slices, data.validation_slices)
 
@@ -101,6 +103,11 @@ class SliceDataModule(lightning.LightningDataModule):
                 -(-_widest(val, data.recipe.size) // _TOTAL_STRIDE) * _TOTAL_STRIDE, stacked=True
             )
             self.val_stacks = ValidationStacks(val, data.recipe, transform, _VALIDATION_DEPTH)
+
+    @property
+    def modality_plane(self) -> bool:
+        """Whether the last channel of slices states that intensities are Hounsfield units."""
+        return self.data.recipe.modality_plane
 
     def manifest(self) -> list[dict[str, Any]]:
         """One record per case; see `data_manifest`."""

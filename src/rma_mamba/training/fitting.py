@@ -37,6 +37,7 @@ from rma_mamba.training.optimizer import check_encoder
 from rma_mamba.training.recipe_changes import check_resumed_recipe
 from rma_mamba.training.run_errors import translate_errors
 from rma_mamba.training.run_record import RunRecord
+from rma_mamba.training.stack_checks import check_stacks
 from rma_mamba.training.trainer import make_trainer
 from rma_mamba.training.weights_tools import average_weights
 
@@ -74,6 +75,7 @@ def fit_recipe(
     Returns:
         Path of the weights file.
     """
+    check_stacks(recipe)
     recipe = with_foreground_window(recipe.model_copy(update={"pretraining": None}))
     return fit_run(
         recipe,

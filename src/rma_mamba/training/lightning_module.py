@@ -88,7 +88,7 @@ class SegmentationModule(lightning.LightningModule):
         )
         if not torch.isfinite(loss):
             raise LossError(
-                f"the loss became {float(loss)} in epoch {self.current_epoch}, step {index}, on "
+                f"the loss became {loss.item()} in epoch {self.current_epoch}, step {index}, on "
                 f"{self._affected_slices(batch, maps[-1])}; expected a finite number. Check these slices, lower "
                 "training.lr, set training.clip_norm, or continue from best.ckpt with training.precision=32-true."
             )

@@ -44,7 +44,7 @@ class MaskedImageModule(SegmentationModule):
         loss = self._restoration_loss(image, random_mask(image, self.masking))
         if not torch.isfinite(loss):
             raise ConfigError(
-                f"the loss became {float(loss)} in epoch {self.current_epoch}, step {index}; expected a finite number. "
+                f"the loss became {loss.item()} in epoch {self.current_epoch}, step {index}; expected a finite number. "
                 "Lower training.lr or set training.clip_norm."
             )
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)

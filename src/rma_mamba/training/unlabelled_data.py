@@ -48,6 +48,11 @@ class UnlabelledData(SliceDataModule):
         self.cases = {"train": train, "val": val}
         self._set_up_slices(train, val)
 
+    @property
+    def modality_plane(self) -> bool:
+        """No: the plane, which is not to be restored, is added to the masked images."""
+        return False
+
     def manifest(self) -> list[dict[str, Any]]:
         """One record per scan; see `unlabelled_manifest`."""
         return unlabelled_manifest(self.used)

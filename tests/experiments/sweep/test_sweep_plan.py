@@ -54,7 +54,7 @@ def test_a_value_that_is_valid_beside_some_values_of_the_others_is_accepted(reci
     with pytest.raises(ConfigError, match="unext"):
         SweepPlan.of(recipe, parameters, settings)
     # alone, a network without that setting would be rejected as well
-    only = ["model.name=rma-mamba-n,rma-mamba-z", "model.settings.decoder_width=8,16"]
+    only = ["model.name=rma-mamba-n,rma-mamba-t", "model.settings.decoder_width=8,16"]
     SweepPlan.of(recipe, only, settings)
 
 

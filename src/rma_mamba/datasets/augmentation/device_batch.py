@@ -57,6 +57,9 @@ class DeviceAugmentation:
         images = images.nan_to_num(0).clamp(0, 1)
         if "present" in batch:
             images = images * batch["present"].repeat_interleave(_CHANNELS, 1)[..., None, None]
+        if "hounsfield" in batch:
+            plane = batch["hounsfield"].view(-1, 1, 1, 1).expand(-1, 1, *images.shape[-2:])
+            images = torch.cat([images, plane], dim=1)
         kept = {key: batch[key] for key in ("index", "draw")}
         return {"image": images.contiguous(), "label": label, **kept}
 

@@ -16,11 +16,11 @@ from rma_mamba.errors import ConfigError, WeightsError
 from rma_mamba.experiments.sweep.search_space import SearchSpace, Values, grid, parse_parameters
 from rma_mamba.experiments.sweep.sweep_journal import JOURNAL
 from rma_mamba.files import only_process, replace_file
-from rma_mamba.models import model_settings
 from rma_mamba.models.weights import EMBEDDED
 from rma_mamba.training import Recipe, load_recipe, merge_recipe
 from rma_mamba.training.config import FOLDS_RECORD, SWEEP_RECORD, WEIGHTS_FILE
 from rma_mamba.training.recipe_changes import describe_change, recipe_changes
+from rma_mamba.training.stack_checks import check_stacks
 from rma_mamba.training.recipe_loading import validate_recipe
 
 Sampler = Literal["tpe", "random", "grid"]
@@ -203,7 +203,7 @@ class SweepPlan:
             pairs = [*zip(ends, values, strict=True)]
             try:
                 recipe = load_recipe(self.recipe, self.overrides_of(dict(pairs)), self.data)
-                model_settings(recipe.model.name, **recipe.network_settings)
+                check_stacks(recipe)
             except ConfigError as error:
                 errors |= {pair: error for pair in pairs if pair not in errors}
             else:

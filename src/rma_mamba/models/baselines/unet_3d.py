@@ -26,6 +26,11 @@ class UNet3DConfig(NetworkConfig):
     input_channels: int = Field(default=4, ge=1)
     """Channels of the images: neighbouring slices, and the plane that states the modality."""
 
+    @property
+    def sees_whole_scan(self) -> bool:
+        """Whether the result of a slice depends on the other slices of its scan."""
+        return True
+
 
 class _ConvNorm(nn.Sequential):
     """3 x 3 x 3 convolution, instance normalisation, leaky ReLU."""
