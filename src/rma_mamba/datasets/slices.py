@@ -202,7 +202,7 @@ def with_black(sample: Sample, present: Sample) -> Sample:
 
 
 def with_modality_plane(images: Tensor, hounsfield: bool) -> Tensor:
-    """Images [..., channel, height, width] with a last channel that is 1 if intensities are Hounsfield units, else 0."""
+    """Images [..., channel, height, width] with a last channel: 1 if intensities are Hounsfield units, else 0."""
     plane = torch.full_like(images[..., :1, :, :], float(hounsfield))
     return torch.cat([images, plane], dim=-3)
 

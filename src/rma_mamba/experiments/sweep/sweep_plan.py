@@ -20,8 +20,8 @@ from rma_mamba.models.weights import EMBEDDED
 from rma_mamba.training import Recipe, load_recipe, merge_recipe
 from rma_mamba.training.config import FOLDS_RECORD, SWEEP_RECORD, WEIGHTS_FILE
 from rma_mamba.training.recipe_changes import describe_change, recipe_changes
-from rma_mamba.training.stack_checks import check_stacks
 from rma_mamba.training.recipe_loading import validate_recipe
+from rma_mamba.training.stack_checks import check_stacks
 
 Sampler = Literal["tpe", "random", "grid"]
 
