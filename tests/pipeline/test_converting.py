@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,9 +96,21 @@ def test_every_input_becomes_the_same_mask_beside_it(
 
         SimpleITK.WriteImage(SimpleITK.ReadImage(str(tmp_path / "mask.nii")), str(path))
     done = convert_mask(path, tmp_path / "in", None, ConvertRequest(outputs=("obj", "nifti")))
-    assert done.files["obj"].parent == tmp_path
+    assert done.files["obj"] == tmp_path / f"{path.stem}.obj"
     written = np.asarray(nib.load(done.files["nifti"]).dataobj)
     assert np.array_equal(written, mask.labels)
+
+
+def test_all_files_beside_a_mask_are_named_after_it(
+    command: Any, mask: Mask, tmp_path: Path
+) -> None:
+    (tmp_path / "masks").mkdir()
+    shutil.copy(tmp_path / "mask.nii", tmp_path / "masks" / "a.b.nii")
+    convert = ("convert", tmp_path / "masks" / "a.b.nii", "--scan", tmp_path / "in")
+    assert command(*convert, "-ot", "dicom_seg,dicom_sr").code == 0
+    assert command(*convert, "--preview").code == 0
+    names = {path.name for path in (tmp_path / "masks").iterdir()}
+    assert names == {"a.b.nii", "a.b_seg.dcm", "a.b_sr.dcm", "a.b_preview.png"}
 
 
 def test_several_labels_are_classes_by_name(command: Any, mask: Mask, tmp_path: Path) -> None:

@@ -16,8 +16,7 @@ from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.mask_provenance import MaskKind, MaskProvenance
 from rma_mamba.pipeline.case import CompletedCase
 from rma_mamba.pipeline.case_result import CaseResult
-from rma_mamba.pipeline.output_paths import OutputPaths, plan_outputs
-from rma_mamba.pipeline.output_types import OUTPUT_TYPES
+from rma_mamba.pipeline.output_paths import OutputPaths, plan_outputs, plan_outputs_beside
 from rma_mamba.pipeline.overwriting import refuse_replacing
 from rma_mamba.pipeline.provenance import input_sha256
 from rma_mamba.pipeline.request import ReadOptions
@@ -130,12 +129,9 @@ def _plan(mask: Path, scan: Path, out: str | Path | None, outputs: tuple[str, ..
                 "neither an output path nor an output type is given; expected one of them. "
                 "Add -ot dicom_seg, or -o with the name of a file."
             )
-        first = next((name for name in outputs if name in OUTPUT_TYPES), "nifti")
-        name = mask.name
-        for suffix in (".nii.gz", ".seg.nrrd", mask.suffix):
-            name = name.removesuffix(suffix) if suffix else name
-        out = mask.with_name(name + OUTPUT_TYPES[first].suffix)
-    paths = plan_outputs(scan, out, outputs)
+        paths = plan_outputs_beside(scan, mask, outputs)
+    else:
+        paths = plan_outputs(scan, out, outputs)
     refuse_replacing(paths.all_files, [mask])
     return paths
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rma_mamba.conventions import NIFTI_SUFFIXES, strip_suffix
+from rma_mamba.conventions import NIFTI_SUFFIXES, SCAN_SUFFIXES, strip_suffix
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import check_writable
 from rma_mamba.pipeline.discovery import case_name
@@ -64,29 +65,64 @@ def plan_outputs(
     Raises:
         ConfigError: An output type is unknown, a file cannot be written, or it is the scan itself.
     """
+    _check_known(outputs)
+    with _path_errors():
+        if case is not None or is_folder(out):
+            paths = _in_folder(Path(out) / (case or case_name(scan)), outputs)
+        else:
+            paths = _next_to_file(Path(out), outputs)
+        _check_files(paths, [scan, *others])
+    return paths
+
+
+def plan_outputs_beside(scan: Path, file: Path, outputs: tuple[str, ...]) -> OutputPaths:
+    """Name files after another one and beside it: `a_seg.dcm` and `a_sr.dcm` beside `a.nii.gz`. Nothing is written yet.
+
+    Args:
+        scan: The scan.
+        file: The other file.
+        outputs: Names of output types; nothing else is written.
+
+    Raises:
+        ConfigError: As in `plan_outputs`.
+    """
+    _check_known(outputs)
+    stem = strip_suffix(file.name, (*SCAN_SUFFIXES, ".seg.nrrd", file.suffix.lower()))
+    with _path_errors():
+        paths = OutputPaths(
+            {name: file.with_name(stem + OUTPUT_TYPES[name].suffix) for name in outputs}
+        )
+        _check_files(paths, [scan])
+    return paths
+
+
+def _check_known(outputs: tuple[str, ...]) -> None:
     if unknown := [name for name in outputs if name not in OUTPUT_TYPES]:
         raise ConfigError(
             f"unknown output type '{unknown[0]}'; expected {', '.join(OUTPUT_TYPES)}. "
             "Choose from these."
         )
+
+
+def _check_files(paths: OutputPaths, scans: Sequence[Path]) -> None:
+    for path in paths.all_files:
+        if any(_is_same_file(path.resolve(), each) for each in scans):
+            raise ConfigError(
+                "the output file is the scan itself; expected another file. Choose another name."
+            )
+        check_writable(path)
+    refuse_overwriting(paths.all_files, scans, chosen_names=paths.run is None)
+
+
+@contextmanager
+def _path_errors() -> Iterator[None]:
     try:
-        if case is not None or is_folder(out):
-            paths = _in_folder(Path(out) / (case or case_name(scan)), outputs)
-        else:
-            paths = _next_to_file(Path(out), outputs)
-        for path in paths.all_files:
-            if any(_is_same_file(path.resolve(), each) for each in (scan, *others)):
-                raise ConfigError(
-                    "the output file is the scan itself; expected another file. Choose another name."
-                )
-            check_writable(path)
-        refuse_overwriting(paths.all_files, [scan, *others], chosen_names=paths.run is None)
+        yield
     except OSError as error:  # a name that is too long, a folder without permission
         raise ConfigError(
             f"the output path cannot be used ({error.strerror or 'input/output error'}); expected a "
             "writable path. Choose another name or folder."
         ) from None
-    return paths
 
 
 def check_cohort_outputs(

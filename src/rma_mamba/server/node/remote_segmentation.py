@@ -63,6 +63,10 @@ def segment_and_send(
         if address is not None:
             passed = [case for case in run.completed if not is_below(case.light, fail_on)]
             if withheld := len(run.completed) - len(passed):
-                messages.warn([f"The results of {withheld} masks were not sent (--fail-on)."])
+                messages.warn(
+                    [
+                        f"The results of {withheld} mask{'s' * (withheld > 1)} were not sent (--fail-on)."
+                    ]
+                )
             remote_study.send_results(address, passed, messages)
         return run
