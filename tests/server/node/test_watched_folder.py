@@ -166,6 +166,30 @@ def test_what_cannot_be_segmented_is_listed_and_forgotten_when_it_is_repaired(
     assert not errors.exists()
 
 
+def test_a_scan_that_is_removed_is_no_longer_an_error(watched, tmp_path: Path) -> None:
+    nifti(tmp_path / "in" / "good.nii.gz")
+    bad = tmp_path / "in" / "bad.nii.gz"
+    bad.write_bytes(b"not a scan")
+    assert watched()[0] == 1
+    bad.unlink()
+    failed, lines = watched()
+    assert (failed, lines[1:]) == (0, [])
+    assert not (tmp_path / "out" / "errors.jsonl").exists()
+
+
+def test_a_copy_that_was_given_up_is_listed(watched, tmp_path: Path) -> None:
+    nifti(tmp_path / "in" / "good.nii.gz")
+    (tmp_path / "in" / "READY").touch()  # empty, but not a scan
+    study(tmp_path / "in", slices=3)
+    (tmp_path / "in" / "scan.nii.gz.part").write_bytes(b"half a scan")
+    failed, _ = watched()
+    assert failed == 1
+    [record] = map(json.loads, (tmp_path / "out" / "errors.jsonl").read_text().splitlines())
+    assert record["case"] == "scan"
+    assert "Finish copying" in record["message"]
+    assert len(results(tmp_path / "out")) == 2
+
+
 def test_results_are_sent_once_from_wherever_the_command_runs(
     watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,5 +268,7 @@ def test_a_change_starts_the_wait_again(tmp_path: Path, change: str) -> None:
 def test_a_file_with_a_temporary_name_or_without_content_is_still_growing(tmp_path: Path) -> None:
     touch(tmp_path, "a.nii.gz", "b.nii.gz.part", "p/1.dcm", "p/2.dcm.filepart", "q/1.dcm")
     (tmp_path / "c.nii").touch()
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "READY").touch()
     growing = {name for name, group in listing(tmp_path).groups.items() if group.is_growing}
     assert growing == {"b", "c", "p/"}

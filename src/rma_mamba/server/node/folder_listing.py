@@ -33,9 +33,10 @@ class Group:
 
     @property
     def is_growing(self) -> bool:
-        """Whether a file in it is still being copied, by its name, or is empty."""
+        """Whether a file in it is still being copied: it has a temporary name, or the name of a scan and no content."""
         return any(
-            name.lower().endswith(_PARTIAL) or size == 0 for name, (size, _) in self.files.items()
+            name.lower().endswith(_PARTIAL if size else (*_PARTIAL, *SCAN_SUFFIXES))
+            for name, (size, _) in self.files.items()
         )
 
     @property

@@ -33,6 +33,11 @@ QUEUE_FOLDER = ".rma-mamba-queue"  # in the folder of the results
 _ERRORS = "errors.jsonl"
 _LINKS = "loose"
 _MAX_TRIES = 3
+_STUCK_S = 60.0  # a copy that has not grown for so long may have been given up
+_INCOMPLETE = (
+    "a file is empty, or has the temporary name of a file that is being copied; expected complete files. "
+    "Finish copying, or remove the file."
+)
 
 
 @dataclass(frozen=True)
@@ -86,19 +91,33 @@ class WatchedFolder:
             name: text for name, text in self.problems.items() if name in self._listing.groups
         }
         for name, group in self._listing.groups.items():
+            if group.is_growing and self._is_stuck(group):
+                self.problems[name] = _INCOMPLETE
             quiet = group.quiet_s >= self._options.quiet_s and not group.is_growing
             if quiet and self._searched.get(name) != group.signature():
                 self._add_jobs(name, group)
                 self._searched[name] = group.signature()
 
+    def _is_stuck(self, group: Group) -> bool:
+        wait = self._options.quiet_s if self._options.once else _STUCK_S
+        return group.quiet_s >= max(wait, self._options.quiet_s)
+
     @property
     def is_searched(self) -> bool:
-        """Whether every scan in the folder is in the queue."""
+        """Whether every scan in the folder is in the queue, or cannot be completed."""
         return all(
-            self._searched.get(name) == group.signature()
+            self._is_stuck(group)
+            if group.is_growing
+            else self._searched.get(name) == group.signature()
             for name, group in self._listing.groups.items()
-            if not group.is_growing
         )
+
+    def holds(self, job: Job) -> bool:
+        """Whether the scan of a job is still there."""
+        links = self._links(job.key)
+        if links.is_dir():
+            return any(link.exists() for link in links.iterdir())
+        return (self._options.folder / job.source).exists()
 
     def is_ready(self, job: Job) -> bool:
         """Every job has stopped growing."""
@@ -193,10 +212,10 @@ def watch(options: WatchOptions, messages: Messages, stop: threading.Event) -> i
     )
     with ExitStack() as ending:
         ending.callback(service.close)
-        for job in service.queue.jobs("failed"):  # a new start is a new attempt
-            service.queue.reopen(job.key, source=job.source, signature=job.signature)
         service.load(options.request.network)
         watched = WatchedFolder(options, service)
+        for job in filter(watched.holds, service.queue.jobs("failed")):  # a new attempt
+            service.queue.reopen(job.key, source=job.source, signature=job.signature)
         report = _Report(options, service, watched, messages)
         service.audit.write("started")
         messages.note("The folder is watched. Stop it with Ctrl-C.")
@@ -245,7 +264,8 @@ class _Report:
                 self._seen.add((job.key, job.round))
                 self._count += 1
                 self._print(job)
-        self._list_errors([job for job in ended if job.state == "failed"])
+        failed = [job for job in ended if job.state == "failed"]
+        self._list_errors([job for job in failed if self._watched.holds(job)])
         return not self._queue.jobs("waiting", "segmenting", "delivering")
 
     def _print(self, job: Job) -> None:
@@ -260,7 +280,7 @@ class _Report:
             {"case": strip_suffix(job.source, SCAN_SUFFIXES), "message": job.reason} for job in jobs
         ]
         records += [
-            {"case": name.rstrip("/"), "message": text}
+            {"case": name.rstrip("/") or _LINKS, "message": text}
             for name, text in self._watched.problems.items()
         ]
         self.failed = len(records)
