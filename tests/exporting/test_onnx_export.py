@@ -18,6 +18,7 @@ from rma_mamba.exporting.onnx_export import export_onnx
 from rma_mamba.inference import Segmenter
 from rma_mamba.models import create_model
 from rma_mamba.models.weights import encode_checkpoint, read_checkpoint
+from rma_mamba.pipeline.case_channels import network_channels
 from rma_mamba.portable.onnx_model import graph_sha256
 from rma_mamba.portable.onnx_session import OnnxNetwork
 from rma_mamba.slicing import SliceRecipe
@@ -182,3 +183,4 @@ def test_a_network_for_several_scans_is_exported(tmp_path: Path) -> None:
     assert report.differing_share <= 2e-4
     shape = onnx.load(tmp_path / "model.onnx").graph.input[0].type.tensor_type.shape
     assert shape.dim[1].dim_value == 6
+    assert network_channels(str(tmp_path / "model.onnx")) == ("T1", "T2")

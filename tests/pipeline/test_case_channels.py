@@ -14,7 +14,7 @@ import dicom_series
 from clinical_series import clinical_series
 from command_line import Finished
 from layouts import AFFINE, save, scan
-from rma_mamba.errors import ConfigError, GridError, ScanError
+from rma_mamba.errors import ConfigError, GridError, ScanError, WeightsError
 from rma_mamba.inference import Segmenter
 from rma_mamba.pipeline import Case
 from rma_mamba.pipeline.case_channels import (
@@ -116,7 +116,10 @@ def test_wrong_usage_is_one_line(
 def test_a_network_for_a_single_scan_takes_no_channels(tmp_path: Path) -> None:
     assert network_channels("default") == ()
     assert network_channels(str(tiny_weights(tmp_path / "one.safetensors"))) == ()
-    assert network_channels(str(tmp_path / "missing.safetensors")) == ()
+    for name in ("missing.safetensors", "missing.onnx"):
+        assert network_channels(str(tmp_path / name)) == ()
+        with pytest.raises(WeightsError, match="does not exist"):
+            network_channels(str(tmp_path / name), named=True)
     with pytest.raises(ConfigError, match="expected a single scan"):
         named_channels({"T1": "a"}, None, ())
 

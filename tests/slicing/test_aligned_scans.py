@@ -134,7 +134,11 @@ def test_the_modality_plane_states_that_all_scans_are_hounsfield_units() -> None
 
 def test_a_case_needs_channels_of_the_network() -> None:
     case = joined({"T1": volume()})
-    assert "T2 is missing" in check_channels(case, RECIPE)[0]
+    assert check_channels(case, RECIPE) == (
+        "The channel T2 is missing: the network sees a black image in its place.",
+    )
+    assert "was trained for that (channel dropout 0.25)" in check_channels(case, RECIPE, 0.25)[0]
+    assert "was trained without channel dropout" in check_channels(case, RECIPE, 0.0)[0]
     assert check_channels(volume(), SliceRecipe()) == ()
     with pytest.raises(ConfigError, match=r"without a name; expected scans named T1 and T2"):
         to_slices(volume(), RECIPE)

@@ -41,7 +41,9 @@ def test_two_scans_are_trained_on_scored_and_stored_with_the_weights(
     scores = score_segmenter(segmenter, load_recipe(recipe).data, "test")
     assert [score.case for score in scores] == ["P3"]
     result = segmenter({"T2": volume(2)})
-    assert any("channel T1 is missing" in text for text in result.warnings)
+    assert any(
+        "channel T1 is missing" in text and "dropout 0.3" in text for text in result.warnings
+    )
 
 
 def test_a_resumed_run_draws_the_same_channels(tmp_path: Path, data: Path) -> None:

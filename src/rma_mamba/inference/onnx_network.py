@@ -48,6 +48,17 @@ def load_onnx_network(model: str | Path, device: str) -> tuple[OnnxNetwork, Chec
     return OnnxNetwork(content, device), checkpoint
 
 
+def onnx_recipe(path: Path) -> dict[str, Any]:
+    """Fields of the slice recipe of an ONNX file of this package.
+
+    Raises:
+        WeightsError: The file is missing, corrupt, or was not written by this package.
+        BackendError: ONNX is not installed.
+    """
+    require_extra("onnx", "onnx", "the runtime 'onnx'")
+    return _read_onnx_file(path)[1].recipe
+
+
 def onnx_model_of(
     checkpoint: Checkpoint,
     metadata: Mapping[str, str],

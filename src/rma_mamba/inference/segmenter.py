@@ -22,7 +22,7 @@ from rma_mamba.inference.segmentation import Segmentation
 from rma_mamba.inference.streaming import Progress, SliceWriter, stream
 from rma_mamba.inference.tta import MAPS, Images, Logits, TtaLogits, tta_logits
 from rma_mamba.inference.uncertainty import estimate_uncertainty
-from rma_mamba.inference.weights_choice import recipe_of
+from rma_mamba.inference.weights_choice import channel_dropout_of, recipe_of
 from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.models.stored_weights import EMBEDDED
 from rma_mamba.reporting import assess, measure
@@ -60,6 +60,8 @@ class Segmenter:
             about one liver voxel in a thousand.
         weights_sha256: SHA-256 of the weights' tensors if they come from a file.
         postprocessing: "standard", or "none": the raw threshold of the probability, from which nothing is removed.
+        channel_dropout: Probability with which each scan of a case was left out in training, for the warning about a
+            missing one; None: not known.
 
     Example:
         >>> segmenter = Segmenter.load(fast=True)
@@ -78,6 +80,7 @@ class Segmenter:
         precision: Precision = "float32",
         weights_sha256: str | None = None,
         postprocessing: Postprocessing = "standard",
+        channel_dropout: float | None = None,
     ) -> None:
         self.model: Any = model  # its type depends on the runtime
         self.device: Any = getattr(model, "device", device)
@@ -95,6 +98,7 @@ class Segmenter:
         self.batch_size = batch_size
         self.island_share = island_share
         self.postprocessing = postprocessing
+        self.channel_dropout = channel_dropout
 
     @classmethod
     def load(
@@ -148,6 +152,7 @@ class Segmenter:
             precision=precision,
             weights_sha256=checkpoint.sha256,
             postprocessing=postprocessing,
+            channel_dropout=channel_dropout_of(checkpoint.provenance),
         )
 
     def with_recipe(self, **changes: Any) -> Segmenter:
@@ -195,7 +200,7 @@ class Segmenter:
             ConfigError: The modality is neither CT nor MR, or the network does not have these channels.
         """
         volume = calibrated(as_volume(scan), modality)
-        missing = check_channels(volume, self.recipe)
+        missing = check_channels(volume, self.recipe, self.channel_dropout)
         labels = np.zeros(volume.geometry.shape, np.uint8)
         # in the memory order of files, so that writing needs no copy
         probabilities = (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pydantic
 
@@ -12,6 +13,8 @@ from rma_mamba.errors import WeightsError
 from rma_mamba.models.registry import PARAMETERS
 from rma_mamba.models.stored_weights import EMBEDDED, Checkpoint, embedded_weights
 from rma_mamba.slicing import SliceRecipe
+
+_COMBINED = ("mean_of", "ensemble_of")
 
 
 def trained_weights(model: str | Path, read: Callable[[str | Path], Checkpoint]) -> Checkpoint:
@@ -53,6 +56,24 @@ def recipe_of(checkpoint: Checkpoint) -> SliceRecipe:
             return SliceRecipe.model_validate(checkpoint.recipe)
     except pydantic.ValidationError:
         raise misfit_error(checkpoint.model) from None
+
+
+def channel_dropout_of(provenance: Mapping[str, Any]) -> float | None:
+    """The probability with which each scan of a case was left out in training; of several networks, the lowest.
+
+    Args:
+        provenance: Of weights, as in `Checkpoint`.
+
+    Returns:
+        None if it is not known.
+    """
+    members = [each for how in _COMBINED for each in provenance.get(how, ())]
+    if members:
+        found = [channel_dropout_of(each.get("provenance", {})) for each in members]
+        known = [each for each in found if each is not None]
+        return min(known) if len(known) == len(found) else None
+    data = provenance.get("recipe", {}).get("data")
+    return None if data is None else float(data.get("augment", {}).get("channel_dropout", 0))
 
 
 def misfit_error(model: str) -> WeightsError:

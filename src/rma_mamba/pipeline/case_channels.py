@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rma_mamba.conventions import SCAN_SUFFIXES, strip_suffix
 from rma_mamba.errors import ConfigError, RmaMambaError, ScanError
 from rma_mamba.folder_tree import as_text, visible
+from rma_mamba.inference.runtimes import ONNX_SUFFIX
 from rma_mamba.pipeline.discovery import Case, ChannelScan, search
 
 if TYPE_CHECKING:
@@ -33,18 +34,36 @@ class _Match:
     channel: str
 
 
-def network_channels(model: str) -> tuple[str, ...]:
-    """Names of the channels of a network; none if it takes a single scan, or if the weights cannot be read, which is
-    reported when they are loaded."""
-    if model == _EMBEDDED or not Path(model).is_file():
-        return ()
-    from rma_mamba.models.stored_weights import stored_recipe
+def network_channels(model: str, *, named: bool = False) -> tuple[str, ...]:
+    """Names of the channels of a network; none if it takes a single scan.
 
+    Args:
+        model: "default", a weights file or an ONNX file.
+        named: Whether the user has named channels. If not, weights that cannot be read have none, because that is
+            reported when they are loaded.
+
+    Raises:
+        RmaMambaError: Channels were named, and the weights cannot be read.
+    """
+    if model == _EMBEDDED:
+        return ()
     try:
-        names = stored_recipe(model).get("channel_names", ())
+        names = _recipe_in(Path(model)).get("channel_names", ())
     except RmaMambaError:
+        if named:
+            raise
         return ()
     return tuple(str(name) for name in names)
+
+
+def _recipe_in(path: Path) -> dict[str, Any]:
+    if path.suffix.lower() == ONNX_SUFFIX:
+        from rma_mamba.inference.onnx_network import onnx_recipe
+
+        return onnx_recipe(path)
+    from rma_mamba.models.stored_weights import stored_recipe
+
+    return stored_recipe(path)
 
 
 def named_channels(

@@ -85,7 +85,7 @@ def segment_path(
         ConfigError: A setting does not fit the input.
         Exception: As raised by `segment_case` for one scan, and by `segment_cohort` for several.
     """
-    names = network_channels(request.network.model)
+    names = network_channels(request.network.model, named=bool(channels))
     chosen = _chosen_channels(scan, channels, names, request)
     scan = chosen[0].scan if chosen and scan is None else scan
     if scan is None:

@@ -82,12 +82,15 @@ def file_names(paths: Mapping[str, Path]) -> dict[str, str]:
     }
 
 
-def check_channels(volume: Volume, recipe: SliceRecipe) -> tuple[str, ...]:
+def check_channels(
+    volume: Volume, recipe: SliceRecipe, dropout: float | None = None
+) -> tuple[str, ...]:
     """Check that a case has channels of the network.
 
     Args:
         volume: The case, as `joined` returns it, or a single scan.
         recipe: The recipe of the network.
+        dropout: Probability with which each channel was left out in training; None: not known.
 
     Returns:
         A warning about each missing channel.
@@ -113,9 +116,21 @@ def check_channels(volume: Volume, recipe: SliceRecipe) -> tuple[str, ...]:
     if unknown:
         raise ConfigError(f"the network has no channel {unknown[0]}; {expected}. Correct the name.")
     return tuple(
-        f"The channel {name} is missing: the network sees a black image in its place."
+        f"The channel {name} is missing: the network sees a black image in its place.{_trained(dropout)}"
         for name in known
         if name not in given
+    )
+
+
+def _trained(dropout: float | None) -> str:
+    """How a network was prepared for missing channels, as a further sentence."""
+    if dropout is None:
+        return ""
+    if dropout:
+        return f" It was trained for that (channel dropout {dropout:g})."
+    return (
+        " It was trained without channel dropout: unless scans of the training data lacked this channel as well, the "
+        "mask is not reliable."
     )
 
 

@@ -182,6 +182,16 @@ def test_missing_scans_stay_black_and_lesions_are_in_the_same_place() -> None:
     assert not torch.equal(*augmented(EVERYTHING, raw_batch(1, scans=2))["image"][0].chunk(2))
 
 
+def test_several_scans_of_one_slice_have_three_equal_channels_each() -> None:
+    batch = raw_batch(2, scans=2)
+    batch["image"] = batch["image"][:, [1, 4]]
+    batch["hounsfield"] = torch.tensor([0.0, 1.0])
+    found = augmented(AugmentConfig(), batch)["image"]
+    for n, channel in enumerate((0, 0, 0, 1, 1, 1)):
+        torch.testing.assert_close(found[:, n], batch["image"][:, channel].float() / 255)
+    assert found[:, 6].flatten(1).mean(1).tolist() == [0.0, 1.0]
+
+
 def test_lesions_are_inside_the_liver_and_nowhere_without_one() -> None:
     label = torch.zeros(2, 3, SIDE, SIDE)
     label[0, :, 20:40, 20:40] = 1

@@ -52,7 +52,7 @@ class DeviceAugmentation:
         units = self._intensities(
             images.reshape(samples * scans, -1, self.crop, self.crop), of_scans
         )
-        images = units.view(samples, -1, self.crop, self.crop)
+        images = units.reshape(samples, -1, self.crop, self.crop)  # a copy if channels are equal
         images = apply(intensity.cut_outs, images, self.config.cut_outs, of_samples)
         images = images.nan_to_num(0).clamp(0, 1)
         if "present" in batch:
