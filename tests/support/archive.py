@@ -19,7 +19,13 @@ from typing import Any
 
 import pydicom
 import pytest
-from pynetdicom import AE, AllStoragePresentationContexts, StoragePresentationContexts, evt
+from pynetdicom import (
+    AE,
+    DEFAULT_TRANSFER_SYNTAXES,
+    AllStoragePresentationContexts,
+    StoragePresentationContexts,
+    evt,
+)
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Verification
 
 from orthanc import free_port, orthanc
@@ -186,11 +192,14 @@ class Receiver:
 
 
 @contextmanager
-def receiver(port: int | None = None, tls: Any = None, **settings: Any) -> Iterator[Receiver]:
-    """A running receiver with the AE title PACS."""
+def receiver(
+    port: int | None = None, tls: Any = None, syntaxes: Any = None, **settings: Any
+) -> Iterator[Receiver]:
+    """A running receiver with the AE title PACS; of the transfer syntaxes, it prefers the first."""
     found = Receiver(port or free_port(), **settings)
     entity = AE("PACS")
-    entity.supported_contexts = AllStoragePresentationContexts
+    for context in AllStoragePresentationContexts:
+        entity.add_supported_context(context.abstract_syntax, syntaxes or DEFAULT_TRANSFER_SYNTAXES)
     entity.add_supported_context(Verification)
     entity.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
     handlers = [(evt.EVT_C_STORE, found.store), (evt.EVT_C_FIND, found.find)]

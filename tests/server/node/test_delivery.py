@@ -8,13 +8,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydicom import uid
 
+from archive import receiver
 from clinical_series import clinical_series
 from dicom_series import save
 from rma_mamba.errors import ConfigError
 from rma_mamba.server.node.audit_log import AuditLog
 from rma_mamba.server.node.config import DeliveryConfig
-from rma_mamba.server.node.delivery import MAX_REJECTIONS, Deliverer
+from rma_mamba.server.node.delivery import MAX_REJECTIONS, Deliverer, open_destination
 from rma_mamba.server.node.dicomweb import StudyAddress
 from rma_mamba.server.node.results_to_send import (
     NotNowError,
@@ -184,3 +186,21 @@ def test_the_address_of_a_study_has_its_service_and_uids() -> None:
     for wrong in ("http://p/studies", "http://p/studies/1.2/instances/3", "ftp://p/studies/1.2"):
         with pytest.raises(ConfigError, match="not that of a study"):
             StudyAddress.parse(wrong)
+
+
+@pytest.mark.parametrize("syntax", [uid.ExplicitVRBigEndian, uid.DeflatedExplicitVRLittleEndian])
+def test_an_archive_that_prefers_another_syntax_gets_the_objects(tmp_path: Path, syntax) -> None:
+    file = save(tmp_path / "scan", clinical_series(slices=1)) / "IM0000"
+    sent = SentObject.from_file(file)
+    with receiver(syntaxes=[syntax, uid.ImplicitVRLittleEndian]) as archive:
+        [config] = destinations_of(f"PACS@127.0.0.1:{archive.port}")
+        connection = open_destination(config, "RMA_MAMBA", 5.0, None).connect([sent])
+        connection.send(sent)
+        connection.close()
+    assert archive.stored == {sent.instance}
+
+
+def test_a_name_that_cannot_be_resolved_is_an_archive_that_is_away() -> None:
+    [config] = destinations_of("PACS@pacs.invalid:104")
+    with pytest.raises(UnreachableError, match="cannot be resolved"):
+        open_destination(config, "RMA_MAMBA", 5.0, None).echo()

@@ -24,6 +24,11 @@ _WARNINGS = range(0xB000, 0xC000)  # stored, with a remark
 _NOT_NOW = (0x0124, *range(0xA700, 0xA800))  # not authorised, out of resources
 
 
+# Explicit and Implicit VR Little Endian, between which the library converts. It would offer Big Endian as well,
+# which an archive may prefer, and into which it does not convert.
+_SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
+
+
 class DimseDestination:
     """An archive with an AE title.
 
@@ -72,17 +77,20 @@ class DimseDestination:
         entity.connection_timeout = entity.acse_timeout = self._timeout_s
         entity.dimse_timeout = entity.network_timeout = self._timeout_s
         for each in classes:
-            entity.add_requested_context(each)
+            entity.add_requested_context(each, _SYNTAXES)
         host, tls = str(self._config.host), None
         if self._context is not None:
             tls = (self._context, host)
-        association = entity.associate(
-            host,
-            self._config.port,
-            ae_title=str(self._config.ae_title),
-            max_pdu=0,
-            tls_args=tls,
-        )
+        try:
+            association = entity.associate(
+                host,
+                self._config.port,
+                ae_title=str(self._config.ae_title),
+                max_pdu=0,
+                tls_args=tls,
+            )
+        except OSError as error:
+            raise UnreachableError("the name of the host cannot be resolved") from error
         if association.is_established:
             return association
         transport = association.dul.socket
