@@ -9,6 +9,7 @@ import typer
 
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.shared_options import Quiet, Verbose
+from rma_mamba.cli.web_demo import RuntimeFiles, WebFolder, write_web_demo
 from rma_mamba.errors import RmaMambaError
 
 TOLERANCE = 0.10  # of the true volume
@@ -22,6 +23,8 @@ def demo(
             "--output", "-o", metavar="FOLDER", help="Folder for scans, masks and previews."
         ),
     ] = Path("demo_output"),
+    web: WebFolder = None,
+    runtime_files: RuntimeFiles = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -29,6 +32,9 @@ def demo(
 
     One resembles MR, the other CT. The exit code is 1 if a volume differs by more than 10%.
     """
+    if web is not None:
+        write_web_demo(web, runtime_files)
+        return
     from rma_mamba.inference import Segmenter
     from rma_mamba.pipeline.demo_case import run_demo_case
 
