@@ -51,6 +51,18 @@ def test_every_score_is_summarised_and_written(command, tiny, data, tmp_path) ->
     assert f"| volumes | 2 | {float(case['dice']):.3f} | 1 |" in first_table
 
 
+def test_the_bundled_network_is_not_mistaken_for_a_trained_one(
+    command, data, tmp_path, monkeypatch
+) -> None:
+    recipe = Recipe(data=data.model_copy(update={"splits": {}}), run={"folder": str(tmp_path)})
+    monkeypatch.setattr("rma_mamba.training.load_recipe", lambda *_: recipe)
+    assert "the bundled network" not in command("evaluate", "mine.toml").err
+    (tmp_path / "weights.safetensors").write_bytes(b"")
+    done = command("evaluate", "mine.toml")
+    assert "the bundled network is scored, not the one that was trained" in done.err
+    assert f"add -m {tmp_path / 'weights.safetensors'}" in done.err
+
+
 def test_a_missing_folder_is_a_one_line_error(command, tiny) -> None:
     done = command("evaluate", "default", "--model", tiny, "--set", "data.root=nowhere")
     assert done.code == 2

@@ -33,9 +33,13 @@ def network_scores(
     """
     from rma_mamba.datasets.audit import require_sound_data
     from rma_mamba.inference import Segmenter
-    from rma_mamba.training import load_recipe
+    from rma_mamba.training import WEIGHTS_FILE, load_recipe
 
-    config = load_recipe(*given).data
+    recipe = load_recipe(*given)
+    config, trained = recipe.data, Path(recipe.run.folder) / WEIGHTS_FILE
+    if model == "default" and trained.is_file():
+        other = f"not the one that was trained with this recipe: for that, add -m {trained}"
+        console.warn([f"the bundled network is scored, {other}"])
     patients: Literal["val", "test"] = "test" if split in (None, "test") else "val"
     check_split(config, patients)
     neighbours, postprocessing = options
