@@ -1,6 +1,5 @@
 """A recipe of a sweep whose runs take half a second."""
 
-from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from folders import folder_config, write_folder
 from news import ignore_below
 from rma_mamba.training.toml_writer import to_toml
-from tiny import MODEL, TRAINING
+from tiny import TRAINING
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,7 +20,7 @@ def recipe(tmp_path: Path) -> Path:
     data = folder_config(write_folder(tmp_path / "data"))
     content = {
         "run": {"folder": str(tmp_path / "sweep")},
-        "model": deepcopy(MODEL),
+        "model": {"name": "unext", "settings": {"widths": [8, 8, 8, 8, 8]}},
         "training": {**TRAINING, "loggers": []},
         "data": {**data.model_dump(mode="json", exclude_unset=True), "slices_per_epoch": 8},
     }
