@@ -13,6 +13,7 @@ from rma_mamba.evaluation import PatientScore, patients_to_markdown, score_patie
 from rma_mamba.evaluation.patient_scores import check_split
 
 Options = tuple[bool | None, Postprocessing]  # neighbours, post-processing
+_BUNDLED = "the bundled network is scored, not the one that was trained with this recipe: for that"
 Given = tuple[str, list[str], Path | None]  # recipe, settings, data
 
 
@@ -38,16 +39,14 @@ def network_scores(
     recipe = load_recipe(*given)
     config, trained = recipe.data, Path(recipe.run.folder) / WEIGHTS_FILE
     if model == "default" and trained.is_file():
-        other = f"not the one that was trained with this recipe: for that, add -m {trained}"
-        console.warn([f"the bundled network is scored, {other}"])
+        console.warn([f"{_BUNDLED}, add -m {trained}"])
     patients: Literal["val", "test"] = "test" if split in (None, "test") else "val"
     check_split(config, patients)
-    neighbours, postprocessing = options
-    segmenter = Segmenter.load(model, postprocessing=postprocessing)
-    if neighbours is not None:
-        segmenter = segmenter.with_recipe(neighbours=neighbours)
+    segmenter = Segmenter.load(model, postprocessing=options[1])
+    if options[0] is not None:
+        segmenter = segmenter.with_recipe(neighbours=options[0])
     require_sound_data(config, (patients,), lenient=lenient, warn=console.warn, record=record)
-    scores = []
+    scores: list[PatientScore] = []
     for score in score_patients(segmenter, config, patients, method=Path(model).stem):
         console.note(score_line(score))
         scores.append(score)
