@@ -153,7 +153,7 @@ def test_inconsistent_folders_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="two files with the same name"):
         pair_masks(reference, [tool])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match=r"no .nii.gz or .nii file"):
+    with pytest.raises(ConfigError, match=r"no mask \(.nii.gz, .nii, "):
         pair_masks(reference, [tmp_path / "empty"])
 
 

@@ -13,6 +13,7 @@ from tiny import SETTINGS
 # Settings that make each network small.
 SMALL = {
     "unet": {"width": 2},
+    "unet-3d": {"widths": (2, 4)},
     "vm-unet": {"width": 16, "depths": (1, 1, 1, 1), "decoder_depths": (1, 1, 1, 1)},
     "vm-unet-v2": {"width": 16, "depths": (1, 1, 1, 1)},
     "ultralight-vm-unet": {},

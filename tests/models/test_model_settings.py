@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from rma_mamba import models
 from rma_mamba.models import create_model, list_models, model_settings
+from rma_mamba.models.registry import NETWORKS
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -24,6 +24,6 @@ def test_all_settings_describe_the_same_network(name: str) -> None:
 
 def test_a_changed_preset_does_not_change_a_stored_network(monkeypatch: pytest.MonkeyPatch) -> None:
     stored = model_settings("rma-mamba-n", decoder_width=16)
-    monkeypatch.setitem(models.NETWORKS, "rma-mamba-n", {**models.NETWORKS["rma-mamba-t"]})
+    monkeypatch.setitem(NETWORKS, "rma-mamba-n", {**NETWORKS["rma-mamba-t"]})
     assert model_settings("rma-mamba-n", **stored) == stored
     assert model_settings("rma-mamba-n", decoder_width=16) != stored

@@ -32,8 +32,17 @@ from rma_mamba.scans import read_scan, write_mask
 from rma_mamba.slicing import calibrated
 from rma_mamba.volume import Mask
 
-# Outputs of voxels, surfaces and pictures; all others must hold every note.
-WITHOUT_TEXT = {"nifti", "stl", "obj", "preview", "probabilities", "uncertainty"}
+# Outputs of voxels, surfaces and pictures, and the encapsulated report.pdf; all others must hold every note.
+WITHOUT_TEXT = {
+    "nifti",
+    "stl",
+    "obj",
+    "preview",
+    "probabilities",
+    "uncertainty",
+    "dicom_sc",
+    "dicom_pdf",
+}
 WITH_TEXT = tuple(name for name in OUTPUT_TYPES if name not in WITHOUT_TEXT)
 DICOM_TEXT = ("TextValue", "SegmentDescription", "ROIDescription")
 NEW_WARNINGS = ("A warning of tomorrow: 7 < 8.", "Another warning, with a 'quote'.")

@@ -134,8 +134,8 @@ def _masks_in(folder: Path, description: str) -> dict[str, Path]:
     files = files or [path for path in listed if path.name.lower().endswith(_OTHER_SUFFIXES)]
     masks = {_stem(path): path for path in files}
     if not masks or len(masks) < len(files):
-        either = " or ".join((*NIFTI_SUFFIXES, *_OTHER_SUFFIXES))
-        found = "two files with the same name" if masks else f"no {either} file"
+        kinds = ", ".join((*NIFTI_SUFFIXES, *_OTHER_SUFFIXES))
+        found = "two files with the same name" if masks else f"no mask ({kinds})"
         raise ConfigError(
             f"{description} contains {found}; expected one mask per case. Correct its contents."
         )

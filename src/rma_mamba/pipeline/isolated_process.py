@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from rma_mamba.errors import RmaMambaError
-from rma_mamba.pipeline.exit_codes import error_message
+from rma_mamba.pipeline.exit_codes import ExitCode, error_message
 from rma_mamba.pipeline.messages import Progress, ignore_progress
 from rma_mamba.pipeline.request import NetworkOptions
 
@@ -151,7 +151,7 @@ def _end_with_parent() -> None:
     def wait() -> None:
         if parent is not None:
             parent.join()
-            os._exit(1)
+            os._exit(ExitCode.INTERNAL_ERROR)
 
     threading.Thread(target=wait, daemon=True).start()
     with contextlib.suppress(OSError, ValueError):

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from rma_mamba.environment import complete_environment
 from rma_mamba.errors import RmaMambaError
-from rma_mamba.pipeline.exit_codes import error_message
+from rma_mamba.pipeline.exit_codes import ExitCode, error_message
 from rma_mamba.process import release_memory, tune_process
 from rma_mamba.server.worker_reports import Cancelled, Reporter
 from rma_mamba.server.worker_tasks import TASKS
@@ -55,7 +55,7 @@ def _read_requests(requests: queue.Queue[dict[str, Any]], cancelled: threading.E
             cancelled.set()
         else:
             requests.put(message)
-    os._exit(0)
+    os._exit(ExitCode.OK)
 
 
 def _answer_channel() -> BinaryIO:
