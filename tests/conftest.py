@@ -1,7 +1,9 @@
 """Settings of all tests."""
 
 import os
+import sys
 
+import pytest
 from hypothesis import settings
 
 # Time limits per example would make tests depend on what else the machine is doing.
@@ -10,3 +12,10 @@ settings.load_profile("project")
 
 # Triton's kernels run in its interpreter, which has to be said before anything imports Triton.
 os.environ["TRITON_INTERPRET"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def subnormal_numbers() -> None:
+    """Subnormal numbers: a library that was compiled with fast-math turns them off when it is loaded."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)

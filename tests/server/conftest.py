@@ -9,12 +9,12 @@ from tiny import tiny_weights
 from viewer_server import Viewer, box_scan, nifti, viewer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_weights(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two scans, one of them in a folder named after a patient."""
     folder = tmp_path_factory.mktemp("served")
@@ -24,13 +24,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(weights: Path, served: Path) -> Iterator[Viewer]:
     with viewer(weights, served) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def case(server: Viewer) -> str:
     """A case that was segmented."""
     opened = server.client.post("/api/open", json={"path": ""}).json()["cases"]
