@@ -2,16 +2,12 @@
 
 import operator
 import os
-import sys
 
 import pytest
 
+from process_probes import end, threads
 from rma_mamba.datasets.processes import mapped, usable_cores
 from rma_mamba.errors import ScanError
-
-
-def _end(_: int) -> None:
-    os._exit(3)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -20,22 +16,18 @@ def test_results_are_in_order(jobs: int) -> None:
     assert usable_cores() >= 1
 
 
-def _threads(_: int) -> tuple[str, bool]:
-    return os.environ["OMP_NUM_THREADS"], "torch" in sys.modules
-
-
 def test_processes_share_the_cores_before_torch_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("rma_mamba.datasets.processes.usable_cores", lambda: 7)
-    assert set(mapped(_threads, range(8), 2)) == {("3", False)}
+    assert set(mapped(threads, range(8), 2)) == {("3", False)}
     assert "OMP_NUM_THREADS" not in os.environ
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert set(mapped(_threads, range(8), 2)) == {("5", False)}
+    assert set(mapped(threads, range(8), 2)) == {("5", False)}
 
 
 def test_a_process_that_dies_is_an_error() -> None:
     with pytest.raises(ScanError, match="a process that reads cases died"):
-        list(mapped(_end, range(8), 2))
+        list(mapped(end, range(8), 2))
 
 
 def test_few_items_need_no_processes() -> None:
