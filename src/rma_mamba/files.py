@@ -283,6 +283,25 @@ def flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def lock_until_exit(path: Path) -> int:
+    """Lock a file until this process ends, however it ends; where there are no locks, only open it.
+
+    Returns:
+        The open descriptor, which holds the lock.
+
+    Raises:
+        BlockingIOError: Another process holds the lock.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 @contextmanager
 def only_process(path: Path, what: str) -> Iterator[None]:
     """Keep other processes out of a folder, with a lock that ends with the process, however it ends.

@@ -30,7 +30,9 @@ message of the command line for an error. Nothing is printed: pass a `Messages` 
 Names are imported on first use, and torch when a network is loaded.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rma_mamba.lazy_attributes import lazy_attributes
 
 if TYPE_CHECKING:
     from rma_mamba.pipeline.case import CompletedCase, segment_case
@@ -89,15 +91,7 @@ _MODULES = {
 
 # Hidden from type checkers, which see the imports above.
 if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        import importlib
-
-        if name not in _MODULES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-        globals()[name] = value
-        return value
+    __getattr__ = lazy_attributes(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

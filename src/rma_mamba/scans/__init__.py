@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rma_mamba.deprecation import renamed_attributes, warn_renamed
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.folder_tree import leads_nowhere
+from rma_mamba.scans.checks import file_errors
 from rma_mamba.scans.writers import (
     write_encapsulated_pdf,
     write_mask,
@@ -92,7 +92,7 @@ def read_scan(
         volume = frame if volume is None else volume
     # Each reader imports its library on first use, so that `import rma_mamba.scans` stays fast.
     scan = Path(path)
-    with _file_errors():
+    with file_errors("scan"):
         file_format = _detect_format(scan)
         _check_options(file_format, series, spacing_mm)
         if file_format in _DICOM:
@@ -125,7 +125,7 @@ def read_geometry(path: str | os.PathLike[str]) -> Geometry:
         GridError: The geometry is invalid.
     """
     scan = Path(path)
-    with _file_errors():
+    with file_errors("scan"):
         file_format = _detect_format(scan)
         if file_format in _DICOM:
             from rma_mamba.scans import dicom
@@ -144,7 +144,7 @@ def slice_files(folder: str | os.PathLike[str]) -> list[Path]:
     Raises:
         ScanError, GridError: The folder does not contain a complete, regularly spaced series.
     """
-    with _file_errors():
+    with file_errors("scan"):
         from rma_mamba.scans import dicom, input_files
 
         return dicom.slice_paths(input_files.files_below(Path(folder)))
@@ -166,7 +166,7 @@ def list_series(
         ScanError: The path is missing or unreadable, or contains no DICOM files.
     """
     scan = Path(path)
-    with _file_errors():
+    with file_errors("scan"):
         from rma_mamba.scans import dicom
 
         files = _input_files(scan, _detect_format(scan))
@@ -180,7 +180,7 @@ def count_volumes(path: str | os.PathLike[str], *, series: int | str | None = No
         ScanError, GridError, ConfigError: As for `read_scan`.
     """
     scan = Path(path)
-    with _file_errors():
+    with file_errors("scan"):
         file_format = _detect_format(scan)
         _check_options(file_format, series, None)
         if file_format in _DICOM:
@@ -204,7 +204,7 @@ def count_studies(files: Iterable[Path]) -> int:
     Raises:
         ScanError: A file is missing or unreadable.
     """
-    with _file_errors():
+    with file_errors("scan"):
         from rma_mamba.scans import dicom, input_files
 
         dicom_files = [path for path in files if _detect_format(path) == "dicom"]
@@ -281,18 +281,6 @@ def _check_options(
             "a voxel spacing was passed, but the scan file defines its own; expected PNG, JPEG, TIFF or BMP "
             "images. Omit the spacing, or correct the header of the scan."
         )
-
-
-@contextmanager
-def _file_errors() -> Iterator[None]:
-    """Turn errors of the file system into a ScanError without the path."""
-    try:
-        yield
-    except OSError as error:
-        raise ScanError(
-            f"the scan cannot be opened ({error.strerror or 'input/output error'}); "
-            "expected a readable file or folder. Check the path and its permissions."
-        ) from error
 
 
 # Hidden from type checkers, which see the new names only.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -108,3 +110,19 @@ def require_source_images(source_images: SourceImages | None, output: str) -> So
             "Pass the DICOM series as the scan, or choose another output type."
         )
     return source_images
+
+
+@contextmanager
+def file_errors(what: str) -> Iterator[None]:
+    """Turn errors of the file system into a ScanError without the path.
+
+    Args:
+        what: What is read: "scan", "mask".
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ScanError(
+            f"the {what} cannot be opened ({error.strerror or 'input/output error'}); "
+            "expected a readable file or folder. Check the path and its permissions."
+        ) from error

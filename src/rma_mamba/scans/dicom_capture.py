@@ -19,6 +19,7 @@ from rma_mamba.scans.dicom_objects import (
     SERIES_NUMBERS,
     derived_object,
     equipment,
+    patient_and_study,
     save,
     with_quality,
 )
@@ -95,7 +96,6 @@ def write_document(mask: Mask, content: bytes, path: Path, *, names_patient: boo
 
 def _empty_document(header: Dataset, uids: DerivedUids) -> Any:
     document = hd.SOPClass(
-        study_instance_uid=header.StudyInstanceUID,
         series_instance_uid=uids.series("PDF"),
         series_number=SERIES_NUMBERS["PDF"],
         sop_instance_uid=uids.instance("PDF"),
@@ -104,15 +104,7 @@ def _empty_document(header: Dataset, uids: DerivedUids) -> Any:
         modality="DOC",
         series_description=_TITLE,
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        patient_id=header.PatientID,
-        patient_name=header.PatientName,
-        patient_birth_date=header.PatientBirthDate,
-        patient_sex=header.PatientSex,
-        accession_number=header.AccessionNumber,
-        study_id=header.StudyID,
-        study_date=header.StudyDate,
-        study_time=header.StudyTime,
-        referring_physician_name=header.ReferringPhysicianName,
+        **patient_and_study(header),
         **equipment(),
     )
     document.copy_patient_and_study_information(header)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from pydicom.sr.codedict import codes
@@ -52,6 +53,22 @@ def equipment() -> dict[str, str]:
         "manufacturer_model_name": SOFTWARE_NAME,
         "software_versions": software_version(),
         "device_serial_number": software_version(),
+    }
+
+
+def patient_and_study(header: pydicom.Dataset) -> dict[str, Any]:
+    """Attributes of the patient and study modules of an image, as keyword arguments for `highdicom.SOPClass`."""
+    return {
+        "study_instance_uid": header.StudyInstanceUID,
+        "patient_id": header.PatientID,
+        "patient_name": header.PatientName,
+        "patient_birth_date": header.PatientBirthDate,
+        "patient_sex": header.PatientSex,
+        "accession_number": header.AccessionNumber,
+        "study_id": header.StudyID,
+        "study_date": header.StudyDate,
+        "study_time": header.StudyTime,
+        "referring_physician_name": header.ReferringPhysicianName,
     }
 
 

@@ -22,6 +22,7 @@ from rma_mamba.scans.dicom_objects import (
     SERIES_NUMBERS,
     derived_object,
     equipment,
+    patient_and_study,
     remarks_text,
     save,
     series_description,
@@ -64,7 +65,6 @@ def write(mask: Mask, path: Path) -> None:
 def _empty_structure_set(header: Dataset, mask: Mask, uids: DerivedUids) -> hd.SOPClass:
     """Patient, study, series, equipment and structure set modules."""
     structures = hd.SOPClass(
-        study_instance_uid=header.StudyInstanceUID,
         series_instance_uid=uids.series("RTSTRUCT"),
         series_number=SERIES_NUMBERS["RTSTRUCT"],
         sop_instance_uid=uids.instance("RTSTRUCT"),
@@ -72,17 +72,9 @@ def _empty_structure_set(header: Dataset, mask: Mask, uids: DerivedUids) -> hd.S
         instance_number=1,
         modality="RTSTRUCT",
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        patient_id=header.PatientID,
-        patient_name=header.PatientName,
-        patient_birth_date=header.PatientBirthDate,
-        patient_sex=header.PatientSex,
-        accession_number=header.AccessionNumber,
-        study_id=header.StudyID,
-        study_date=header.StudyDate,
-        study_time=header.StudyTime,
-        referring_physician_name=header.ReferringPhysicianName,
         series_description=series_description("Liver contours", mask.provenance),
         specific_character_set=header.get("SpecificCharacterSet"),
+        **patient_and_study(header),
         **equipment(),
     )
     structures.copy_patient_and_study_information(header)

@@ -6,8 +6,7 @@ NIfTI, NRRD, MetaImage and images are label maps; DICOM Segmentations and RT Str
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 from rma_mamba.conventions import IMAGE_SUFFIXES
 from rma_mamba.errors import ScanError
 from rma_mamba.mask_provenance import MaskProvenance
-from rma_mamba.scans.checks import CONSTANT
+from rma_mamba.scans.checks import CONSTANT, file_errors
 from rma_mamba.scans.dtypes import NOT_FINITE
 from rma_mamba.scans.formats import detect_format
 from rma_mamba.scans.mask_content import MaskContent, class_map
@@ -81,7 +80,7 @@ def read_mask(
 
 def read_mask_content(path: Path, scan: Volume | Geometry | None = None) -> MaskContent:
     """Read everything that a mask file contains; arguments and errors as in `read_mask`."""
-    with _file_errors():
+    with file_errors("mask"):
         if found := _mask_object(path):
             from rma_mamba.scans.dicom_mask_objects import read_mask_object
 
@@ -95,7 +94,7 @@ def is_mask_object(path: Path) -> bool:
     Raises:
         ScanError: It cannot be read, or a folder has several.
     """
-    with _file_errors():
+    with file_errors("mask"):
         return _mask_object(path) is not None
 
 
@@ -135,15 +134,3 @@ def _volume(path: Path) -> Volume:
                 "volume; or as a DICOM Segmentation, whose segments may overlap."
             ) from None
         raise
-
-
-@contextmanager
-def _file_errors() -> Iterator[None]:
-    """Turn errors of the file system into a ScanError without the path."""
-    try:
-        yield
-    except OSError as error:
-        raise ScanError(
-            f"the mask cannot be opened ({error.strerror or 'input/output error'}); "
-            "expected a readable file or folder. Check the path and its permissions."
-        ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import secrets
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rma_mamba.errors import ConfigError
+from rma_mamba.files import lock_until_exit
 from rma_mamba.pipeline.review.case_status import CaseStatus, case_status
 from rma_mamba.server.case_index import CaseIndex, CaseRecord, JobStatus
 from rma_mamba.server.progress_events import EventHub
@@ -149,16 +149,13 @@ def _badness(row: dict[str, Any]) -> tuple[bool, int, float, int]:
 
 def _lock(path: Path) -> int:
     """Lock a file until this process ends: two servers would not know of each other's changes."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock_until_exit(path)
     except BlockingIOError:
-        os.close(descriptor)
         raise ConfigError(
             "another server uses this folder; expected one server for a folder of results. "
             "Open its page, or choose another folder with --results."
         ) from None
-    return descriptor
 
 
 def _key(path: Path) -> bytes:

@@ -56,13 +56,11 @@ def check_resumed_recipe(folder: Path, recipe: Recipe) -> Changes:
     if before is None:
         return {}
     changes = recipe_changes(*(each.model_dump(mode="json") for each in (before, recipe)))
-    refused = {name: values for name, values in changes.items() if not _may_change(name)}
-    if refused:
-        listed = [describe_change(name, *values) for name, values in refused.items()][:_LISTED]
-        more = len(refused) - len(listed)
+    rejected = {name: values for name, values in changes.items() if not _may_change(name)}
+    if rejected:
         raise ConfigError(
-            f"the recipe differs from that of the training run in {folder.name}: {', '.join(listed)}"
-            f"{f' and {more} more' if more else ''}; expected the same recipe with --resume. Undo the change, or start "
+            f"the recipe differs from that of the training run in {folder.name}: {describe_changes(rejected)}; "
+            "expected the same recipe with --resume. Undo the change, or start "
             "a new run from these weights: without --resume, with --set run.folder=NEW_FOLDER and --set "
             "model.weights=RUN_FOLDER/checkpoints/last.ckpt."
         )
@@ -101,6 +99,13 @@ def _may_change(name: str) -> bool:
 def describe_change(name: str, before: Any, now: Any) -> str:
     """A changed setting with both values, for an error message."""
     return f"{name} was {_text(before)} and is now {_text(now)}"
+
+
+def describe_changes(changes: Changes) -> str:
+    """The first changed settings with both values, and how many more there are, for an error message."""
+    listed = [describe_change(name, *values) for name, values in changes.items()][:_LISTED]
+    more = len(changes) - len(listed)
+    return ", ".join(listed) + (f" and {more} more" if more else "")
 
 
 def _text(value: Any) -> str:

@@ -19,7 +19,7 @@ from rma_mamba.files import only_process, replace_file
 from rma_mamba.models.weights import EMBEDDED
 from rma_mamba.training import Recipe, load_recipe, merge_recipe
 from rma_mamba.training.config import FOLDS_RECORD, SWEEP_RECORD, WEIGHTS_FILE
-from rma_mamba.training.recipe_changes import describe_change, recipe_changes
+from rma_mamba.training.recipe_changes import describe_changes, recipe_changes
 from rma_mamba.training.recipe_loading import validate_recipe
 from rma_mamba.training.stack_checks import check_stacks
 
@@ -27,7 +27,6 @@ Sampler = Literal["tpe", "random", "grid"]
 
 _LOCK = "sweep.lock"
 _CHECKED = 500  # combinations of values that are checked at the start
-_LISTED = 4  # differences in an error message
 _OWN = ("run.folder", "run.seed", "training.devices", "training.nodes")  # set by the sweep
 # Where a sweep runs; everything else would mix results that cannot be compared.
 _MAY_CHANGE = (
@@ -235,11 +234,9 @@ class SweepPlan:
             if not any(fnmatchcase(name, f"recipe.{pattern}") for pattern in _MAY_CHANGE)
         }
         if changes:
-            listed = [describe_change(name, *values) for name, values in changes.items()][:_LISTED]
-            more = len(changes) - len(listed)
             raise ConfigError(
-                f"the folder {self.folder.name} contains another sweep: {', '.join(listed)}"
-                f"{f' and {more} more' if more else ''}; expected the same settings. Undo the change, or choose "
+                f"the folder {self.folder.name} contains another sweep: {describe_changes(changes)}; "
+                "expected the same settings. Undo the change, or choose "
                 "another folder with --output FOLDER."
             )
 

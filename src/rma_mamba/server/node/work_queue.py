@@ -7,7 +7,6 @@ one destination: `waiting`, `sending`, `sent` or `failed`. Keys of jobs are pseu
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rma_mamba.errors import ConfigError
+from rma_mamba.files import lock_until_exit
 
 JobState = Literal["waiting", "segmenting", "delivering", "done", "failed", "ignored"]
 FINISHED: tuple[JobState, ...] = ("done", "failed", "ignored")
@@ -133,7 +133,7 @@ class WorkQueue:
         self._mutex = threading.RLock()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = _locked(folder / "queue.lock")
+            self._lock = lock_until_exit(folder / "queue.lock")
             path = folder / "queue.sqlite3"
             path.touch(mode=0o600)
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -355,17 +355,6 @@ class WorkQueue:
     def _database_execute(self, statement: str, *values: object) -> sqlite3.Cursor:
         with self._mutex:
             return self._database.execute(statement, values)
-
-
-def _locked(path: Path) -> int:
-    """Lock a file until the process ends."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def _cause(error: OSError | sqlite3.Error) -> str:
