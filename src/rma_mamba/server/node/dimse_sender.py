@@ -71,7 +71,8 @@ class DimseDestination:
             raise UnreachableError("no answer to C-ECHO")
 
     def _associate(self, classes: Sequence[str]) -> Association:
-        from pynetdicom import AE
+        from pynetdicom import AE, evt
+        from pynetdicom.pdu import A_ASSOCIATE_RJ
 
         entity = AE(self._ae_title)
         entity.connection_timeout = entity.acse_timeout = self._timeout_s
@@ -79,6 +80,7 @@ class DimseDestination:
         for each in classes:
             entity.add_requested_context(each, _SYNTAXES)
         host, tls = str(self._config.host), None
+        received: list[Any] = []
         if self._context is not None:
             tls = (self._context, host)
         try:
@@ -88,6 +90,7 @@ class DimseDestination:
                 ae_title=str(self._config.ae_title),
                 max_pdu=0,
                 tls_args=tls,
+                evt_handlers=[(evt.EVT_PDU_RECV, lambda event: received.append(event.pdu))],
             )
         except OSError as error:
             raise UnreachableError("the name of the host cannot be resolved") from error
@@ -96,7 +99,8 @@ class DimseDestination:
         transport = association.dul.socket
         if transport is not None and transport.socket is not None:
             transport.socket.close()  # the library leaves it open
-        if association.is_rejected:
+        # where the archive closes the connection at once, the library may miss that it was rejected
+        if any(isinstance(each, A_ASSOCIATE_RJ) for each in received):
             raise RejectedError("the association was rejected: check the AE titles on both sides")
         raise UnreachableError("no association: check address, port and TLS")
 
