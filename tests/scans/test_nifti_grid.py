@@ -8,7 +8,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from nifti_files import (
@@ -73,6 +73,9 @@ def test_qform_is_read_as_nibabel_reads_it(
     header = nib.Nifti1Header()
     header.set_data_shape(SHAPE)
     header.set_qform(affine, 1)
+    vector = sum(float(header[f"quatern_{axis}"]) ** 2 for axis in "bcd")
+    # near 180 degrees the header's float32 values no longer determine the scalar part, which nibabel sets to 0
+    assume(1 - vector > 1e-4)
     geometry, _ = nifti_grid.grid_geometry(nifti_grid.GridHeader.of(header, SHAPE))
     np.testing.assert_allclose(geometry.affine, header.get_qform(), rtol=0, atol=1e-5)
 

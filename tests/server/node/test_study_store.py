@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from clinical_series import PATIENT, STUDY, clinical_series
 from dicom_series import beside, save
 from rma_mamba.server.node.audit_log import AuditLog
+from rma_mamba.server.node.config import ListenerConfig, load_config
+from rma_mamba.server.node.node import StudySource
 from rma_mamba.server.node.pseudonyms import Pseudonyms
 from rma_mamba.server.node.study_store import Reception, StudyStore
 from rma_mamba.server.node.work_queue import WorkQueue
@@ -92,6 +95,33 @@ def test_a_late_image_reopens_the_study(store, files) -> None:
     store.queue.start(store.queue.job(key(store)))
     assert receive(store, files[1]) == "stored"
     assert state(store) == ("waiting", 2)
+
+
+def test_a_study_has_a_sender_until_its_connection_ends(store, files) -> None:
+    received = store.receiving / "received.dcm"
+    shutil.copy(files[0], received)
+    store.receive(received, "first")
+    store.sender_left("another")
+    assert store.has_sender(key(store))
+    store.sender_left("first")
+    assert not store.has_sender(key(store))
+
+
+def test_a_study_is_complete_later_while_its_sender_is_connected(store, files, monkeypatch) -> None:
+    listener = ListenerConfig(quiet_seconds=2)
+    config = load_config("orthanc").model_copy(update={"listener": listener})
+    source = StudySource(config, store)
+    received = store.receiving / "received.dcm"
+    shutil.copy(files[0], received)
+    store.receive(received, "first")
+    job, now = store.queue.job(key(store)), time.monotonic()
+    monkeypatch.setattr("rma_mamba.server.node.study_store.time.monotonic", lambda: now + 3)
+    assert not source.is_complete(job)
+    store.sender_left("first")
+    assert source.is_complete(job)
+    store.receive(shutil.copy(files[1], received), "idle")
+    monkeypatch.setattr("rma_mamba.server.node.study_store.time.monotonic", lambda: now + 3 + 9)
+    assert source.is_complete(job)
 
 
 @pytest.mark.parametrize("kind", ["screenshot", "segmentation", "report", "dose"])

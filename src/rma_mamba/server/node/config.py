@@ -66,7 +66,8 @@ class ListenerConfig(Settings):
     owner only. Relative to the configuration; of a bundled one, to the current folder."""
 
     quiet_seconds: Positive = 5.0
-    """A study is complete when no image of it has arrived for this long. Its results are not sent earlier."""
+    """A study is complete when no image of it has arrived for this long, or for four times as long while the connection
+    that sent it is still open. Its results are not sent earlier."""
 
     start_seconds: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     """Segmentation starts when no image of the study has arrived for this long. If others follow, it starts again."""

@@ -150,7 +150,7 @@ class DimseListener:
             free = shutil.disk_usage(self._store.folder).free
             if free < self._config.listener.min_free_gb * _GIB:
                 return self._no_space(title)
-            reception = self._store.receive(event.dataset_path)
+            reception = self._store.receive(event.dataset_path, event.assoc)
         except OSError:
             return self._no_space(title)
         self._received[event.assoc] += reception == "stored"
@@ -172,6 +172,7 @@ class DimseListener:
         return _OUT_OF_RESOURCES
 
     def _note_end(self, event: Event) -> None:
+        self._store.sender_left(event.assoc)
         count = self._received.pop(event.assoc, 0)
         if count:
             title, address = _caller(event)

@@ -25,6 +25,7 @@ from rma_mamba.server.node.work_loop import Source, WorkLoop
 from rma_mamba.server.node.work_queue import Job, WorkQueue
 
 _CLEANING_SECONDS = 60.0
+_CONNECTED_FACTOR = 4  # not unlimited: archives keep connections open that they no longer use
 _AUDIT_LOG, _PSEUDONYM_KEY = "audit.jsonl", "pseudonyms.key"
 
 
@@ -162,8 +163,9 @@ class StudySource:
         return self._store.quiet_s(job.key) >= pause_s
 
     def is_complete(self, job: Job) -> bool:
-        """Whether no more images are expected."""
-        return self._store.quiet_s(job.key) >= self._listener.quiet_seconds
+        """Whether no more images are expected: the wait is longer while a sender of the study is still connected."""
+        factor = _CONNECTED_FACTOR if self._store.has_sender(job.key) else 1
+        return self._store.quiet_s(job.key) >= factor * self._listener.quiet_seconds
 
     def segment(self, job: Job, process: IsolatedProcess) -> list[Segmented]:
         """Segment a study; errors as in the protocol."""

@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,7 @@ class StudyStore:
         self.receiving.mkdir(mode=0o700)
         self._mutex = threading.Lock()
         self._changed: dict[str, float] = {}
+        self._senders: dict[str, set[Hashable]] = {}  # of each study, while they are connected
         self._started = time.monotonic()
 
     def images(self, key: str) -> Path:
@@ -48,13 +50,27 @@ class StudyStore:
         """Seconds since the last image of a study arrived; since the start of the process if none has."""
         return time.monotonic() - self._changed.get(key, self._started)
 
-    def receive(self, path: Path) -> Reception:
+    def has_sender(self, key: str) -> bool:
+        """Whether a connection is open over which images of a study arrived."""
+        with self._mutex:
+            return bool(self._senders.get(key))
+
+    def sender_left(self, sender: Hashable) -> None:
+        """A connection has ended."""
+        with self._mutex:
+            for key, senders in list(self._senders.items()):
+                senders.discard(sender)
+                if not senders:
+                    del self._senders[key]
+
+    def receive(self, path: Path, sender: Hashable = None) -> Reception:
         """Move a received file to its study, and let the study wait for its turn.
 
         The file is on the disk, and the study in the queue, before this returns.
 
         Args:
             path: The file, in the folder `receiving`.
+            sender: The connection over which it came, until `sender_left`; None: unknown.
 
         Raises:
             OSError: It cannot be stored.
@@ -64,13 +80,15 @@ class StudyStore:
             return "invalid"
         if not found.is_scan_image:
             return "discarded"
-        return self._store(path, found)
+        return self._store(path, found, sender)
 
-    def _store(self, path: Path, found: ObjectIdentity) -> Reception:
+    def _store(self, path: Path, found: ObjectIdentity, sender: Hashable) -> Reception:
         key = self.pseudonyms.of(found.study)
         target = self.images(key) / f"{self.pseudonyms.of(found.study, found.instance)}.dcm"
         with self._mutex:
             self._changed[key] = time.monotonic()
+            if sender is not None:
+                self._senders.setdefault(key, set()).add(sender)
         if target.exists() and filecmp.cmp(path, target, shallow=False):
             self._reopen_finished(key)
             return "repeated"
