@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -19,3 +21,12 @@ def subnormal_numbers() -> None:
     """Subnormal numbers: a library that was compiled with fast-math turns them off when it is loaded."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+
+
+@pytest.fixture(scope="module")
+def tasks_are_found() -> Iterator[None]:
+    """Processes that a test starts can import the modules in tests/support."""
+    support = str(Path(__file__).with_name("support"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", support, prepend=os.pathsep)
+        yield

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
+import subprocess
 import time
 from collections.abc import Callable
 
 from rma_mamba.errors import ScanError
 
-Progress = Callable[[int, int], None]
+Progress = Callable[..., None]
 
 
 def process_id(progress: Progress) -> int:
@@ -30,10 +30,46 @@ def fail(kind: str, progress: Progress) -> None:
     raise ValueError("John Doe's scan")
 
 
-def crash(progress: Progress) -> None:
-    os.kill(os.getpid(), signal.SIGSEGV)
+def die_of(number: int, progress: Progress) -> None:
+    os.kill(os.getpid(), number)
 
 
 def sleep(seconds: float, progress: Progress) -> None:
     progress(os.getpid(), 0)
     time.sleep(seconds)
+
+
+def report_until_cancelled(progress: Progress) -> None:
+    while True:
+        progress(0, 0)
+        time.sleep(0.01)
+
+
+def print_much(progress: Progress) -> str:
+    print("a library prints", flush=True)
+    os.write(1, b"and another one")
+    return "answer"
+
+
+def give_what_cannot_be_sent(progress: Progress) -> object:
+    return lambda: None
+
+
+def start_helper(progress: Progress) -> int:
+    """A process of a library, which has the pipes of this one."""
+    return subprocess.Popen(["sleep", "60"], close_fds=False).pid
+
+
+# in place of `worker_pool.carry_out`
+
+
+def count_for_server(task: str, arguments: dict[str, int], progress: Progress) -> int:
+    return count_to(arguments["limit"], progress)
+
+
+def sleep_for_server(task: str, arguments: dict[str, float], progress: Progress) -> None:
+    sleep(arguments["seconds"], progress)
+
+
+def process_id_for_server(task: str, arguments: dict[str, object], progress: Progress) -> int:
+    return os.getpid()

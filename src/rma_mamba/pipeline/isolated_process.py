@@ -1,158 +1,236 @@
-"""Run tasks in a process of its own, which keeps the network in memory: a crash ends one task, not the service."""
+"""Run tasks in a process of its own, which keeps the network in memory: a crash ends one task, not the service.
+
+The viewer, the node and the watched folder all work this way; `isolated_process_main` is the other process.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
+import itertools
 import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from contextlib import suppress
+from typing import IO, Any, Literal, TypeVar, cast
 
-from rma_mamba.errors import RmaMambaError
-from rma_mamba.pipeline.exit_codes import ExitCode, error_message
-from rma_mamba.pipeline.messages import Progress, ignore_progress
-from rma_mamba.pipeline.request import NetworkOptions
+from rma_mamba.errors import ScanError
 
-if TYPE_CHECKING:
-    from rma_mamba.inference import Segmenter
-
-P = ParamSpec("P")
 T = TypeVar("T")
+Cause = Literal["out of memory", "the process ended", "the process was stopped"]
+Progress = Callable[..., None]  # takes whatever the task reports
 
-_STOP_SECONDS = 5.0
+_GRACE_S = 3.0  # after which a task that does not notice its cancellation is killed
+_SILENCE_S = 900.0  # after which a task hangs: even a large scan is read sooner
+_MAIN = "from rma_mamba.pipeline.isolated_process_main import main; main()"
+_MESSAGES: dict[Cause, str] = {
+    "out of memory": "the job was killed, probably because memory ran out; expected enough memory for the scan. "
+    "Close other programs, or use a machine with more memory.",
+    "the process ended": "the process that worked on the scan ended unexpectedly; expected an intact scan. "
+    "Export the scan again, or convert it to .nii.gz.",
+    "the process was stopped": "the process that worked on the scan was stopped; expected it to finish. Try again.",
+}
+_HANGS = (
+    "the scan or mask took too long; expected a sign of progress at least every quarter of an hour. "
+    "Export it again, or convert it to .nii.gz."
+)
 
 
-class ProcessDiedError(Exception):
-    """The process ended in the middle of a task: it crashed, ran out of memory, or was stopped."""
+class ProcessDiedError(ScanError):
+    """The process ended in the middle of a task, or had not enough memory for it; the next task has a new process."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(_MESSAGES[cause])
+        self.cause = cause
+
+
+class TaskCancelledError(Exception):
+    """The task was cancelled."""
 
 
 class IsolatedProcess:
     """A process that runs one task at a time, and is replaced after a crash.
 
     Tasks are functions of a module, with arguments and results that can be pickled. The process ends when this one
-    does, even if this one is killed, so that no task of an earlier service writes into the folders of a new one.
+    does, even if this one is killed, so that no task of an earlier service writes into the folders of a new one. What
+    libraries print there is discarded: it may contain paths.
+
+    Args:
+        verbose: Let the process print to stderr.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: multiprocessing.process.BaseProcess | None = None
-        self._connection: Connection | None = None
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._verbose = verbose
+        self._turn = threading.Lock()
+        self._mutex = threading.Lock()
+        self._child: _Child | None = None
+        self._call: _Call | None = None
+        self._used = time.monotonic()
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the process; None if it does not run."""
+        child = self._child
+        return child.popen.pid if child is not None and child.is_alive else None
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last task ended; 0 while one is running."""
+        return 0.0 if self._turn.locked() else time.monotonic() - self._used
 
     def call(
         self,
         task: Callable[..., T],
         *arguments: Any,
-        progress: Progress = ignore_progress,
+        progress: Progress = lambda *_: None,
+        silence_s: float = _SILENCE_S,
     ) -> T:
         """The result of `task(*arguments, progress)` in the other process.
 
         Args:
             task: The function.
             arguments: All its arguments except the last.
-            progress: Called with (slices done, slices in total).
+            progress: Called with whatever the task reports.
+            silence_s: A task that reports nothing for so long is ended.
 
         Raises:
             RmaMambaError: The error that the task raised, or one with the message for any other error.
-            MemoryError: The task ran out of memory.
-            ProcessDiedError: The process ended before the task did.
+            ScanError: The task hangs.
+            ProcessDiedError: The process ended before the task did, or memory ran out.
+            TaskCancelledError: The task was cancelled.
         """
-        with self._lock:
-            connection = self._start()
+        with self._turn:
+            call = self._call = _Call()
             try:
-                connection.send((task, arguments))
-                while True:
-                    kind, content = connection.recv()
-                    if kind != "progress":
-                        break
-                    progress(*content)
-            except (EOFError, OSError):
-                self._discard()
-                raise ProcessDiedError from None
+                kind, content = self._outcome(call, (task, arguments), progress, silence_s)
+            except BaseException:  # the process may be in the middle of the task
+                self.stop()
+                raise
+            finally:
+                self._call, self._used = None, time.monotonic()
+                call.ended.set()
+        if kind == "out of memory":
+            raise ProcessDiedError("out of memory")
         if kind == "error":
             raise content
         return cast("T", content)
 
+    def cancel(self) -> None:
+        """Cancel the running task, if there is one: it ends at its next report, or is killed after three seconds."""
+        with self._mutex:
+            call, child = self._call, self._child
+            if call is None:
+                return
+            call.is_cancelled = True
+            if child is not None:
+                child.send((call.number, None))
+        if not call.ended.wait(_GRACE_S):
+            self.stop()
+
     def stop(self) -> None:
         """End the process; a task that it is running raises `ProcessDiedError` in its caller."""
-        process = self._process
-        if process is not None and process.is_alive():
-            process.kill()
-            process.join(_STOP_SECONDS)
+        with self._mutex:
+            child, self._child = self._child, None
+            if child is not None:
+                child.end()
 
-    def _start(self) -> Connection:
-        if self._connection is not None and self._process is not None and self._process.is_alive():
-            return self._connection
-        self._discard()
-        # a fork would copy the threads' locks of a service
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
-        self._connection = ours
-        return ours
+    def _outcome(
+        self, call: _Call, request: tuple[Any, ...], progress: Progress, silence_s: float
+    ) -> tuple[str, Any]:
+        """How the task ended: "result", "error" or "out of memory", and which."""
+        child = self._begin(call, pickle.dumps(request))
+        while True:
+            try:
+                answer = child.answers.get(timeout=silence_s)
+            except queue.Empty:
+                raise ScanError(_HANGS) from None
+            if answer is None:
+                raise TaskCancelledError if call.is_cancelled else ProcessDiedError(child.cause)
+            kind, content = answer
+            if kind != "progress":
+                return kind, content
+            progress(*content)
 
-    def _discard(self) -> None:
-        self.stop()
-        if self._connection is not None:
-            self._connection.close()
-        self._process = self._connection = None
-
-
-_segmenters: dict[NetworkOptions, Segmenter] = {}
-
-
-def cached_segmenter(network: NetworkOptions) -> Segmenter:
-    """The network of a request, kept in the memory of this process; another network replaces it.
-
-    Raises:
-        WeightsError, BackendError: The network cannot be loaded.
-    """
-    if network not in _segmenters:
-        _segmenters.clear()
-        _segmenters[network] = network.load()
-    return _segmenters[network]
+    def _begin(self, call: _Call, request: bytes) -> _Child:
+        """Start the process if need be, and let it begin."""
+        with self._mutex:
+            child = self._child
+            if child is None or not child.is_alive:
+                if child is not None:
+                    child.end()
+                child = self._child = _Child(verbose=self._verbose)
+            child.send((call.number, request))
+            if call.is_cancelled:  # before there was a process
+                child.send((call.number, None))
+            return child
 
 
-def _serve(connection: Connection) -> None:
-    """Run tasks until the other end of the connection is closed."""
-    from rma_mamba.process import tune_process
+class _Call:
+    """A task that was begun."""
 
-    _end_with_parent()
-    tune_process()
-    while True:
-        try:
-            task, arguments = connection.recv()
-        except (EOFError, OSError):
-            return
-        connection.send(_outcome(task, arguments, connection))
+    _numbers = itertools.count()
+
+    def __init__(self) -> None:
+        self.number = next(self._numbers)
+        self.is_cancelled = False
+        self.ended = threading.Event()
 
 
-def _outcome(task: Callable[..., Any], arguments: tuple[Any, ...], connection: Connection) -> Any:
-    def progress(done: int, total: int) -> None:
-        connection.send(("progress", (done, total)))
+class _Child:
+    """The other process, and what it has answered: pairs, and None when it has ended."""
 
-    try:
-        return "result", task(*arguments, progress)
-    except MemoryError:
-        return "error", MemoryError()
-    except RmaMambaError as error:
-        return "error", type(error)(str(error))
-    except Exception as error:  # its text, its type or its traceback may not be picklable
-        return "error", RmaMambaError(error_message(error))
+    def __init__(self, *, verbose: bool) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-P", "-c", _MAIN],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if verbose else subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in a terminal is for the service, which ends this process
+        )
+        self.answers: queue.SimpleQueue[tuple[str, Any] | None] = queue.SimpleQueue()
+        self._is_stopped = False
+        threading.Thread(target=self._read, daemon=True).start()
 
+    @property
+    def is_alive(self) -> bool:
+        return not self._is_stopped and self.popen.poll() is None
 
-def _end_with_parent() -> None:
-    """End this process as soon as its parent has ended, in the middle of a task if need be."""
-    parent = multiprocessing.parent_process()
+    @property
+    def cause(self) -> Cause:
+        """Why it has ended."""
+        if self._is_stopped:
+            return "the process was stopped"
+        killed = self.popen.wait() == -signal.SIGKILL  # by the kernel, which ran out of memory
+        return "out of memory" if killed else "the process ended"
 
-    def wait() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(ExitCode.INTERNAL_ERROR)
+    def send(self, message: tuple[int, bytes | None]) -> None:
+        """Send a message; one to a process that has ended is lost, as its answer will be."""
+        stdin = cast("IO[bytes]", self.popen.stdin)
+        with suppress(OSError, ValueError):
+            pickle.dump(message, stdin)
+            stdin.flush()
 
-    threading.Thread(target=wait, daemon=True).start()
-    with contextlib.suppress(OSError, ValueError):
-        os.setpgid(0, 0)  # Ctrl-C reaches the service, which ends this process when it is ready
+    def end(self) -> None:
+        """Kill it, and the processes that it has started."""
+        self._is_stopped = True
+        if self.popen.poll() is None:
+            with suppress(ProcessLookupError):
+                if hasattr(os, "killpg"):  # not on Windows
+                    os.killpg(self.popen.pid, signal.SIGKILL)
+                else:
+                    self.popen.kill()
+        self.popen.wait()
+        with suppress(OSError):  # what was not sent is lost
+            cast("IO[bytes]", self.popen.stdin).close()
+
+    def _read(self) -> None:
+        with cast("IO[bytes]", self.popen.stdout) as stdout:
+            try:
+                while True:
+                    self.answers.put(pickle.load(stdout))
+            except Exception:  # the end, or half an answer
+                self.answers.put(None)

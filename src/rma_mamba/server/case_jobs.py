@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, cast
+from typing import cast
 
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.pipeline.exit_codes import error_message
+from rma_mamba.pipeline.isolated_process import IsolatedProcess, TaskCancelledError
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.case_registry import CaseRegistry
 from rma_mamba.server.progress_events import CaseProgress, EventHub, Stage
 from rma_mamba.server.scan_cache import remove_oldest
 from rma_mamba.server.serve_options import ServeOptions
-from rma_mamba.server.worker import TaskCancelledError, Worker
+from rma_mamba.server.worker_pool import run_task
 
 _MOST_BYTES = (
     450 * 2**20
@@ -37,7 +37,7 @@ class CaseJobs:
         self.options, self.registry, self.hub = options, registry, hub
         self.progress: dict[str, CaseProgress] = {}
         self.weights_sha256: str | None = None
-        self._worker = Worker(verbose=options.verbose)
+        self._worker = IsolatedProcess(verbose=options.verbose)
         self._waiting: asyncio.Queue[str] = asyncio.Queue()
         self._running: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -57,7 +57,7 @@ class CaseJobs:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._worker.stop()
+        self._worker.stop()
 
     def add(self, case: CaseRecord) -> None:
         """Queue a case."""
@@ -68,7 +68,7 @@ class CaseJobs:
     async def cancel(self, case: CaseRecord) -> None:
         """Cancel the job of a case."""
         if self._running == case.id:
-            await self._worker.cancel()
+            await asyncio.to_thread(self._worker.cancel)
         elif case.status == "queued":
             self.registry.update(case, "cancelled")
             self._advance(case, "cancelled")
@@ -109,24 +109,25 @@ class CaseJobs:
         """Replace a worker that has kept much memory, once nothing was to be done for a while."""
         while True:
             await asyncio.sleep(_IDLE_S / 4)
-            is_idle = not self._worker.is_busy and time.monotonic() - self._worker.used > _IDLE_S
+            is_idle = self._worker.idle_s > _IDLE_S
             if is_idle and resident_bytes(self._worker.pid) > _MOST_BYTES:
-                await self._worker.stop()
+                self._worker.stop()
                 await self._warm_up()
 
     async def _warm_up(self) -> None:
         with suppress(RmaMambaError, TaskCancelledError):  # the first job reports it
-            found = await self._worker.run("warm_up", network=asdict(self.options.network))
+            found = await run_task(self._worker, "warm_up", network=asdict(self.options.network))
             self.weights_sha256 = found["weights_sha256"]
 
     async def _segment(self, case: CaseRecord) -> None:
         self.registry.update(case, "running")
 
-        def report(event: dict[str, Any]) -> None:
-            self._advance(case, event["stage"], event["slice"], event["slices"])
+        def report(stage: Stage, done: int = 0, total: int = 0) -> None:
+            self._advance(case, stage, done, total)
 
         try:
-            await self._worker.run(
+            await run_task(
+                self._worker,
                 "segment",
                 report,
                 case=asdict(case),

@@ -8,18 +8,18 @@ from typing import Any
 
 from rma_mamba.errors import RmaMambaError, ScanError
 from rma_mamba.pipeline.discovery import Case, case_name, search, split_volumes
+from rma_mamba.pipeline.isolated_process import Progress
 from rma_mamba.pipeline.review.mask_versions import MaskVersions
 from rma_mamba.pipeline.review.result_folders import match_scans, result_folders
 from rma_mamba.scans import list_series
 from rma_mamba.scans.archive_extraction import extract_archive
 from rma_mamba.scans.formats import detect_format
 from rma_mamba.server.upload_parser import safe_path
-from rma_mamba.server.worker_reports import Reporter
 
 _SPLIT_UP_TO = 20  # cases; to count the volumes of each scan in a large cohort would take long
 
 
-def list_cases(report: Reporter, *, path: str, results: str | None = None) -> dict[str, Any]:
+def list_cases(report: Progress, *, path: str, results: str | None = None) -> dict[str, Any]:
     """The scans in a path, and warnings about what was skipped; each volume of a 4-D scan is a case."""
     root = Path(path)
     found = search(root, results)
@@ -38,7 +38,7 @@ def list_cases(report: Reporter, *, path: str, results: str | None = None) -> di
 
 
 def list_results(
-    report: Reporter, *, results: list[str], scans: str | None
+    report: Progress, *, results: list[str], scans: str | None
 ) -> list[dict[str, Any]]:
     """Results of earlier runs, with their scans where these are found; versions of their masks are made."""
     listed = []
@@ -62,7 +62,7 @@ def list_results(
     return listed
 
 
-def list_upload(report: Reporter, *, folder: str, max_bytes: int, max_files: int) -> dict[str, Any]:
+def list_upload(report: Progress, *, folder: str, max_bytes: int, max_files: int) -> dict[str, Any]:
     """The scans in an upload, whose zip archives are extracted.
 
     Raises:

@@ -12,6 +12,7 @@ from typing import Any
 from rma_mamba.errors import ConfigError
 from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.pipeline.case_report import read_identity
+from rma_mamba.pipeline.isolated_process import Progress
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES
 from rma_mamba.pipeline.review import mask_tools
 from rma_mamba.pipeline.review.case_status import read_json
@@ -26,12 +27,12 @@ from rma_mamba.pipeline.review.mask_examiner import (
 from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersions
 from rma_mamba.pipeline.review.version_export import export_version
 from rma_mamba.scans import read_scan, write_mask
-from rma_mamba.server.worker_reports import Reporter, read_case_scan
+from rma_mamba.server.case_reading import read_case_scan
 from rma_mamba.volume import Mask, Volume
 
 
 def save_version(
-    report: Reporter, *, folder: str, shown: str, sent: str, fields: dict[str, Any]
+    report: Progress, *, folder: str, shown: str, sent: str, fields: dict[str, Any]
 ) -> dict[str, Any]:
     """Save a mask that a page has sent."""
     case = Path(folder)
@@ -40,21 +41,21 @@ def save_version(
     return asdict(MaskVersions(case).add(mask, **fields))
 
 
-def examine(report: Reporter, *, folder: str, shown: str, version: int) -> dict[str, Any]:
+def examine(report: Progress, *, folder: str, shown: str, version: int) -> dict[str, Any]:
     """Measurements, quality and a thumbnail of a version."""
     case = Path(folder)
     found = MaskVersions(case).find(version)
     return examine_version(case, found, _shown_scan(Path(shown)))
 
 
-def measure(report: Reporter, *, folder: str, shown: str, sent: str) -> dict[str, Any]:
+def measure(report: Progress, *, folder: str, shown: str, sent: str) -> dict[str, Any]:
     """Measurements and quality of a mask that a page has sent; nothing is saved."""
     case = Path(folder)
     mask = read_sent_mask(case, Path(sent), grid_of(case, Path(shown) / SCAN_FILE))
     return examine_unsaved(case, mask, _shown_scan(Path(shown)))
 
 
-def examine_result(report: Reporter, *, case: dict[str, Any]) -> None:
+def examine_result(report: Progress, *, case: dict[str, Any]) -> None:
     """Measurements and a thumbnail of the newest version of a case, from the scan itself."""
     folder = Path(case["folder"])
     newest = MaskVersions(folder).newest
@@ -63,7 +64,7 @@ def examine_result(report: Reporter, *, case: dict[str, Any]) -> None:
 
 
 def use_tool(
-    report: Reporter,
+    report: Progress,
     *,
     folder: str,
     shown: str,
@@ -83,7 +84,7 @@ def use_tool(
     write_mask(replace(mask, labels=labels, classes=None), out)
 
 
-def export(report: Reporter, *, case: dict[str, Any], version: int, kind: str, folder: str) -> str:
+def export(report: Progress, *, case: dict[str, Any], version: int, kind: str, folder: str) -> str:
     """Write a version to a file in a folder, and return its name."""
     results = Path(case["folder"])
     found = MaskVersions(results).find(version)
@@ -95,7 +96,7 @@ def export(report: Reporter, *, case: dict[str, Any], version: int, kind: str, f
     return name
 
 
-def identify(report: Reporter, *, case: dict[str, Any]) -> dict[str, str]:
+def identify(report: Progress, *, case: dict[str, Any]) -> dict[str, str]:
     """Patient and accession number in the headers of a DICOM scan."""
     return dict(read_identity(read_case_scan(case)))
 

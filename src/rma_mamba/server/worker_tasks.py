@@ -1,37 +1,37 @@
-"""What worker processes do for the server. Arguments and results can be written as JSON; scans and masks are files."""
+"""What worker processes do for the server. Arguments and results are small; scans and masks are files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rma_mamba.pipeline.cached_segmenter import cached_segmenter
 from rma_mamba.pipeline.case import segment_case
 from rma_mamba.pipeline.discovery import Case
+from rma_mamba.pipeline.isolated_process import Progress
 from rma_mamba.pipeline.request import NetworkOptions, SegmentRequest
 from rma_mamba.pipeline.review.displayed_scan import write_displayed_scan
 from rma_mamba.pipeline.review.mask_examiner import examine_version
 from rma_mamba.pipeline.review.mask_versions import MaskVersions
 from rma_mamba.server import case_search, review_tasks
-from rma_mamba.server.worker_reports import Reporter, read_case_scan, reading_options
+from rma_mamba.server.case_reading import read_case_scan, reading_options
 
 if TYPE_CHECKING:
-    from rma_mamba.inference import Segmenter
     from rma_mamba.volume import Volume
 
 # The files of a case: those that the viewer shows, named as `segment` names them.
 OUTPUTS = ("nifti", "uncertainty", "preview", "statistics")
 
 
-def warm_up(report: Reporter, *, network: dict[str, Any]) -> dict[str, Any]:
+def warm_up(report: Progress, *, network: dict[str, Any]) -> dict[str, Any]:
     """Load the network; the next scan starts at once."""
-    return {"weights_sha256": _segmenter(**network).weights_sha256}
+    return {"weights_sha256": cached_segmenter(NetworkOptions(**network)).weights_sha256}
 
 
 def segment(
-    report: Reporter,
+    report: Progress,
     *,
     case: dict[str, Any],
     out: str,
@@ -54,7 +54,12 @@ def segment(
 
     source = Case(Path(case["scan"]), case["name"], case["volume"])
     completed = segment_case(
-        source, out, request, segmenter=_segmenter(**network), progress=progress, on_scan=show
+        source,
+        out,
+        request,
+        segmenter=cached_segmenter(request.network),
+        progress=progress,
+        on_scan=show,
     )
     report("writing")
     folder = completed.files["nifti"].parent
@@ -64,20 +69,15 @@ def segment(
     return {"volume_ml": completed.volume_ml, "warnings": list(completed.warnings)}
 
 
-def show_scan(report: Reporter, *, case: dict[str, Any], shown: str) -> dict[str, Any]:
+def show_scan(report: Progress, *, case: dict[str, Any], shown: str) -> dict[str, Any]:
     """Write a scan in the form that the viewer shows."""
     return write_displayed_scan(read_case_scan(case), Path(shown))
 
 
-def adopt_result(report: Reporter, *, folder: str) -> dict[str, Any] | None:
+def adopt_result(report: Progress, *, folder: str) -> dict[str, Any] | None:
     """Make the mask that `segment` has written a version."""
     version = MaskVersions(Path(folder)).adopt_result()
     return None if version is None else asdict(version)
-
-
-@cache
-def _segmenter(**network: Any) -> Segmenter:
-    return NetworkOptions(**network).load()
 
 
 TASKS: dict[str, Callable[..., Any]] = {

@@ -20,7 +20,7 @@ import SimpleITK
 from archive import receiver
 from quick_node import study
 from rma_mamba.errors import BackendError, ConfigError
-from rma_mamba.pipeline.isolated_process import cached_segmenter
+from rma_mamba.pipeline.cached_segmenter import cached_segmenter
 from rma_mamba.pipeline.messages import NoMessages
 from rma_mamba.pipeline.request import SegmentRequest
 from rma_mamba.server.node import node
@@ -58,7 +58,7 @@ def watched(
 ) -> Callable[..., tuple[int, list[str]]]:
     """Watch `in` until everything is done; the number of failures, and what was printed."""
     monkeypatch.setattr(node, "IsolatedProcess", SameProcess)
-    monkeypatch.setattr("rma_mamba.pipeline.isolated_process._segmenters", {})
+    monkeypatch.setattr("rma_mamba.pipeline.cached_segmenter._segmenters", {})
     (tmp_path / "in").mkdir()
 
     def run(**changes: Any) -> tuple[int, list[str]]:

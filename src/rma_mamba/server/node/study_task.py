@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from rma_mamba.errors import RmaMambaError
+from rma_mamba.pipeline.cached_segmenter import cached_segmenter
 from rma_mamba.pipeline.case import segment_case
 from rma_mamba.pipeline.discovery import Case
-from rma_mamba.pipeline.isolated_process import cached_segmenter
 from rma_mamba.pipeline.messages import Progress, ignore_progress
 from rma_mamba.pipeline.request import SegmentRequest
 from rma_mamba.scans import list_series

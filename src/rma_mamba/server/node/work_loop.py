@@ -37,8 +37,8 @@ class Source(Protocol):
         """Segment a job; an empty list if there is nothing to be segmented.
 
         Raises:
-            RmaMambaError, MemoryError: It cannot be segmented.
-            ProcessDiedError: The process ended.
+            RmaMambaError: It cannot be segmented.
+            ProcessDiedError: The process ended, or memory ran out.
         """
 
 
@@ -90,9 +90,9 @@ class WorkLoop:
         started = time.monotonic()
         try:
             results = self._source.segment(job, self._process)
-        except (ProcessDiedError, MemoryError) as error:
+        except ProcessDiedError as error:
             if not stop.is_set():  # else the next process segments it
-                self._crashed(job, error)
+                self._crashed(job, error.cause)
             return
         except RmaMambaError as error:
             self._end(job, "failed", error_message(error))
@@ -132,8 +132,7 @@ class WorkLoop:
                     found += [Delivery(job.key, name, relative, instance, each) for each in labels]
         return found
 
-    def _crashed(self, job: Job, error: Exception) -> None:
-        reason = "out of memory" if isinstance(error, MemoryError) else "the process ended"
+    def _crashed(self, job: Job, reason: str) -> None:
         if job.tries + 1 >= self._max_tries:
             self._end(job, "failed", f"{reason}, {job.tries + 1} times")
             return
