@@ -70,6 +70,27 @@ def read_mask_object(path: Path, scan: Volume | Geometry | None) -> MaskContent:
         return replace(found, warnings=(*found.warnings, *_remarks(data)))
 
 
+def referenced_series(path: Path) -> str | None:
+    """SeriesInstanceUID of the images on which a mask was drawn; None if the file does not state it."""
+    tags = ["ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence"]
+    with pydicom_messages_suppressed():
+        try:
+            data = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=True)
+            found = [str(each.SeriesInstanceUID) for each in _referenced_series(data)]
+        except (
+            Exception
+        ):  # corrupt elements raise exceptions of any type; `read_mask_object` reports them
+            return None
+    return found[0] if found else None
+
+
+def _referenced_series(data: Dataset) -> Iterator[Dataset]:
+    yield from data.get("ReferencedSeriesSequence", [])
+    for frame in data.get("ReferencedFrameOfReferenceSequence", []):
+        for study in frame.get("RTReferencedStudySequence", []):
+            yield from study.get("RTReferencedSeriesSequence", [])
+
+
 def _is_mask(path: Path) -> bool:
     if detect_format(path) != "dicom":
         return False

@@ -22,7 +22,8 @@ class CaseRecord:
         folder: Folder of its results.
         scan: The scan; None if it was not found.
         volume: Number of the volume of a 4-D scan.
-        series: Number of the DICOM series; None: the most suitable one.
+        series: UID of the DICOM series; None: as in the run record, else the most suitable one.
+        mask: The mask of an earlier run or of another tool; None if there is none.
         upload: Whether it was uploaded, and is deleted after some time.
         status: State of its job; a case is new until it is queued or its results are found.
         error: Why the job failed.
@@ -35,6 +36,7 @@ class CaseRecord:
     scan: str | None
     volume: int | None = None
     series: str | None = None
+    mask: str | None = None
     upload: bool = False
     status: JobStatus = "new"
     error: str | None = None

@@ -76,6 +76,7 @@ class CaseJobs:
     def restart(self, case: CaseRecord) -> None:
         """Queue a case again that failed or was cancelled."""
         if case.status in ("failed", "cancelled") and case.scan is not None:
+            case.mask = None  # it could not be read, and is replaced
             self.add(case)
 
     def progress_of(self, case: CaseRecord) -> CaseProgress:

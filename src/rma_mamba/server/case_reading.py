@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rma_mamba.errors import ScanError
 from rma_mamba.pipeline.request import ReadOptions
+from rma_mamba.pipeline.review.result_scans import read_scan_of_result, reading_of_result
 from rma_mamba.volume import Volume
 
 
 def reading_options(case: dict[str, Any]) -> ReadOptions:
-    """How the scan of a case is read."""
-    return ReadOptions(series=case.get("series"), volume="all" if case["volume"] else None)
+    """How the scan of a case is read to segment it: as its last run has read it, or as was chosen on the page."""
+    stated = reading_of_result(Path(case["folder"]))
+    return replace(
+        stated,
+        series=case["series"] or stated.series,
+        volume="all" if case["volume"] else stated.volume,
+    )
 
 
 def read_case_scan(case: dict[str, Any]) -> Volume:
@@ -24,6 +31,12 @@ def read_case_scan(case: dict[str, Any]) -> Volume:
     if case["scan"] is None:
         raise ScanError(
             "the scan of the case was not found; expected it in the folder of the scans. "
-            "Start the server with the folder of the scans, and --results."
+            "Start the server with --scans FOLDER."
         )
-    return reading_options(case).read(Path(case["scan"]), case["volume"], any_study=True)
+    return read_scan_of_result(
+        Path(case["folder"]),
+        Path(case["scan"]),
+        volume=case["volume"],
+        series=case["series"],
+        mask=Path(case["mask"]) if case["mask"] else None,
+    )

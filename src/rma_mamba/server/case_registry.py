@@ -46,16 +46,26 @@ class CaseRegistry:
         os.close(self._lock)
 
     def add(
-        self, name: str, folder: Path, scan: str | None, volume: int | None, *, upload: bool = False
+        self,
+        name: str,
+        folder: Path,
+        scan: str | None,
+        volume: int | None,
+        *,
+        series: str | None = None,
+        mask: str | None = None,
+        upload: bool = False,
     ) -> tuple[CaseRecord, bool]:
         """The case of a folder of results, and whether it is new."""
         identifier = self._identify(str(folder))
         known = self.cases.get(identifier)
         if known is not None:
-            known.scan, known.volume = scan or known.scan, volume or known.volume
+            known.scan = scan or (known.scan if known.scan and Path(known.scan).exists() else None)
+            known.volume, known.series = volume or known.volume, series or known.series
+            known.mask = mask or known.mask
             return known, False
         number = 1 + max((each.number for each in self.cases.values()), default=0)
-        case = CaseRecord(identifier, number, name, str(folder), scan, volume, upload=upload)
+        case = CaseRecord(identifier, number, name, str(folder), scan, volume, series, mask, upload)
         self.cases[case.id] = case
         return case, True
 
@@ -70,7 +80,8 @@ class CaseRegistry:
     def forget_missing(self) -> None:
         """Remove cases whose results were deleted."""
         for case in list(self.cases.values()):
-            if case.status == "done" and not Path(case.folder).is_dir():
+            places = [case.folder, *filter(None, [case.mask])]
+            if case.status == "done" and not any(Path(each).exists() for each in places):
                 self.remove(case)
 
     def update(self, case: CaseRecord, status: JobStatus, error: str | None = None) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rma_mamba.errors import RmaMambaError, ScanError
 from rma_mamba.pipeline.discovery import Case, case_name, search, split_volumes
 from rma_mamba.pipeline.isolated_process import Progress
-from rma_mamba.pipeline.review.mask_versions import MaskVersions
-from rma_mamba.pipeline.review.result_folders import match_scans, result_folders
+from rma_mamba.pipeline.review.adopted_masks import adopt_as_it_is
+from rma_mamba.pipeline.review.result_folders import Result, find_results
+from rma_mamba.pipeline.review.result_scans import match_scans
 from rma_mamba.scans import list_series
 from rma_mamba.scans.archive_extraction import extract_archive
 from rma_mamba.scans.formats import detect_format
@@ -40,26 +42,38 @@ def list_cases(report: Progress, *, path: str, results: str | None = None) -> di
 def list_results(
     report: Progress, *, results: list[str], scans: str | None
 ) -> list[dict[str, Any]]:
-    """Results of earlier runs, with their scans where these are found; versions of their masks are made."""
+    """Results of earlier runs and of other tools, with their scans where these are found.
+
+    Masks beside scans are results only if this program has written them.
+    """
     listed = []
     for root in map(Path, results):
-        folders = result_folders(root) if root.is_dir() else {}
-        try:
-            matches = match_scans(folders, Path(scans)) if scans and folders else {}
-        except RmaMambaError:  # the folder cannot be read as scans
-            matches = {}
-        for name, folder in sorted(folders.items()):
-            MaskVersions(folder).adopt_result()
-            case = matches.get(name)
-            listed.append(
-                {
-                    "name": name,
-                    "folder": str(folder),
-                    "scan": str(case.scan) if case else None,
-                    "volume": case.volume if case else None,
-                }
-            )
+        of_other_tools = scans is None or root.resolve() != Path(scans).resolve()
+        found = find_results(root, of_other_tools=of_other_tools) if root.is_dir() else {}
+        matches = _matches(found, scans)
+        for each in found.values():
+            if each.is_on_grid:  # others are adopted with their scan
+                with suppress(RmaMambaError):
+                    adopt_as_it_is(each)
+        listed += [_as_json(found[name], matches.get(name)) for name in sorted(found)]
     return listed
+
+
+def _matches(found: dict[str, Result], scans: str | None) -> dict[str, Case]:
+    try:
+        return match_scans(found, Path(scans)) if scans and found else {}
+    except RmaMambaError:  # the folder cannot be read as scans
+        return {}
+
+
+def _as_json(result: Result, case: Case | None) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "folder": str(result.folder),
+        "mask": str(result.mask),
+        "scan": str(case.scan) if case else None,
+        "volume": case.volume if case else None,
+    }
 
 
 def list_upload(report: Progress, *, folder: str, max_bytes: int, max_files: int) -> dict[str, Any]:

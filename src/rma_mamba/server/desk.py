@@ -6,14 +6,12 @@ import asyncio
 import os
 import secrets
 import shutil
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rma_mamba.errors import ConfigError, RmaMambaError
 from rma_mamba.pipeline.review.case_status import (
-    EXAMINED_FILE,
     UNCERTAINTY_FILE,
     examination,
     read_json,
@@ -23,12 +21,13 @@ from rma_mamba.pipeline.review.drafts import Drafts
 from rma_mamba.pipeline.review.export_types import possible_exports
 from rma_mamba.pipeline.review.folder_names import RESULTS_FOLDER, STATE_FOLDER
 from rma_mamba.pipeline.review.mask_labels import mask_labels
-from rma_mamba.pipeline.review.mask_versions import MaskVersions
+from rma_mamba.pipeline.review.result_folders import result_in
 from rma_mamba.reporting.report import label_and_unit
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.case_jobs import CaseJobs
 from rma_mamba.server.case_registry import CaseRegistry, private_folder
 from rma_mamba.server.progress_events import EventHub
+from rma_mamba.server.result_cases import ResultCases
 from rma_mamba.server.scan_cache import remove_oldest
 from rma_mamba.server.serve_options import ServeOptions
 from rma_mamba.server.served_folder import ServedFolder
@@ -54,6 +53,7 @@ class Desk:
         self.registry = CaseRegistry(self.results / STATE_FOLDER, self.hub)
         self.jobs = CaseJobs(options, self.registry, self.hub)
         self.workers = WorkerPool(verbose=options.verbose)
+        self.result_cases = ResultCases(self.registry, self.workers)
         self.incoming = private_folder(self.registry.state / "incoming")
 
     async def start(self) -> None:
@@ -73,37 +73,9 @@ class Desk:
         self.registry.close()
 
     async def _find_results(self) -> None:
-        """Add the results of earlier runs, and forget those that are gone."""
         scans = self.folder.root
         roots = [self.results] if scans in (None, self.results) else [self.results, scans]
-        try:
-            found = await self.workers.run(
-                "list_results",
-                results=list(map(str, roots)),
-                scans=None if scans is None else str(scans),
-            )
-        except RmaMambaError:  # shown when the folder is opened
-            return
-        for each in found:
-            case, _ = self.registry.add(
-                each["name"], Path(each["folder"]), each["scan"], each["volume"]
-            )
-            if case.status not in ("queued", "running"):
-                self.registry.update(case, "done")
-        self.registry.forget_missing()
-        await self._examine_results()
-
-    async def _examine_results(self) -> None:
-        """Volumes and thumbnails for the work list, of results that `segment` has written; one case at a time."""
-        for case in list(self.registry.cases.values()):
-            newest = self.registry.status(case).versions[-1:]
-            if case.status != "done" or case.scan is None or not newest:
-                continue
-            folder = MaskVersions(Path(case.folder)).path(newest[0].version)
-            if not (folder / EXAMINED_FILE).is_file():
-                with suppress(RmaMambaError):  # shown when the case is opened
-                    await self.workers.run("examine_result", case=asdict(case))
-                self.registry.refresh(case)
+        await self.result_cases.find(roots, scans)
 
     @property
     def weights_name(self) -> str:
@@ -122,12 +94,19 @@ class Desk:
         self, found: dict[str, Any], name: str, results: Path, *, upload: bool = False
     ) -> CaseRecord:
         """Add a scan that was found, and segment it unless there are results."""
+        result = await asyncio.to_thread(result_in, results / name, name)
         case, is_new = self.registry.add(
-            name, results / name, found["scan"], found["volume"], upload=upload
+            name,
+            results / name,
+            found["scan"],
+            found["volume"],
+            series=found.get("series"),
+            mask=str(result.mask) if result else None,
+            upload=upload,
         )
-        if is_new and (Path(case.folder) / "liver.nii.gz").is_file():
-            await self.workers.run("adopt_result", folder=case.folder)
+        if is_new and result is not None:
             self.registry.update(case, "done")
+            await self.result_cases.adopt(case)
         elif is_new:
             self.jobs.add(case)
         return case
@@ -146,6 +125,7 @@ class Desk:
 
     async def details(self, case: CaseRecord) -> dict[str, Any]:
         """The row of a case, and its measurements, flags and versions."""
+        await self.result_cases.adopt(case)
         waits = case.status in ("queued", "running")
         shown = self._known_description(case) if waits else await self._description(case)
         status = self.registry.status(case)
@@ -162,12 +142,15 @@ class Desk:
             "labels": mask_labels(Path(case.folder)),
             "scan": shown,
             "has_scan": case.scan is not None,
+            "is_result": case.mask is not None,
             "is_dicom": bool(shown and shown["is_dicom"]),
             "has_uncertainty": (Path(case.folder) / UNCERTAINTY_FILE).is_file(),
             "drafts": [asdict(each) for each in Drafts(Path(case.folder)).all()],
             "exports": possible_exports(
                 has_scan=shown is not None, is_dicom=bool(shown and shown["is_dicom"])
-            ),
+            )
+            if newest
+            else [],
         }
 
     def _known_description(self, case: CaseRecord) -> dict[str, Any] | None:

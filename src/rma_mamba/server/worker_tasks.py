@@ -12,9 +12,11 @@ from rma_mamba.pipeline.case import segment_case
 from rma_mamba.pipeline.discovery import Case
 from rma_mamba.pipeline.isolated_process import Progress
 from rma_mamba.pipeline.request import NetworkOptions, SegmentRequest
+from rma_mamba.pipeline.review.adopted_masks import adopt_result
 from rma_mamba.pipeline.review.displayed_scan import write_displayed_scan
 from rma_mamba.pipeline.review.mask_examiner import examine_version
 from rma_mamba.pipeline.review.mask_versions import MaskVersions
+from rma_mamba.pipeline.review.result_folders import Result
 from rma_mamba.server import case_search, review_tasks
 from rma_mamba.server.case_reading import read_case_scan, reading_options
 
@@ -74,10 +76,19 @@ def show_scan(report: Progress, *, case: dict[str, Any], shown: str) -> dict[str
     return write_displayed_scan(read_case_scan(case), Path(shown))
 
 
-def adopt_result(report: Progress, *, folder: str) -> dict[str, Any] | None:
-    """Make the mask that `segment` has written a version."""
-    version = MaskVersions(Path(folder)).adopt_result()
-    return None if version is None else asdict(version)
+def adopt(report: Progress, *, case: dict[str, Any]) -> dict[str, Any]:
+    """Make the mask of a result a version, and examine it if its scan had to be read."""
+    scans: list[Volume] = []
+
+    def scan() -> Volume:
+        scans.append(read_case_scan(case))
+        return scans[-1]
+
+    result = Result(case["name"], Path(case["folder"]), Path(case["mask"]))
+    version = adopt_result(result, scan)
+    if scans:
+        examine_version(result.folder, version, scans[0])
+    return asdict(version)
 
 
 TASKS: dict[str, Callable[..., Any]] = {
@@ -87,7 +98,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "list_results": case_search.list_results,
     "list_upload": case_search.list_upload,
     "show_scan": show_scan,
-    "adopt_result": adopt_result,
+    "adopt": adopt,
     "save_version": review_tasks.save_version,
     "examine": review_tasks.examine,
     "measure": review_tasks.measure,

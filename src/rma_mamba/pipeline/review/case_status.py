@@ -14,6 +14,7 @@ from rma_mamba.volume import Modality
 
 RUN_FILE = "run.json"
 STATISTICS_FILE = "statistics.json"
+_TABLES = (STATISTICS_FILE, "measurements.json")
 UNCERTAINTY_FILE = "uncertainty.nii.gz"
 # In the folder of a version.
 EXAMINED_FILE = "measurements.json"
@@ -48,7 +49,7 @@ def case_status(case: Path) -> CaseStatus:
     versions = tuple(MaskVersions(case).all())
     decision = read_decision(case)
     run = read_json(case / RUN_FILE)
-    examined = examination(case, versions[-1]) if versions else {}
+    examined = examination(case, versions[-1]) if versions else _of_run(case, run)
     quality = examined.get("quality") or {}
     measured = examined.get("measurements") or {}
     return CaseStatus(
@@ -65,12 +66,16 @@ def case_status(case: Path) -> CaseStatus:
 def examination(case: Path, version: MaskVersion) -> dict[str, Any]:
     """Measurements, quality and warnings of a version: those of the run for its own mask; empty if not yet measured."""
     found = read_json(MaskVersions(case).path(version.version) / EXAMINED_FILE)
-    if found or version.kind != "automatic":
+    if found or version.parent is not None:
         return found
     run = read_json(case / RUN_FILE)
-    if run.get("files", {}).get("liver.nii.gz") != version.mask_sha256:
-        return {}
-    measured = read_json(case / STATISTICS_FILE)
+    of_run = (version.source_sha256 or version.mask_sha256) in (run.get("files") or {}).values()
+    found = _of_run(case, run) if of_run else {}
+    return {**found, "warnings": [*found.get("warnings", []), *filter(None, [version.note])]}
+
+
+def _of_run(case: Path, run: dict[str, Any]) -> dict[str, Any]:
+    measured = next(filter(None, (read_json(case / each) for each in _TABLES)), {})
     return {
         "measurements": {name: value for name, value in measured.items() if _is_measurement(value)},
         "quality": run.get("quality"),

@@ -12,7 +12,7 @@ from rma_mamba.errors import GridError, ScanError
 from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.labels import liver_in
 from rma_mamba.pipeline.review.case_status import RUN_FILE, read_json
-from rma_mamba.pipeline.review.mask_versions import MASK_FILE
+from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersions
 from rma_mamba.scans import read_geometry, read_scan
 from rma_mamba.volume import ClassMap, Geometry, Mask, Volume
 
@@ -46,9 +46,10 @@ def read_sent_mask(case: Path, path: Path, grid: Volume) -> Mask:
 
 
 def grid_of(case: Path, shown: Path) -> Volume:
-    """The grid of a case's scan with its header: that of the network's mask, else that of the scan as shown."""
-    result = case / MASK_FILE
-    return read_scan(result if result.is_file() else shown)
+    """The grid of a case's scan with its header: that of a saved mask, else that of the scan as shown."""
+    versions = MaskVersions(case)
+    newest = versions.newest
+    return read_scan(versions.path(newest.version) / MASK_FILE if newest else shown)
 
 
 def scheme_of_case(case: Path) -> LabelScheme:

@@ -45,6 +45,8 @@ class MaskVersion:
         tool: What made it.
         note: A remark of the author.
         mask_sha256: SHA-256 of the mask file.
+        source_sha256: SHA-256 of the file of another format from which the mask was read; None if there is none.
+        made: Algorithm, its version and SHA-256 of its weights, for a mask of another program; None: of this one.
     """
 
     version: int
@@ -55,6 +57,8 @@ class MaskVersion:
     tool: str
     note: str
     mask_sha256: str
+    source_sha256: str | None = None
+    made: dict[str, str | None] | None = None
 
 
 class MaskVersions:
@@ -126,28 +130,57 @@ class MaskVersions:
         """
         if parent is not None:
             self.find(parent)
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        now = _iso(datetime.now(UTC))
         fields = {"parent": parent, "kind": kind, "author": author, "note": note, "tool": tool}
         return self._save(lambda path: write_mask(mask, path), time=now, **fields)
 
-    def adopt_result(self) -> MaskVersion | None:
+    def origin(self, version: MaskVersion) -> MaskVersion:
+        """The version from which a version was made by corrections: the result of a program."""
+        records = {each.version: each for each in self.all()}
+        while version.parent in records and version.parent < version.version:
+            version = records[version.parent]
+        return version
+
+    @property
+    def last_adopted(self) -> MaskVersion | None:
+        """The newest version that is the result of a program, not a correction."""
+        return next((each for each in reversed(self.all()) if each.parent is None), None)
+
+    def adopt_result(
+        self,
+        *,
+        kind: VersionKind = "automatic",
+        author: str | None = None,
+        tool: str | None = None,
+        made: dict[str, str | None] | None = None,
+    ) -> MaskVersion | None:
         """Make the mask in the folder of the case a version, unless it is one; None if there is no mask.
 
-        A case that was segmented again, by another network for example, gets another automatic version.
+        A case that was segmented again, by another network for example, gets another version.
+
+        Args:
+            kind, author, made: How it was made, as in `MaskVersion`.
+            tool: The program; None: this one.
         """
         result = self.case / MASK_FILE
         if not result.is_file():
             return None
         remove_unfinished(self.folder, min_age_s=1.0)
-        digest = file_sha256(result)
-        automatic = [each for each in self.all() if each.kind == "automatic"]
-        if automatic and automatic[-1].mask_sha256 == digest:
-            return automatic[-1]
-        made = datetime.fromtimestamp(result.stat().st_mtime, UTC).isoformat(
-            timespec="milliseconds"
+        known, digest = self.last_adopted, file_sha256(result)
+        if known is not None and known.mask_sha256 == digest:
+            return known
+        moment = datetime.fromtimestamp(result.stat().st_mtime, UTC)
+        fields = {"kind": kind, "author": author, "tool": tool or software(), "made": made}
+        fields |= {"parent": None, "note": "", "time": _iso(moment)}
+        return self._save(lambda path: _link(result, path), **fields)
+
+    def adopt_mask(self, mask: Mask, source: Path, **fields: Any) -> MaskVersion:
+        """Make a mask that was read from a file of another format a version; `fields` as in `MaskVersion`."""
+        remove_unfinished(self.folder, min_age_s=1.0)
+        moment = datetime.fromtimestamp(source.stat().st_mtime, UTC)
+        return self._save(
+            lambda path: write_mask(mask, path), time=_iso(moment), parent=None, **fields
         )
-        fields = {"parent": None, "author": None, "note": "", "tool": software()}
-        return self._save(lambda path: _link(result, path), time=made, kind="automatic", **fields)
 
     def _save(self, write: Callable[[Path], None], **fields: Any) -> MaskVersion:
         with staged_folder(self.folder, "version of the mask") as staged:
@@ -167,6 +200,10 @@ class MaskVersions:
                     continue  # another process has just saved a version with this number
                 flush_folder(self.folder)
                 return record
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
 
 
 def _read(path: Path) -> MaskVersion | None:

@@ -1,58 +1,81 @@
-"""Results of earlier runs, and the scans from which they were made."""
+"""Results of earlier runs and of other tools: which file is the mask of a case."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from rma_mamba.folder_tree import Folder, folder_tree
-from rma_mamba.pipeline.discovery import Case, case_name, search
-from rma_mamba.pipeline.provenance import input_sha256
+from rma_mamba.conventions import ITK_SUFFIXES, NIFTI_SUFFIXES, SCAN_SUFFIXES, strip_suffix
+from rma_mamba.errors import RmaMambaError
+from rma_mamba.folder_tree import Folder, folder_tree, visible
 from rma_mamba.pipeline.review.case_status import RUN_FILE, read_json
 from rma_mamba.pipeline.review.mask_versions import MASK_FILE, REVIEW_FOLDER
+from rma_mamba.scans.mask_files import is_mask_file
+from rma_mamba.scans.mask_reader import is_mask_object
+from rma_mamba.scans.nifti_header import read_header
+
+# Masks that `segment` writes, in the order of preference: the others hold the same voxels.
+MASK_FILES = (MASK_FILE, "liver_seg.dcm", "liver_rtstruct.dcm")
+
+LABEL_MAPS = (*NIFTI_SUFFIXES, *ITK_SUFFIXES)
+_ENDINGS = ("_seg", "-seg", ".seg", "_mask", "_label", "_rtstruct", "_segmentation")
+_FEW = 50  # files: a folder with more of them is a series, whose slices need not be opened
 
 
-def result_folders(root: Path) -> dict[str, Path]:
-    """Folders that `segment` has written, by the name of their case: the path below the root.
+@dataclass(frozen=True, eq=False)
+class Result:
+    """The mask of a case.
+
+    Args:
+        name: Name of the case: its path below the folder of the results.
+        folder: Folder of the case, which receives its review.
+        mask: The file; the folder itself if several of its files are masks.
+    """
+
+    name: str
+    folder: Path
+    mask: Path
+
+    @cached_property
+    def is_own(self) -> bool:
+        """Whether this program has written it, as `run.json` beside it states."""
+        return self.mask.parent == self.folder and _is_own(self.folder)
+
+    @property
+    def is_on_grid(self) -> bool:
+        """Whether the file holds the voxels of the scan in their own order, and can be used as it is."""
+        return self.is_own and self.mask.name == MASK_FILE
+
+
+def find_results(root: Path, *, of_other_tools: bool = True) -> dict[str, Result]:
+    """Results in a folder, by name.
+
+    Args:
+        root: The folder.
+        of_other_tools: Whether masks without a `run.json` of this program are results: a DICOM Segmentation, an RT
+            Structure Set or a label map in a folder of its own, or in the root itself.
 
     Raises:
         OSError: A folder cannot be read.
     """
-    return {
-        str(each.path.relative_to(root)): each.path
-        for each in _walk(folder_tree(root))
-        if each.path != root and _is_result(each)
-    }
+    tree = folder_tree(root)
+    found = {each.name: each for each in (_loose_masks(tree.files, root) if of_other_tools else ())}
+    for folder in _walk(tree):
+        name = str(folder.path.relative_to(root))
+        if folder.path == root:
+            continue
+        if result := _result(folder.path, folder.files, name, of_other_tools):
+            found[name] = result
+    return found
 
 
-def match_scans(results: Mapping[str, Path], scans: Path) -> dict[str, Case]:
-    """The scan of each result that is found in a folder.
-
-    A case has the name of its scan. If scans have moved, the last parts of the name decide, and then the digest of the
-    files, which the run has recorded.
-
-    Args:
-        results: Folders by name, from `result_folders`.
-        scans: Folder of scans.
-
-    Raises:
-        ScanError, ConfigError: The folder cannot be searched.
-    """
-    found = search(scans).cases
-    cases = [Case(scans, case_name(scans))] if found is None else found
-    named = {case.name: case for case in cases}
-    endings: dict[str, list[Case]] = defaultdict(list)
-    for case in cases:
-        endings[case.name.rsplit("/", 1)[-1]].append(case)
-    matches = {}
-    for name, folder in results.items():
-        match = named.get(name) or _moved(name, folder, endings)
-        if match is not None:
-            matches[name] = match
-        elif (above := named.get(name.rpartition("/")[0])) and (number := _volume(name)):
-            matches[name] = Case(above.scan, name, number)
-    return matches
+def result_in(folder: Path, name: str) -> Result | None:
+    """The result of this program in a folder, if there is one."""
+    if not folder.is_dir():
+        return None
+    return _result(folder, visible(folder.iterdir()), name, of_other_tools=False)
 
 
 def _walk(folder: Folder) -> Iterator[Folder]:
@@ -63,21 +86,43 @@ def _walk(folder: Folder) -> Iterator[Folder]:
         pending += (below for below in each.folders if below.path.name != REVIEW_FOLDER)
 
 
-def _is_result(folder: Folder) -> bool:
-    names = {path.name for path in folder.files}
-    return {RUN_FILE, MASK_FILE} <= names and "rma_mamba" in read_json(folder.path / RUN_FILE)
-
-
-def _moved(name: str, folder: Path, endings: Mapping[str, list[Case]]) -> Case | None:
-    """A scan of the same name elsewhere, whose files are those of the run."""
-    candidates = endings.get(name.rsplit("/", 1)[-1], [])
-    if not candidates:
+def _result(folder: Path, files: Sequence[Path], name: str, of_other_tools: bool) -> Result | None:
+    named = {path.name: path for path in files}
+    known = next((named[each] for each in MASK_FILES if each in named), None)
+    is_own = RUN_FILE in named and _is_own(folder)
+    if known is not None and (is_own or of_other_tools):
+        return Result(name, folder, known)
+    if is_own or not of_other_tools or len(files) > _FEW:
         return None
-    expected = read_json(folder / RUN_FILE).get("input_sha256")
-    return next((case for case in candidates if input_sha256(case.scan) == expected), None)
+    masks = list(filter(_is_mask, files))
+    return Result(name, folder, masks[0] if len(masks) == 1 else folder) if masks else None
 
 
-def _volume(name: str) -> int | None:
-    """The number of a volume of a 4-D scan: 2 for "scan/volume_02"."""
-    number = name.rpartition("/volume_")[2]
-    return int(number) if number.isdecimal() else None
+def _is_own(folder: Path) -> bool:
+    return "rma_mamba" in read_json(folder / RUN_FILE)
+
+
+def _loose_masks(files: Sequence[Path], root: Path) -> Iterator[Result]:
+    """Masks that lie in the root itself, one for each case, as many tools write them."""
+    for path in files if len(files) <= 100 * _FEW else ():
+        if _is_mask(path):
+            name = plain_name(strip_suffix(path.name, SCAN_SUFFIXES))
+            yield Result(name, root / name, path)
+
+
+def plain_name(name: str) -> str:
+    """The name of a mask without what tells it from its scan: "case" for "case_seg"."""
+    return strip_suffix(name, _ENDINGS) or name
+
+
+def _is_mask(path: Path) -> bool:
+    """Whether a file is a DICOM object with a mask, or a label map: of 8 bits, or with two values."""
+    name = path.name.lower()
+    try:
+        if name.endswith(NIFTI_SUFFIXES) and int(read_header(path)["bitpix"]) == 8:
+            return True  # to read all voxels of a cohort would take long
+        if name.endswith(LABEL_MAPS):
+            return is_mask_file(path)
+        return is_mask_object(path)
+    except (RmaMambaError, OSError, EOFError):  # reported when it is read
+        return False

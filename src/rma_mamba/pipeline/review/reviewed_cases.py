@@ -17,7 +17,8 @@ from rma_mamba.pipeline.review.folder_names import (
     UPLOADS_FOLDER,
 )
 from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersion, MaskVersions
-from rma_mamba.pipeline.review.result_folders import match_scans, result_folders
+from rma_mamba.pipeline.review.result_folders import Result, find_results
+from rma_mamba.pipeline.review.result_scans import match_scans
 from rma_mamba.pipeline.review.review_decision import ReviewDecision, read_decision
 
 
@@ -61,15 +62,17 @@ def reviewed_cases(
     """
     own = folder / RESULTS_FOLDER
     results = own if own.is_dir() else folder
-    found = result_folders(results)
-    decided = {name: path for name, path in found.items() if read_decision(path).state in states}
+    found = find_results(results)
+    decided = {
+        name: each for name, each in found.items() if read_decision(each.folder).state in states
+    }
     known = _scans_of(decided, scans or folder) if decided else {}
-    pairs = [(name, path, known.get(name)) for name, path in decided.items()]
+    pairs = [(name, each.folder, known.get(name)) for name, each in decided.items()]
     pairs += _uploads(results / STATE_FOLDER / UPLOADS_FOLDER, states)
     return sorted(filter(None, (_reviewed(*pair) for pair in pairs)), key=lambda each: each.name)
 
 
-def _scans_of(decided: dict[str, Path], folder: Path) -> dict[str, Case]:
+def _scans_of(decided: dict[str, Result], folder: Path) -> dict[str, Case]:
     try:
         return match_scans(decided, folder)
     except ScanError:  # there are results only

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES
+from rma_mamba.pipeline.review.adopted_masks import provenance_of
 from rma_mamba.pipeline.review.case_status import RUN_FILE, modality_of_case, read_json
 from rma_mamba.pipeline.review.corrected_mask import read_version
 from rma_mamba.pipeline.review.export_types import output_type
@@ -115,7 +116,7 @@ def _origin(version: MaskVersion) -> tuple[str, ...]:
 
 def _provenance(case: Path, version: MaskVersion) -> MaskProvenance:
     run = read_json(case / RUN_FILE)
-    made = MaskProvenance(
+    made = provenance_of(MaskVersions(case).origin(version).made) or MaskProvenance(
         version=run.get("rma_mamba"),
         weights_sha256=run.get("weights_sha256"),
         settings=run.get("settings") or {},

@@ -18,12 +18,12 @@ export class FindingsPanel {
   /** Figures and flags of the version that is shown, which may be an older one. */
   async show() {
     const { page } = this;
-    const { measurements, flags, predicted_dice: dice, versions } = page.detail;
+    const { measurements, flags, warnings, predicted_dice: dice, versions } = page.detail;
     const { document } = page.session;
     if (document.changed) return this.changed();
-    if (document.version === versions.at(-1)?.version) return this.draw(measurements ?? [], flags ?? [], dice);
+    if (document.version === versions.at(-1)?.version) return this.draw(measurements ?? [], flags ?? [], warnings, dice);
     const found = await api.version(page.id, document.version);
-    if (!page.gone && page.session.document === document) this.draw(found.measurements, found.flags, null);
+    if (!page.gone && page.session.document === document) this.draw(found.measurements, found.flags, found.warnings, null);
   }
 
   showVolume() {
@@ -49,10 +49,10 @@ export class FindingsPanel {
     }
     const { revision } = document;
     const found = await api.measure(page.id, await page.maskBytes()).catch(() => null);
-    if (found && revision === document.revision && !page.gone) this.draw(found.measurements, found.flags, null);
+    if (found && revision === document.revision && !page.gone) this.draw(found.measurements, found.flags, found.warnings, null);
   }
 
-  draw(measurements, flags, dice) {
+  draw(measurements, flags, warnings, dice) {
     this.flags = [...flags].sort((a, b) => (LIGHT_ORDER[a.light] ?? 3) - (LIGHT_ORDER[b.light] ?? 3));
     delete this.root.dataset.stale;
     this.showVolume();
@@ -62,11 +62,22 @@ export class FindingsPanel {
         dice !== null && dice !== undefined && element("div", {}, [element("h2", {}, "Estimated Dice"), element("p", { class: "big-number" }, formatted(dice, 2))]),
       ]),
       this.flagList(),
+      this.remarks(warnings ?? []),
       element("h2", {}, "Measurements"), table(measurements.filter(tells)),
       measurements.some((one) => !tells(one)) && element("details", {}, [
         element("summary", {}, "Zero or not measured"), table(measurements.filter((one) => !tells(one))),
       ]),
     ]));
+  }
+
+  /** What a reader must know of the scan and the mask, apart from the flags. */
+  remarks(warnings) {
+    const flagged = this.flags.map(({ words }) => words);
+    const told = [...new Set([...(this.page.detail.scan?.warnings ?? []), ...warnings])].filter((words) => !flagged.includes(words));
+    if (!told.length) return null;
+    return element("section", {}, [
+      element("h2", {}, "Remarks"), element("ul", { class: "remarks" }, told.map((words) => element("li", {}, words))),
+    ]);
   }
 
   showPlace(flag) {

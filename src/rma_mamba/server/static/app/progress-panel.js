@@ -62,12 +62,13 @@ export class ProgressPanel {
   }
 
   stopped(status, message) {
-    this.title.textContent = status === "failed" ? "Segmentation failed" : "Segmentation was cancelled";
+    const unreadable = status === "failed" && this.page.detail.is_result;
+    this.title.textContent = unreadable ? "The mask cannot be read" : status === "failed" ? "Segmentation failed" : "Segmentation was cancelled";
     this.message.textContent = message ?? "";
     this.meter.hidden = true;
     this.steps.hidden = true;
     this.buttons.replaceChildren(
-      button("Segment again", { class: "primary", click: () => this.again() }),
+      button(unreadable ? "Segment the scan" : "Segment again", { class: "primary", click: () => this.again() }),
       element("a", { class: "button", href: "#/" }, "Work list"),
     );
     announce(this.title.textContent);

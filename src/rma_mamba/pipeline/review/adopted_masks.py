@@ -1,0 +1,179 @@
+"""Masks of results as versions of a case: that of `segment`, and DICOM objects and label maps of any tool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rma_mamba.conventions import SOFTWARE_NAME
+from rma_mamba.errors import ConfigError, ScanError
+from rma_mamba.files import file_sha256
+from rma_mamba.label_scheme import LabelScheme
+from rma_mamba.mask_provenance import MaskProvenance
+from rma_mamba.pipeline.review.case_status import RUN_FILE, read_json
+from rma_mamba.pipeline.review.corrected_mask import scheme_of_case
+from rma_mamba.pipeline.review.mask_versions import MaskVersion, MaskVersions
+from rma_mamba.pipeline.review.result_folders import Result
+from rma_mamba.scans.mask_content import MaskContent
+from rma_mamba.scans.mask_reader import read_mask_content
+from rma_mamba.volume import ClassMap, Mask, Volume
+
+
+def adopt_result(result: Result, scan: Callable[[], Volume]) -> MaskVersion:
+    """Make the mask of a result a version, unless it is the last one that was adopted.
+
+    Args:
+        result: The result.
+        scan: Reads its scan, on whose voxels the mask must be; not called if the mask is known to be.
+
+    Raises:
+        ScanError, GridError: The mask or the scan cannot be read, or they do not belong together.
+    """
+    versions = MaskVersions(result.folder)
+    if result.is_on_grid and (found := adopt_as_it_is(result)):
+        return found
+    digest = file_sha256(result.mask) if result.mask.is_file() else None
+    known = versions.last_adopted
+    if known is not None and digest is not None and known.source_sha256 == digest:
+        return known
+    return _adopt(versions, result.mask, read_result(result, scan()), digest)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadResult:
+    """A mask that was read, on the grid of its scan.
+
+    Args:
+        mask: The mask, with its classes if the case has several.
+        made: How it was made.
+        note: What a reader must know of the file; "" if there is nothing.
+    """
+
+    mask: Mask
+    made: MaskProvenance
+    note: str = ""
+
+
+def read_result(result: Result, scan: Volume) -> ReadResult:
+    """Read the mask of a result on the grid of its scan.
+
+    Raises:
+        ScanError: It cannot be read, or has several structures, none of which is the liver.
+        GridError: It is not on the voxels of the scan, or in another frame of reference.
+    """
+    return read_any_mask(result.mask, scan, scheme_of_case(result.folder), _recorded(result))
+
+
+def read_any_mask(
+    path: Path, scan: Volume, scheme: LabelScheme, made: MaskProvenance | None = None
+) -> ReadResult:
+    """Read a mask of any format on the grid of a scan, as a mask with the classes of a case.
+
+    Args:
+        path: The file.
+        scan: The scan.
+        scheme: The classes of the case.
+        made: How the mask was made, if that is recorded elsewhere; None: as the file states it.
+
+    Raises:
+        ScanError, GridError: As in `read_result`.
+    """
+    content = read_mask_content(path, scan)
+    stated, remarks = content.provenance, content.warnings
+    if made is not None:  # the run has recorded its own warnings
+        stated, remarks = replace(made, creator=made.creator or stated.creator), ()
+    if scheme.is_liver_only:
+        liver, note = _liver(content)
+        return ReadResult(_mask(liver, scan), stated, " ".join((*remarks, *note)))
+    bits = scheme.join([content.where(scheme.values_of(name)) for name in scheme.names])
+    values = scheme.map_of(bits)
+    mask = _mask(scheme.liver_in(values), scan, ClassMap(values, scheme))
+    return ReadResult(mask, stated, " ".join(remarks))
+
+
+def tool_name(made: MaskProvenance) -> str:
+    """The program that has made a mask, for a list of versions."""
+    named = " ".join(each for each in (made.algorithm, made.version) if each)
+    return named or ("by hand" if made.kind == "manual" else "not stated")
+
+
+def provenance_of(record: Mapping[str, Any] | None) -> MaskProvenance | None:
+    """What the record of a version states of how its mask was made; None if nothing."""
+    if record is None:
+        return None
+    return MaskProvenance(
+        algorithm=record.get("algorithm"),
+        version=record.get("version"),
+        weights_sha256=record.get("weights_sha256"),
+    )
+
+
+def as_record(made: MaskProvenance) -> dict[str, str | None] | None:
+    """What the record of a version keeps; None for a mask of this program, of which `run.json` states more."""
+    if made.algorithm == SOFTWARE_NAME:
+        return None
+    found = {"algorithm": made.algorithm, "version": made.version}
+    return {**found, "weights_sha256": made.weights_sha256}
+
+
+def adopt_as_it_is(result: Result) -> MaskVersion | None:
+    """Make a mask that lies on the voxels of its scan a version, without reading either."""
+    made = _recorded(result) or MaskProvenance()
+    return MaskVersions(result.folder).adopt_result(
+        kind=made.kind, tool=tool_name(made), made=as_record(made)
+    )
+
+
+def _liver(content: MaskContent) -> tuple[Any, tuple[str, ...]]:
+    """The liver, and what was left out.
+
+    Raises:
+        ScanError: There are several structures, none of which is the liver.
+    """
+    count, livers = len(content.structures), sum(each.is_liver for each in content.structures)
+    if count > 1 and not livers:
+        numbers = ", ".join(str(each.number) for each in content.structures[:8])
+        raise ScanError(
+            f"the mask has {count} structures (numbers {numbers}), none of which is the liver by code or name; "
+            "expected the liver. Select one with `rma-mamba convert --label NUMBER`."
+        )
+    left = count - livers if livers else 0
+    words = f"{left} other structure{'s' * (left > 1)} of the mask file {'are' if left > 1 else 'is'} not shown."
+    return content.liver(), (words,) if left else ()
+
+
+def _mask(liver: Any, scan: Volume, classes: ClassMap | None = None) -> Mask:
+    return Mask(liver.astype("uint8"), scan.geometry, scan.header, classes=classes)
+
+
+def _adopt(
+    versions: MaskVersions, source: Path, read: ReadResult, digest: str | None
+) -> MaskVersion:
+    return versions.adopt_mask(
+        read.mask,
+        source,
+        kind=read.made.kind,
+        author=read.made.creator,
+        note=read.note,
+        tool=tool_name(read.made),
+        source_sha256=digest,
+        made=as_record(read.made),
+    )
+
+
+def _recorded(result: Result) -> MaskProvenance | None:
+    """How a mask of this program was made, if `run.json` beside it records the file as it is now."""
+    run = read_json(result.folder / RUN_FILE) if result.is_own and result.mask.is_file() else {}
+    files = run.get("files") or {}
+    if not run or files.get(result.mask.name) != file_sha256(result.mask):
+        return None
+    weights, made = run.get("weights_sha256"), run.get("made") or {}
+    with suppress(ConfigError):  # of another version
+        if made:  # it was converted
+            kind, algorithm = made.get("kind", "automatic"), made.get("algorithm")
+            return MaskProvenance(kind, None, algorithm, made.get("version"), weights)
+        return MaskProvenance(version=run.get("rma_mamba"), weights_sha256=weights)
+    return None
