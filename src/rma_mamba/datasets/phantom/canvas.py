@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from rma_mamba.datasets.phantom.tissues import Tissue
 Grid = npt.NDArray[np.float32]
 Region = npt.NDArray[np.bool_]
 Point = tuple[float, float, float]
+Box = tuple[slice, slice, slice]  # a part of the grid
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,42 @@ class Canvas:
         self.dome: Grid = self.z
         self.liver_shape = liver_shape
 
-    def ellipsoid(self, centre: Point, radii: Point, power: float = 2.0, tilt: float = 0) -> Grid:
-        """A field that is below 1 inside an ellipsoid, rotated by `tilt` degrees from x to y."""
+    def around(self, centre: Point, reach: Point) -> Box:
+        """The smallest part of the grid that contains all voxels whose coordinates differ from `centre` by up to
+        `reach` each; it may be empty."""
+        pairs = zip(self._limits, centre, reach, strict=True)
+        near = (
+            np.flatnonzero((low <= middle + most) & (high >= middle - most))
+            for (low, high), middle, most in pairs
+        )
+        first, second, third = (
+            slice(int(each[0]), int(each[-1]) + 1) if each.size else slice(0, 0) for each in near
+        )
+        return first, second, third
+
+    @cached_property
+    def _limits(self) -> list[tuple[Grid, Grid]]:
+        """Smallest and largest x by column, y by row and z by slice."""
+        pairs = ((self.x, (1, 2)), (self.y, (0, 2)), (self.z, (0, 1)))
+        return [(grid.min(axis=others), grid.max(axis=others)) for grid, others in pairs]
+
+    def ellipsoid(
+        self,
+        centre: Point,
+        radii: Point,
+        power: float = 2.0,
+        tilt: float = 0,
+        box: Box | None = None,
+    ) -> Grid:
+        """A field that is below 1 inside an ellipsoid, rotated by `tilt` degrees from x to y; in a part of the grid."""
+        grids = (self.x, self.y, self.z)
+        x, y, z = grids if box is None else (each[box] for each in grids)
         c, s = np.cos(np.radians(tilt)), np.sin(np.radians(tilt))
-        x, y = self.x - centre[0], self.y - centre[1]
+        x, y = x - centre[0], y - centre[1]
         parts = (
             (c * x + s * y) / radii[0],
             (c * y - s * x) / radii[1],
-            (self.z - centre[2]) / radii[2],
+            (z - centre[2]) / radii[2],
         )
         x, y, z = (np.abs(part) ** power for part in parts)
         field: Grid = x + y + z

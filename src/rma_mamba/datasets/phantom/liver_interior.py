@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from rma_mamba.datasets.phantom.canvas import Canvas, Point, Region
+from rma_mamba.datasets.phantom.canvas import Box, Canvas, Point, Region
 from rma_mamba.datasets.phantom.tissues import LIVER_TISSUES, Tissue
 
 
@@ -16,6 +16,7 @@ def draw_liver_interior(canvas: Canvas, random: np.random.Generator) -> None:
     if not liver.any():
         return
     _ascites(canvas, liver)
+    box: Box = ndimage.find_objects(liver.astype(np.uint8))[0]
     hilum = (24.0, 16.0, 8.0)
     cava = (20.0, canvas.spine_y + 36, 52.0)
     portal = [(88, 22, 2), (92, -28, 6), (70, -22, 40), (80, 40, 34), (-24, 46, 36), (48, 30, -16)]
@@ -23,7 +24,8 @@ def draw_liver_interior(canvas: Canvas, random: np.random.Generator) -> None:
     for start, ends, width in ((hilum, portal, 6.5), (cava, hepatic, 5.5)):
         for end in ends:
             shifted = tuple(np.add(end, random.normal(0, 7, 3)).tolist())
-            canvas.paint(liver & _tube(canvas, start, shifted, width), Tissue.LIVER_VESSEL)
+            vessel = liver[box] & _tube(canvas, start, shifted, width, box)
+            canvas.tissue[box][vessel] = Tissue.LIVER_VESSEL
     inside = np.argwhere(liver)
     for _ in range(canvas.build.lesions):
         place = tuple(inside[random.integers(len(inside))])
@@ -44,10 +46,10 @@ def _ascites(canvas: Canvas, liver: Region) -> None:
     canvas.paint(region, Tissue.FLUID)
 
 
-def _tube(canvas: Canvas, start: Point, end: Point, width: float) -> Region:
-    """Voxels of a straight vessel that tapers from `width` to a third of it."""
+def _tube(canvas: Canvas, start: Point, end: Point, width: float, box: Box) -> Region:
+    """Voxels of a straight vessel that tapers from `width` to a third of it; in a part of the grid."""
     way = np.subtract(end, start)
-    x, y, z = canvas.x - start[0], canvas.y - start[1], canvas.z - start[2]
+    x, y, z = canvas.x[box] - start[0], canvas.y[box] - start[1], canvas.z[box] - start[2]
     along = np.clip((x * way[0] + y * way[1] + z * way[2]) / float(way @ way), 0, 1)
     distance = (x - along * way[0]) ** 2 + (y - along * way[1]) ** 2 + (z - along * way[2]) ** 2
     region: Region = distance < (width * (1 - 0.67 * along)) ** 2

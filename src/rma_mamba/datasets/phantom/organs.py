@@ -7,6 +7,8 @@ import numpy as np
 from rma_mamba.datasets.phantom.canvas import Canvas
 from rma_mamba.datasets.phantom.tissues import Tissue
 
+_WALL = 1.06  # of the radii: beyond, the field of an ellipsoid is above 1.1
+
 
 def draw_trunk(canvas: Canvas, random: np.random.Generator) -> None:
     """Skin, fat, muscle, spine and abdominal cavity."""
@@ -129,12 +131,15 @@ def draw_bowel(canvas: Canvas, random: np.random.Generator) -> None:
     for _ in range(75):
         centre = (random.uniform(-115, 110), random.uniform(-25, 75), random.uniform(-125, -25))
         radii = (random.uniform(12, 28), random.uniform(11, 19), random.uniform(12, 28))
-        loop = canvas.ellipsoid(centre, radii, tilt=random.uniform(0, 180))
-        region = (loop < 1) & free
-        free &= loop > 1.1
-        canvas.paint(region, Tissue.BOWEL)
+        widest = _WALL * max(radii[:2])  # whatever the tilt
+        box = canvas.around(centre, (widest, widest, _WALL * radii[2]))
+        loop = canvas.ellipsoid(centre, radii, tilt=random.uniform(0, 180), box=box)
+        region = (loop < 1) & free[box]
+        free[box] &= loop > 1.1
+        tissue = canvas.tissue[box]
+        tissue[region] = Tissue.BOWEL
         content = (Tissue.STOMACH, Tissue.BOWEL, Tissue.FLUID, Tissue.GAS)[random.integers(4)]
-        canvas.paint(region & (loop < 0.62), content)
+        tissue[region & (loop < 0.62)] = content
     for side in (-1, 1):  # ascending and descending colon
         colon = canvas.column((side * 112, -12), (19, 19))
         region = (colon < 1) & (canvas.z < -58 - 6 * side) & canvas.cavity
