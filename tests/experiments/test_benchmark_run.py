@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from rma_mamba.cli.app import app
 from rma_mamba.errors import ConfigError
 from rma_mamba.experiments import load_benchmark, run_benchmark
 
@@ -44,6 +46,29 @@ def test_networks_are_trained_scored_and_compared_once(benchmark_file: Path) -> 
     assert {tuple(row.split(",")[0:6:5]) for row in rows[1:]} == {
         *(("Ours & more", "42"), ("U-Net", "42"), ("U-Net", "43")),
     }
+
+
+def test_the_others_go_on_if_the_loss_of_a_network_is_not_finite(benchmark_file: Path) -> None:
+    text = benchmark_file.read_text().replace("training.lr=1e-3", "training.lr=1e30")
+    benchmark_file.write_text(text)
+    started = load_benchmark(benchmark_file)
+    benchmark = started.model_copy(update={"networks": started.networks[::-1]})
+    failures: list[str] = []
+    with pytest.raises(ConfigError, match="no network of the benchmark was trained \\(U-Net: the "):
+        run_benchmark(benchmark, only=["U-Net"], quiet=True, on_failure=failures.append)
+    arguments = ["benchmark", str(benchmark_file), "--quiet"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 3
+    (sentence,) = failures
+    assert f"rma-mamba: error: {sentence}" in done.stderr
+    assert sentence.startswith("U-Net was not trained: the ")
+    lines = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [line[1].strip() for line in lines[1:3]] == ["Ours & more (2025)", "U-Net, not trained"]
+    assert set(lines[2][2:-1]) == {" - "}
+    # the tables of another network still state it
+    again = run_benchmark(load_benchmark(benchmark_file), only=["Ours & more"], quiet=True)
+    assert "U-Net was not trained, is in no comparison and ranks last: the " in again
+    assert (benchmark_file.parent / "out" / "panel.png").exists()
 
 
 def test_a_folder_for_all_networks_is_refused(benchmark_file: Path) -> None:

@@ -126,6 +126,39 @@ def test_conditions_of_training_stand_below_every_table() -> None:
             assert expected in row["notes"]
 
 
+def test_one_epoch_is_in_the_singular() -> None:
+    one = Conditions((42,), 1, (1,))
+    text = to_markdown(missing_table(one, one))
+    assert text.count("at most 1 epoch; ended after 1 epoch; seed 42; 1 run per network.") == 2
+
+
+def test_a_network_that_was_not_trained_is_in_no_comparison() -> None:
+    trained = several_runs()
+    failed = ComparisonRow(
+        "fails", "2020", (), False, Costs(500_000, 1.0, 2.0), None, ("the loss became nan",)
+    )
+    table = replace(trained, rows=(*trained.rows, failed))
+    text = to_markdown(table)
+    note = "fails was not trained, is in no comparison and ranks last: the loss became nan."
+    assert text.count(note) == 2
+    assert note in to_latex(table)
+    assert text.count("| fails (2020), not trained | - |") == 2
+    assert "| 0.50 | 1.00 | 2 |" in text  # the least, but not bold
+    row = list(csv.DictReader(io.StringIO(to_csv(table))))[-1]
+    assert (row["Dice"], row["epochs"]) == ("", "")
+    assert note in row["notes"]
+
+
+def test_a_network_with_a_failed_run_ranks_last() -> None:
+    table = several_runs()
+    first, second = table.rows
+    partly = replace(first, failures=("seed 44: the loss became nan",))
+    text = to_markdown(replace(table, rows=(partly, second)))
+    assert "| varies | 0.900 ± 0.141 (0.800 to 1.000) |" in text
+    note = "1 of 3 runs of varies were not trained (seed 44: the loss became nan): its values are those of the others"
+    assert text.count(note) == 2
+
+
 def test_single_slices_have_no_columns_of_volumes(table: ComparisonTable) -> None:
     reference = np.zeros((20, 20, 1), np.uint8)
     reference[4:14, 4:14] = 1

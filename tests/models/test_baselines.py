@@ -70,6 +70,15 @@ def test_every_parameter_is_trained(network: nn.Module) -> None:
     assert [each for each in unused if not any(name.startswith(each) for name in untrained)] == []
 
 
+def test_gradients_are_finite_if_a_slice_of_a_batch_is_blank(network: nn.Module) -> None:
+    new = copy.deepcopy(network).train()
+    images = torch.rand(2, 3, 64, 64)
+    images[0] = 0
+    new(images)[-1].square().mean().backward()
+    gradients = [each.grad for each in new.parameters() if each.grad is not None]
+    assert max(float(each.abs().max()) for each in gradients) < 1e4
+
+
 def test_folding_for_inference_changes_nothing(network: nn.Module) -> None:
     images = torch.rand(2, 3, 64, 64)
     network.train()(images)  # so that the statistics that are folded are not 0 and 1

@@ -49,6 +49,11 @@ def test_a_missing_or_corrupt_history_is_empty(tmp_path: Path, content: str) -> 
     assert read_history(tmp_path) == {}
 
 
+def test_a_learning_rate_that_ends_at_zero_is_plotted_without_a_warning() -> None:
+    for rates in ([0.0], [0.1, 0.0]):
+        assert draw_curves({**dict.fromkeys(NAMES, [0.5] * len(rates)), "lr": rates})
+
+
 @pytest.mark.parametrize("epochs", [1, 40])
 def test_curves_depend_on_the_history(epochs: int) -> None:
     flat, rising = (

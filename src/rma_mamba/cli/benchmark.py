@@ -8,6 +8,7 @@ from rma_mamba.cli import benchmark_options as own
 from rma_mamba.cli import shared_options as shared
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.seed_values import parse_seeds
+from rma_mamba.pipeline.exit_codes import ExitCode
 from rma_mamba.standard_streams import progress_on_stderr
 
 
@@ -26,11 +27,17 @@ def benchmark(
 ) -> None:
     """Train, score and compare networks on one dataset.
 
-    Print Markdown tables. An interrupted benchmark continues where it stopped.
+    Print Markdown tables. An interrupted benchmark continues where it stopped. The exit code is 3 if networks could
+    not be trained, because their loss was no longer finite or memory ran out; the others are compared.
     """
     from rma_mamba.experiments import load_benchmark, run_benchmark
 
-    console = Console(quiet, verbose)
+    console, failed = Console(quiet, verbose), list[str]()
+
+    def fail(sentence: str) -> None:
+        failed.append(sentence)
+        console.fail(sentence)
+
     chosen = load_benchmark(benchmark).with_runs(runs, parse_seeds(seeds))
     with progress_on_stderr():
         text = run_benchmark(
@@ -44,5 +51,7 @@ def benchmark(
             note=console.note,
             warn=console.warn,
             lenient=lenient,
+            on_failure=fail,
         )
     typer.echo(text)
+    raise typer.Exit(ExitCode.SOME_CASES_FAILED if failed else ExitCode.OK)

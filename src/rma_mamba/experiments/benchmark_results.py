@@ -37,7 +37,11 @@ class ScoredRun:
 
 
 def write_comparison(
-    benchmark: Benchmark, group: str, scored: Sequence[ScoredRun], options: RunOptions
+    benchmark: Benchmark,
+    group: str,
+    scored: Sequence[ScoredRun],
+    options: RunOptions,
+    failed: Sequence[NetworkRun] = (),
 ) -> str:
     """Write all tables and figures of a benchmark.
 
@@ -46,6 +50,7 @@ def write_comparison(
         group: Group of sources that tables and figures show.
         scored: The training runs of all networks.
         options: Options of the benchmark.
+        failed: Training runs that failed.
 
     Returns:
         The tables in Markdown.
@@ -55,6 +60,12 @@ def write_comparison(
         ScanError: A file cannot be written.
     """
     cases = [case for each in scored for case in each.cases]
+    if not cases and failed:
+        listed = "; ".join(f"{run.name}: {run.failure}" for run in failed)
+        raise ConfigError(
+            f"no network of the benchmark was trained ({listed}); expected at least one. Check the data and the "
+            "settings of the training."
+        )
     if not cases:
         raise ConfigError(
             "no network of the benchmark has scores; expected at least one. Check --only, and that the test "
@@ -63,8 +74,9 @@ def write_comparison(
     scores = ScoreSummary.of(cases)
     options.note("measuring parameters, operations and latency")
     networks = _by_network([each.run for each in scored])
+    failures = _by_network(failed)
     lesions = lesions_to_markdown([case for case in cases if case.group == group])
-    table = replace(_table(benchmark, group, networks, scores, options), lesions=lesions)
+    table = replace(_table(benchmark, group, networks, failures, scores, options), lesions=lesions)
     write_scores(options.folder / "scores", cases, scores)
     markdown = to_markdown(table)
     texts = {"table.md": markdown, "table.tex": to_latex(table), "table.csv": to_csv(table)}
@@ -85,10 +97,13 @@ def _table(
     benchmark: Benchmark,
     group: str,
     networks: Networks,
+    failures: Networks,
     scores: ScoreSummary,
     options: RunOptions,
 ) -> ComparisonTable:
-    firsts = {name: runs[0] for name, runs in networks.items()}
+    """The table of all networks: first those that were trained, in the order of the benchmark."""
+    firsts = {name: runs[0] for name, runs in (failures | networks).items()}
+    order = sorted(firsts, key=lambda name: name not in networks)
     costs = measure_costs(
         {name: run.random_model() for name, run in firsts.items()},
         benchmark.image_size,
@@ -101,12 +116,17 @@ def _table(
             own_settings=run.row.set,
             pretrained=run.recipe.model.weights is not None,
             costs=costs[name],
-            conditions=_conditions(networks[name]),
+            conditions=_conditions(networks[name]) if name in networks else None,
+            failures=tuple(_failure(each) for each in failures.get(name, ())),
         )
-        for name, run in firsts.items()
+        for name, run in ((name, firsts[name]) for name in order)
     ]
     notes = tuple(_notes(list(firsts.values()), options))
     return ComparisonTable(benchmark.title, group, benchmark.image_size, tuple(rows), scores, notes)
+
+
+def _failure(run: NetworkRun) -> str:
+    return f"{run.failure}" if run.seed is None else f"seed {run.seed}: {run.failure}"
 
 
 def _conditions(runs: Sequence[NetworkRun]) -> Conditions:

@@ -35,6 +35,7 @@ def run_benchmark(
     note: Note = lambda message: None,
     warn: Callable[[Sequence[str]], None] | None = None,
     lenient: bool = False,
+    on_failure: Callable[[str], None] | None = None,
 ) -> str:
     """Train, score and compare the networks of a benchmark.
 
@@ -58,13 +59,16 @@ def run_benchmark(
         warn: Receives the errors of the test split that `lenient` accepts, one sentence each; None: `note` does.
         lenient: Train and score in spite of errors in the data, which `data_checks.json` in the folder of each run, and
             for the test split in the folder of the benchmark, lists.
+        on_failure: Receives a sentence about each network that cannot be trained, because its loss is no longer finite
+            or memory ran out; the others go on. None: `warn` receives it.
 
     Returns:
-        The tables in Markdown.
+        The tables in Markdown. Networks that were not trained are in no comparison, and last.
 
     Raises:
         ConfigError: A recipe or setting is invalid, a name in `only` is unknown, a run folder contains a
-            training run with another recipe, a split has no patients, or a network cannot be run.
+            training run with another recipe, a split has no patients, or a network cannot be run; or none of the
+            networks was trained.
         DataError: The quick check of the data found errors, and `lenient` is false; or a patient is in two splits.
         ScanError, GridError, WeightsError, BackendError: As in `train` and `score_patients`.
     """
@@ -82,19 +86,22 @@ def run_benchmark(
     to_train = [run for run in runs if run.row.name in selected]
     check_runs(benchmark, files, runs, to_train)
     group = choose_group(benchmark, runs[0].recipe.data, files, own_data=data is None)
+    warn = warn or partial(_warn, note)
     require_sound_data(
-        runs[0].recipe.data,
-        ("test",),
-        lenient=lenient,
-        warn=warn or partial(_warn, note),
-        record=options.folder,
+        runs[0].recipe.data, ("test",), lenient=lenient, warn=warn, record=options.folder
     )
     for run in to_train:
-        run.train()
+        if failure := run.train():
+            (on_failure or _one_by_one(warn))(failure)
     scored = [
         ScoredRun(run, run.score(benchmark.postprocessing)) for run in runs if run.weights.exists()
     ]
-    return write_comparison(benchmark, group, scored, options)
+    failed = [run for run in runs if run.failure and not run.weights.exists()]
+    return write_comparison(benchmark, group, scored, options, failed)
+
+
+def _one_by_one(warn: Callable[[Sequence[str]], None]) -> Callable[[str], None]:
+    return lambda sentence: warn([sentence])
 
 
 def _warn(note: Note, sentences: Sequence[str]) -> None:

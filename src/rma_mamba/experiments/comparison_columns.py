@@ -56,9 +56,11 @@ class Column:
     def best_rows(self, table: ComparisonTable) -> set[str]:
         """Names of the rows with the best value as displayed; none if fewer than two rows have a value.
 
-        A row without a value for some volumes ranks last: its mean leaves out the volumes that it failed on.
+        A row without a value for some volumes ranks last: its mean leaves out the volumes that it failed on. So does
+        a network whose training failed, in all or some of its runs.
         """
-        cells = {row.name: self.cell(table, row).split(" ")[0] for row in table.rows}
+        compared = [row for row in table.rows if not row.failures]
+        cells = {row.name: self.cell(table, row).split(" ")[0] for row in compared}
         values = {name: float(cell) for name, cell in cells.items() if cell != "-"}
         if len(values) < 2 or self.best is None:
             return set()

@@ -89,6 +89,8 @@ def _markdown_table(table: ComparisonTable, columns: Sequence[Column]) -> str:
     best_rows = [column.best_rows(table) for column in columns]
     for row in table.rows:
         name = f"{row.name} ({row.publication})" if row.publication else row.name
+        if row.failures and row.conditions is None:
+            name += ", not trained"
         cells = [
             f"**{column.cell(table, row)}**" if row.name in best else column.cell(table, row)
             for column, best in zip(columns, best_rows, strict=True)

@@ -19,6 +19,7 @@ def notes_below(table: ComparisonTable, *protocols: str) -> str:
     """
     shown = protocols or (PAPER, VOLUME, CLASS)
     parts = [
+        *_failures(table),
         *_statistics(table),
         *(_paper_notes(table) if PAPER in shown else ()),
         *(_volume_notes(table) if VOLUME in shown else ()),
@@ -26,6 +27,19 @@ def notes_below(table: ComparisonTable, *protocols: str) -> str:
         *_conditions(table),
     ]
     return " ".join(parts)
+
+
+def _failures(table: ComparisonTable) -> Iterator[str]:
+    """Networks that could not be trained, or not in all runs."""
+    for row in table.rows:
+        if row.failures and row.conditions is None:
+            yield f"{row.name} was not trained, is in no comparison and ranks last: {'; '.join(row.failures)}."
+        elif row.failures:
+            total = len(row.failures) + (row.conditions.runs if row.conditions else 0)
+            yield (
+                f"{len(row.failures)} of {total} runs of {row.name} were not trained ({'; '.join(row.failures)}): its "
+                "values are those of the others, and rank last."
+            )
 
 
 def _statistics(table: ComparisonTable) -> Iterator[str]:
@@ -89,19 +103,22 @@ def _conditions(table: ComparisonTable) -> Iterator[str]:
 def _training(table: ComparisonTable) -> Iterator[str]:
     """Epochs, seeds and number of runs: one value if it is the same for all networks, else one for each."""
     found = [(row, row.conditions) for row in table.rows if row.conditions]
-    yield "at most " + _shared([(row, f"{each.epochs} epochs") for row, each in found])
+    yield "at most " + _shared([(row, _counted(str(each.epochs), "epoch")) for row, each in found])
     ended = [(row, _range(each.trained)) for row, each in found]
     if any(text for _, text in ended):
-        yield "ended after " + _shared([(row, f"{text} epochs") for row, text in ended if text])
+        yield "ended after " + _shared([(r, _counted(text, "epoch")) for r, text in ended if text])
     yield _shared([(row, _seeds(each)) for row, each in found])
-    yield _shared([(row, f"{each.runs} run{'s' * (each.runs != 1)}") for row, each in found]) + (
-        " per network"
-    )
+    yield _shared([(row, _counted(str(each.runs), "run")) for row, each in found]) + " per network"
 
 
 def _range(trained: Iterable[int | None]) -> str:
     known = sorted({each for each in trained if each is not None})
     return " to ".join(map(str, dict.fromkeys([*known[:1], *known[-1:]])))
+
+
+def _counted(number: str, noun: str) -> str:
+    """A number with its noun, such as "1 epoch" or "3 to 5 epochs"."""
+    return f"{number} {noun}{'s' * (number != '1')}"
 
 
 def _seeds(conditions: Conditions) -> str:

@@ -43,7 +43,8 @@ class ComparisonRow:
         own_settings: Recipe settings of this network only.
         pretrained: Whether it started from trained weights.
         costs: Computational costs.
-        conditions: How it was trained; None: unknown.
+        conditions: How it was trained; None: unknown, or not trained.
+        failures: Why training runs of it failed, one phrase each.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ComparisonRow:
     pretrained: bool
     costs: Costs
     conditions: Conditions | None = None
+    failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from rma_mamba.conventions import Postprocessing
-from rma_mamba.errors import ConfigError
+from rma_mamba.errors import ConfigError, is_out_of_memory
 from rma_mamba.evaluation import CaseScore, score_patients
 from rma_mamba.experiments.config import Benchmark, NetworkRow
 from rma_mamba.experiments.old_fingerprint import recipe_with_old_keys
 from rma_mamba.experiments.score_cache import fingerprint, load_scores, save_scores
-from rma_mamba.files import replace_file
+from rma_mamba.files import remove_outdated, replace_file
 from rma_mamba.inference import Segmenter
 from rma_mamba.models import create_model
 from rma_mamba.training import (
@@ -26,10 +26,16 @@ from rma_mamba.training import (
     require_training_packages,
     train,
 )
+from rma_mamba.training.run_errors import LossError
+
+_NO_MEMORY = (
+    "memory ran out; expected enough for a batch. Lower training.batch_size and raise training.accumulate with "
+    "--set, for all networks."
+)
 
 Note = Callable[[str], None]  # receives progress messages
 
-_SCORES, _MARKER = "scores.json", "benchmark.json"
+_SCORES, _MARKER, _FAILURE = "scores.json", "benchmark.json", "not_trained.json"
 _SCORING = 2  # changes whenever equal masks get other scores: stored scores are then computed again
 
 
@@ -153,8 +159,16 @@ class NetworkRun:
             )
         return not self.weights.exists()
 
-    def train(self) -> None:
+    @property
+    def failure(self) -> str | None:
+        """Why the last attempt to train the network failed; None: it did not, or there was none."""
+        return _recorded(self.folder / _FAILURE, "reason")
+
+    def train(self) -> str | None:
         """Train the network, or resume its training run, unless it is already trained.
+
+        Returns:
+            A sentence about a loss that is no longer finite, or about memory that ran out; None: it is trained.
 
         Raises:
             BackendError: A package of the extra `train` is not installed.
@@ -162,19 +176,32 @@ class NetworkRun:
         """
         if not self.check():
             self.options.note(f"{self.name}: already trained")
-            return
+            return None
         require_training_packages()
         key, _ = self._recipe_keys()
         replace_file(self.folder / _MARKER, json.dumps({"recipe": key}).encode(), "benchmark")
+        remove_outdated(self.folder / _FAILURE, "failure")
         self.options.note(f"{self.name}: training")
-        train(
-            self.base,
-            self.overrides,
-            resume=True,
-            data=self.options.data,
-            quiet=self.options.quiet,
-            lenient=self.options.lenient,
-        )
+        try:
+            train(
+                self.base,
+                self.overrides,
+                resume=True,
+                data=self.options.data,
+                quiet=self.options.quiet,
+                lenient=self.options.lenient,
+            )
+        except LossError as error:
+            return self._failed(error.brief, str(error))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return self._failed("memory ran out", _NO_MEMORY)
+        return None
+
+    def _failed(self, reason: str, message: str) -> str:
+        replace_file(self.folder / _FAILURE, json.dumps({"reason": reason}).encode(), "failure")
+        return f"{self.name} was not trained: {message}"
 
     def score(self, postprocessing: Postprocessing = "standard") -> list[CaseScore]:
         """Score the trained network on the test split, or load its stored scores.
@@ -204,10 +231,10 @@ class NetworkRun:
         return fingerprint(recipe), fingerprint(recipe_with_old_keys(recipe))
 
 
-def _recorded(marker: Path) -> str | None:
-    """The fingerprint of the recipe that a run folder was started with; None if the file is damaged."""
+def _recorded(marker: Path, key: str = "recipe") -> str | None:
+    """What a file of a run folder states, such as the fingerprint of its recipe; None if it is missing or damaged."""
     try:
-        return str(json.loads(marker.read_text())["recipe"])
+        return str(json.loads(marker.read_text())[key])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -113,6 +113,18 @@ def resize(x: Features, size: tuple[int, int]) -> Features:
     return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
+def without_blank_gradients(x: Features, images: Images) -> Features:
+    """The same features, whose gradient is zero for images without any signal.
+
+    With zero biases, as at the start of training, such an image is zero before every norm. Each norm then divides its
+    gradient by √ε, until the product overflows, and with it the gradients of the whole batch.
+    """
+    if not torch.is_grad_enabled():
+        return x
+    blank = (images == 0).flatten(1).all(1).view(-1, 1, 1, 1)
+    return torch.where(blank, x.detach(), x)
+
+
 def run_padded(
     images: Images, run: Callable[[Images], list[Features]], channels: int = 3
 ) -> list[Features]:

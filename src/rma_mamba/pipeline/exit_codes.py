@@ -27,7 +27,9 @@ class ExitCode(IntEnum):
     OK = 0  # success
     INTERNAL_ERROR = 1  # a bug in rma-mamba, or any other error
     USAGE = 2  # wrong option, setting or recipe
-    SOME_CASES_FAILED = 3  # the other cases of the cohort are complete
+    SOME_CASES_FAILED = (
+        3  # the other cases of the cohort, or networks of the benchmark, are complete
+    )
     BAD_INPUT = 4  # a scan, a mask or a dataset cannot be used
     BAD_WEIGHTS = 5  # weights are missing or corrupt
     OUT_OF_MEMORY = 6  # of the machine or of the GPU

@@ -113,7 +113,8 @@ def draw_curves(history: History) -> bytes:
     _plot(dice, history, {"val_dice": "mean" if of_classes else "validation", **of_classes}, "Dice")
     dice.set_ylim(0, 1)
     _plot(rate, history, {"lr": "highest of all parameter groups"}, "learning rate")
-    rate.set_yscale("log")
+    if any(value > 0 for value in history.get("lr", [])):  # a schedule may end at 0
+        rate.set_yscale("log")
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=_DPI)
     return content.getvalue()

@@ -28,6 +28,7 @@ from rma_mamba.training.checkpoints import (
     check_network,
     completed_epochs,
     last_checkpoint,
+    model_state,
 )
 from rma_mamba.training.config import WEIGHTS_FILE, ModelConfig, Recipe, TrainingConfig
 from rma_mamba.training.curves import Curves, EarlyEnd
@@ -35,7 +36,7 @@ from rma_mamba.training.data_module import SliceDataModule
 from rma_mamba.training.lightning_module import SegmentationModule
 from rma_mamba.training.optimizer import check_encoder
 from rma_mamba.training.recipe_changes import check_resumed_recipe
-from rma_mamba.training.run_errors import translate_errors
+from rma_mamba.training.run_errors import LossError, translate_errors
 from rma_mamba.training.run_record import RunRecord
 from rma_mamba.training.stack_checks import check_stacks
 from rma_mamba.training.trainer import make_trainer
@@ -232,10 +233,24 @@ def _export(folder: Path, trainer: lightning.Trainer, *, validated: bool) -> Pat
 
     The file contains the whole configuration of the network, so that it still loads when the preset of the
     same name has changed, and the provenance of the weights.
+
+    Raises:
+        LossError: The weights are not finite.
     """
     path = folder / WEIGHTS_FILE
-    chosen = "best.ckpt" if validated else "last.ckpt"
+    chosen = folder / "checkpoints" / ("best.ckpt" if validated else "last.ckpt")
     if trainer.is_global_zero:
-        average_weights([folder / "checkpoints" / chosen], path)
+        _check_finite(chosen)
+        average_weights([chosen], path)
     trainer.strategy.barrier()
     return path
+
+
+def _check_finite(checkpoint: Path) -> None:
+    """The last step of a run may spoil the weights, and no later one notices it."""
+    if all(tensor.isfinite().all() for tensor in model_state(checkpoint).values()):
+        return
+    brief = "the weights are no longer finite after the last step"
+    raise LossError(
+        f"{brief}; expected finite numbers. Lower training.lr or set training.clip_norm.", brief
+    )

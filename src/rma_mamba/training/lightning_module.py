@@ -87,10 +87,12 @@ class SegmentationModule(lightning.LightningModule):
             exclusive=self.labels.exclusive,
         )
         if not torch.isfinite(loss):
+            brief = f"the loss became {loss.item()} in epoch {self.current_epoch}, step {index}"
             raise LossError(
-                f"the loss became {loss.item()} in epoch {self.current_epoch}, step {index}, on "
-                f"{self._affected_slices(batch, maps[-1])}; expected a finite number. Check these slices, lower "
-                "training.lr, set training.clip_norm, or continue from best.ckpt with training.precision=32-true."
+                f"{brief}, on {self._affected_slices(batch, maps[-1])}; expected a finite number. Check these slices, "
+                "lower training.lr, set training.clip_norm, or continue from best.ckpt with "
+                "training.precision=32-true.",
+                brief,
             )
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, sync_dist=True)
         return loss

@@ -20,7 +20,16 @@ _FORKED = "fork-based multiprocessing"
 
 
 class LossError(ConfigError):
-    """The loss of a training run is no longer finite: the settings do not train, or a slice is damaged."""
+    """The loss of a training run is no longer finite: the settings do not train, or a slice is damaged.
+
+    Args:
+        message: The whole sentence.
+        brief: What happened, without slices and advice; empty: the whole sentence.
+    """
+
+    def __init__(self, message: str, brief: str = "") -> None:
+        super().__init__(message)
+        self.brief = brief or message
 
 
 @contextmanager

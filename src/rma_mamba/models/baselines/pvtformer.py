@@ -12,6 +12,7 @@ from rma_mamba.models.baselines.blocks import Positive, Residual, conv_act, upsa
 from rma_mamba.models.baselines.pvt_v2 import WIDTHS, PVTv2
 from rma_mamba.models.baselines.single_output import SingleOutput
 from rma_mamba.models.encoder_weights import PVT, translate
+from rma_mamba.models.layers import without_blank_gradients
 from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.shapes import Images, Logits
 
@@ -59,9 +60,8 @@ class PVTFormer(SingleOutput):
         return translate(self, state, PVT)
 
     def _logits(self, images: Images) -> Logits:
-        maps = [
-            reduce(each) for reduce, each in zip(self.reduce, self.encoder(images), strict=True)
-        ]
+        encoded = [without_blank_gradients(each, images) for each in self.encoder(images)]
+        maps = [reduce(each) for reduce, each in zip(self.reduce, encoded, strict=True)]
         x = maps[-1]
         for join, skip in zip(self.join, reversed(maps[:-1]), strict=True):
             x = join(torch.cat([upsample(x), skip], dim=1))

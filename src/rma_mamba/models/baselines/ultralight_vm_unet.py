@@ -18,11 +18,12 @@ from torch.nn import functional
 
 from rma_mamba.models.baselines.mamba import Mamba
 from rma_mamba.models.baselines.single_output import SingleOutput
+from rma_mamba.models.layers import without_blank_gradients
 from rma_mamba.models.network_config import NetworkConfig
 from rma_mamba.models.vmamba import init_linear
 from rma_mamba.models.vmamba_v0_weights import translate
 from rma_mamba.models.vss import init_step_sizes
-from rma_mamba.shapes import Features, Logits
+from rma_mamba.shapes import Features, Images, Logits
 
 _CHUNKS: Final = 4  # of channels; also the groups of every group normalisation
 Width = Annotated[int, Field(ge=4, multiple_of=_CHUNKS)]
@@ -125,7 +126,8 @@ class UltraLightVMUNet(SingleOutput):
             for mamba in (each for each in self.modules() if isinstance(each, Mamba)):
                 init_step_sizes(mamba.dt_proj.weight, mamba.dt_proj.bias)
 
-    def _logits(self, x: Features) -> Logits:
+    def _logits(self, images: Images) -> Logits:
+        x = images
         *stages, deepest = self.down
         skips = []
         for stage, norm in zip(stages, self.down_norms, strict=True):
@@ -136,7 +138,7 @@ class UltraLightVMUNet(SingleOutput):
         for number, (stage, norm) in enumerate(zip(self.up, self.up_norms, strict=True)):
             x = norm(stage(x))
             x = functional.gelu(_upsample_2x(x) if number else x) + skips.pop()
-        return _upsample_2x(self.head(x))
+        return without_blank_gradients(_upsample_2x(self.head(x)), images)
 
     def translate_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rename the tensors of the authors' files; there is no ImageNet file for this network."""
