@@ -1,7 +1,7 @@
 # Two commands are all a newcomer needs: `make demo` and `make test`.
 # Each creates .venv and installs what it needs into it, once, from the pins in constraints.txt:
-# the demo what segments, measures and reports; the tests also what trains, checks and builds.
-# On Linux they take the small CPU build of torch where one is offered; TORCH=cuda takes the CUDA build.
+# the demo what segments, measures and reports, without torch; the tests also what trains, checks and builds.
+# On Linux the tests take the small CPU build of torch where one is offered; TORCH=cuda takes the CUDA build, also for the demo.
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -1,13 +1,14 @@
 """A library of an extra is imported when a task needs it; a missing one is one line with the way to install it."""
 
 import math
+import sys
 from pathlib import Path
 
 import pytest
 
 from rma_mamba import __version__
 from rma_mamba.errors import BackendError
-from rma_mamba.extras import require_extra
+from rma_mamba.extras import check_installed, import_for, missing_extra, require_extra
 
 
 def test_an_installed_library_is_returned() -> None:
@@ -30,3 +31,29 @@ def test_a_library_that_is_installed_and_broken_says_what_broke(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(BackendError, match=r"cannot be imported \(.*the_other_half_is_missing"):
         require_extra("half_installed", "train", "training")
+
+
+def test_a_module_whose_library_is_missing_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "of_torch.py").write_text("import torch.nn")
+    (tmp_path / "of_another.py").write_text("import no_such_library")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "torch.nn", raising=False)
+    with pytest.raises(BackendError, match=r"^create_model needs the package torch.*\.\[torch\]"):
+        import_for("of_torch", "create_model")
+    with pytest.raises(ModuleNotFoundError, match="no_such_library"):
+        import_for("of_another", "create_model")
+
+
+def test_other_errors_are_about_no_extra() -> None:
+    assert missing_extra(ValueError()) is None
+    assert missing_extra(ModuleNotFoundError(name="no_such_library")) is None
+    assert "extra 'train'" in str(missing_extra(ModuleNotFoundError(name="monai.transforms")))
+
+
+def test_a_library_is_looked_for_without_importing_it() -> None:
+    check_installed("math", "torch", "the runtime")
+    with pytest.raises(BackendError, match="the runtime needs the package no_such_library"):
+        check_installed("no_such_library", "torch", "the runtime")

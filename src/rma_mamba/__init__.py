@@ -99,7 +99,9 @@ if not TYPE_CHECKING:
         elif name == "metrics":
             value = importlib.import_module(f"{__name__}.metrics")
         elif name in _MODULES:
-            value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+            from rma_mamba.extras import import_for
+
+            value = getattr(import_for(f"{__name__}.{_MODULES[name]}", name), name)
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals()[name] = value

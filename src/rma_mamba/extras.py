@@ -1,12 +1,49 @@
-"""Import of libraries from optional dependency groups (extras), when a task needs them."""
+"""Import of libraries from optional dependency groups (extras), when a task needs them.
+
+Most modules import such a library at their top, and are themselves imported when a task needs them. If the library is
+missing then, `missing_extra` turns the error of Python into one that names the extra.
+"""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
+from typing import Final
 
 from rma_mamba.conventions import software_version
 from rma_mamba.errors import BackendError
+
+# The extra that installs a library, of those that modules import at their top.
+_EXTRAS: Final = {"torch": "torch", "numba": "torch", "lightning": "train", "monai": "train"}
+
+
+def import_for(name: str, purpose: str) -> ModuleType:
+    """Import a module of this package that may need a library of an extra.
+
+    Args:
+        name: The module.
+        purpose: What needs it, as the subject of the error message.
+
+    Raises:
+        BackendError: The library is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = missing_extra(error, purpose)
+        if missing is None:
+            raise
+        raise missing from error
+
+
+def missing_extra(error: BaseException, purpose: str = "this") -> BackendError | None:
+    """The error that names the extra to install, if `error` is about a library of an extra; else None."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    extra = _EXTRAS.get((name or "").partition(".")[0])
+    if extra is None or not isinstance(error, ModuleNotFoundError):
+        return None
+    return BackendError(_message(str(name), extra, purpose, error))
 
 
 def require_extra(module: str, extra: str, purpose: str) -> ModuleType:
@@ -24,6 +61,13 @@ def require_extra(module: str, extra: str, purpose: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise BackendError(_message(module, extra, purpose, error)) from error
+
+
+def check_installed(package: str, extra: str, purpose: str) -> None:
+    """Check that a package is installed, without importing it; arguments and errors as in `require_extra`."""
+    if importlib.util.find_spec(package) is None:
+        error = ModuleNotFoundError(name=package)
+        raise BackendError(_message(package, extra, purpose, error))
 
 
 def _message(module: str, extra: str, purpose: str, error: ImportError) -> str:

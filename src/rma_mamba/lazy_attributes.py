@@ -6,10 +6,11 @@ if not TYPE_CHECKING:
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from rma_mamba.extras import import_for
 
 
 def lazy_attributes(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
@@ -23,7 +24,7 @@ def lazy_attributes(package: str, modules: Mapping[str, str]) -> Callable[[str],
     def get(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
+        value = getattr(import_for(f"{package}.{modules[name]}", name), name)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -159,8 +159,9 @@ def test_auto_is_torch_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> No
     assert choose_runtime("onnx", "default", "float32") == "onnx"
     monkeypatch.setattr(runtimes.importlib.util, "find_spec", lambda name: None)
     assert choose_runtime("auto", "default", "float32") == "onnx"
-    with pytest.raises(BackendError, match="needs the package torch"):
-        choose_runtime("torch", "default", "float32")
+    for requested, precision in (("torch", "float32"), ("auto", "bfloat16")):
+        with pytest.raises(BackendError, match=r"needs the package torch.*\[torch\]"):
+            choose_runtime(requested, "default", precision)
 
 
 def test_what_a_runtime_cannot_do_is_an_error(weights: Path, tmp_path: Path) -> None:

@@ -30,6 +30,9 @@ def benchmark(
     Print Markdown tables. An interrupted benchmark continues where it stopped. The exit code is 3 if networks could
     not be trained, because their loss was no longer finite or memory ran out; the others are compared.
     """
+    from rma_mamba.training import require_training_packages
+
+    require_training_packages()
     from rma_mamba.experiments import load_benchmark, run_benchmark
 
     console, failed = Console(quiet, verbose), list[str]()

@@ -7,6 +7,7 @@ import typer
 from rma_mamba.cli import export_options as options
 from rma_mamba.cli.shared_options import Verbose
 from rma_mamba.errors import ConfigError
+from rma_mamba.extras import require_extra
 
 
 def export(
@@ -29,6 +30,7 @@ def export(
             "Add -o FILE.onnx or --monai-bundle FOLDER."
         )
     if output is not None:
+        require_extra("torch", "torch", "an export to ONNX, which is compared with PyTorch,")
         from rma_mamba.cli.image_size import parse_size
         from rma_mamba.exporting.onnx_export import export_onnx
 
@@ -37,6 +39,8 @@ def export(
         )
         typer.echo(f"ONNX file: {output}; {report.line}", err=True)
     if monai_bundle is not None:
+        for library in ("torch", "monai"):
+            require_extra(library, "bundle", "a MONAI bundle")
         from rma_mamba.exporting.monai_bundle import write_monai_bundle
 
         write_monai_bundle(weights, monai_bundle, licence=licence)

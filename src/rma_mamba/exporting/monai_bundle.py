@@ -62,7 +62,7 @@ def write_monai_bundle(weights: str | Path, folder: Path, *, licence: str | None
 
 def _files(weights: str | Path, licence: str | None) -> dict[str, bytes]:
     """The files of a bundle by their names."""
-    recipe = Segmenter.load(weights, device="cpu").recipe
+    recipe = Segmenter.load(weights, device="cpu", runtime="torch").recipe
     content = trained_weights(weights, read_checkpoint)
     content = replace(content, settings=checkpoint_settings(content))
     texts = {

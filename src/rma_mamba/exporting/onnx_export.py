@@ -10,12 +10,12 @@ from rma_mamba.conventions import software_version
 from rma_mamba.errors import ConfigError
 from rma_mamba.exporting.onnx_checks import OnnxReport, check_onnx
 from rma_mamba.exporting.weights_licence import BUNDLED_LICENCE, is_from_bundled
-from rma_mamba.extras import require_extra
 from rma_mamba.files import replace_file
 from rma_mamba.inference import Segmenter
 from rma_mamba.inference.onnx_network import onnx_model_of
 from rma_mamba.inference.weights_choice import trained_weights
 from rma_mamba.models.stored_weights import Checkpoint, read_arrays
+from rma_mamba.portable.onnx_model import FORMAT
 
 OnnxPrecision = Literal["fp32", "fp16", "int8"]
 
@@ -47,11 +47,9 @@ def export_onnx(
         WeightsError: The weights are missing, corrupt, or do not segment.
         ConfigError: The network is not an RMA-Mamba, the size is too small, or ONNX Runtime and PyTorch do not agree.
             Nothing is written then.
-        BackendError: onnx or ONNX Runtime is not installed.
+        BackendError: torch is not installed.
         ScanError: The file cannot be written.
     """
-    for module in ("onnx", "onnxruntime"):
-        require_extra(module, "onnx", "the export to ONNX")
     if size is not None and min(size) < SMALLEST:
         raise ConfigError(
             f"the size is {size[0]}x{size[1]}; expected at least {SMALLEST} pixels each. Choose a larger --size."
@@ -68,8 +66,6 @@ def export_onnx(
 
 def _metadata(checkpoint: Checkpoint, licence: str | None) -> dict[str, str]:
     """What the file states about itself; a reader needs the recipe to make slices and masks."""
-    from rma_mamba.portable.onnx_model import FORMAT  # imports onnx
-
     classes = checkpoint.recipe.get("labels", {}).get("names", ["liver"])
     content: dict[str, Any] = {
         "format": FORMAT,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from rma_mamba.errors import ConfigError, WeightsError
-from rma_mamba.extras import require_extra
 from rma_mamba.inference.runtimes import ONNX_SUFFIX
 from rma_mamba.inference.weights_choice import misfit_error, trained_weights
 from rma_mamba.models.earlier_presets import EARLIER_PRESETS
@@ -19,8 +18,6 @@ from rma_mamba.models.rma_mamba_config import RMAMambaConfig
 from rma_mamba.models.stored_weights import Checkpoint, read_arrays
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
-
     from rma_mamba.portable.graph_builder import Precision
     from rma_mamba.portable.onnx_session import OnnxNetwork
 
@@ -31,10 +28,8 @@ def load_onnx_network(model: str | Path, device: str) -> tuple[OnnxNetwork, Chec
     Raises:
         WeightsError: The file is missing, corrupt, or does not segment.
         ConfigError: The network is not an RMA-Mamba.
-        BackendError: ONNX Runtime is not installed, or the device cannot be used.
+        BackendError: The device cannot be used.
     """
-    for module in ("onnx", "onnxruntime"):
-        require_extra(module, "onnx", "the runtime 'onnx'")
     from rma_mamba.portable.onnx_session import OnnxNetwork
 
     if Path(model).suffix.lower() == ONNX_SUFFIX:
@@ -53,9 +48,7 @@ def onnx_recipe(path: Path) -> dict[str, Any]:
 
     Raises:
         WeightsError: The file is missing, corrupt, or was not written by this package.
-        BackendError: ONNX is not installed.
     """
-    require_extra("onnx", "onnx", "the runtime 'onnx'")
     return _read_onnx_file(path)[1].recipe
 
 
@@ -64,7 +57,7 @@ def onnx_model_of(
     metadata: Mapping[str, str],
     precision: Precision = "fp32",
     size: tuple[int, int] | None = None,
-) -> ModelProto:
+) -> Any:
     """The network of a weights file as an ONNX model; arguments as in `build_onnx_model`.
 
     Args:

@@ -6,7 +6,8 @@ import importlib.util
 from pathlib import Path
 from typing import Final, Literal
 
-from rma_mamba.errors import BackendError, ConfigError
+from rma_mamba.errors import ConfigError
+from rma_mamba.extras import check_installed
 
 Runtime = Literal["auto", "onnx", "torch"]
 
@@ -24,26 +25,25 @@ def choose_runtime(
         precision: Precision of matrix products.
 
     Raises:
-        BackendError: PyTorch is not installed.
+        BackendError: PyTorch is needed and not installed.
         ConfigError: The runtime does not support the file or the precision.
     """
     is_onnx_file = Path(model).suffix.lower() == ONNX_SUFFIX
     installed = importlib.util.find_spec("torch") is not None
     runtime = requested
     if requested == "auto":
-        runtime = "torch" if installed and not is_onnx_file else "onnx"
+        wanted = precision != "float32" and not is_onnx_file  # only torch has it
+        runtime = "torch" if wanted or (installed and not is_onnx_file) else "onnx"
     if runtime == "torch" and is_onnx_file:
         raise ConfigError(
             f"{Path(model).name} is an ONNX file, and the runtime is torch; expected a weights file. "
             "Use --runtime onnx, or name the weights file from which it was exported."
         )
-    if runtime == "torch" and not installed:
-        raise BackendError(
-            "the runtime 'torch' needs the package torch, which is not installed; expected an installation of PyTorch. "
-            "Install it with pip install torch, or use --runtime onnx."
-        )
     if runtime == "onnx" and precision != "float32":
         raise ConfigError(
             f"the precision is {precision}; expected float32 with ONNX Runtime. Use --runtime torch."
         )
-    return "onnx" if runtime == "onnx" else "torch"
+    if runtime == "torch":
+        check_installed("torch", "torch", "the runtime 'torch'")
+        return "torch"
+    return "onnx"

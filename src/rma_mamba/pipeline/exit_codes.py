@@ -19,6 +19,7 @@ from rma_mamba.errors import (
     WeightsError,
     is_out_of_memory,
 )
+from rma_mamba.extras import missing_extra
 
 
 class ExitCode(IntEnum):
@@ -57,6 +58,7 @@ def exit_code_of(error: BaseException) -> ExitCode:
     """The exit code for an error that ends the command."""
     if is_out_of_memory(error):
         return ExitCode.OUT_OF_MEMORY
+    error = missing_extra(error) or error
     codes = (code for kind, code in _CODES.items() if isinstance(error, kind))
     return next(codes, ExitCode.INTERNAL_ERROR)
 
@@ -69,6 +71,8 @@ def error_message(error: BaseException) -> str:
         )
     elif isinstance(error, RmaMambaError):
         message = str(error)
+    elif missing := missing_extra(error, "this command"):
+        message = str(missing)
     elif limit := _exceeded_limit(error):
         message = (
             f"a limit of the system is exceeded ({limit}); expected to be able to start a few threads and open some "

@@ -7,10 +7,16 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
-from onnx.numpy_helper import from_array
 
 from rma_mamba.errors import ConfigError
+from rma_mamba.portable.onnx_messages import (
+    FLOAT,
+    GraphProto,
+    ModelProto,
+    fill_tensor,
+    make_node,
+    make_value,
+)
 
 Array = npt.NDArray[Any]
 Precision = Literal["fp32", "fp16", "int8"]
@@ -33,8 +39,8 @@ class GraphBuilder:
         self, weights: Mapping[str, Array], precision: Precision = "fp32", prefix: str = ""
     ) -> None:
         self.weights, self.precision, self.prefix = weights, precision, prefix
-        self.nodes: list[NodeProto] = []
-        self._constants: list[TensorProto] = []
+        self.nodes: list[Any] = []
+        self._constants: list[tuple[str, Array]] = []
         self._known: dict[tuple[Any, ...], str] = {}
         self._count = [0]
 
@@ -52,12 +58,12 @@ class GraphBuilder:
     def ops(self, kind: str, outputs: int, *inputs: str, **attributes: Any) -> list[str]:
         """Add a node, and return the names of its outputs."""
         names = [self.new_name(kind.lower()) for _ in range(outputs)]
-        self.nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
+        self.nodes.append(make_node(kind, inputs, names, attributes))
         return names
 
     def named(self, source: str, name: str) -> None:
         """Give a tensor a name, as an output of the graph."""
-        self.nodes.append(helper.make_node("Identity", [source], [name]))
+        self.nodes.append(make_node("Identity", [source], [name], {}))
 
     def new_name(self, start: str) -> str:
         """A name that no other tensor has."""
@@ -70,7 +76,7 @@ class GraphBuilder:
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._known:
             self._known[key] = self.new_name("constant")
-            self._constants.append(from_array(array, self._known[key]))
+            self._constants.append((self._known[key], array))
         return self._known[key]
 
     def integers(self, *values: int) -> str:
@@ -109,7 +115,7 @@ class GraphBuilder:
         """
         if self.precision == "fp16":
             stored = self.constant(value, np.float16)
-            return self.op("Cast", stored, to=TensorProto.FLOAT)
+            return self.op("Cast", stored, to=FLOAT)
         if self.precision == "int8" and value.size >= _INT8_FROM:
             others = tuple(axis for axis in range(value.ndim) if axis != channel_axis)
             scale = np.abs(value).max(axis=others, keepdims=True) / 127
@@ -144,11 +150,11 @@ class GraphBuilder:
         outer, self.nodes = self.nodes, []
         slices = [self.new_name("step") for _ in (*states, *inputs)]
         new_states, outputs = body(slices)
-        graph = helper.make_graph(
-            self.nodes,
-            self.new_name("body"),
-            [_float_value(name) for name in slices],
-            [_float_value(name) for name in (*new_states, *outputs)],
+        graph = GraphProto(
+            node=self.nodes,
+            name=self.new_name("body"),
+            input=[make_value(name) for name in slices],
+            output=[make_value(name) for name in (*new_states, *outputs)],
         )
         self.nodes = outer
         return self.ops(
@@ -169,34 +175,23 @@ class GraphBuilder:
         inputs: Mapping[str, Sequence[int | str]],
         outputs: Mapping[str, Sequence[int | str]],
         metadata: Mapping[str, str],
-    ) -> ModelProto:
-        """The finished model.
+    ) -> Any:
+        """The finished model, a `ModelProto`.
 
         Args:
             inputs: Shapes by name; a dynamic axis has a name.
             outputs: Shapes by name.
             metadata: Text by key.
         """
-        graph = helper.make_graph(
-            self.nodes,
-            "rma_mamba",
-            [_float_value(name, shape) for name, shape in inputs.items()],
-            [_float_value(name, shape) for name, shape in outputs.items()],
-            self._constants,
-        )
-        model: ModelProto = helper.make_model(
-            graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=_IR_VERSION,
-            producer_name="rma-mamba",
-        )
-        helper.set_model_props(model, dict(metadata))
+        model = ModelProto(ir_version=_IR_VERSION, producer_name="rma-mamba")
+        model.opset_import.add(domain="", version=OPSET)
+        graph = model.graph  # filled in place: a copy would take as long as all the rest
+        graph.name = "rma_mamba"
+        graph.node.extend(self.nodes)
+        graph.input.extend(make_value(name, shape) for name, shape in inputs.items())
+        graph.output.extend(make_value(name, shape) for name, shape in outputs.items())
+        for name, array in self._constants:
+            fill_tensor(graph.initializer.add(name=name), array)
+        for key, text in metadata.items():
+            model.metadata_props.add(key=key, value=text)
         return model
-
-
-def _float_value(name: str, shape: Sequence[int | str] | None = None) -> ValueInfoProto:
-    value: ValueInfoProto = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-    return value
-
-
-__all__ = ["OPSET", "GraphBuilder", "GraphProto", "Precision"]

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError
-from onnx import ModelProto
 
 from rma_mamba.portable.graph_builder import GraphBuilder, Precision
 from rma_mamba.portable.network_graph import (
@@ -16,6 +15,7 @@ from rma_mamba.portable.network_graph import (
     mean_softmax_logits,
     network,
 )
+from rma_mamba.portable.onnx_messages import ModelProto
 
 if TYPE_CHECKING:
     from rma_mamba.models.rma_mamba_config import RMAMambaConfig
@@ -34,13 +34,13 @@ def build_onnx_model(
     exclusive: bool = False,
     precision: Precision = "fp32",
     size: tuple[int, int] | None = None,
-) -> ModelProto:
+) -> Any:
     """The network as a graph of standard operators.
 
     Args:
         members: Configuration of the network, or of each network of an ensemble.
         weights: Arrays by name, as in the state of the network.
-        metadata: Text by key; the SHA-256 of the graph is added.
+        metadata: Text by key; if there is any, the SHA-256 of the graph is added.
         exclusive: Whether an ensemble has exclusive classes.
         precision: Type in which weights are stored.
         size: Height and width of the images; None: any from 32 pixels on.
@@ -71,11 +71,12 @@ def build_onnx_model(
         dict.fromkeys(OUTPUTS, shape),
         metadata,
     )
-    model.metadata_props.add(key=GRAPH_SHA256, value=graph_sha256(model))
+    if metadata:
+        model.metadata_props.add(key=GRAPH_SHA256, value=graph_sha256(model))
     return model
 
 
-def graph_sha256(model: ModelProto) -> str:
+def graph_sha256(model: Any) -> str:
     """SHA-256 of the graph of a model with its weights, without the metadata."""
     return hashlib.sha256(model.graph.SerializeToString(deterministic=True)).hexdigest()
 

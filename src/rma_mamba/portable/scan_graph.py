@@ -25,10 +25,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from onnx import numpy_helper
 
 from rma_mamba.portable.graph_builder import GraphBuilder
 from rma_mamba.portable.graph_layers import softplus, transpose
+from rma_mamba.portable.onnx_messages import make_tensor
 
 # From channels last to [step, slice, row, channel], and back.
 _ALONG_WIDTH: Final = (2, 0, 1, 3), (1, 2, 0, 3)
@@ -219,7 +219,7 @@ class _Step:
 
     def filled(self, value: float) -> list[str]:
         """Initial states: a constant in the shape of each."""
-        fill = numpy_helper.from_array(np.array([value], np.float32))
+        fill = make_tensor(np.array([value], np.float32))
         one = self._graph.op("ConstantOfShape", self._shape, value=fill)
         return [one] * self._direction.states
 
