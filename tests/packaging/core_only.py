@@ -8,7 +8,9 @@ import io
 import json
 import re
 import sys
+import tomllib
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -17,8 +19,10 @@ from packaging.utils import canonicalize_name
 
 def core_distributions() -> set[str]:
     """rma-mamba and what it requires without any extra, as far as that goes."""
-    found: set[str] = set()
-    ahead = ["rma-mamba"]
+    found = {"rma-mamba"}
+    pyproject = Path(__file__).resolve().parents[2] / "pyproject.toml"
+    core = tomllib.loads(pyproject.read_text())["project"]["dependencies"]
+    ahead = [Requirement(line).name for line in core]
     while ahead:
         name = canonicalize_name(ahead.pop())
         if name in found:

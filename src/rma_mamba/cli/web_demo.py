@@ -12,7 +12,7 @@ WebFolder = Annotated[
     typer.Option(
         "--web",
         metavar="FOLDER",
-        help="Write a web page that segments scans in the browser instead. Needs the extra onnx.",
+        help="Write a web page that segments scans in the browser instead. Needs the extra torch.",
     ),
 ]
 RuntimeFiles = Annotated[
