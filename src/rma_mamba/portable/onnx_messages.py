@@ -122,6 +122,7 @@ _DATA_TYPES: Final = {
     np.dtype(np.int64): 7,
     np.dtype(np.bool_): 9,
     np.dtype(np.float16): 10,
+    np.dtype(np.float64): 11,
 }
 
 
@@ -135,7 +136,7 @@ def make_tensor(array: npt.NDArray[Any]) -> Any:
 def fill_tensor(tensor: Any, array: npt.NDArray[Any]) -> None:
     """Give a tensor the shape, type and values of an array."""
     tensor.dims.extend(array.shape)
-    tensor.data_type = _DATA_TYPES[array.dtype]
+    tensor.data_type = _DATA_TYPES[array.dtype.newbyteorder("=")]
     tensor.raw_data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
