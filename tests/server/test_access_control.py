@@ -23,7 +23,7 @@ def ask(method: str = "GET", path: str = "/api/cases", rules: AccessRules = RULE
     import asyncio
 
     async def send() -> httpx.Response:
-        app = ResponseHeaders(AccessControl(page, rules))
+        app = ResponseHeaders(AccessControl(page, rules), tls=rules.scheme == "https")
         transport = httpx.ASGITransport(app, client=(headers.pop("client", "127.0.0.1"), 1))
         names = {"host": HOST} | {name.replace("_", "-"): value for name, value in headers.items()}
         async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as client:
@@ -201,3 +201,27 @@ def test_names_of_a_host(host: str, port: int, others: tuple, known: str, unknow
     found = host_names(host, port, others)
     assert known in found
     assert unknown not in found
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "sent"),
+    [
+        ("https", "viewer.example.org", True),
+        ("https", "viewer.example.org:443", True),
+        ("https", "viewer.example.org:8443", False),
+        ("https", "localhost", False),
+        ("https", "sub.localhost:443", False),
+        ("https", "127.0.0.1", False),
+        ("https", "[::1]:443", False),
+        ("https", "10.1.2.3", False),
+        ("http", "viewer.example.org", False),
+        ("http", "localhost:8080", False),
+    ],
+)
+def test_browsers_are_bound_to_tls_only_where_no_other_service_is_lost(
+    scheme: str, host: str, sent: bool
+) -> None:
+    rules = AccessRules(hosts=frozenset({host}), scheme=scheme)
+    answer = ask(rules=rules, host=host, authorization=f"Bearer {rules.token}")
+    assert answer.text == "secret"
+    assert ("strict-transport-security" in answer.headers) == sent

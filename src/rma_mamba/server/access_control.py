@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from rma_mamba.server.guess_limit import LONGEST_WAIT_S, GuessLimit, client_address
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -24,10 +26,12 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 TOKEN_BYTES = 32
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _OPEN_PATHS = ("/login", "/login.css", "/icon.svg")
+_FREE_TOKENS = 20  # wrong ones without a delay: a page that was left open asks several times
 _SESSION_S = 7 * 24 * 3600
 
 _WRONG_HOST = "the request is for another host; expected the address that rma-mamba serve printed. Open that address."
 _WRONG_ORIGIN = "the request comes from a page of another site; expected a page of this server. Open the viewer itself."
+_TOO_MANY = "too many wrong tokens from this address; expected the link that rma-mamba serve printed. Open that link."
 _NO_SESSION = "the request has no valid token; expected the link that rma-mamba serve printed. Open that link."
 
 
@@ -41,7 +45,7 @@ class AccessRules:
         scheme: http or https.
         password: A password for the login page; None: there is no login.
         proxy_header: Header in which a reverse proxy names the user whom it has authenticated; None: there is no proxy.
-        proxies: Addresses of the reverse proxy.
+        proxies: Addresses of the reverse proxy; it is also believed whom a request comes from (X-Forwarded-For).
     """
 
     token: str = field(default_factory=lambda: secrets.token_urlsafe(TOKEN_BYTES), repr=False)
@@ -65,8 +69,13 @@ class AccessRules:
     @property
     def cookie(self) -> str:
         """The header that starts a session in a browser."""
-        secure = "; Secure" if self.scheme == "https" else ""
-        return f"{self.cookie_name}={self.session}; Path=/; HttpOnly; SameSite=Strict; Max-Age={_SESSION_S}{secure}"
+        limits = f"Path=/; HttpOnly; SameSite=Strict; Max-Age={_SESSION_S}"
+        return f"{self.cookie_name}={self.session}; {limits}{self.secure}"
+
+    @property
+    def secure(self) -> str:
+        """The attribute of cookies that are sent over TLS only."""
+        return "; Secure" if self.scheme == "https" else ""
 
     def is_token(self, text: str) -> bool:
         """Whether a text is the token, compared in constant time."""
@@ -78,6 +87,7 @@ class AccessControl:
 
     def __init__(self, app: App, rules: AccessRules) -> None:
         self.app, self.rules = app, rules
+        self._guesses = GuessLimit(_FREE_TOKENS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check a request, and pass it on."""
@@ -87,7 +97,7 @@ class AccessControl:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = _headers(scope)
+        headers = headers_of(scope)
         if headers.get("host", "").lower() not in self.rules.hosts:
             await reject(send, 421, _WRONG_HOST)
         elif not self._is_own_origin(scope["method"], headers):
@@ -98,10 +108,12 @@ class AccessControl:
             await self.app(scope, receive, send)
         elif self.rules.password and scope["path"] == "/":
             await _redirect(send, "/login")
-        elif "text/html" in headers.get("accept", ""):
-            await reject(send, 401, _NO_SESSION, as_page=True)
+        elif self._is_guess(scope, headers) and not await self._guesses.wait(
+            client_of(scope, headers, self.rules)
+        ):
+            await reject(send, 429, _TOO_MANY, retry_s=LONGEST_WAIT_S)
         else:
-            await reject(send, 401, _NO_SESSION)
+            await reject(send, 401, _NO_SESSION, as_page="text/html" in headers.get("accept", ""))
 
     def _is_own_origin(self, method: str, headers: dict[str, str]) -> bool:
         """Whether a request that changes something comes from a page of this server, or from no page at all."""
@@ -130,6 +142,11 @@ class AccessControl:
         session = _cookies(headers.get("cookie", "")).get(self.rules.cookie_name, "")
         return secrets.compare_digest(session.encode(), self.rules.session.encode())
 
+    def _is_guess(self, scope: Scope, headers: dict[str, str]) -> bool:
+        """Whether a request has a secret, which is wrong."""
+        has_cookie = self.rules.cookie_name in _cookies(headers.get("cookie", ""))
+        return has_cookie or "authorization" in headers or b"token=" in scope["query_string"]
+
     def _is_open(self, scope: Scope) -> bool:
         return self.rules.password is not None and scope["path"] in _OPEN_PATHS
 
@@ -153,7 +170,7 @@ def host_names(host: str, port: int, others: tuple[str, ...] = ()) -> frozenset[
     return frozenset(found)
 
 
-def _headers(scope: Scope) -> dict[str, str]:
+def headers_of(scope: Scope) -> dict[str, str]:
     """Headers by name; a name that occurs twice is not unambiguous, and has no value that would be accepted."""
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
@@ -170,7 +187,14 @@ def _cookies(header: str) -> dict[str, str]:
     return {name: value for name, _, value in parts}
 
 
-async def reject(send: Send, status: int, message: str, *, as_page: bool = False) -> None:
+def client_of(scope: Scope, headers: dict[str, str], rules: AccessRules) -> str:
+    """Whom a request comes from, behind the proxy if there is one."""
+    return client_address((scope.get("client") or ("",))[0], headers, rules.proxies)
+
+
+async def reject(
+    send: Send, status: int, message: str, *, as_page: bool = False, retry_s: float = 0.0
+) -> None:
     """Answer with an error in one line, as JSON or as a page, and close the connection."""
     body = json.dumps({"error": message}).encode()
     if as_page:
@@ -180,6 +204,8 @@ async def reject(send: Send, status: int, message: str, *, as_page: bool = False
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
+    if retry_s:
+        headers.append((b"retry-after", str(round(retry_s)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -23,6 +23,7 @@ from rma_mamba.server import (
 )
 from rma_mamba.server.access_control import AccessControl, AccessRules, App
 from rma_mamba.server.desk import Desk
+from rma_mamba.server.guess_limit import GuessLimit
 from rma_mamba.server.response_headers import ResponseHeaders
 from rma_mamba.server.serve_options import ServeOptions
 from rma_mamba.server.small_bodies import SmallBodies
@@ -56,6 +57,7 @@ def create_app(options: ServeOptions, rules: AccessRules) -> App:
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.desk, app.state.uploads, app.state.rules = desk, uploads, rules
+    app.state.guesses = GuessLimit()
     app.include_router(login_routes.router)
     app.include_router(folder_routes.router)
     app.include_router(case_routes.router)

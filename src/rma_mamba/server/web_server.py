@@ -101,6 +101,7 @@ class WebServer:
             log_level="critical",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # uvicorn would hide the proxy, which may name users, behind the client
             date_header=False,
             timeout_graceful_shutdown=2,
             ssl_certfile=binding.certificate,
