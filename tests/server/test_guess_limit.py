@@ -52,7 +52,7 @@ def test_guesses_of_a_day_are_few(limit: GuessLimit, clock: Clock) -> None:
     assert made < 3600 / 2 + 11
 
 
-def test_who_knows_the_secret_starts_anew(limit: GuessLimit) -> None:
+def test_failures_of_who_knows_the_secret_no_longer_count(limit: GuessLimit) -> None:
     for _ in range(20):
         limit.delay_s("a")
     limit.forget("a")

@@ -50,7 +50,7 @@ class GuessLimit:
         return delay is not None
 
     def forget(self, client: str) -> None:
-        """Start anew with a client that knew the secret."""
+        """A client knew the secret: its failures no longer count."""
         self._next.pop(client, None)
 
 
