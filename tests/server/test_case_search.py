@@ -11,7 +11,7 @@ import pytest
 from clinical_series import clinical_series
 from dicom_series import save
 from rma_mamba.errors import ScanError
-from rma_mamba.server.case_search import list_cases, list_upload
+from rma_mamba.server.case_search import list_cases, list_series_of_case, list_upload
 
 LIMITS = {"max_bytes": 2**24, "max_files": 100}
 
@@ -20,7 +20,7 @@ def ignore(*_: object) -> None:
     """Discard progress."""
 
 
-def test_the_best_of_several_series_is_a_case_and_the_others_are_named(tmp_path: Path) -> None:
+def test_the_best_of_several_series_is_a_case_and_all_are_listed(tmp_path: Path) -> None:
     study = tmp_path / "study"
     study.mkdir()
     save(study / "short", clinical_series(slices=4))
@@ -31,8 +31,16 @@ def test_the_best_of_several_series_is_a_case_and_the_others_are_named(tmp_path:
     save(study / "long", other)
     found = list_cases(ignore, path=str(study))
     assert [each["name"] for each in found["cases"]] == ["study"]
-    (warning,) = found["warnings"]
-    assert warning.startswith("The study contains 2 series: number ")
+    assert found["series"] == 2
+    case = {"scan": str(study), "folder": str(tmp_path / "none"), "mask": None, "series": None}
+    rows = list_series_of_case(ignore, case=case)
+    assert [(each["modality"], each["slices"], each["can_open"]) for each in rows] == [
+        ("CT", 4, True),
+        ("CT", 12, True),
+    ]
+    assert [each["is_first"] for each in rows] == [False, True]
+    case["series"] = rows[0]["uid"]
+    assert [each["is_first"] for each in list_series_of_case(ignore, case=case)] == [True, False]
 
 
 def test_each_volume_of_a_4d_scan_is_a_case(tmp_path: Path) -> None:

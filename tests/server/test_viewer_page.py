@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import math
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from scipy import ndimage
 
 from browser import AxialPane, Page, chromium
+from clinical_series import clinical_series
 from viewer_server import Viewer, nifti, viewer
 
 SHAPE = (96, 80, 14)
@@ -32,6 +35,21 @@ def body() -> np.ndarray[Any, Any]:
     values = np.where(((i - 48) / 44) ** 2 + ((j - 40) / 34) ** 2 < 1, 120, 4)
     organ = ((i - 62) / 22) ** 2 + ((j - 42) / 18) ** 2 + ((k - 7) / 5) ** 2 < 1
     return np.where(organ, 420, values).astype(np.int16)
+
+
+def study() -> bytes:
+    """An archive with a CT in two series."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for number, slices in ((1, 12), (2, 6)):
+            for k, data in enumerate(clinical_series(slices=slices)):
+                data.SeriesInstanceUID = f"1.2.826.0.1.3680043.8.498.8{number}"
+                data.SOPInstanceUID = f"{data.SeriesInstanceUID}.{k}"
+                data.SeriesNumber, data.SeriesDescription = number, f"Phase {number}"
+                file = io.BytesIO()
+                data.save_as(file, implicit_vr=False, little_endian=True, enforce_file_format=True)
+                archive.writestr(f"study/{number}/{k}.dcm", file.getvalue())
+    return content.getvalue()
 
 
 def distance_mm(start: tuple[int, int], end: tuple[int, int]) -> np.ndarray[Any, Any]:
@@ -347,6 +365,26 @@ def test_a_file_that_is_no_scan_is_reported_and_the_viewer_goes_on(bench: Bench)
     page.wait_for_selector("text=Segmentation failed")
     assert page.get_by_role("button", name="Segment again").is_visible()
     assert page.locator(".progress p[role=status]").inner_text() != ""
+    bench.start()
+
+
+def test_another_series_of_a_study_opens_with_the_keyboard(bench: Bench) -> None:
+    page = bench.window.page
+    page.goto("about:blank")
+    bench.window.open(bench.address)
+    bench.window.drop("study.zip", study())
+    page.wait_for_selector(f"html[data-case]:not([data-case='{bench.case}']) .slice-canvas")
+    first = page.locator("html").get_attribute("data-case")
+    page.wait_for_selector("text=Series 1 of 2")
+    bench.window.press("s")
+    words = page.locator("dialog.series ul").inner_text()
+    assert "CT · Phase 1" in words
+    assert "12 slices" in words
+    assert bench.window.axe() == []
+    bench.window.press("ArrowDown", "Enter")
+    page.wait_for_selector(f"html[data-case]:not([data-case='{first}']) .slice-canvas")
+    page.wait_for_selector("text=Series 2 of 2")
+    assert page.locator("[data-pane=axial] .slice-position").inner_text().split()[2] == "6"
     bench.start()
 
 

@@ -13,6 +13,7 @@ from rma_mamba.cli.shared_options import Verbose
 def serve(
     folder: folders.Folder = None,
     results: folders.Results = None,
+    scans: folders.Scans = None,
     model: Model = "default",
     port: folders.Port = 0,
     browser: folders.Browser = True,
@@ -33,12 +34,14 @@ def serve(
     """
     from rma_mamba.pipeline.request import NetworkOptions
     from rma_mamba.server.access_choice import AccessChoice
-    from rma_mamba.server.serve_options import ServeOptions, UploadLimits
+    from rma_mamba.server.serve_options import ServeOptions, UploadLimits, served_folders
     from rma_mamba.server.web_server import Binding, WebServer
     from rma_mamba.server.web_server import serve as run
 
     binding = Binding(listen, port, tuple(allow_host or ()), tls_cert, tls_key)
     choice = AccessChoice(password_file, proxy_header, tuple(trusted_proxy or ()))
     limits = UploadLimits(bytes=round(max_upload_gb * 1e9), keep_hours=keep_hours)
-    served = ServeOptions(folder, results, NetworkOptions(model), limits, verbose)
+    served = ServeOptions(
+        *served_folders(folder, results, scans), NetworkOptions(model), limits, verbose
+    )
     run(WebServer(served, binding, choice.rules(binding)), typer.echo, browser=browser)

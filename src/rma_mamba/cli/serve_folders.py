@@ -9,7 +9,10 @@ import typer
 
 Folder = Annotated[
     Path | None,
-    typer.Argument(metavar="[FOLDER]", help="Folder of scans to open.  [default: uploads only]"),
+    typer.Argument(
+        metavar="[FOLDER]",
+        help="Folder of scans, or of results of `segment`.  [default: uploads only]",
+    ),
 ]
 Results = Annotated[
     Path | None,
@@ -18,6 +21,14 @@ Results = Annotated[
         "-o",
         metavar="FOLDER",
         help="Folder of results, as written by `segment`.  [default: FOLDER/rma-mamba-results]",
+    ),
+]
+Scans = Annotated[
+    Path | None,
+    typer.Option(
+        "--scans",
+        metavar="FOLDER",
+        help="Folder of the scans, if FOLDER holds results.  [default: FOLDER]",
     ),
 ]
 Browser = Annotated[

@@ -71,6 +71,12 @@ class SeriesInfo:
     kernel: str = ""
     contrast_agent: str = ""
 
+    @property
+    def is_scan(self) -> bool:
+        """Whether it consists of CT or MR slices, so that it may be chosen."""
+        is_supported = self.modality in SUPPORTED_MODALITIES and self.spacing_mm is not None
+        return is_supported and self.kind in ("original", "derived")
+
 
 @dataclass(frozen=True, eq=False)
 class Series:

@@ -77,6 +77,12 @@ class CaseRegistry:
         shutil.rmtree(self.state / "shown" / case.id, ignore_errors=True)
         self.hub.send("cases", "removed", {"id": case.id})
 
+    def forget_elsewhere(self, roots: list[Path]) -> None:
+        """Remove cases that lie below none of some folders: the index was copied together with the results."""
+        for case in list(self.cases.values()):
+            if not any(Path(case.folder).is_relative_to(root) for root in roots):
+                self.remove(case)
+
     def forget_missing(self) -> None:
         """Remove cases whose results were deleted."""
         for case in list(self.cases.values()):
@@ -117,6 +123,7 @@ class CaseRegistry:
             "modality": status.modality,
             "status": case.status,
             "error": case.error,
+            "has_scan": case.scan is not None,
             "light": status.light,
             "predicted_dice": status.estimated_dice,
             "volume_ml": status.volume_ml,

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
+from pydantic import BaseModel, Field
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.pipeline.review.case_status import THUMBNAIL_FILE, UNCERTAINTY_FILE
 from rma_mamba.pipeline.review.displayed_scan import SCAN_FILE
 from rma_mamba.pipeline.review.mask_versions import MaskVersion, MaskVersions
+from rma_mamba.server import case_series
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.desk import Desk
 
@@ -21,8 +23,17 @@ NO_CASE = "there is no such case; expected one of the work list. Load the list a
 NO_VERSION = (
     "there is no such version of the mask; expected a number. List the versions of the case."
 )
-NO_SCAN = "the scan of the case was not found; expected it below the served folder. Serve the folder of the scans."
+NO_SCAN = (
+    "the scan of the case was not found; expected it in the folder of the scans. "
+    "Start the server with --scans FOLDER."
+)
 NO_FILE = "the case has no such file; expected one that was written. Segment it again."
+
+
+class SeriesBody(BaseModel):
+    """A series by its number in the list."""
+
+    series: int = Field(ge=1, le=100_000)
 
 
 def get_desk(request: Request) -> Desk:
@@ -91,6 +102,20 @@ async def restart(desk: DeskOfServer, case: CaseOfPath) -> dict[str, Any]:
     """Queue a case again."""
     desk.jobs.restart(case)
     return desk.registry.row(case)
+
+
+@router.get("/cases/{case}/series")
+async def list_series(desk: DeskOfServer, case: CaseOfPath) -> list[dict[str, Any]]:
+    """The DICOM series of the study; empty for other formats."""
+    rows = await case_series.list_of_case(desk, case)
+    return [{key: value for key, value in row.items() if key != "uid"} for row in rows]
+
+
+@router.post("/cases/{case}/series")
+async def open_series(desk: DeskOfServer, case: CaseOfPath, body: SeriesBody) -> dict[str, Any]:
+    """Open another series of the study as a case of its own."""
+    cases = await case_series.open_series(desk, case, body.series)
+    return {"cases": [each.id for each in cases]}
 
 
 @router.get("/cases/{case}/scan.nii.gz")

@@ -12,7 +12,7 @@ from rma_mamba.pipeline.discovery import Case, case_name, search, split_volumes
 from rma_mamba.pipeline.isolated_process import Progress
 from rma_mamba.pipeline.review.adopted_masks import adopt_as_it_is
 from rma_mamba.pipeline.review.result_folders import Result, find_results
-from rma_mamba.pipeline.review.result_scans import match_scans
+from rma_mamba.pipeline.review.result_scans import match_scans, series_of_result
 from rma_mamba.scans import list_series
 from rma_mamba.scans.archive_extraction import extract_archive
 from rma_mamba.scans.formats import detect_format
@@ -26,17 +26,51 @@ def list_cases(report: Progress, *, path: str, results: str | None = None) -> di
     root = Path(path)
     found = search(root, results)
     cases = [Case(root, case_name(root))] if found.cases is None else found.cases
-    warnings = list(found.warnings)
-    if found.cases is None:
-        warnings += _other_series(root)
+    series = _count_series(root) if found.cases is None else 0
     if len(cases) <= _SPLIT_UP_TO:
         cases = [volume for case in cases for volume in split_volumes(case)]
     return {
-        "cases": [
-            {"scan": str(each.scan), "name": each.name, "volume": each.volume} for each in cases
-        ],
-        "warnings": warnings,
+        "cases": [_case_as_json(each) for each in cases],
+        "warnings": list(found.warnings),
+        "series": series,
     }
+
+
+def list_series_of_case(report: Progress, *, case: dict[str, Any]) -> list[dict[str, Any]]:
+    """The DICOM series in the scan of a case; `is_first` marks the one that the case itself is."""
+    scan = Path(case["scan"])
+    mask = Path(case["mask"]) if case["mask"] else None
+    own = case["series"] or series_of_result(Path(case["folder"]), scan, mask)
+    try:
+        rows = list_series(scan, any_study=True)
+    except RmaMambaError:  # not DICOM
+        return []
+    return [
+        {
+            "number": each.number,
+            "study": each.study,
+            "uid": each.uid,
+            "modality": each.modality,
+            "description": each.description,
+            "slices": each.images // max(1, each.volumes),
+            "volumes": each.volumes,
+            "orientation": each.orientation,
+            "spacing_mm": each.spacing_mm,
+            "can_open": each.is_scan,
+            "is_first": each.chosen if own is None else own in (each.uid, str(each.number)),
+        }
+        for each in rows
+    ]
+
+
+def list_volumes(report: Progress, *, path: str, name: str, series: str) -> list[dict[str, Any]]:
+    """A series as a case; each of its volumes if it has several."""
+    volumes = split_volumes(Case(Path(path), name), series)
+    return [{**_case_as_json(each), "series": series} for each in volumes]
+
+
+def _case_as_json(case: Case) -> dict[str, Any]:
+    return {"scan": str(case.scan), "name": case.name, "volume": case.volume}
 
 
 def list_results(
@@ -124,14 +158,9 @@ def _single_folder(root: Path) -> Path:
         root = inside[0]
 
 
-def _other_series(path: Path) -> list[str]:
-    """Which of several DICOM series is a case."""
+def _count_series(path: Path) -> int:
+    """Number of the DICOM series in a path; 0 for other formats."""
     try:
-        series = list_series(path, any_study=True) if path.is_dir() else []
+        return len(list_series(path, any_study=True))
     except RmaMambaError:
-        return []
-    if len(series) < 2:
-        return []
-    chosen = next((number for number, each in enumerate(series, 1) if each.chosen), None)
-    which = f"number {chosen}, the most suitable one, is used" if chosen else "none is suitable"
-    return [f"The study contains {len(series)} series: {which}."]
+        return 0

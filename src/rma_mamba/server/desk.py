@@ -51,9 +51,11 @@ class Desk:
         self.folder = ServedFolder(options.folder, self.results)
         self.hub = EventHub()
         self.registry = CaseRegistry(self.results / STATE_FOLDER, self.hub)
+        self.registry.forget_elsewhere([self.results, *filter(None, [self.folder.root])])
         self.jobs = CaseJobs(options, self.registry, self.hub)
         self.workers = WorkerPool(verbose=options.verbose)
         self.result_cases = ResultCases(self.registry, self.workers)
+        self.series_counts: dict[str, int] = {}  # by scan, as far as they are known
         self.incoming = private_folder(self.registry.state / "incoming")
 
     async def start(self) -> None:
@@ -86,9 +88,15 @@ class Desk:
         """Add the scans in a path, and segment those without results; returns them, and warnings."""
         listed = await self.workers.run("list_cases", path=str(path), results=str(self.results))
         found = listed["cases"]
+        self.count_series(listed)
         prefix = _prefix(path, self.folder.root or path, found)
         cases = [await self.add_case(each, prefix + each["name"], self.results) for each in found]
         return cases, listed["warnings"]
+
+    def count_series(self, listed: dict[str, Any]) -> None:
+        """Remember how many series a study has."""
+        if listed["series"] and listed["cases"]:
+            self.series_counts[listed["cases"][0]["scan"]] = listed["series"]
 
     async def add_case(
         self, found: dict[str, Any], name: str, results: Path, *, upload: bool = False
@@ -141,8 +149,8 @@ class Desk:
             "versions": [asdict(each) for each in status.versions],
             "labels": mask_labels(Path(case.folder)),
             "scan": shown,
-            "has_scan": case.scan is not None,
             "is_result": case.mask is not None,
+            "series_count": self.series_counts.get(case.scan or ""),
             "is_dicom": bool(shown and shown["is_dicom"]),
             "has_uncertainty": (Path(case.folder) / UNCERTAINTY_FILE).is_file(),
             "drafts": [asdict(each) for each in Drafts(Path(case.folder)).all()],

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rma_mamba.errors import ConfigError
 from rma_mamba.pipeline.request import NetworkOptions
+from rma_mamba.pipeline.review.result_folders import holds_results_only
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,30 @@ class UploadLimits:
     mask_bytes: int = 512 * 2**20
     at_once: int = 100
     keep_hours: float = 72.0
+
+
+def served_folders(
+    folder: Path | None, results: Path | None, scans: Path | None
+) -> tuple[Path | None, Path | None]:
+    """Folder of the scans, and folder of the results; a folder that holds results alone is the latter.
+
+    Args:
+        folder: What is to be served.
+        results: Folder of the results, if it was named.
+        scans: Folder of the scans, if it was named.
+
+    Raises:
+        ConfigError: Two folders of scans were named.
+    """
+    if scans is None:
+        if folder is not None and results is None and holds_results_only(folder):
+            return None, folder
+        return folder, results
+    if folder is not None and results is not None:
+        raise ConfigError(
+            "two folders of scans are given; expected one. Leave out --scans, or pass the folder of the results alone."
+        )
+    return scans, results or folder
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ class Uploads:
             max_bytes=self.limits.bytes,
             max_files=self.limits.files,
         )
+        self.desk.count_series(found)
         for name, why in found["skipped"]:
             parser.skipped.add(name, why)
         record = {"received": time.time(), "cases": found["cases"]}

@@ -96,6 +96,8 @@ TASKS: dict[str, Callable[..., Any]] = {
     "segment": segment,
     "list_cases": case_search.list_cases,
     "list_results": case_search.list_results,
+    "list_series": case_search.list_series_of_case,
+    "list_volumes": case_search.list_volumes,
     "list_upload": case_search.list_upload,
     "show_scan": show_scan,
     "adopt": adopt,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from rma_mamba.conventions import ITK_SUFFIXES, NIFTI_SUFFIXES, SCAN_SUFFIXES, strip_suffix
+from rma_mamba.conventions import (
+    ACCOMPANYING_SUFFIXES,
+    ITK_SUFFIXES,
+    NIFTI_SUFFIXES,
+    SCAN_SUFFIXES,
+    strip_suffix,
+)
 from rma_mamba.errors import RmaMambaError
-from rma_mamba.folder_tree import Folder, folder_tree, visible
+from rma_mamba.folder_tree import Folder, folder_tree, is_ignored, visible
 from rma_mamba.pipeline.review.case_status import RUN_FILE, read_json
 from rma_mamba.pipeline.review.mask_versions import MASK_FILE, REVIEW_FOLDER
 from rma_mamba.scans.mask_files import is_mask_file
@@ -76,6 +83,25 @@ def result_in(folder: Path, name: str) -> Result | None:
     if not folder.is_dir():
         return None
     return _result(folder, visible(folder.iterdir()), name, of_other_tools=False)
+
+
+def holds_results_only(folder: Path) -> bool:
+    """Whether a folder holds results of this program, and no other files but tables and notes.
+
+    The search ends at the first other file, so that it is quick in a folder of scans.
+    """
+    has_results = False
+    for path, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not is_ignored(name) and name != REVIEW_FOLDER]
+        if RUN_FILE in files:
+            has_results = has_results or _is_own(Path(path))
+        elif not all(is_ignored(each) or _is_note(each) for each in files):
+            return False
+    return has_results
+
+
+def _is_note(name: str) -> bool:
+    return name.lower().endswith(ACCOMPANYING_SUFFIXES)
 
 
 def _walk(folder: Folder) -> Iterator[Folder]:

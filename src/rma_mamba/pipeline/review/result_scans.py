@@ -19,10 +19,19 @@ from rma_mamba.pipeline.review.result_folders import LABEL_MAPS, Result
 from rma_mamba.scans import list_series
 from rma_mamba.volume import Volume
 
-SERIES_FOLDER, VOLUME_FOLDER = "series_{:02}", "volume_{:02}"
-
 # The name of a case that is another series of a study, or a volume of a 4-D scan.
 _PARTS = re.compile(r"(?P<scan>.*?)(/series_\d+)?(/volume_(?P<volume>\d+))?")
+
+
+def name_of_series(scan: str, number: int) -> str:
+    """The name of the case of another series of a study."""
+    return f"{scan}/series_{number:02}"
+
+
+def name_of_scan(name: str) -> str:
+    """The name of the case of a study or 4-D scan, from that of one of its series or volumes."""
+    found = _PARTS.fullmatch(name)
+    return found["scan"] if found else name
 
 
 def match_scans(results: Mapping[str, Result], scans: Path) -> dict[str, Case]:
@@ -68,10 +77,16 @@ def read_scan_of_result(
     stated = reading_of_result(folder)
     reading = replace(
         stated,
-        series=series or stated.series or (_series_of_object(mask, scan) if mask else None),
+        series=series or series_of_result(folder, scan, mask),
         volume="all" if volume else stated.volume,
     )
     return reading.read(scan, volume, any_study=True)
+
+
+def series_of_result(folder: Path, scan: Path, mask: Path | None = None) -> str | None:
+    """The series of a scan on which a mask was made: its number or UID; None: the most suitable one."""
+    stated = reading_of_result(folder).series
+    return stated or (_series_of_object(mask, scan) if mask else None)
 
 
 def reading_of_result(folder: Path) -> ReadOptions:

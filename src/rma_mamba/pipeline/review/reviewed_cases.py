@@ -32,6 +32,7 @@ class ReviewedCase:
         scan: The scan; None if it was not found.
         decision: The decision.
         version: The version of the mask that was accepted: the one reviewed, else the newest.
+        source: The file from which its first version was made; None for an upload.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ReviewedCase:
     scan: Case | None
     decision: ReviewDecision
     version: MaskVersion
+    source: Path | None = None
 
     @property
     def mask(self) -> Path:
@@ -67,9 +69,11 @@ def reviewed_cases(
         name: each for name, each in found.items() if read_decision(each.folder).state in states
     }
     known = _scans_of(decided, scans or folder) if decided else {}
-    pairs = [(name, each.folder, known.get(name)) for name, each in decided.items()]
-    pairs += _uploads(results / STATE_FOLDER / UPLOADS_FOLDER, states)
-    return sorted(filter(None, (_reviewed(*pair) for pair in pairs)), key=lambda each: each.name)
+    cases = [
+        _reviewed(name, each.folder, known.get(name), each.mask) for name, each in decided.items()
+    ]
+    cases += _uploads(results / STATE_FOLDER / UPLOADS_FOLDER, states)
+    return sorted(filter(None, cases), key=lambda each: each.name)
 
 
 def _scans_of(decided: dict[str, Result], folder: Path) -> dict[str, Case]:
@@ -79,16 +83,19 @@ def _scans_of(decided: dict[str, Result], folder: Path) -> dict[str, Case]:
         return {}
 
 
-def _uploads(folder: Path, states: Sequence[str]) -> Iterator[tuple[str, Path, Case]]:
+def _uploads(folder: Path, states: Sequence[str]) -> Iterator[ReviewedCase | None]:
     for record in sorted(folder.glob(f"*/{UPLOAD_RECORD}")):
         for case in read_json(record).get("cases", []):
             results = record.parent / UPLOAD_RESULTS / case["name"]
             if read_decision(results).state in states:
                 name = f"{record.parent.name}/{case['name']}"  # two uploads may have equal names
-                yield name, results, Case(Path(case["scan"]), case["name"], case["volume"])
+                scan = Case(Path(case["scan"]), case["name"], case["volume"])
+                yield _reviewed(name, results, scan)
 
 
-def _reviewed(name: str, folder: Path, scan: Case | None) -> ReviewedCase | None:
+def _reviewed(
+    name: str, folder: Path, scan: Case | None, source: Path | None = None
+) -> ReviewedCase | None:
     decision, versions = read_decision(folder), MaskVersions(folder).all()
     reviewed = [each for each in versions if each.version == decision.version] or versions[-1:]
-    return ReviewedCase(name, folder, scan, decision, reviewed[0]) if reviewed else None
+    return ReviewedCase(name, folder, scan, decision, reviewed[0], source) if reviewed else None

@@ -20,9 +20,16 @@ from rma_mamba.pipeline.provenance import input_sha256
 from rma_mamba.pipeline.request import ReadOptions
 from rma_mamba.pipeline.review.case_status import modality_of_case
 from rma_mamba.pipeline.review.corrected_mask import scheme_of_case
+from rma_mamba.pipeline.review.result_scans import (
+    name_of_scan,
+    read_scan_of_result,
+    reading_of_result,
+    series_of_result,
+)
 from rma_mamba.pipeline.review.review_decision import STATES
 from rma_mamba.pipeline.review.reviewed_cases import ReviewedCase, reviewed_cases
 from rma_mamba.scans import write_scan
+from rma_mamba.volume import Volume
 
 VERSIONS_FILE = "versions.json"
 SOURCES_FOLDER = "volumes"
@@ -115,34 +122,40 @@ def _indexed(case: ReviewedCase, out: Path, layout: LayoutOptions) -> IndexedCas
 
 
 def _image(case: ReviewedCase, out: Path) -> Path:
-    """The scan as one volume; a volume of a 4-D scan is written to a file of its own."""
+    """The scan as one volume; a volume of a 4-D scan, or a series that was chosen, is written to a file of its own."""
     assert case.scan is not None
-    if case.scan.volume is None:
-        return case.scan.scan
+    scan, reading = case.scan.scan, reading_of_result(case.folder)
+    is_chosen = series_of_result(case.folder, scan, case.source) is not None
+    if case.scan.volume is None and reading == ReadOptions() and not is_chosen:
+        return scan
     name = hashlib.sha256(case.name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     path = out.with_name(f"{out.name}-{SOURCES_FOLDER}") / f"{name}.nii.gz"
     if not path.exists():
-        volume = ReadOptions(volume="all").read(case.scan.scan, case.scan.volume, any_study=True)
-        write_scan(volume, path)
+        write_scan(_scan(case), path)
     return path
 
 
 def _patient(case: ReviewedCase) -> str:
     """The patient of a DICOM scan as a pseudonym, so that all scans of a patient are in one split; else the name."""
     assert case.scan is not None
-    name = case.name if case.scan.volume is None else case.name.rpartition("/volume_")[0]
+    name = name_of_scan(case.name)
     if not case.scan.scan.is_dir():
         return name.replace("/", "-")
-    reading = ReadOptions(volume="all" if case.scan.volume else None)
     try:
-        volume = reading.read(case.scan.scan, case.scan.volume, any_study=True)
-        stated = dict(read_identity(volume))
+        stated = dict(read_identity(_scan(case)))
     except RmaMambaError:
         stated = {}
     identity = [value for name, value in stated.items() if "patient" in name.lower() and value]
     if not identity:
         return name.replace("/", "-")
     return f"p{hashlib.sha256(repr(identity).encode()).hexdigest()[:12]}"
+
+
+def _scan(case: ReviewedCase) -> Volume:
+    assert case.scan is not None
+    return read_scan_of_result(
+        case.folder, case.scan.scan, volume=case.scan.volume, mask=case.source
+    )
 
 
 def _record(case: ReviewedCase) -> dict[str, Any]:

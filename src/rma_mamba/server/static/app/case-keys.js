@@ -94,7 +94,7 @@ export class CaseKeys {
     const { page } = this;
     const actions = {
       n: () => page.go(1), p: () => page.go(-1), a: () => page.review.acceptAndGo(), r: () => page.review.save("rejected"),
-      c: () => page.compareWithParent(), Escape: () => this.escape(),
+      c: () => page.compareWithParent(), s: () => page.chooseSeries(), Escape: () => this.escape(),
     };
     return actions[key] ? this.done(actions[key]()) : false;
   }

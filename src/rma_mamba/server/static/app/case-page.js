@@ -18,6 +18,7 @@ import { Pointer } from "./pointer.js";
 import { ProgressPanel } from "./progress-panel.js";
 import { remember, remembered } from "./settings.js";
 import { ReviewPanel } from "./review-panel.js";
+import { place, seriesDialog } from "./series-dialog.js";
 import { Session } from "./session.js";
 import { SliceView } from "./slice-view.js";
 import { tabs } from "./tabs.js";
@@ -28,7 +29,7 @@ const LAYOUTS = ["quad", "main", "row"];
 
 export class CasePage {
   constructor(app, id) {
-    Object.assign(this, { app, id, detail: null, session: null, hash: location.hash, gone: false, flag: -1 });
+    Object.assign(this, { app, id, detail: null, session: null, hash: location.hash, gone: false, flag: -1, series: null });
     this.root = element("div", { class: "case" });
   }
 
@@ -41,8 +42,28 @@ export class CasePage {
       return;
     }
     this.drawBar();
+    if (this.detail.series_count > 1) this.findSeries();
     if (this.detail.status === "done") await this.open();
     else this.wait();
+  }
+
+  /** Whether the study has several series, which is asked for once. */
+  async findSeries() {
+    this.series ??= await api.series(this.id).catch(() => []);
+    if (!this.gone) this.showSeries();
+  }
+
+  showSeries() {
+    const found = place(this.series ?? []);
+    this.seriesButton.hidden = !found;
+    if (found) this.seriesButton.lastChild.textContent = found.number ? `Series ${found.number} of ${found.count}` : `${found.count} series`;
+  }
+
+  async chooseSeries() {
+    await this.findSeries();
+    if (this.gone) return;
+    if (!place(this.series)) toast("The scan has no other series.");
+    else seriesDialog(this.id, this.series, (ids) => (ids.length === 1 ? this.app.openCase(ids[0]) : this.app.openList()));
   }
 
   destroy() {
@@ -98,11 +119,13 @@ export class CasePage {
     this.unsaved = element("span", { class: "unsaved", role: "status" });
     this.name = element("h1", { class: "case-name" });
     this.patient = element("span", { class: "patient" });
+    this.seriesButton = button("Series", { symbol: "layers", key: "S", class: "small", hidden: true, click: () => this.chooseSeries() });
     this.app.context.replaceChildren(
       button("Previous case", { symbol: "back", key: "P", text: false, class: "plain", click: () => this.go(-1) }),
       button("Next case", { symbol: "next", key: "N", text: false, class: "plain", click: () => this.go(1) }),
-      this.name, this.patient, this.light, this.state, this.unsaved,
+      this.name, this.patient, this.seriesButton, this.light, this.state, this.unsaved,
     );
+    this.showSeries();
     this.showNames();
     this.saveButton = button("Save", { symbol: "save", key: "Ctrl+S", class: "primary", disabled: true, click: () => this.save() });
     this.app.actions.replaceChildren(...(detail.status === "done" ? [
@@ -122,6 +145,10 @@ export class CasePage {
   }
 
   async open() {
+    if (!this.detail.has_scan) {
+      this.showFailure("The scan of this case was not found; the results hold no images. Start the server again and name the folder of the scans: rma-mamba serve RESULTS --scans FOLDER.");
+      return;
+    }
     try {
       await this.load();
     } catch (error) {
@@ -144,6 +171,7 @@ export class CasePage {
     performance.mark("mask-shown");
     document.documentElement.dataset.case = id;
     setTimeout(() => this.gone || this.mesh.start(), 150);
+    if (detail.is_dicom && detail.series_count === null) setTimeout(() => this.gone || this.findSeries(), 1500);
   }
 
   windows(scan) {

@@ -19,6 +19,7 @@ export const KEYS = [
     ["U", "uncertainty"],
     ["X", "crosshair on or off"],
     ["F", "show the next flag"],
+    ["S", "other series of the study"],
     ["arrows on the 3-D pane", "turn"],
   ]],
   ["Correct", [

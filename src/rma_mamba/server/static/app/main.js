@@ -90,6 +90,10 @@ class App {
     location.hash = `#/case/${encodeURIComponent(id)}`;
   }
 
+  openList() {
+    location.hash = "#/";
+  }
+
   /** The case before or after `id` in the order of the work list. */
   async neighbour(id, step) {
     if (!this.ids.includes(id)) this.ids = (await api.cases()).map((row) => row.id);

@@ -69,9 +69,17 @@ export class ProgressPanel {
     this.steps.hidden = true;
     this.buttons.replaceChildren(
       button(unreadable ? "Segment the scan" : "Segment again", { class: "primary", click: () => this.again() }),
+      button("Choose a series", { symbol: "layers", class: "other-series", hidden: true, click: () => this.page.chooseSeries() }),
       element("a", { class: "button", href: "#/" }, "Work list"),
     );
+    this.offerSeries();
     announce(this.title.textContent);
+  }
+
+  // A study in which no series could be chosen, for example.
+  async offerSeries() {
+    await this.page.findSeries();
+    this.buttons.querySelector(".other-series").hidden = this.page.series.length < 2;
   }
 
   async again() {

@@ -35,8 +35,9 @@ export class WorkList {
       element("thead", {}, element("tr", {}, [element("th", { scope: "col" }, element("span", { class: "only-read" }, "Picture")), ...this.heads])),
       this.body,
     ]);
+    this.missing = element("p", { class: "missing", role: "status", hidden: true });
     this.list = element("section", { class: "list", "aria-label": "Work list" }, [
-      element("header", { class: "list-head" }, [element("h1", {}, "Work list"), this.count, this.filters.root]), this.table,
+      element("header", { class: "list-head" }, [element("h1", {}, "Work list"), this.count, this.filters.root]), this.missing, this.table,
     ]);
     this.openButton = button("Open from the server's folder", { symbol: "open", click: () => openDialog(app.info, (ids) => this.added(ids, [])) });
     this.root = element("div", { class: "home" }, [this.drop.root, this.list]);
@@ -133,6 +134,9 @@ export class WorkList {
     this.list.hidden = this.rows.length === 0;
     this.root.classList.toggle("empty", this.rows.length === 0);
     this.count.textContent = this.countWords(shown.length);
+    const missing = this.rows.filter((row) => row.has_scan === false).length;
+    this.missing.hidden = missing === 0;
+    this.missing.textContent = `The scans of ${missing} ${missing === 1 ? "case" : "cases"} were not found, so there are no images of them. Start the server again and name their folder: rma-mamba serve RESULTS --scans FOLDER.`;
   }
 
   countWords(shown) {
@@ -147,7 +151,7 @@ export class WorkList {
     const link = element("a", { href: `#/case/${encodeURIComponent(row.id)}` }, this.app.nameOf(row));
     const made = element("tr", { "data-case": row.id, "data-status": row.status, click: (event) => event.target.closest("a, button") || this.app.openCase(row.id) }, [
       element("td", { class: "picture" }, row.thumbnail ? element("img", { src: row.thumbnail, alt: "", width: "72", height: "72", loading: "lazy" }) : element("span", { class: "no-picture" })),
-      element("td", {}, [link, element("span", { class: "quiet block" }, row.modality ?? "")]),
+      element("td", {}, [link, element("span", { class: "quiet block" }, [row.modality, row.has_scan === false && "scan not found"].filter(Boolean).join(", "))]),
       element("td", {}, this.light(row)),
       element("td", { class: "figure" }, row.volume_ml === null || row.volume_ml === undefined ? "–" : [formatted(row.volume_ml), element("span", { class: "unit" }, " mL")]),
       element("td", { class: "figure" }, row.predicted_dice === null || row.predicted_dice === undefined ? "–" : formatted(row.predicted_dice, 2)),
