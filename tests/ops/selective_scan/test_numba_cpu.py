@@ -53,7 +53,7 @@ def test_blocks_cover_all_channels_and_make_an_even_number_of_tasks(
 ) -> None:
     block = numba_cpu._block(channels, batch)
     assert 1 <= block <= numba_cpu.LARGEST_BLOCK
-    if batch * channels % (2 * numba_cpu.LANES) == 0:
+    if batch * channels % (2 * numba_cpu.WIDTH) == 0:
         assert channels % block == 0
         assert batch * channels // block % 2 == 0
 

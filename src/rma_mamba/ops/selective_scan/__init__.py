@@ -7,7 +7,7 @@
 | `custom_ops` | autograd and `torch.compile`, registered once for every backend |
 | `backend` | the functions that a backend module provides |
 | `reference` | the recurrence, step by step; the other backends are tested against it |
-| `numba_cpu`, `numba_kernels` | CPU backend |
+| `numba_cpu`, `numba_kernels`, `numba_lanes` | CPU backend |
 | `triton_gpu`, `triton_kernels` | GPU backend |
 """
 

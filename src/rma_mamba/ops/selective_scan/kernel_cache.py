@@ -74,4 +74,13 @@ class VariantFiles(IndexDataCacheFile):  # type: ignore[misc]
 
     @property
     def _origin(self) -> tuple[Any, ...]:
-        return self._version, llvmlite.__version__, self._source_stamp
+        return self._version, llvmlite.__version__, self._source_stamp, _neighbours()
+
+
+def _neighbours() -> tuple[tuple[str, int, int], ...]:
+    """Time and size of the modules beside this one, whose functions may be compiled into a kernel.
+
+    numba compares those of the file with the kernel only.
+    """
+    found = ((path.name, path.stat()) for path in sorted(Path(__file__).parent.glob("numba_*.py")))
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)

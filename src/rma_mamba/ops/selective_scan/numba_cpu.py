@@ -11,20 +11,24 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from rma_mamba.ops.selective_scan import gradients, low_rank
 from rma_mamba.ops.selective_scan.arguments import CrossScanArgs, ScanArgs
 from rma_mamba.ops.selective_scan.gradients import KernelGradients
 from rma_mamba.ops.selective_scan.numba_kernels import (
+    CHUNK,
     GradientArrays,
     Layout,
     ScanArrays,
     backward_task,
+    backward_workspace,
     forward_task,
+    forward_workspace,
 )
+from rma_mamba.ops.selective_scan.numba_lanes import WIDTH
 from rma_mamba.ops.selective_scan.threads import run_tasks
 
-LANES: Final = 16  # float32 values in an AVX-512 register
 BLOCK: Final = (
     64  # channels of a task if no even number of equal blocks exists; the last may be smaller
 )
@@ -40,7 +44,7 @@ SEGMENT: Final = (
 def saved_shape(u: tuple[int, ...], A: tuple[int, ...], /) -> tuple[int, ...]:
     """Shape (batch, direction, segment, state, channel) of the saved states."""
     (batch, height, width, channels), (directions, _, states) = u, A
-    return batch, directions, -(-height * width // _segment(states)), states, channels
+    return batch, directions, -(-height * width // _segment(states)), states, _whole(channels)
 
 
 def forward(args: ScanArgs, save_states: bool, /) -> tuple[Tensor, Tensor]:
@@ -74,17 +78,21 @@ def _run_forward(
     arrays: ScanArrays, args: ScanArgs | CrossScanArgs, save_states: bool, softplus: bool
 ) -> tuple[Tensor, Tensor]:
     u, states = args.u, args.A.shape[2]
-    batch, height, width, channels = u.shape
+    batch, height, width, _ = u.shape
+    channels = arrays.u.shape[2]
     y = torch.empty(batch, height * width, channels, dtype=_storage_dtype(u))
     shape = saved_shape(u.shape, args.A.shape)
     saved = torch.empty(shape if save_states else (0,) * len(shape))
     block = _block(channels, batch)
     layout = Layout(softplus, height, width, block, _segment(states) if save_states else 0)
     outputs = _numpy(y), saved.numpy()
+    floats = forward_workspace(layout, height * width, arrays.steps.shape[3], states)
     run_tasks(
-        lambda task: forward_task(arrays, layout, task, *outputs), batch * -(-channels // block)
+        lambda task: forward_task(arrays, layout, task, *outputs, *_memory(floats)),
+        batch * -(-channels // block),
     )
-    return y.view(u.shape).to(u.dtype), saved if save_states else saved.view(0)
+    y = y[..., : u.shape[3]].contiguous().view(u.shape).to(u.dtype)
+    return y, saved if save_states else saved.view(0)
 
 
 def _run_backward(
@@ -95,13 +103,14 @@ def _run_backward(
     softplus: bool,
 ) -> KernelGradients:
     dtype = _storage_dtype(args.u)
-    batch, height, width, channels = args.u.shape
+    batch, height, width, wanted = args.u.shape
+    channels = arrays.u.shape[2]
     directions, _, states = args.A.shape
     length, rank = height * width, arrays.steps.shape[3]
     block = _block(channels, batch)
     blocks = -(-channels // block)
     layout = Layout(softplus, height, width, block, _segment(states))
-    gy = _array(grad_y, (batch, length, channels), dtype)
+    gy = _array(_padded(grad_y), (batch, length, channels), dtype)
     gu = torch.empty(batch, length, channels)
     gdelta = torch.empty(arrays.delta.shape, dtype=dtype)
     gates = torch.empty(blocks, batch, length, directions, rank + 2 * states)
@@ -110,12 +119,24 @@ def _run_backward(
     parts = torch.split(gates, [rank, states, states], -1)
     grads = GradientArrays(*map(_numpy, (gu, gdelta, *parts, gweight, gA, gD, gbias)))
     states_before = saved.detach().numpy()
+    floats = backward_workspace(layout, length, rank, states)
     run_tasks(
-        lambda task: backward_task(arrays, layout, task, gy, states_before, grads), batch * blocks
+        lambda task: backward_task(
+            arrays, layout, task, gy, states_before, grads, *_memory(floats)
+        ),
+        batch * blocks,
     )
+    ggates = gates.sum(0)
+    found = (each.sum(0)[..., :wanted] for each in (gweight, gA, gD, gbias))
+    gweight, gA, gD, gbias = found
     return KernelGradients(
-        gu, gdelta, gates.sum(0), gweight.sum(0).mT, gA.sum(0).mT, gD.sum(0), gbias.sum(0)
+        gu[..., :wanted], gdelta[..., :wanted], ggates, gweight.mT, gA.mT, gD, gbias
     )
+
+
+def _memory(floats: int) -> tuple[Any, Any]:
+    """Memory of one task: intermediate values, at the start of a cache line, and positions."""
+    return torch.empty(floats).numpy(), np.empty(CHUNK, np.int64)
 
 
 def _scan_arrays(args: ScanArgs) -> ScanArrays:
@@ -123,18 +144,18 @@ def _scan_arrays(args: ScanArgs) -> ScanArrays:
     u, A = args.u, args.A
     batch, height, width, channels = u.shape
     directions, _, states = A.shape
-    length, dtype = height * width, _storage_dtype(u)
+    length, dtype, channels = height * width, _storage_dtype(u), _whole(channels)
     gate = (batch, length, directions, states)
     return ScanArrays(
-        u=_array(u, (batch, length, channels), dtype),
-        delta=_array(args.delta, (directions, batch, length, channels), dtype),
+        u=_array(_padded(u), (batch, length, channels), dtype),
+        delta=_array(_padded(args.delta), (directions, batch, length, channels), dtype),
         steps=_array(u.new_empty(0), (batch, length, directions, 0), dtype),
         weight=_array(u.new_empty(0), (directions, 0, channels)),
-        A=_array(A.mT, (directions, states, channels)),
+        A=_array(_padded(A.mT), (directions, states, channels)),
         B=_array(args.B, gate, dtype),
         C=_array(args.C, gate, dtype),
-        D=_array(args.D, args.D.shape),
-        bias=_array(args.delta_bias, args.delta_bias.shape),
+        D=_array(_padded(args.D), (directions, channels)),
+        bias=_array(_padded(args.delta_bias), (directions, channels)),
     )
 
 
@@ -143,19 +164,30 @@ def _cross_scan_arrays(args: CrossScanArgs) -> ScanArrays:
     u, A, rank = args.u, args.A, args.rank
     batch, height, width, channels = u.shape
     directions, _, states = A.shape
-    length, dtype = height * width, _storage_dtype(u)
+    length, dtype, channels = height * width, _storage_dtype(u), _whole(channels)
     gates = _array(args.gates, (batch, length, directions, rank + 2 * states), dtype)
     return ScanArrays(
-        u=_array(u, (batch, length, channels), dtype),
+        u=_array(_padded(u), (batch, length, channels), dtype),
         delta=_array(u.new_empty(0), (directions, batch, length, 0), dtype),
         steps=gates[..., :rank],
-        weight=_array(args.delta_weight.mT, (directions, rank, channels)),
-        A=_array(A.mT, (directions, states, channels)),
+        weight=_array(_padded(args.delta_weight.mT), (directions, rank, channels)),
+        A=_array(_padded(A.mT), (directions, states, channels)),
         B=gates[..., rank : rank + states],
         C=gates[..., rank + states :],
-        D=_array(args.D, args.D.shape),
-        bias=_array(args.delta_bias, args.delta_bias.shape),
+        D=_array(_padded(args.D), (directions, channels)),
+        bias=_array(_padded(args.delta_bias), (directions, channels)),
     )
+
+
+def _whole(channels: int) -> int:
+    """Channels of the kernels: a multiple of their vectors."""
+    return -(-channels // WIDTH) * WIDTH
+
+
+def _padded(tensor: Tensor) -> Tensor:
+    """A tensor whose last axis are channels, with as many zeros as the kernels need; they stay zero."""
+    missing = -tensor.shape[-1] % WIDTH
+    return functional.pad(tensor, (0, missing)) if missing else tensor
 
 
 def _array(tensor: Tensor, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Any:
@@ -177,7 +209,7 @@ def _storage_dtype(u: Tensor) -> torch.dtype:
 
 def _block(channels: int, batch: int) -> int:
     """Channels of a task: the largest equal blocks that make an even number of tasks, for two threads to share."""
-    for block in range(LARGEST_BLOCK, 0, -LANES):
+    for block in range(LARGEST_BLOCK, 0, -WIDTH):
         if channels % block == 0 and batch * channels // block % 2 == 0:
             return block
     return BLOCK
