@@ -17,13 +17,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from rma_mamba import metrics
 from rma_mamba.datasets.audit.case_audit import CaseFacts
 from rma_mamba.datasets.audit.findings import Finding, Level
 from rma_mamba.datasets.audit.sketch import Bits, Sketch, Voxels
 
-_BINS = 16
+_BINS, _LEVELS = 16, 256  # of intensities; levels of a sketch
+_SHARES = np.linspace(0, 1, _BINS + 1)[1:-1]  # of voxels below the limits of the bins
 _FEWEST_VOXELS = 30
 _FAINT = 0.22  # edge distance of a label that follows no edges
 _CLEARER = 0.12  # gain in edge distance of a label that fits better ...
@@ -92,12 +94,27 @@ def edge_distance(sketch: Sketch, border: tuple[Voxels, Voxels]) -> float | None
     inside, outside = (sketch.levels[tuple(voxels)] for voxels in border)
     if min(len(inside), len(outside)) < _FEWEST_VOXELS:
         return None
-    limits = np.quantile(np.concatenate([inside, outside]), np.linspace(0, 1, _BINS + 1)[1:-1])
-    shares = [
-        np.bincount(np.searchsorted(limits, each), minlength=_BINS) / len(each)
-        for each in (inside, outside)
-    ]
-    return float(np.abs(shares[0] - shares[1]).sum() / 2)
+    counts = np.array([np.bincount(each, minlength=_LEVELS) for each in (inside, outside)])
+    limits = np.floor(_quantiles(counts.sum(axis=0), _SHARES)).astype(
+        np.intp
+    )  # last level of each bin
+    up_to = counts.cumsum(axis=1)[:, [*limits, _LEVELS - 1]]
+    shares = up_to / up_to[:, -1:]
+    of_bins = shares[0] - shares[1]
+    of_bins[1:] -= of_bins[:-1].copy()
+    return float(np.abs(of_bins).sum() / 2)
+
+
+def _quantiles(
+    counts: npt.NDArray[np.intp], at: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Quantiles of levels, linearly interpolated, from the number of voxels at each level."""
+    cumulated = counts.cumsum()
+    place = at * (cumulated[-1] - 1)
+    before = np.floor(place).astype(np.intp)
+    low, high = (np.searchsorted(cumulated, each, side="right") for each in (before, before + 1))
+    found: npt.NDArray[np.float64] = low + (high - low) * (place - before)
+    return found
 
 
 def placements(shape: tuple[int, ...]) -> list[Placement]:

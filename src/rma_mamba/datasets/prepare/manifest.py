@@ -1,6 +1,7 @@
 """The manifest of a prepared folder, which lists its cases.
 
-It is written before the first case and again after each one, so that an interrupted preparation can be resumed.
+It is written before the first case, again while cases are written, and at the end, even after an error, so that an
+interrupted preparation can be resumed.
 """
 
 from __future__ import annotations

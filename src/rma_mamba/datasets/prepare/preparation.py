@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,8 @@ from rma_mamba.errors import ConfigError, DataError
 from rma_mamba.files import replace_file
 from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.slicing import SliceRecipe
+
+_INTERVAL_S = 1.0  # between two writes of the manifest
 
 
 @dataclass(frozen=True)
@@ -109,18 +112,28 @@ def prepare(
     write_manifest(folder, manifest)
     pairs = list(zip(cases, manifest.cases, strict=True))
     write = partial(_write_pair, folder, recipe, options.png, labels)
-    for number, written in enumerate(mapped(write, pairs, jobs)):
-        progress(number, len(cases))
-        if written != manifest.cases[number]:
-            records = (*manifest.cases[:number], written, *manifest.cases[number + 1 :])
-            manifest = manifest.model_copy(update={"cases": records})
-            write_manifest(folder, manifest)
+    records, stored_at = list(manifest.cases), time.monotonic()
+    try:
+        for number, written in enumerate(mapped(write, pairs, jobs)):
+            progress(number, len(cases))
+            records[number] = written
+            # a long manifest takes as long to write as a case
+            if time.monotonic() - stored_at > _INTERVAL_S:
+                write_manifest(folder, _with_cases(manifest, records))
+                stored_at = time.monotonic()
+    finally:
+        manifest = _with_cases(manifest, records)
+        write_manifest(folder, manifest)
     progress(len(cases), len(cases))
     table = recipe_data(manifest, folder, options.folds, dataset.folds)
     replace_file(folder / RECIPE_DATA, table.encode(), "data table of the recipe")
     manifest = manifest.model_copy(update={"complete": True})
     write_manifest(folder, manifest)
     return manifest
+
+
+def _with_cases(manifest: Manifest, records: Sequence[PreparedCase]) -> Manifest:
+    return manifest.model_copy(update={"cases": tuple(records)})
 
 
 def _write_pair(
