@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pydantic
 import pytest
 import torch
 
@@ -24,8 +23,10 @@ def written(tmp_path: Path, **data: Any) -> Path:
     return path
 
 
-def test_a_resumed_run_gives_the_same_weights(tmp_path: Path) -> None:
-    recipe = written(tmp_path, slices_per_epoch=8, crop=64, canvases=[32, 64])
+@pytest.mark.parametrize("stacks", [False, True])
+def test_a_resumed_run_gives_the_same_weights(tmp_path: Path, stacks: bool) -> None:
+    slices = {"slices_per_epoch": 8, "crop": 64, "canvases": [32, 64]}
+    recipe = written(tmp_path, **(STACKS if stacks else slices))
     states = []
     for name, epochs in (("whole", (2,)), ("parts", (1, 2))):
         for n in epochs:
@@ -49,7 +50,17 @@ def test_workers_pass_on_raw_slices_and_batches_are_augmented_once(tmp_path: Pat
     assert data.on_after_batch_transfer(validation, 0) is validation
 
 
-def test_stacks_are_augmented_by_the_workers(tmp_path: Path) -> None:
-    settings = load_recipe(written(tmp_path)).data.model_dump()
-    with pytest.raises(pydantic.ValidationError, match='expected "workers" for stacks'):
-        type(load_recipe(written(tmp_path)).data).model_validate({**settings, "stack_depths": (2,)})
+STACKS = {"stack_depths": [2, 3], "crop": 64, "canvases": [32, 64], "slices_per_epoch": 8}
+
+
+def test_stacks_are_augmented_on_the_device(tmp_path: Path) -> None:
+    data = SliceDataModule(load_recipe(written(tmp_path, **STACKS)))
+    data.setup("fit")
+    raw = next(iter(data.train_dataloader()))
+    assert raw["image"].dtype == torch.uint8
+    batch = data.on_after_batch_transfer(raw, 0)
+    stacks, slices = raw["label"].shape[:2]
+    assert batch["image"].shape[:3] == (stacks, slices, 6)
+    assert batch["label"].shape == (stacks, slices, 1, *batch["image"].shape[-2:])
+    assert data.on_after_batch_transfer(batch, 0) is batch
+    assert data.describe(int(batch["index"][0, 0])).startswith("MR patient ")

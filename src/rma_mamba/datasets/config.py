@@ -207,7 +207,7 @@ class DataConfig(Settings):
     augment_on: Literal["workers", "device"] = "workers"
     """Where slices are augmented. "workers": one by one in the data loader processes, on the CPU. "device": whole
     batches at once on the training device, so that few CPU cores feed a fast GPU. Probabilities and ranges are the
-    same, the random numbers are others. Not for stacks (`stack_depths`)."""
+    same, the random numbers are others."""
 
     crop: int = Field(default=256, ge=32, multiple_of=32)
     """Width and height of training slices in pixels."""
@@ -277,10 +277,6 @@ class DataConfig(Settings):
             raise ValueError(
                 f"foreground_share is {self.foreground_share}, but slices_per_epoch is not set; expected the number of "
                 "slices to draw"
-            )
-        if self.augment_on == "device" and self.stack_depths:
-            raise ValueError(
-                'augment_on is "device", and stack_depths are set; expected "workers" for stacks of slices'
             )
         self._set_channel_names()
         # frozen settings: what the sources determine is part of the recipe that is stored with the weights

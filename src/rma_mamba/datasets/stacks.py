@@ -17,6 +17,7 @@ from rma_mamba.datasets.slices import (
     images_of,
     labels_of,
     present_scans,
+    raw_sample,
     with_black,
     with_modality_plane,
 )
@@ -52,23 +53,26 @@ class StackDataset(Dataset[Sample]):
     Args:
         cases: The cases.
         recipe: Preprocessing of the network: neighbours, modality plane and slice spacing.
-        transform: Applied to every stack, depending on whether it is calibrated CT.
+        transform: Applied to every stack, depending on whether it is calibrated CT; None: stacks are raw, as
+            `raw_sample` returns them, with "hounsfield" and "compressed" as `DeviceStackAugmentation` needs them.
         foreground_share: Share of the stacks that are placed around a labelled slice; the others are anywhere.
         channel_dropout: Probability that each scan of a case with several is left out.
+        raw_side: Side of raw stacks in pixels.
     """
 
     def __init__(
         self,
         cases: Sequence[Case],
         recipe: SliceRecipe,
-        transform: Callable[[bool], Any],
+        transform: Callable[[bool], Any] | None,
         foreground_share: float | None = None,
         channel_dropout: float = 0.0,
+        raw_side: int = 0,
     ) -> None:
-        self.cases, self.recipe = cases, recipe
+        self.cases, self.recipe, self.raw_side = cases, recipe, raw_side
         self.share = FOREGROUND_SHARE if foreground_share is None else foreground_share
         self.channel_dropout = channel_dropout
-        self.transforms = {hounsfield: transform(hounsfield) for hounsfield in (False, True)}
+        self.transforms = transform and {each: transform(each) for each in (False, True)}
         lengths = [len(case.images) for case in cases]
         self.first = np.concatenate(
             [[0], np.cumsum(lengths)]
@@ -82,16 +86,31 @@ class StackDataset(Dataset[Sample]):
         case = self.cases[draw.case]
         numbers = self._numbers(case, draw.depth, random)
         as_hu = case.hounsfield and bool(random.random() < _HU_SHARE)
+        first = int(self.first[draw.case])
+        if self.transforms is None:
+            return self._raw(case, numbers, as_hu, first, random)
         return stack_sample(
             case,
             numbers,
             self.recipe,
             self.transforms[as_hu],
             as_hu,
-            int(self.first[draw.case]),
+            first,
             random,
             self.channel_dropout,
         )
+
+    def _raw(
+        self, case: Case, numbers: Any, as_hu: bool, first: int, random: np.random.Generator
+    ) -> Sample:
+        return {
+            **raw_sample(case, numbers, self.raw_side),
+            **present_scans(case, self.channel_dropout, random),
+            "hounsfield": torch.tensor(float(as_hu)),
+            "compressed": torch.tensor(case.hounsfield and not as_hu),
+            "index": torch.from_numpy(first + np.asarray(numbers)),
+            "draw": torch.tensor(int(random.integers(2**32))),
+        }
 
     def _numbers(self, case: Case, depth: int, random: np.random.Generator) -> Any:
         """Slice numbers of a stack."""

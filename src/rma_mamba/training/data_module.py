@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from rma_mamba.datasets.augmentation.batch_crop import RandomBatchCrop
 from rma_mamba.datasets.augmentation.device_batch import DeviceAugmentation
+from rma_mamba.datasets.augmentation.device_stacks import DeviceStackAugmentation
 from rma_mamba.datasets.augmentation.stack_transforms import stack_transform
 from rma_mamba.datasets.augmentation.transforms import training_transform, validation_transform
 from rma_mamba.datasets.cases import Case, phantom_cases, read_cases
@@ -89,14 +90,17 @@ class SliceDataModule(lightning.LightningDataModule):
 
     def _set_up_stacks(self, train: list[Case], val: list[Case]) -> None:
         data = self.data
+
+        def transform(hounsfield: bool) -> Any:
+            return stack_transform(data.augment, data.recipe, data.crop, hounsfield=hounsfield)
+
         self.train_stacks = StackDataset(
             train,
             data.recipe,
-            lambda hounsfield: stack_transform(
-                data.augment, data.recipe, data.crop, hounsfield=hounsfield
-            ),
+            None if self.on_device else transform,
             data.foreground_share,
             data.augment.channel_dropout,
+            raw_side=_widest(train, data.crop),
         )
         if val:
             transform = validation_transform(
@@ -158,9 +162,13 @@ class SliceDataModule(lightning.LightningDataModule):
         """Augment and crop a raw training batch on the device; called by Lightning for every batch."""
         if _RAW not in batch:
             return batch
-        classes = len(self.data.recipe.labels)
-        augment = DeviceAugmentation(self.data.augment, self.data.crop, classes)
-        return RandomBatchCrop(self.data.canvases).crop(augment(batch))
+        return RandomBatchCrop(self.data.canvases).crop(self._augmented(batch))
+
+    def _augmented(self, batch: Sample) -> Sample:
+        data = self.data
+        if data.stack_depths:
+            return DeviceStackAugmentation(data.augment, data.recipe, data.crop)(batch)
+        return DeviceAugmentation(data.augment, data.crop, len(data.recipe.labels))(batch)
 
     def _loader(
         self, dataset: Dataset[Sample], devices: int, **sampling: Any
@@ -184,8 +192,11 @@ class SliceDataModule(lightning.LightningDataModule):
         """Size of a batch as a worker passes it on: uint8 if it is augmented on the device."""
         if not self.on_device:
             return self._batch_bytes()
-        slices = self.data.recipe.channels + 2 * 3  # labels and tissues of three slices
-        return self.training.batch_size * slices * self.train.raw_side**2
+        if self.data.stack_depths:
+            planes, side = self.data.recipe.channels + 2, self.train_stacks.raw_side
+        else:  # labels and tissues of three slices
+            planes, side = self.data.recipe.channels + 2 * 3, self.train.raw_side
+        return self.training.batch_size * planes * side**2
 
     def _stack_dataloader(self, rank: int, devices: int) -> DataLoader[Sample]:
         sampler = StackBatchSampler(

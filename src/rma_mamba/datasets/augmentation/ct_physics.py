@@ -124,9 +124,10 @@ class RandEffusion(_InHounsfield):
         height, width = hu.shape[-2:]
         level = float(torch.quantile(rows.float(), float(self.R.uniform(0.2, 0.85))))
         tilt = float(self.R.uniform(-0.3, 0.3))
-        columns = torch.arange(width) - width / 2
-        rising = torch.linspace(0, float(self.R.uniform(-25, 25)), len(hu))[:, None, None]
-        below = torch.arange(height)[:, None] > level + tilt * columns + rising
+        columns = torch.arange(width, device=hu.device) - width / 2
+        last = float(self.R.uniform(-25, 25))
+        rising = torch.linspace(0, last, len(hu), device=hu.device)[:, None, None]
+        below = torch.arange(height, device=hu.device)[:, None] > level + tilt * columns + rising
         if self.R.random() < 0.6:  # one side only
             below &= columns < 0 if self.R.random() < 0.65 else columns > 0
         return _fill(hu, lung & below, self._draw((-2, 28)), self.R)
@@ -153,13 +154,14 @@ class RandMetal(_InHounsfield):
             return hu
         slices, height, width = hu.shape
         changed = hu.clone()
+        rows, columns = (torch.arange(size, device=hu.device) for size in (height, width))
         for _ in range(self.R.randint(1, 4)):
             number, row, column = inside[self.R.randint(len(inside))].tolist()
             radius, length = self.R.uniform(0.8, 2.5), int(self.R.randint(1, slices + 1))
             drift = self.R.uniform(-3, 3, 2)
             for step in range(min(length, slices - number)):
                 r, c = row + drift[0] * step, column + drift[1] * step
-                y, x = torch.arange(height)[:, None] - r, torch.arange(width) - c
+                y, x = rows[:, None] - r, columns - c
                 changed[number + step][(y**2 + x**2) < radius**2] = self.R.uniform(300, 1500)
         return changed
 
@@ -176,6 +178,6 @@ def _inside_body(hu: Tensor) -> Tensor:
 
 def _fill(hu: Tensor, where: Tensor, value: float, random: np.random.RandomState) -> Tensor:
     """Replace voxels by fluid, with noise and soft borders."""
-    noise = torch.from_numpy(random.normal(0, 9, hu.shape)).float()
+    noise = torch.from_numpy(random.normal(0, 9, hu.shape)).float().to(hu.device)
     filled = torch.where(where, value + noise, hu)
     return torch.where(where, filled, hu + blurred(filled - hu, 1) * (hu > -115))

@@ -67,51 +67,114 @@ class DeviceAugmentation:
         self, units: Tensor, batch: Sample, of_samples: UnitDraws, of_scans: UnitDraws
     ) -> Tensor:
         config = self.config
-        scans = len(of_scans.generators) // len(of_samples.generators)
-        chosen = of_scans.chosen(config.tissue_contrast)
-        if chosen:
-            tissues = batch["tissues"][[unit // scans for unit in chosen]]
-            units[chosen] = contrast.tissue_contrast(units[chosen], tissues, chosen, of_scans)
-        chosen = of_scans.chosen(config.liver_contrast)
-        if chosen:
-            label = _foreground(batch["label"][[unit // scans for unit in chosen]])
-            units[chosen] = contrast.liver_contrast(units[chosen], label, chosen, of_scans)
         # where several classes are labelled, lesions would be tumours without a label
-        chosen = of_samples.chosen(config.lesions) if self.classes == 1 else []
-        if chosen:
-            label = _foreground(batch["label"][chosen])
-            added = contrast.lesions(label, chosen, of_samples)
-            own = [sample * scans + n for sample in chosen for n in range(scans)]
-            units[own] += added.repeat_interleave(scans, 0)
+        with_lesions = config.lesions if self.classes == 1 else 0.0
+        units = own_contrasts(units, batch, config, of_scans)
+        units = with_added(contrast.lesions, units, batch["label"], with_lesions, of_samples)
         return apply(contrast.inversion, units, config.inversion, of_scans)
 
     def _moved(self, images: Tensor, bits: Tensor, draws: UnitDraws) -> tuple[Tensor, Tensor]:
         """Images, and the labels of the middle slices by class, after the spatial transform."""
         at = bits.shape[1] // 2
-        middle = bits[:, at : at + 1]
-        classes = [(middle >> number & 1).float() for number in range(self.classes)]
-        channels = images.shape[1]
-        both = moved(torch.cat([images, *classes], 1), self.config, self.crop, draws)
-        return both[:, :channels], (both[:, channels:] > 0.5).float()
+        return moved_together(
+            images, bits[:, at : at + 1], self.classes, self.config, self.crop, draws
+        )
 
     def _intensities(self, units: Tensor, draws: UnitDraws) -> Tensor:
         config = self.config
-        changes: tuple[tuple[Change, float], ...] = (
-            (intensity.histogram_shift, config.histogram),
-            (intensity.gamma, config.gamma),
-            (partial(intensity.scaled, largest=0.35), config.window),
-            (partial(intensity.shifted, largest=0.12), config.window / 2),
-            (intensity.bias_field, config.bias_field),
-            (intensity.low_resolution, config.low_resolution),
-            (intensity.blur, config.blur),
-        )
-        for change, probability in changes:
-            units = apply(change, units, probability, draws)
+        units = curves(units, config, draws)
+        units = resolutions(units, config, draws)
         if (
             units.shape[1] < _CHANNELS
         ):  # without neighbours, the channels differ by their noise alone
             units = units.expand(-1, _CHANNELS, -1, -1)
         return apply(intensity.noise, units, config.noise, draws)
+
+
+def own_contrasts(units: Tensor, batch: Sample, config: AugmentConfig, draws: UnitDraws) -> Tensor:
+    """Contrasts of tissues and the liver that each scan has of its own.
+
+    Args:
+        units: Scans [unit, slice, height, width]; changed in place.
+        batch: Its "tissues" and "label" [sample, slice, height, width]; each sample has the same number of scans.
+        config: Probabilities.
+        draws: Random numbers of the units.
+    """
+    scans = len(units) // len(batch["label"])
+    chosen = draws.chosen(config.tissue_contrast)
+    if chosen:
+        tissues = batch["tissues"][[unit // scans for unit in chosen]]
+        units[chosen] = contrast.tissue_contrast(units[chosen], tissues, chosen, draws)
+    chosen = draws.chosen(config.liver_contrast)
+    if chosen:
+        label = foreground(batch["label"][[unit // scans for unit in chosen]])
+        units[chosen] = contrast.liver_contrast(units[chosen], label, chosen, draws)
+    return units
+
+
+def with_added(
+    make: Change, units: Tensor, bits: Tensor, probability: float, draws: UnitDraws
+) -> Tensor:
+    """Add the same to all scans of a sample, with a probability; arguments as in `own_contrasts`.
+
+    Args:
+        make: Makes what is added from the foreground of the chosen samples.
+        units: Scans; changed in place.
+        bits: Labels of the samples.
+        probability: Of each sample.
+        draws: Random numbers of the samples.
+    """
+    chosen = draws.chosen(probability)
+    if chosen:
+        scans = len(units) // len(bits)
+        added = make(foreground(bits[chosen]), chosen, draws)
+        own = [sample * scans + n for sample in chosen for n in range(scans)]
+        units[own] += added.repeat_interleave(scans, 0)
+    return units
+
+
+def moved_together(
+    images: Tensor,
+    bits: Tensor,
+    classes: int,
+    config: AugmentConfig,
+    crop: int,
+    draws: UnitDraws,
+) -> tuple[Tensor, Tensor]:
+    """Images, and labels [sample, class and slice, height, width], after the spatial transform.
+
+    Args:
+        images: All slices of all scans of each sample.
+        bits: Its labels [sample, slice, height, width]: bit n where class n is.
+        classes: Number of classes.
+        config: Probabilities and ranges.
+        crop: Side of the result.
+        draws: Random numbers of the samples.
+    """
+    maps = [(bits >> number & 1).float() for number in range(classes)]
+    channels = images.shape[1]
+    both = moved(torch.cat([images, *maps], 1), config, crop, draws)
+    return both[:, :channels], (both[:, channels:] > 0.5).float()
+
+
+def curves(units: Tensor, config: AugmentConfig, draws: UnitDraws) -> Tensor:
+    """Random intensity curves and bias field of each scan."""
+    changes: tuple[tuple[Change, float], ...] = (
+        (intensity.histogram_shift, config.histogram),
+        (intensity.gamma, config.gamma),
+        (partial(intensity.scaled, largest=0.35), config.window),
+        (partial(intensity.shifted, largest=0.12), config.window / 2),
+        (intensity.bias_field, config.bias_field),
+    )
+    for change, probability in changes:
+        units = apply(change, units, probability, draws)
+    return units
+
+
+def resolutions(units: Tensor, config: AugmentConfig, draws: UnitDraws) -> Tensor:
+    """Random resolution and blur of each scan."""
+    units = apply(intensity.low_resolution, units, config.low_resolution, draws)
+    return apply(intensity.blur, units, config.blur, draws)
 
 
 def apply(change: Change, images: Tensor, probability: float, draws: UnitDraws) -> Tensor:
@@ -124,5 +187,6 @@ def apply(change: Change, images: Tensor, probability: float, draws: UnitDraws) 
     return images
 
 
-def _foreground(bits: Tensor) -> Tensor:
+def foreground(bits: Tensor) -> Tensor:
+    """1 where any class is."""
     return (bits > 0).float()

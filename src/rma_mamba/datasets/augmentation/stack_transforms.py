@@ -30,6 +30,14 @@ from rma_mamba.slicing import SliceRecipe
 
 _IMAGE = ("image",)
 _LARGEST_LESION_PX = 30  # 12 cm at 2 mm
+CT_PROBABILITY, CT_FACTOR, CT_OFFSET = (
+    0.3,
+    0.06,
+    0.03,
+)  # of small changes of all intensities of a CT
+JUMPS = (0.02, 0.15)  # standard deviation of the brightness of slices
+FACTORS = (0.5, 1.5)  # limits of the brightness of a slice
+SLOPE = 0.5  # largest change of brightness from the middle to an end
 
 
 class RandSliceJumps(RandContrast):
@@ -39,9 +47,9 @@ class RandSliceJumps(RandContrast):
         """Transform a stack with "image" [slice, height, width]."""
         if self.is_skipped():
             return data
-        spread = self.R.uniform(0.02, 0.15)
+        spread = self.R.uniform(*JUMPS)
         factors = torch.from_numpy(self.R.normal(1, spread, len(data["image"]))).float()
-        return {**data, "image": data["image"] * factors.clamp(0.5, 1.5)[:, None, None]}
+        return {**data, "image": data["image"] * factors.clamp(*FACTORS)[:, None, None]}
 
 
 class RandShading(RandContrast):
@@ -54,7 +62,7 @@ class RandShading(RandContrast):
         image = data["image"]
         field = torch.ones_like(image)
         for axis, size in enumerate(image.shape):
-            slope = float(self.R.uniform(-0.5, 0.5))
+            slope = float(self.R.uniform(-SLOPE, SLOPE))
             shape = [-1 if each == axis else 1 for each in range(3)]
             field = field * (1 + slope * torch.linspace(-1, 1, size)).view(shape)
         return {**data, "image": image * field}
@@ -80,18 +88,25 @@ def stack_transform(
             EachScan(RandShading(config.bias_field)),
         ]
         return SeededChain([*free, *artefacts, Finish(stacked=True)])
-    window = recipe.ct_window_hu
     return SeededChain(
         [
-            EachScan(RandContrastPhase(config.contrast_phase, window)),
-            EachScan(RandEffusion(config.effusion, window), shared=True),
-            EachScan(RandAscites(config.ascites, window), shared=True),
-            EachScan(RandLesions(config.lesions, _LARGEST_LESION_PX, stacked=True), shared=True),
-            EachScan(RandMetal(config.metal, window), shared=True),
+            *physical_transforms(config, recipe),
             warp,
-            EachScan(RandScaleIntensityd(_IMAGE, prob=0.3, factors=0.06)),
-            EachScan(RandShiftIntensityd(_IMAGE, prob=0.3, offsets=0.03)),
+            EachScan(RandScaleIntensityd(_IMAGE, prob=CT_PROBABILITY, factors=CT_FACTOR)),
+            EachScan(RandShiftIntensityd(_IMAGE, prob=CT_PROBABILITY, offsets=CT_OFFSET)),
             *resolution_transforms(config),
             Finish(stacked=True),
         ]
     )
+
+
+def physical_transforms(config: AugmentConfig, recipe: SliceRecipe) -> list[Any]:
+    """What disease, contrast agent and metal change in a CT in Hounsfield units; on any device."""
+    window = recipe.ct_window_hu
+    return [
+        EachScan(RandContrastPhase(config.contrast_phase, window)),
+        EachScan(RandEffusion(config.effusion, window), shared=True),
+        EachScan(RandAscites(config.ascites, window), shared=True),
+        EachScan(RandLesions(config.lesions, _LARGEST_LESION_PX, stacked=True), shared=True),
+        EachScan(RandMetal(config.metal, window), shared=True),
+    ]

@@ -108,10 +108,10 @@ class RandLesions(RandContrast):
         inside = label.nonzero() if self.stacked else label[MIDDLE : MIDDLE + 1].nonzero()
         if len(inside) == 0:
             return data
-        slices, height, width = label.shape
-        numbers = torch.arange(slices)[:, None, None] if self.stacked else torch.zeros(1, 1, 1)
-        rows, columns = torch.arange(height)[:, None], torch.arange(width)
-        shift = torch.zeros(len(numbers), height, width)
+        slices, rows, columns = (torch.arange(size, device=label.device) for size in label.shape)
+        numbers = slices[:, None, None] if self.stacked else slices[:1, None, None]
+        rows = rows[:, None]
+        shift = label.new_zeros(len(numbers), *label.shape[1:])
         for _ in range(self.R.randint(1, 7)):
             number, row, column = inside[self.R.randint(len(inside))].tolist()
             radius = math.exp(self.R.uniform(math.log(2), math.log(self.largest_px)))
