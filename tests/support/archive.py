@@ -113,23 +113,29 @@ def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     raise TimeoutError("the condition did not become true")
 
 
-def send(
-    files: list[Path],
-    port: int,
-    *,
-    caller: str = "CT1",
-    called: str = "RMA_MAMBA",
-    **settings: Any,
-) -> list[int]:
-    """The status of each image that is sent by C-STORE; an empty list if the association is rejected."""
+@contextmanager
+def associated(
+    port: int, *, caller: str = "CT1", called: str = "RMA_MAMBA", **settings: Any
+) -> Iterator[Any]:
+    """An association to send images over, which may have been rejected; released at the end of the block."""
     entity = AE(caller)
     entity.requested_contexts = StoragePresentationContexts[:120]
     association = entity.associate("127.0.0.1", port, ae_title=called, **settings)
-    found = []
-    if association.is_established:
-        found = [association.send_c_store(pydicom.dcmread(file)).Status for file in files]
-    _end(association)
-    return found
+    try:
+        yield association
+    finally:
+        _end(association)
+
+
+def store(association: Any, files: list[Path]) -> list[int]:
+    """The status of each image that is sent over an association."""
+    return [association.send_c_store(pydicom.dcmread(file)).Status for file in files]
+
+
+def send(files: list[Path], port: int, **settings: Any) -> list[int]:
+    """The status of each image that is sent by C-STORE; an empty list if the association is rejected."""
+    with associated(port, **settings) as association:
+        return store(association, files) if association.is_established else []
 
 
 def echo(port: int, *, caller: str = "CT1", called: str = "RMA_MAMBA", **settings: Any) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from archive import Receiver, echo, receiver, send, until
+from archive import Receiver, associated, echo, receiver, send, store, until
 from certificates import certificate
 from dicom_series import beside, save
 from orthanc import free_port
@@ -26,6 +26,9 @@ phase = "portal_venous"
 kernel = "B30"
 [[rules]]
 description = "liver|crash"
+[[rules]]
+description = "each"
+take = "all"
 """
 STUDIES = 12
 
@@ -83,9 +86,10 @@ def test_late_images_are_segmented_with_the_others_before_anything_is_sent(
     served: Served, tmp_path: Path
 ) -> None:
     files = study(tmp_path / "in", slices=6)
-    send(files[:3], served.node.port)
-    served.node.until("segmentation_started")
-    send(files[3:], served.node.port)
+    with associated(served.node.port) as association:
+        assert store(association, files[:3]) == [0, 0, 0]
+        served.node.until("segmentation_started")
+        assert store(association, files[3:]) == [0, 0, 0]
     served.node.until("job_ended")
     assert len(served.node.events("segmentation_started")) == 2
     assert list(served.pacs.counts.values()) == [1, 1]
@@ -154,6 +158,20 @@ def test_a_study_that_cannot_be_segmented_fails_with_the_reason(
     assert not served.pacs.counts
 
 
+def test_results_of_the_other_series_are_sent_if_one_is_broken(
+    served: Served, tmp_path: Path
+) -> None:
+    uid = "1.2.3.5"
+    files = study(tmp_path / "a", uid=uid, SeriesDescription="each")
+    files += study(tmp_path / "b", uid=uid, SeriesDescription="each", PixelData=b"too short!")
+    files += study(tmp_path / "c", uid=uid, SeriesDescription="each")
+    send(files, served.node.port)
+    ended = served.node.until("job_ended")
+    assert ended["outcome"] == "failed"
+    assert ended["reason"].startswith("1 of 3 series: ")
+    assert list(served.pacs.counts.values()) == [1] * 4
+
+
 def test_many_studies_queue_and_all_results_arrive_once(served: Served, tmp_path: Path) -> None:
     for number in range(STUDIES):
         send(study(tmp_path / str(number), slices=2), served.node.port)
@@ -161,15 +179,12 @@ def test_many_studies_queue_and_all_results_arrive_once(served: Served, tmp_path
     assert list(served.pacs.counts.values()) == [1] * 2 * STUDIES
 
 
-def test_a_kill_at_any_moment_loses_nothing_and_sends_nothing_twice(tmp_path: Path) -> None:
+def test_a_kill_of_the_process_loses_nothing_and_sends_nothing_twice(tmp_path: Path) -> None:
     port = free_port()
     with QuickNode(tmp_path, [pacs(port)], seconds=0.3) as node:
         files = study(tmp_path / "in", slices=4)
-        assert send(files[:2], node.port) == [0, 0]
-        node.kill()  # while images arrive
-        node.start()
-        assert send(files[2:], node.port) == [0, 0]
-        node.until("segmentation_started", 2)
+        assert send(files, node.port) == [0] * 4
+        node.until("segmentation_started")
         node.kill()  # while the network runs
         node.start()
         node.until("delivery_postponed")

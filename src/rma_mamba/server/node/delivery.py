@@ -20,7 +20,7 @@ from rma_mamba.server.node.results_to_send import (
     SentObject,
     UnreachableError,
 )
-from rma_mamba.server.node.work_queue import Delivery
+from rma_mamba.server.node.work_queue import Delivery, JobState
 
 if TYPE_CHECKING:
     from rma_mamba.server.node.audit_log import AuditLog
@@ -146,8 +146,7 @@ class Deliverer:
         if event == "delivered":
             self._metrics.sent.labels(delivery.object, self._label).inc()
         self._audit.write(event, job=delivery.job, object=delivery.object, destination=self._label)
-        if self._queue.end_delivery(delivery):
-            self._note_end(delivery, "done")
+        self._note_end(delivery, self._queue.end_delivery(delivery))
         return True
 
     def _is_there(self, connection: Connection, delivery: Delivery, sent: SentObject) -> bool:
@@ -184,11 +183,14 @@ class Deliverer:
             destination=self._label,
             reason=reason,
         )
-        if self._queue.fail_delivery(delivery):
-            self._note_end(delivery, "failed")
+        self._note_end(delivery, self._queue.fail_delivery(delivery))
 
-    def _note_end(self, delivery: Delivery, outcome: str) -> None:
-        self._audit.write("job_ended", job=delivery.job, outcome=outcome)
+    def _note_end(self, delivery: Delivery, outcome: JobState | None) -> None:
+        if outcome is None:
+            return
+        job = self._queue.job(delivery.job)
+        reason = job.reason if job is not None else ""
+        self._audit.write("job_ended", job=delivery.job, outcome=outcome, reason=reason or None)
         self._metrics.studies.labels(outcome).inc()
         if outcome == "done":
             self._metrics.last_done.set_to_current_time()

@@ -16,6 +16,11 @@ from typing import TYPE_CHECKING, Any, cast
 from rma_mamba.errors import ConfigError
 from rma_mamba.extras import require_extra
 from rma_mamba.server.node.config import NodeConfig
+from rma_mamba.server.node.connection_guard import (
+    MAX_PDU_BYTES,
+    NEGOTIATION_SECONDS,
+    ConnectionGuard,
+)
 from rma_mamba.server.node.tls import server_context
 
 if TYPE_CHECKING:
@@ -34,9 +39,10 @@ _CALLER_UNKNOWN = (
     1,
     3,
 )  # A-ASSOCIATE-RJ: permanent, by the user, calling AE title not recognised
+_TOO_MANY = (2, 3, 2)  # transient, by the presentation layer, local limit exceeded
 _REJECTIONS = {3: "unknown caller", 7: "wrong called title"}
-_NEGOTIATION_SECONDS = 15.0
 _IDLE_SECONDS = 60.0
+_UNLIMITED = 10**6
 _GIB = 2**30
 
 
@@ -74,7 +80,11 @@ class DimseListener:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         library.STORE_RECV_CHUNKED_DATASET = True  # a large object is not held in memory
         listener = self._config.listener
+        guard = ConnectionGuard()
         handlers: list[tuple[Any, Callable[[Event], Any]]] = [
+            (evt.EVT_CONN_OPEN, guard.opened),
+            (evt.EVT_REQUESTED, guard.spoke),
+            (evt.EVT_CONN_CLOSE, guard.spoke),
             (evt.EVT_REQUESTED, self._check_caller),
             (evt.EVT_REJECTED, self._note_rejection),
             (evt.EVT_C_STORE, self._receive),
@@ -93,6 +103,7 @@ class DimseListener:
                 f"the node cannot listen on port {listener.port} ({error.strerror or 'unknown address'}); expected a "
                 "free port and an address of this machine. Correct 'listener.host' or 'listener.port'."
             ) from error
+        self._server.contexts = _SharedContexts(self._server.contexts)
         tempfile.tempdir = str(self._store.receiving)  # the library has no setting for the folder
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -101,7 +112,8 @@ class DimseListener:
         if self._server is not None:
             self._server.shutdown()
             for association in self._server.ae.active_associations:
-                association.abort()
+                if association.is_established:
+                    association.abort()
 
     def _entity(self) -> Any:
         from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts
@@ -110,9 +122,9 @@ class DimseListener:
         listener = self._config.listener
         entity = AE(listener.ae_title)
         entity.require_called_aet = True
-        entity.maximum_associations = listener.max_associations
-        entity.maximum_pdu_size = 0  # unlimited: fewer, larger packets
-        entity.acse_timeout = _NEGOTIATION_SECONDS
+        entity.maximum_associations = _UNLIMITED  # see _check_caller
+        entity.maximum_pdu_size = MAX_PDU_BYTES  # few, large packets
+        entity.acse_timeout = NEGOTIATION_SECONDS
         entity.dimse_timeout = entity.network_timeout = _IDLE_SECONDS
         entity.add_supported_context(Verification)
         # of every object, so that an archive can send whole studies; what is not an image is discarded
@@ -124,11 +136,19 @@ class DimseListener:
     def _check_caller(self, event: Event) -> None:
         """Reject an association before it is negotiated, unless its caller is allowed."""
         title, address = _caller(event)
-        if any(each.allows(title, address) for each in self._config.callers):
-            return
-        self._reject("unknown caller", event)
-        event.assoc.acse.send_reject(*_CALLER_UNKNOWN)
-        event.assoc.kill()
+        if not any(each.allows(title, address) for each in self._config.callers):
+            self._reject("unknown caller", event)
+            event.assoc.acse.send_reject(*_CALLER_UNKNOWN)
+            event.assoc.kill()
+        elif self._established(event) >= self._config.listener.max_associations:
+            self._reject("too many associations", event)
+            event.assoc.acse.send_reject(*_TOO_MANY)
+            event.assoc.kill()
+
+    def _established(self, event: Event) -> int:
+        """Number of associations; the library would count connections that say nothing, too."""
+        active = event.assoc.ae.active_associations
+        return sum(each.is_acceptor and each.is_established for each in active)
 
     def _note_rejection(self, event: Event) -> None:
         """An association that the library rejected."""
@@ -179,6 +199,13 @@ class DimseListener:
             self._audit.write("images_received", caller=title, address=address, images=count)
 
 
+class _SharedContexts(list[Any]):
+    """The contexts of all connections: the library, which only reads them, would spend 0.1 s on a copy for each."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
+        return list(self)
+
+
 def _caller(event: Event) -> tuple[str, str]:
     """AE title and address of the caller."""
     requestor = event.assoc.requestor
@@ -191,6 +218,8 @@ def _server_class() -> type[ThreadedAssociationServer]:
     from pynetdicom.transport import ThreadedAssociationServer as Threaded
 
     class Server(Threaded):
+        request_queue_size = 128  # connections that wait to be accepted
+
         def shutdown(self) -> None:
             BaseServer.shutdown(self)
             self.server_close()
@@ -207,7 +236,7 @@ def _server_class() -> type[ThreadedAssociationServer]:
             if isinstance(request, ssl.SSLSocket):
                 before = request.gettimeout()
                 try:
-                    request.settimeout(_NEGOTIATION_SECONDS)
+                    request.settimeout(NEGOTIATION_SECONDS)
                     request.do_handshake()
                     request.settimeout(before)
                 except OSError:  # no TLS, or no certificate that is trusted

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rma_mamba.errors import RmaMambaError
+from rma_mamba.errors import ConfigError, GridError, RmaMambaError, ScanError
 from rma_mamba.pipeline.cached_segmenter import cached_segmenter
 from rma_mamba.pipeline.case import segment_case
 from rma_mamba.pipeline.discovery import Case
@@ -66,11 +66,13 @@ class Segmented:
         files: Path of each file by output type.
         seconds: Duration; 0 if an earlier process had completed it.
         modality: "CT" or "MR"; None if an earlier process had completed it.
+        problem: Why there are no files.
     """
 
     files: dict[str, Path]
     seconds: float = 0.0
     modality: str | None = None
+    problem: str = ""
 
 
 def load_network(request: SegmentRequest, progress: Progress) -> None:
@@ -103,16 +105,24 @@ def segment_study(task: StudyTask, progress: Progress) -> list[Segmented]:
     The results of a series are in a folder that is named after its images: with the same images, they are found again
     after an interruption, and with others they do not replace files that are being sent.
 
+    A series that cannot be segmented does not keep the others from being segmented.
+
     Raises:
-        ScanError, GridError, ConfigError: A series cannot be segmented.
+        ScanError, GridError, ConfigError: No series can be segmented.
         WeightsError, BackendError: The network cannot run.
     """
-    results = []
+    results, errors = [], []
     for series, volume in _chosen(task):
         reading = replace(task.request.reading, series=series, volume=volume)
         request = replace(task.request, reading=reading)
         case = Case(task.images, _fingerprint(task.images, series, volume))
-        results += segment_scan(ScanTask(case, task.out, request), progress)
+        try:
+            results += segment_scan(ScanTask(case, task.out, request), progress)
+        except (ScanError, GridError, ConfigError) as error:
+            results.append(Segmented({}, problem=str(error)))
+            errors.append(error)
+    if errors and len(errors) == len(results):
+        raise errors[0]
     return results
 
 

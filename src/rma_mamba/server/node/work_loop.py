@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rma_mamba.server.node.work_queue import WorkQueue
 
 _POLL_SECONDS = 0.1
+_NO_SERIES = "no series matches a rule"
 _FIRST_PAUSE_SECONDS = 10.0  # after a crash; it doubles with each further one
 
 
@@ -40,6 +42,22 @@ class Source(Protocol):
             RmaMambaError: It cannot be segmented.
             ProcessDiedError: The process ended, or memory ran out.
         """
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How segmentation has ended: results, and why there are no others."""
+
+    job: Job
+    results: Sequence[Segmented]
+    problem: str
+
+    @classmethod
+    def of(cls, job: Job, results: Sequence[Segmented]) -> _Outcome:
+        problems = [each.problem for each in results if each.problem]
+        found = [each for each in results if not each.problem]
+        text = f"{len(problems)} of {len(results)} series: {problems[0]}" if problems else ""
+        return cls(job, found, text)
 
 
 class WorkLoop:
@@ -69,12 +87,26 @@ class WorkLoop:
         self._queue, self._source, self._process = queue, source, process
         self._recipients, self._max_tries = recipients, max_tries
         self._metrics, self._audit, self._on_end = metrics, audit, on_end
+        self._outcomes: list[_Outcome] = []  # of jobs to which more may be added
 
     def run(self, stop: threading.Event) -> None:
         """Segment whatever is ready, until `stop` is set."""
         while not stop.is_set():
+            self.accept_complete()
             if not self.segment_next(stop):
                 stop.wait(_POLL_SECONDS)
+
+    def accept_complete(self) -> None:
+        """Hand over the results of jobs that are complete; a job to which more was added is segmented again."""
+        outcomes, self._outcomes = self._outcomes, []
+        for each in outcomes:
+            now = self._queue.job(each.job.key)
+            if now is None or now.round != each.job.round:
+                continue
+            if self._source.is_complete(each.job):
+                self._accept(each)
+            else:
+                self._outcomes.append(each)
 
     def segment_next(self, stop: threading.Event) -> bool:
         """Segment the job that has waited longest of those that are ready; whether there was one."""
@@ -95,30 +127,27 @@ class WorkLoop:
                 self._crashed(job, error.cause)
             return
         except RmaMambaError as error:
-            self._end(job, "failed", error_message(error))
-            return
-        self._metrics.seconds.observe(time.monotonic() - started)
-        self._audit.write(
-            "segmentation_ended",
-            job=job.key,
-            series=len(results),
-            seconds=round(sum(each.seconds for each in results), 2),
-        )
-        self._accept(job, results, stop)
+            outcome = _Outcome(job, [], error_message(error))
+        else:
+            outcome = _Outcome.of(job, results)
+            self._metrics.seconds.observe(time.monotonic() - started)
+            self._audit.write(
+                "segmentation_ended",
+                job=job.key,
+                series=len(outcome.results),
+                seconds=round(sum(each.seconds for each in results), 2),
+            )
+        self._outcomes.append(outcome)
+        self.accept_complete()
 
-    def _accept(self, job: Job, results: Sequence[Segmented], stop: threading.Event) -> None:
-        """Hand the results over, once the job is complete; if more arrives, it is segmented again."""
-        while not self._source.is_complete(job):
-            now = self._queue.job(job.key)
-            if stop.is_set() or now is None or now.round != job.round:
-                return
-            stop.wait(_POLL_SECONDS)
-        if not results:
-            self._end(job, "ignored", "no series matches a rule")
-            return
-        deliveries = self._deliveries(job, results)
-        if self._queue.accept(job, deliveries) and not deliveries:
-            self._note_end(job, "done", "")
+    def _accept(self, outcome: _Outcome) -> None:
+        """Hand over results; what could not be segmented is why the job fails, once the rest is sent."""
+        job, problem = outcome.job, outcome.problem
+        deliveries = self._deliveries(job, outcome.results)
+        if not outcome.results:
+            self._end(job, "failed" if problem else "ignored", problem or _NO_SERIES)
+        elif self._queue.accept(job, deliveries, problem) and not deliveries:
+            self._note_end(job, "failed" if problem else "done", problem)
 
     def _deliveries(self, job: Job, results: Sequence[Segmented]) -> list[Delivery]:
         """One delivery for each object and destination that takes it."""

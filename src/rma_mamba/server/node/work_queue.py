@@ -195,13 +195,19 @@ class WorkQueue:
         """Begin segmentation; False if the job has changed meanwhile."""
         return self._move(job, "segmenting", "")
 
-    def accept(self, job: Job, deliveries: Sequence[Delivery]) -> bool:
+    def accept(self, job: Job, deliveries: Sequence[Delivery], problem: str = "") -> bool:
         """Record the results of a job, and what is to be sent; False if the job has changed meanwhile.
 
         What an earlier round was still to send is dropped; what it sent is known.
+
+        Args:
+            job: The job.
+            deliveries: What is to be sent.
+            problem: Why there are not all results: the job fails once the others are sent.
         """
+        ended: JobState = "failed" if problem else "done"
         with self._transaction():
-            if not self._move(job, "delivering" if deliveries else "done", ""):
+            if not self._move(job, "delivering" if deliveries else ended, problem):
                 return False
             instances = {each.instance for each in deliveries}
             for each in self.deliveries(job.key):
@@ -278,12 +284,12 @@ class WorkQueue:
             *(delivery.instance, delivery.destination),
         )
 
-    def end_delivery(self, delivery: Delivery) -> bool:
-        """Record that the destination has the object, and whether this ends the job."""
+    def end_delivery(self, delivery: Delivery) -> JobState | None:
+        """Record that the destination has the object; how the job has ended, if this ends it."""
         return self._conclude(delivery, "state = 'sent'")
 
-    def fail_delivery(self, delivery: Delivery) -> bool:
-        """Give up a delivery; whether this ends the job."""
+    def fail_delivery(self, delivery: Delivery) -> JobState | None:
+        """Give up a delivery; how the job has ended, if this ends it."""
         return self._conclude(delivery, "state = 'failed'")
 
     def postpone(
@@ -313,24 +319,23 @@ class WorkQueue:
             )
         )
 
-    def _conclude(self, delivery: Delivery, change: str) -> bool:
+    def _conclude(self, delivery: Delivery, change: str) -> JobState | None:
         with self._transaction():
             self._run(
                 f"UPDATE deliveries SET {change} WHERE instance = ? AND destination = ?",
                 *(delivery.instance, delivery.destination),
             )
             states = {each.state for each in self.deliveries(delivery.job)}
-            if states & {"waiting", "sending"}:
-                return False
-            failed = "failed" in states
-            return (
-                self._database_execute(
-                    "UPDATE jobs SET state = ?, reason = ?, changed = ? WHERE key = ? AND state = 'delivering'",
-                    *("failed" if failed else "done", "not delivered" if failed else ""),
-                    *(time.time(), delivery.job),
-                ).rowcount
-                == 1
+            job = self.job(delivery.job)
+            if states & {"waiting", "sending"} or job is None or job.state != "delivering":
+                return None
+            reason = job.reason or ("not delivered" if "failed" in states else "")
+            state: JobState = "failed" if reason else "done"
+            self._run(
+                "UPDATE jobs SET state = ?, reason = ?, changed = ? WHERE key = ?",
+                *(state, reason, time.time(), job.key),
             )
+            return state
 
     # the database
 
