@@ -19,6 +19,7 @@ import pytest
 
 from clinical_series import blob, clinical_series
 from dicom_series import save
+from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.scans import read_scan, write_mask
 from rma_mamba.scans.mask_reader import read_mask
 from rma_mamba.volume import Mask
@@ -148,6 +149,29 @@ def test_a_dicom_object_is_corrected_decided_on_and_exported(bench: Bench) -> No
         if kind == "dicom-seg":
             assert data.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
     assert np.array_equal(np.asarray(bench.server.mask(case, 1).dataobj), bench.labels)
+
+
+def test_a_mask_of_any_format_is_imported_as_the_newest_version(bench: Bench) -> None:
+    case = bench.row("contours")["id"]
+    url = f"/api/cases/{case}"
+    wanted = np.roll(bench.labels, 1, axis=0)
+    scan = read_scan(bench.scans / "contours")
+    made = MaskProvenance("automatic", None, "Other tool", "2")
+    mask = Mask(wanted, scan.geometry, scan.header, scan.source_images, provenance=made)
+    for kind, name in (("dicom_seg", "sent.dcm"), ("nifti", "sent.nii")):
+        path = bench.scans.parent / name
+        write_mask(mask, path, kind)  # type: ignore[arg-type]
+        answer = bench.server.client.post(f"{url}/masks", content=path.read_bytes())
+        assert answer.status_code == 201, answer.text
+        assert np.array_equal(np.asarray(bench.server.mask(case).dataobj), wanted)
+    first, second, third = bench.server.case(case)["versions"]
+    assert (second["parent"], second["tool"]) == (first["version"], "Other tool 2")
+    assert third["tool"] == "not stated"
+    exported = bench.server.client.get(f"{url}/export?type=dicom-seg&version=2")
+    segment = pydicom.dcmread(io.BytesIO(exported.content)).SegmentSequence[0]
+    assert segment.SegmentAlgorithmName == "Other tool"
+    wrong = bench.server.client.post(f"{url}/masks", content=b"no mask")
+    assert (wrong.status_code, "\n" in wrong.json()["error"]) == (422, False)
 
 
 def test_another_series_of_a_study_is_opened_as_a_case_of_its_own(

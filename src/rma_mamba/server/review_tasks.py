@@ -15,6 +15,7 @@ from rma_mamba.pipeline.case_report import read_identity
 from rma_mamba.pipeline.isolated_process import Progress
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES
 from rma_mamba.pipeline.review import mask_tools
+from rma_mamba.pipeline.review.adopted_masks import import_mask
 from rma_mamba.pipeline.review.case_status import read_json
 from rma_mamba.pipeline.review.corrected_mask import grid_of, read_sent_mask
 from rma_mamba.pipeline.review.displayed_scan import DESCRIPTION_FILE, SCAN_FILE
@@ -39,6 +40,14 @@ def save_version(
     MaskProvenance("manual", fields["author"])  # checks the name, which DICOM objects will state
     mask = read_sent_mask(case, Path(sent), grid_of(case, Path(shown) / SCAN_FILE))
     return asdict(MaskVersions(case).add(mask, **fields))
+
+
+def import_version(report: Progress, *, case: dict[str, Any], sent: str) -> dict[str, Any]:
+    """Make a mask of any format that a page has sent the newest version, and examine it."""
+    folder, scan = Path(case["folder"]), read_case_scan(case)
+    version = import_mask(folder, Path(sent), scan)
+    examine_version(folder, version, scan)
+    return asdict(version)
 
 
 def examine(report: Progress, *, folder: str, shown: str, version: int) -> dict[str, Any]:

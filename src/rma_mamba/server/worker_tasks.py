@@ -102,6 +102,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "show_scan": show_scan,
     "adopt": adopt,
     "save_version": review_tasks.save_version,
+    "import_version": review_tasks.import_version,
     "examine": review_tasks.examine,
     "measure": review_tasks.measure,
     "examine_result": review_tasks.examine_result,

@@ -42,6 +42,30 @@ def adopt_result(result: Result, scan: Callable[[], Volume]) -> MaskVersion:
     return _adopt(versions, result.mask, read_result(result, scan()), digest)
 
 
+def import_mask(case: Path, path: Path, scan: Volume) -> MaskVersion:
+    """Make a mask of any format, which a person has chosen, the newest version of a case.
+
+    Args:
+        case: The folder of the case.
+        path: The file.
+        scan: Its scan.
+
+    Raises:
+        ScanError, GridError: The mask cannot be read, or is not one of this scan.
+    """
+    read, versions = read_any_mask(path, scan, scheme_of_case(case)), MaskVersions(case)
+    newest = versions.newest
+    return versions.add(
+        read.mask,
+        parent=newest.version if newest else None,
+        kind=read.made.kind,
+        author=read.made.creator,
+        note=read.note,
+        tool=tool_name(read.made),
+        made=_record(read.made),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class ReadResult:
     """A mask that was read, on the grid of its scan.
@@ -113,8 +137,10 @@ def provenance_of(record: Mapping[str, Any] | None) -> MaskProvenance | None:
 
 def as_record(made: MaskProvenance) -> dict[str, str | None] | None:
     """What the record of a version keeps; None for a mask of this program, of which `run.json` states more."""
-    if made.algorithm == SOFTWARE_NAME:
-        return None
+    return None if made.algorithm == SOFTWARE_NAME else _record(made)
+
+
+def _record(made: MaskProvenance) -> dict[str, str | None]:
     found = {"algorithm": made.algorithm, "version": made.version}
     return {**found, "weights_sha256": made.weights_sha256}
 

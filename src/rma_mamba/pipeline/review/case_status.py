@@ -66,12 +66,17 @@ def case_status(case: Path) -> CaseStatus:
 def examination(case: Path, version: MaskVersion) -> dict[str, Any]:
     """Measurements, quality and warnings of a version: those of the run for its own mask; empty if not yet measured."""
     found = read_json(MaskVersions(case).path(version.version) / EXAMINED_FILE)
-    if found or version.parent is not None:
+    if found:
         return found
     run = read_json(case / RUN_FILE)
-    of_run = (version.source_sha256 or version.mask_sha256) in (run.get("files") or {}).values()
+    files = (run.get("files") or {}).values()
+    of_run = version.parent is None and (version.source_sha256 or version.mask_sha256) in files
     found = _of_run(case, run) if of_run else {}
-    return {**found, "warnings": [*found.get("warnings", []), *filter(None, [version.note])]}
+    of_file = (
+        version.parent is None or version.made is not None
+    )  # else it is a remark of the author
+    remarks = [version.note] if version.note and of_file else []
+    return {**found, "warnings": [*found.get("warnings", []), *remarks]}
 
 
 def _of_run(case: Path, run: dict[str, Any]) -> dict[str, Any]:

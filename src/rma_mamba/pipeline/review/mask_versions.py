@@ -113,6 +113,7 @@ class MaskVersions:
         author: str | None = None,
         note: str = "",
         tool: str = "viewer",
+        made: dict[str, str | None] | None = None,
     ) -> MaskVersion:
         """Save a mask as a new version.
 
@@ -123,6 +124,7 @@ class MaskVersions:
             author: Name of the person, or None.
             note: A remark.
             tool: What made it.
+            made: As in `MaskVersion`, for the mask of another program.
 
         Raises:
             ScanError: The files cannot be written.
@@ -131,13 +133,16 @@ class MaskVersions:
         if parent is not None:
             self.find(parent)
         now = _iso(datetime.now(UTC))
-        fields = {"parent": parent, "kind": kind, "author": author, "note": note, "tool": tool}
+        fields: dict[str, Any] = {"parent": parent, "kind": kind, "author": author}
+        fields |= {"note": note, "tool": tool, "made": made}
         return self._save(lambda path: write_mask(mask, path), time=now, **fields)
 
     def origin(self, version: MaskVersion) -> MaskVersion:
-        """The version from which a version was made by corrections: the result of a program."""
+        """The version from which a version was made by corrections: the result of a program, or an imported mask."""
         records = {each.version: each for each in self.all()}
-        while version.parent in records and version.parent < version.version:
+        while (
+            version.made is None and version.parent in records and version.parent < version.version
+        ):
             version = records[version.parent]
         return version
 

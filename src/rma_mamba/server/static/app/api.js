@@ -54,6 +54,7 @@ export const api = {
     const headers = { ...NIFTI, ...(author ? { "X-Rma-Author": encodeURIComponent(author) } : {}) };
     return request(`${caseUrl(id)}/versions${query(details)}`, { method: "POST", body, headers });
   },
+  importMask: (id, file) => request(`${caseUrl(id)}/masks`, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } }),
   putDraft: (id, details, body) => request(`${caseUrl(id)}/draft${query(details)}`, { method: "PUT", body, headers: NIFTI }),
   dropDraft: (id, window) => request(`${caseUrl(id)}/draft${query({ window })}`, { method: "DELETE" }),
   review: (id, etag, review) => {

@@ -31,6 +31,14 @@ export class CasePage {
   constructor(app, id) {
     Object.assign(this, { app, id, detail: null, session: null, hash: location.hash, gone: false, flag: -1, series: null });
     this.root = element("div", { class: "case" });
+    this.dragged = (event) => event.preventDefault(); // else the browser would open the file in place of the page
+    this.dropped = (event) => {
+      event.preventDefault();
+      if (event.dataTransfer.files.length === 1) this.importMask(event.dataTransfer.files[0]);
+      else toast("One mask at a time can be dropped on a case.", "error");
+    };
+    window.addEventListener("dragover", this.dragged);
+    window.addEventListener("drop", this.dropped);
   }
 
   async start() {
@@ -68,6 +76,8 @@ export class CasePage {
 
   destroy() {
     this.gone = true;
+    window.removeEventListener("dragover", this.dragged);
+    window.removeEventListener("drop", this.dropped);
     this.progress?.destroy();
     this.autosave?.destroy();
     for (const pane of this.session?.panes ?? []) pane.destroy();
@@ -299,6 +309,21 @@ export class CasePage {
     if (parent?.kind === "manual" || document.done.some(({ name }) => name === CLEAR)) return "manual";
     const before = await loadMask(api.maskUrl(this.id, document.version));
     return before.labels.some((value, n) => value && document.labels[n]) ? "semiautomatic" : "manual";
+  }
+
+  /** Save a mask from a file as the newest version, and show it; a correction that is not saved is saved first. */
+  async importMask(file) {
+    if (this.session?.document?.changed && !(await this.save())) return;
+    announce("Reading the mask …");
+    try {
+      const { version } = await api.importMask(this.id, file);
+      if (this.gone) return;
+      await this.app.route();
+      this.app.page.tabs?.select("Review");
+      toast(`The mask was saved as version ${version}. Earlier versions are kept.`);
+    } catch (error) {
+      toast(`Not imported: ${error.message}`, "error");
+    }
   }
 
   async go(step) {

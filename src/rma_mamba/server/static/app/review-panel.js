@@ -21,9 +21,17 @@ export class ReviewPanel {
         button("Accept, next case", { symbol: "accept", key: "A", class: "primary", click: () => this.acceptAndGo() }),
       ]),
       this.who,
-      element("h2", {}, "Versions"), this.versions,
+      element("h2", {}, "Versions"), this.versions, this.importer(),
     );
     this.fill();
+  }
+
+  /** A mask from a file: of another program, or corrected elsewhere. */
+  importer() {
+    const input = element("input", { type: "file", hidden: true, "aria-label": "Mask file", change: () => input.files.length && this.page.importMask(input.files[0]).then(() => { input.value = ""; }) });
+    return element("div", {}, [
+      button("Import a mask", { symbol: "upload", title: "NIfTI, NRRD, DICOM SEG or RTSTRUCT; or drop it on the page", click: () => input.click() }), input,
+    ]);
   }
 
   get state() {
