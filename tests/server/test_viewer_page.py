@@ -186,6 +186,31 @@ def test_a_stroke_is_in_the_saved_file_and_nowhere_else(bench: Bench) -> None:
     assert (saved["parent"], saved["kind"]) == (version - 1, "semiautomatic")
 
 
+@pytest.mark.parametrize(("view", "axes"), [("coronal", (0, 2)), ("sagittal", (1, 2))])
+def test_a_stroke_on_another_plane_stays_on_it(
+    bench: Bench, view: str, axes: tuple[int, int]
+) -> None:
+    bench.start()
+    before = bench.labels()
+    bench.brush()
+    (through,) = {0, 1, 2} - {*axes}
+    number = bench.window.slice_number(view)
+    pane = AxialPane(
+        bench.window.box(view), *((each[axes[0]], each[axes[1]]) for each in (SHAPE, SPACING_MM))
+    )
+    start = (SHAPE[axes[0]] // 4, 2)
+    mouse = bench.window.page.mouse
+    mouse.move(*pane.on_page(*start))
+    mouse.down()
+    mouse.up()
+    changed = np.argwhere(bench.labels(bench.save()) != before)
+    assert len(changed) > 0
+    assert set(changed[:, through].tolist()) == {number - 1}
+    for axis, at in zip(axes, start, strict=True):
+        away_mm = np.abs(changed[:, axis] - at) * SPACING_MM[axis]
+        assert away_mm.max() <= BRUSH_MM / 2 + 1
+
+
 def test_undo_and_redo_restore_each_voxel(bench: Bench) -> None:
     bench.start()
     volume = bench.window.page.locator(".correct output[aria-label=Volume]")
@@ -423,6 +448,8 @@ def test_nothing_is_cut_off(bench: Bench, size: tuple[int, int]) -> None:
         box = bench.window.box(view)
         assert min(box["width"], box["height"]) > 150
     assert page.get_by_role("button", name="Save", exact=True).is_visible()
+    name = page.locator(".case-name")
+    assert name.evaluate("(name) => name.scrollWidth <= name.clientWidth")
     page.set_viewport_size({"width": 1280, "height": 720})
 
 

@@ -124,7 +124,7 @@ export class CasePage {
 
   drawBar() {
     const { detail } = this;
-    this.light = element("span", { class: `light light-${detail.light ?? "none"}` }, detail.light ? [icon(detail.light), LIGHT_WORDS[detail.light]] : "");
+    this.light = element("span", { class: `light light-${detail.light ?? "none"}` }, detail.light ? [icon(detail.light), element("span", {}, LIGHT_WORDS[detail.light])] : "");
     this.state = element("span", { class: "state" }, STATE_WORDS[detail.review?.state ?? "unseen"]);
     this.unsaved = element("span", { class: "unsaved", role: "status" });
     this.name = element("h1", { class: "case-name" });
@@ -187,7 +187,8 @@ export class CasePage {
   windows(scan) {
     const named = this.detail.scan?.windows ?? [];
     const { low, high, minimum, maximum } = scan.spread;
-    return [...named, { name: "Automatic", min: low, max: high }, { name: "Full range", min: minimum, max: maximum }];
+    const own = [{ name: "Automatic", min: low, max: high }, { name: "Full range", min: minimum, max: maximum }];
+    return [...named, ...own.filter(({ name }) => !named.some((one) => one.name === name))];
   }
 
   build() {

@@ -205,7 +205,7 @@ export class SliceView {
     context.strokeStyle = "rgba(0, 0, 0, 0.75)";
     context.fillStyle = "#ffd479";
     for (const [letter, x, y] of [
-      [left, gap * 0.7, height / 2], [right, width - gap * 2.3, height / 2],
+      [left, gap * 0.7, height / 2], [right, width - gap * 2.8, height / 2],
       [top, width / 2, gap * 1.9], [bottom, width / 2, height - gap * 0.8],
     ]) {
       context.strokeText(letter, x, y);
