@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from layouts import AFFINE, save
+from rma_mamba.conventions import NIFTI_SUFFIXES
 from rma_mamba.datasets.cases import Case, read_cases
 from rma_mamba.datasets.channel_files import channel_files, channel_folder
 from rma_mamba.datasets.config import DataConfig
@@ -43,7 +44,7 @@ def test_the_channels_of_the_sources_are_those_of_the_network(root: Path) -> Non
         ({"sources": [source(), source(name="b", channels={}, images="T1")]}, "b has no channels"),
         ({"recipe": {"channel_names": ["T1"]}}, "has the channel T2"),
         ({"phantoms": {"count": 1}}, "phantoms are single scans"),
-        ({"sources": [source(kind="slices")]}, 'expected kind = "volumes"'),
+        ({"sources": [source(kind="slices", resample=True)]}, "which state no positions"),
         ({"sources": [source(images="T2")]}, "images is T2"),
         ({"sources": [source(channels={}, images="T1", resample=True)]}, "without channels"),
     ],
@@ -80,7 +81,10 @@ def test_a_place_is_a_folder_or_a_pattern() -> None:
     assert channel_folder("a/*_0001.nii.gz") == ("a", "*_0001.nii.gz")
     names = ["P.1_0000.nii.gz", "P.1_0001.nii", "x.txt", "_0000.nii.gz"]
     found = channel_files(
-        Path(), {"A": "*_0000.nii.gz", "B": "*_0001.*"}, lambda _: [Path(name) for name in names]
+        Path(),
+        {"A": "*_0000.nii.gz", "B": "*_0001.*"},
+        lambda _: [Path(name) for name in names],
+        NIFTI_SUFFIXES,
     )
     assert found == {"P.1": {"A": Path(names[0]), "B": Path(names[1])}}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from layouts import AFFINE, save, scan
+from layouts import AFFINE, save, save_image, scan
 from rma_mamba.models import create_model
 from rma_mamba.models.weights import encode_checkpoint
 from rma_mamba.volume import Geometry, Volume
@@ -39,6 +40,27 @@ def write_two_scans(root: Path, missing: Any = ()) -> Path:
                 save(root / channel / f"{patient}.nii.gz", image)
         save(root / "labels" / f"{patient}.nii.gz", liver)
     return root
+
+
+def write_two_scan_slices(root: Path, missing: Any = (), *, first: str = "png") -> Path:
+    """The same patients as PNG slices P1_z0003.png; those of T1 have the suffix `first`."""
+    for number, patient in enumerate(PATIENTS):
+        values, liver = scan(number)
+        images = {"T1": values // 4, "T2": (900 - values) // 4}
+        for k in range(values.shape[2]):
+            name = f"{patient}_z{k:04d}"
+            for channel, image in images.items():
+                suffix = first if channel == "T1" else "png"
+                if (patient, channel) not in missing:
+                    plane = image[:, :, k].clip(0, 255).astype(np.uint8)
+                    save_image(root / channel / f"{name}.{suffix}", plane)
+            save_image(root / "labels" / f"{name}.png", liver[:, :, k] * np.uint8(255))
+    return root
+
+
+def slice_source(**changes: Any) -> dict[str, Any]:
+    """A source of these slices."""
+    return source(**{"kind": "slices", "patient": r"(.+)_z\d+\..+", "ordered": True, **changes})
 
 
 def source(**changes: Any) -> dict[str, Any]:
@@ -95,3 +117,17 @@ def two_scan_weights(path: Path) -> Path:
     )
     path.write_bytes(content)
     return path
+
+
+def write_nnunet_channels(root: Path) -> Path:
+    """nnU-Net raw: A and B with two channels, C with the second alone."""
+    folder = root / "Dataset007_Liver"
+    for number, case in enumerate("ABC"):
+        values, liver = scan(number)
+        if case != "C":
+            save(folder / "imagesTr" / f"{case}_0000.nii.gz", values)
+        save(folder / "imagesTr" / f"{case}_0001.nii.gz", 900 - values)
+        save(folder / "labelsTr" / f"{case}.nii.gz", liver)
+    described = {"channel_names": {"0": "T1", "1": "T2"}, "labels": {"background": 0, "liver": 1}}
+    (folder / "dataset.json").write_text(json.dumps(described))
+    return folder

@@ -13,6 +13,7 @@ from rma_mamba.datasets.config import SourceConfig
 from rma_mamba.datasets.labelled_images import Grey, class_bits, read_label_values, read_slice
 from rma_mamba.datasets.phantom import CONTRASTS, LiverShape, make_phantom
 from rma_mamba.datasets.source_files import SourceFiles
+from rma_mamba.errors import GridError
 from rma_mamba.slicing import CalibratedVolume, IntensityScale, SlicePlan, SliceRecipe, calibrated
 from rma_mamba.volume import Volume
 
@@ -74,16 +75,35 @@ def _scans_on_canvas(
 
 
 def slice_arrays(files: SourceFiles, source: SourceConfig, images: list[Path]) -> Arrays:
-    """All PNG or JPEG slices of a patient: "images" and "labels", uint8 [slice, height, width]."""
+    """All PNG or JPEG slices of a patient: "images" and "labels", uint8 [slice, height, width], and "hounsfield"; of
+    several scans, with "present" and images as `volume_arrays` returns them.
+
+    Raises:
+        GridError: Some slices have a channel and others do not.
+    """
     recipe, hounsfield = files.config.recipe, source.window_hu is not None
-    pairs = [_slice_on_canvas(*read_slice(files, source, path), recipe) for path in images]
+    read = [read_slice(files, source, path) for path in images]
+    counts = {n: sum(n in image.channels for image, _ in read) for n in recipe.channel_names}
+    for name, count in counts.items():
+        if 0 < count < len(images):
+            raise GridError(
+                f"{count} of {len(images)} slices have the channel {name}; expected all or none. Add the missing "
+                "files, or remove the channel of this patient."
+            )
+    pairs = [_slice_on_canvas(*each, recipe) for each in read]
     slices, labels = (_concatenate([pair[n] for pair in pairs]) for n in range(2))
-    return {"images": slices, "labels": labels, "hounsfield": np.array(hounsfield)}
+    return {
+        "images": slices,
+        "labels": labels,
+        "hounsfield": np.array(hounsfield),
+        **({"present": np.array([*counts.values()]) > 0} if counts else {}),
+    }
 
 
 def _slice_on_canvas(image: Volume, labels: Grey, recipe: SliceRecipe) -> tuple[Grey, Grey]:
     """A slice, scaled as in testing: images of unknown window like MR, even if they show CT."""
-    return on_canvas(calibrated(image, None if image.modality else "MR"), labels, recipe)
+    scan = calibrated(image, None if image.modality else "MR")
+    return _scans_on_canvas(scan, labels, recipe)
 
 
 def phantom_arrays(recipe: SliceRecipe, number: int, liver: Path | None = None) -> Arrays:

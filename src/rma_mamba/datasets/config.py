@@ -35,11 +35,12 @@ class SourceConfig(Settings):
     """Folder of the images, relative to `data.root`. With `channels`, it is the folder of the first one."""
 
     channels: dict[ChannelName, str] = Field(default={})
-    """Volumes: several scans of each patient as channels of one case, such as
+    """Several scans of each patient as channels of one case, such as
     `{ T1 = "t1/images", T2 = "t2/images" }`, in place of `images`. Each is a folder, with the same file names in all of
     them, or a folder with a pattern, whose `*` stands for the name of the case:
     `{ T1 = "imagesTr/*_0000.nii.gz", T2 = "imagesTr/*_0001.nii.gz" }`. A case may lack some channels, but all that it
-    has are on one grid. `patient` and the labels belong to the name of the case. Empty: one scan per case."""
+    has are on one grid: for slices, the files of one name have the same size, and all slices of a patient have the same
+    channels. `patient` and the labels belong to the name of the case. Empty: one scan per case."""
 
     resample: bool = False
     """With `channels`: resample the scans of a case to the grid of the first by their positions in mm, if they are on
@@ -127,8 +128,10 @@ class SourceConfig(Settings):
 
     @model_validator(mode="after")
     def _check_channels(self) -> Self:
-        if self.channels and self.kind != "volumes":
-            raise ValueError('channels are set for slices; expected kind = "volumes"')
+        if self.resample and self.kind != "volumes":
+            raise ValueError(
+                "resample is set for slices, which state no positions; expected volumes"
+            )
         if self.resample and not self.channels:
             raise ValueError("resample is set without channels; expected both or none")
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,15 +114,25 @@ def _check_known(whole: npt.NDArray[Any], scheme: LabelScheme) -> None:
 
 
 def read_slice(files: SourceFiles, source: SourceConfig, image: Path) -> tuple[Volume, Grey]:
-    """A PNG or JPEG slice as a volume of one slice, and its labels as in `read_volume`.
+    """A PNG or JPEG slice as a volume of one slice, with all its channels if the source has several, and its labels as
+    in `read_volume`.
 
     Raises:
         ConfigError: There is no label.
-        GridError: The label has a different size.
+        GridError: The label or a channel has a different size.
         ScanError: A file cannot be read; or there are several classes, and the label is not PNG or contains unknown
             values.
     """
-    grey = np.rot90(read_grey_image(image), source.quarter_turns)
+    paths = files.channels(source, image)
+    greys = {
+        name: np.rot90(read_grey_image(path), source.quarter_turns)
+        for name, path in (paths or {"": image}).items()
+    }
+    try:
+        check_same_size(greys, file_names(paths))
+    except GridError as error:
+        raise GridError(f"source {source.name}: {error}") from error
+    grey = next(iter(greys.values()))
     label = files.label(source, image)
     mask = np.rot90(read_grey_image(label), source.quarter_turns)
     if grey.shape != mask.shape:
@@ -132,8 +142,32 @@ def read_slice(files: SourceFiles, source: SourceConfig, image: Path) -> tuple[V
         )
     bits = _slice_bits(source, mask, label, files.config.recipe.labels)
     if source.mirrored_at_random and _is_mirrored(grey, bits):
-        grey, bits = grey[:, ::-1], bits[:, ::-1]
-    return restore_window(slice_volume(grey, source.pixel_mm), source), bits.T[:, :, None]
+        greys, bits = {name: each[:, ::-1] for name, each in greys.items()}, bits[:, ::-1]
+    slices = {
+        name: restore_window(slice_volume(each, source.pixel_mm), source)
+        for name, each in greys.items()
+    }
+    return (joined(slices) if paths else slices[""]), bits.T[:, :, None]
+
+
+def check_same_size(greys: Mapping[str, Grey], files: Mapping[str, str]) -> None:
+    """Check that the channels of a slice have one size, because files of slices state no positions.
+
+    Args:
+        greys: Grey levels of each channel.
+        files: Its file name.
+
+    Raises:
+        GridError: They have not.
+    """
+    (first, one), *others = greys.items()
+    for name, other in others:
+        if other.shape != one.shape:
+            sizes = [f"{each.shape[1]} x {each.shape[0]} pixels" for each in (one, other)]
+            raise GridError(
+                f"{first} ({files[first]}) has {sizes[0]} and {name} ({files[name]}) has {sizes[1]}; expected the same "
+                "size of all channels of a slice. Export both again."
+            )
 
 
 def _slice_bits(source: SourceConfig, mask: Grey, path: Path, scheme: LabelScheme) -> Grey:
@@ -149,16 +183,27 @@ def _slice_bits(source: SourceConfig, mask: Grey, path: Path, scheme: LabelSchem
 
 
 def stacked(images: Sequence[Volume], slice_mm: float) -> Volume:
-    """Single slices of one patient as a volume, inferior to superior.
+    """Single slices of one patient as a volume, inferior to superior, with their channels.
 
     Args:
         images: Slices as `read_slice` returns them.
         slice_mm: Slice spacing.
 
     Raises:
-        GridError: The slices have different sizes.
+        GridError: The slices have different sizes or channels.
     """
     first = images[0]
+    if first.channels:
+        if any([*each.channels] != [*first.channels] for each in images):
+            raise GridError(
+                "the slices of a patient have different channels; expected the same in all. Add the missing files, or "
+                "remove the channel of this patient."
+            )
+        parts = {
+            name: stacked([each.channels[name] for each in images], slice_mm)
+            for name in first.channels
+        }
+        return joined(parts)
     if {each.values.shape for each in images} != {first.values.shape}:
         raise GridError(
             "the slices of a patient have different sizes; expected one size. Set ordered = false for this source."

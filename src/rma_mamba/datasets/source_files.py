@@ -153,12 +153,12 @@ class SourceFiles:
         if not source.channels:
             found = [path for path in self._matching(source) if path.name.endswith(tuple(suffixes))]
             return {path: path.name for path in found}
-        cases = channel_files(Path(self.config.root), source.channels, self._listing)
+        cases = channel_files(Path(self.config.root), source.channels, self._listing, suffixes)
         named = {next(iter(files.values())): (name, files) for name, files in cases.items()}
         self._channels[source.name] = {
-            path: (name + _suffix(path), files)
+            path: (name + _suffix(path, suffixes), files)
             for path, (name, files) in named.items()
-            if fnmatchcase(name + _suffix(path), source.files)
+            if fnmatchcase(name + _suffix(path, suffixes), source.files)
         }
         return {path: name for path, (name, _) in self._channels[source.name].items()}
 
@@ -186,8 +186,8 @@ def _by_stem(paths: list[Path]) -> dict[str, list[Path]]:
     return found
 
 
-def _suffix(path: Path) -> str:
-    return path.name[len(strip_suffix(path.name, NIFTI_SUFFIXES)) :]
+def _suffix(path: Path, suffixes: Sequence[str]) -> str:
+    return path.name[len(strip_suffix(path.name, suffixes)) :]
 
 
 def _stem(path: Path) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from audits import found
-from layouts import AFFINE, save, scan, write_chaos, write_cirrmri
-from rma_mamba.datasets.audit import audit
+from layouts import AFFINE, save, save_image, scan, write_chaos, write_cirrmri
+from rma_mamba.datasets.audit import audit, require_sound_data
 from rma_mamba.datasets.layouts import LayoutOptions, open_dataset
 from rma_mamba.datasets.layouts.case_reader import read_images
 from rma_mamba.datasets.layouts.joined_cases import with_channels
@@ -19,22 +19,9 @@ from rma_mamba.datasets.layouts.nnunet_channels import channel_names
 from rma_mamba.datasets.prepare import RECIPE_DATA, PreparationOptions, prepare
 from rma_mamba.errors import ConfigError
 from rma_mamba.training import load_recipe
+from two_scans import write_nnunet_channels
 
 T1_T2 = LayoutOptions(channels={"T1": "T1", "T2": "T2"})
-
-
-def write_two_channels(root: Path) -> Path:
-    """nnU-Net raw: A and B with two channels, C with the second alone."""
-    folder = root / "Dataset007_Liver"
-    for number, case in enumerate("ABC"):
-        values, liver = scan(number)
-        if case != "C":
-            save(folder / "imagesTr" / f"{case}_0000.nii.gz", values)
-        save(folder / "imagesTr" / f"{case}_0001.nii.gz", 900 - values)
-        save(folder / "labelsTr" / f"{case}.nii.gz", liver)
-    described = {"channel_names": {"0": "T1", "1": "T2"}, "labels": {"background": 0, "liver": 1}}
-    (folder / "dataset.json").write_text(json.dumps(described))
-    return folder
 
 
 def test_t1_and_t2_of_a_patient_are_one_case(tmp_path: Path) -> None:
@@ -75,7 +62,7 @@ def test_a_patient_in_two_splits_is_leakage(tmp_path: Path) -> None:
 
 
 def test_nnunet_uses_the_first_channel_unless_others_are_named(tmp_path: Path) -> None:
-    folder = write_two_channels(tmp_path)
+    folder = write_nnunet_channels(tmp_path)
     first = open_dataset("nnunet", folder)
     assert [case.name for case in first.cases] == ["A", "B"]
     assert not first.cases[0].channels
@@ -90,13 +77,55 @@ def test_nnunet_uses_the_first_channel_unless_others_are_named(tmp_path: Path) -
     assert (both.faults, both.irregularities) == ((), ())
 
 
+def write_t1_slices(root: Path) -> Path:
+    """CirrMRI600+ with slices of T1 beside those of T2."""
+    write_cirrmri(root)
+    for path in (root / "Cirrhosis_T2_2D").rglob("*.png"):
+        levels = np.asarray(Image.open(path))
+        other = root / "Cirrhosis_T1_2D" / path.relative_to(root / "Cirrhosis_T2_2D")
+        save_image(other, (levels if path.parent.name == "masks" else 255 - levels).T)
+    return root
+
+
+def test_slices_of_two_sequences_are_joined_by_name_checked_and_prepared(tmp_path: Path) -> None:
+    root = write_t1_slices(tmp_path / "raw")
+    options = LayoutOptions(channels={"T1": "T1 2D", "T2": "T2 2D"})
+    dataset = open_dataset("cirrmri600", root, options)
+    assert {case.channel_names for case in dataset.cases} == {("T1", "T2")}
+    assert len(dataset.cases[0].scans) == 20
+    result = audit(dataset, quick=True)
+    assert found(result) == {}
+    manifest = prepare(result, tmp_path / "out")
+    assert {(case.channels, case.files) for case in manifest.cases} == {(("T1", "T2"), 30)}
+    data = load_recipe(tmp_path / "out" / RECIPE_DATA).data
+    (source,) = data.sources
+    assert (source.kind, [*source.channels]) == ("slices", ["T1", "T2"])
+    require_sound_data(data, ["train", "val", "test"])
+    assert prepare(result, tmp_path / "out").cases == manifest.cases
+
+    (root / "Cirrhosis_T1_2D/valid/0007/images/3.png").unlink()
+    save_image(root / "Cirrhosis_T1_2D/test/0008/images/3.png", np.zeros((40, 44), np.uint8))
+    errors = {
+        each.cases[0].partition("+")[0]: each.text
+        for each in audit(open_dataset("cirrmri600", root, options), quick=True).errors
+    }
+    assert errors["T1 2D/valid/0007"].startswith("9 of 10 slices have the channel T1")
+    assert "expected the same size of all channels" in errors["T1 2D/test/0008"]
+
+
+def test_volumes_and_slices_are_not_joined(tmp_path: Path) -> None:
+    options = LayoutOptions(channels={"T1": "T1", "T2": "T2 2D"})
+    with pytest.raises(ConfigError, match="volumes in T1, slices in T2 2D"):
+        open_dataset("cirrmri600", write_cirrmri(tmp_path), options)
+
+
 def test_channels_without_a_name_have_their_number() -> None:
     assert channel_names({"modality": {"0": "CT"}}) == {"0000": "CT"}
     assert channel_names({"channel_names": []}) == {}
 
 
 def test_the_check_finds_misaligned_and_broken_channels(tmp_path: Path) -> None:
-    folder = write_two_channels(tmp_path)
+    folder = write_nnunet_channels(tmp_path)
     assert found(audit(open_dataset("nnunet", folder, T1_T2), quick=True)) == {}
     shifted = AFFINE.copy()
     shifted[0, 3] = 3
@@ -112,7 +141,7 @@ def test_the_check_finds_misaligned_and_broken_channels(tmp_path: Path) -> None:
 
 
 def test_channels_are_prepared_in_folders_of_their_own(tmp_path: Path) -> None:
-    dataset = open_dataset("nnunet", write_two_channels(tmp_path / "raw"), T1_T2)
+    dataset = open_dataset("nnunet", write_nnunet_channels(tmp_path / "raw"), T1_T2)
     out = tmp_path / "out"
     result = audit(dataset, quick=True)
     manifest = prepare(result, out, PreparationOptions(folds=3))
@@ -132,7 +161,7 @@ def test_channels_are_prepared_in_folders_of_their_own(tmp_path: Path) -> None:
 
 
 def test_channels_are_resampled_when_they_are_prepared(tmp_path: Path) -> None:
-    folder = write_two_channels(tmp_path)
+    folder = write_nnunet_channels(tmp_path)
     values, _ = scan(0, (40, 40, 10))
     save(folder / "imagesTr" / "A_0001.nii.gz", values)
     options = LayoutOptions(channels=T1_T2.channels, resample=True)

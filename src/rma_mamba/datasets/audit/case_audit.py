@@ -102,11 +102,11 @@ def audit_case(
     try:
         images = list(read_images(case))
     except (ScanError, GridError) as error:
-        kind: Kind = "grid" if case.channels and isinstance(error, GridError) else "unreadable"
+        kind: Kind = "grid" if case.channel_names and isinstance(error, GridError) else "unreadable"
         return None, [_finding(kind, "error", str(error), case)]
     facts = _image_facts(case, images)
     of_images = (
-        _channel_findings(case, images[0]) if case.channels else image_findings(case, images)
+        _channel_findings(case, images) if case.channel_names else image_findings(case, images)
     )
     findings = [*_missing_label_findings(case, images), *of_images]
     paired = [each for each in images if each.label is not None]
@@ -167,14 +167,26 @@ def _missing_label_findings(case: IndexedCase, images: list[LabelledImage]) -> l
     return [_finding("missing label", "error", text, case)]
 
 
-def _channel_findings(case: IndexedCase, image: LabelledImage) -> Iterator[Finding]:
-    """Errors of the intensities of each channel of a case, and channels that are copies of each other."""
-    channels = image.image.channels
-    for name, scan in channels.items():
-        for each in image_findings(case, [replace(image, image=scan)]):
+def _channel_findings(case: IndexedCase, images: list[LabelledImage]) -> Iterator[Finding]:
+    """Errors of the intensities of each channel of a case, missing slices of one, and channels that are copies."""
+    scans = [each.image.channels for each in images]
+    for name in case.channel_names:
+        own = [
+            replace(image, image=channels[name])
+            for image, channels in zip(images, scans, strict=True)
+            if name in channels
+        ]
+        for each in image_findings(case, own):
             yield replace(each, text=f"channel {name}: {each.text}")
-    for one, other in itertools.combinations(channels, 2):
-        if np.array_equal(channels[one].values, channels[other].values):
+        if len(own) < len(images):
+            text = (
+                f"{len(own)} of {len(images)} slices have the channel {name}; expected all or none. Add the missing "
+                "files, under the same names as in the other channels."
+            )
+            yield _finding("files", "error", text, case)
+    for one, other in itertools.combinations(case.channel_names, 2):
+        pairs = [(each[one], each[other]) for each in scans if one in each and other in each]
+        if pairs and all(np.array_equal(first.values, second.values) for first, second in pairs):
             text = f"the channels {one} and {other} are the same image; expected two scans. Replace one of them."
             yield _finding("duplicate image", "error", text, case)
 

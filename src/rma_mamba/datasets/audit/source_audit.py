@@ -160,7 +160,14 @@ def _cases(files: SourceFiles, source: SourceConfig, split: Split) -> Iterator[I
         name = f"{source.name}/{patient}"
         if not volumes:
             labels = tuple(_label(files, source, path) for path in images)
-            yield make(name=name, patient=patient, images=tuple(images), labels=labels)
+            channels = (files.channels(source, path) for path in images)
+            yield make(
+                name=name,
+                patient=patient,
+                images=tuple(images),
+                labels=labels,
+                slice_channels=tuple(each for each in channels if each),
+            )
             continue
         for path in images:
             label = _label(files, source, path)

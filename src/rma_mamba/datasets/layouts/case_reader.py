@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from rma_mamba.datasets.labelled_images import read_grey_image, slice_volume
+from rma_mamba.datasets.labelled_images import check_same_size, read_grey_image, slice_volume
 from rma_mamba.datasets.layouts.index import IndexedCase
 from rma_mamba.datasets.layouts.lps import lps_geometry, to_lps
 from rma_mamba.errors import GridError
@@ -45,10 +45,10 @@ def read_images(case: IndexedCase) -> Iterator[LabelledImage]:
     if case.kind == "volume":
         yield _volume(case)
         return
-    for image, label in zip(case.images, case.labels, strict=True):
-        yield LabelledImage(
-            _slice(image), None if label is None else _mask(label, case.rule), "LPI"
-        )
+    channels = case.slice_channels or ({},) * len(case.images)
+    for image, label, paths in zip(case.images, case.labels, channels, strict=True):
+        scan = _slice_with_channels(paths) if paths else _slice(image)
+        yield LabelledImage(scan, None if label is None else _mask(label, case.rule), "LPI")
 
 
 def read_geometries(case: IndexedCase) -> tuple[Geometry, ...]:
@@ -115,3 +115,9 @@ def _mask(path: Path, rule: LabelRule) -> Volume:
 
 def _slice(path: Path) -> Volume:
     return slice_volume(read_grey_image(path), PIXEL_MM)
+
+
+def _slice_with_channels(paths: Mapping[str, Path]) -> Volume:
+    greys = {name: read_grey_image(path) for name, path in paths.items()}
+    check_same_size(greys, file_names(paths))
+    return joined({name: slice_volume(grey, PIXEL_MM) for name, grey in greys.items()})

@@ -1,7 +1,7 @@
 """CirrMRI600+: cirrhotic livers in T1 and T2, as 3-D NIfTI volumes and 2-D PNG slices, and 55 healthy subjects.
 
     Cirrhosis_T{1,2}_3D/{train,valid,test}_{images,masks}/<patient>.nii.gz
-    Cirrhosis_T2_2D/{train,valid,test}/<patient>/{images,masks}/*.png
+    Cirrhosis_T{1,2}_2D/{train,valid,test}/<patient>/{images,masks}/*.png     (T2 is published, T1 is read alike)
     Healthy_subjects/{T1_W_Healthy/{T1_images,T1_masks},T2_W_Healthy/{T2_images,T2_masks}}/<id>.nii.gz
     Metadata/*.csv
 
@@ -35,7 +35,7 @@ _DATASET, _HEALTHY = "cirrmri600", "cirrmri600-healthy"
 _RULE = LabelRule(frozenset({1}), frozenset({1}))
 _SPLITS: Final[dict[str, Split]] = {"train": "train", "valid": "val", "test": "test"}  # by folder
 _SEVERITY = {"1": "mild", "2": "moderate", "3": "severe"}
-_SLICE_FOLDERS = ("Cirrhosis_T2_2D", "T2-cirrhosis-2D")
+_SEQUENCES = ("T1", "T2")
 
 _NOTES = (
     "How intensities were mapped to the grey levels of the published 2-D slices is not documented.",
@@ -49,8 +49,8 @@ _HEALTHY_NOTE = (
 
 def recognises(root: Path) -> bool:
     """Whether a folder contains one of the archives."""
-    slices = find_folder(root, _SLICE_FOLDERS, _SPLITS)
-    return any([_volumes(root, "T1"), _volumes(root, "T2"), slices, _healthy(root)])
+    found = [find(root, each) for each in _SEQUENCES for find in (_volumes, _slices)]
+    return any([*found, _healthy(root)])
 
 
 def read(root: Path, options: LayoutOptions) -> DatasetIndex:
@@ -61,9 +61,10 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     for images, masks, template in _volume_folders(root, rule):
         cases += _volume_cases(images, masks, template)
         irregularities += _unmatched_labels(images, masks, template)
-    slices = find_folder(root, _SLICE_FOLDERS, _SPLITS)
-    if slices:
-        cases += _slice_cases(slices, rule)
+    for sequence in _SEQUENCES:
+        slices = _slices(root, sequence)
+        if slices:
+            cases += _slice_cases(slices, sequence, rule)
     severity, unclear = _severities(root)
     notes = (*_NOTES, _HEALTHY_NOTE) if _healthy(root) else _NOTES
     # slices are listed between the volumes and the healthy subjects
@@ -76,6 +77,10 @@ def _volumes(root: Path, sequence: str) -> Path | None:
     return find_folder(root, [f"Cirrhosis_{sequence}_3D"], contents)
 
 
+def _slices(root: Path, sequence: str) -> Path | None:
+    return find_folder(root, [f"Cirrhosis_{sequence}_2D", f"{sequence}-cirrhosis-2D"], _SPLITS)
+
+
 def _healthy(root: Path) -> Path | None:
     return find_folder(root, ["Healthy_subjects"], ["T1_W_Healthy", "T2_W_Healthy"])
 
@@ -83,7 +88,7 @@ def _healthy(root: Path) -> Path | None:
 def _volume_folders(root: Path, rule: LabelRule) -> Iterator[tuple[Path, Path, IndexedCase]]:
     """Image folder, mask folder, and what the cases in them have in common; the name is a prefix."""
     common = IndexedCase("", "", _DATASET, "", "volume", (), (), rule, modality="MR")
-    for sequence in ("T1", "T2"):
+    for sequence in _SEQUENCES:
         folder = _volumes(root, sequence)
         for name, split in _SPLITS.items() if folder else ():
             images, masks = (folder / f"{name}_{kind}" for kind in ("images", "masks"))  # type: ignore[operator]
@@ -93,7 +98,7 @@ def _volume_folders(root: Path, rule: LabelRule) -> Iterator[tuple[Path, Path, I
                 replace(common, name=f"{sequence}/{name}/", sequence=sequence, split=split),
             )
     healthy = _healthy(root)
-    for sequence in ("T1", "T2") if healthy else ():
+    for sequence in _SEQUENCES if healthy else ():
         folder = healthy / f"{sequence}_W_Healthy"  # type: ignore[operator]
         images, masks = (folder / f"{sequence}_{kind}" for kind in ("images", "masks"))
         shown = f"{sequence} healthy"
@@ -116,17 +121,17 @@ def _volume_cases(images: Path, masks: Path, common: IndexedCase) -> Iterator[In
         )
 
 
-def _slice_cases(folder: Path, rule: LabelRule) -> Iterator[IndexedCase]:
+def _slice_cases(folder: Path, sequence: str, rule: LabelRule) -> Iterator[IndexedCase]:
     for name, split in _SPLITS.items():
         for patient in subfolders(folder / name):
             images, masks = (
                 scan_files(patient / kind, SLICE_SUFFIXES) for kind in ("images", "masks")
             )
             yield IndexedCase(
-                name=f"T2 2D/{name}/{patient.name}",
+                name=f"{sequence} 2D/{name}/{patient.name}",
                 patient=patient_id(patient.name),
                 dataset=_DATASET,
-                sequence="T2 2D",
+                sequence=f"{sequence} 2D",
                 kind="slices",
                 images=tuple(images.values()),
                 labels=tuple(masks.get(each) for each in images),

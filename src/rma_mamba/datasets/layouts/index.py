@@ -35,6 +35,8 @@ class IndexedCase:
         classes: Label values by name of the class, as the dataset names them.
         channels: File or folder of each scan of a case with several, by name; `images` is then the first of them.
             Empty: a single scan.
+        slice_channels: File of each channel of each slice, for slices with several; `images` are then the first of
+            them. Empty: single images.
         further: Channels that the layout has found and that are used only on request; all of the case's, by name.
         resample: Whether the scans of a case are resampled to the grid of the first.
     """
@@ -51,6 +53,7 @@ class IndexedCase:
     modality: Modality | None = None
     classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
     channels: Mapping[str, Path] = field(default_factory=dict, hash=False)
+    slice_channels: tuple[Mapping[str, Path], ...] = field(default=(), hash=False)
     further: Mapping[str, Path] = field(default_factory=dict, hash=False)
     resample: bool = False
 
@@ -62,7 +65,15 @@ class IndexedCase:
     @property
     def scans(self) -> tuple[Path, ...]:
         """All image files, those of all channels."""
-        return tuple(self.channels.values()) or self.images
+        of_slices = tuple(path for each in self.slice_channels for path in each.values())
+        return tuple(self.channels.values()) or of_slices or self.images
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of the channels of a case with several; empty for single scans."""
+        return tuple(
+            dict.fromkeys([*self.channels, *(n for each in self.slice_channels for n in each)])
+        )
 
     def same_patient(self, other: IndexedCase) -> bool:
         """Whether two cases belong to the same patient."""

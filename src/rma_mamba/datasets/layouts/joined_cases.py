@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from rma_mamba.datasets.layouts.index import DatasetIndex, IndexedCase, LayoutFault
 from rma_mamba.errors import ConfigError
@@ -16,8 +17,9 @@ def with_channels(
 ) -> DatasetIndex:
     """The dataset with the cases of several sequences of a patient joined to one.
 
-    The n-th scan of one sequence belongs to the n-th of the others. Cases may lack some of the channels. The label is
-    that of the first channel that the case has. Cases of other sequences are left out.
+    The n-th scan of one sequence belongs to the n-th of the others, and a slice to those of the same file name. Cases
+    may lack some of the channels. The label is that of the first channel that the case has. Cases of other sequences
+    are left out.
 
     Args:
         dataset: All cases.
@@ -25,7 +27,7 @@ def with_channels(
         resample: Resample the scans of a case to the grid of its first.
 
     Raises:
-        ConfigError: The dataset has no such sequence or channel.
+        ConfigError: The dataset has no such sequence or channel, or one has volumes and another slices.
     """
     known = _known(dataset)
     unknown = [place for place in channels.values() if place.lower() not in known]
@@ -78,7 +80,7 @@ def _groups(
     for name, place in places.items():
         count: dict[tuple[str, str], int] = {}
         for case in cases:
-            if case.sequence == place and case.kind == "volume":
+            if case.sequence == place:
                 patient = case.dataset, case.patient
                 count[patient] = count.get(patient, 0) + 1
                 groups.setdefault((*patient, count[patient]), {})[name] = case
@@ -88,11 +90,35 @@ def _groups(
 def _of_several_cases(group: Mapping[str, IndexedCase], places: Mapping[str, str]) -> IndexedCase:
     ordered = {name: group[name] for name in places if name in group}
     first = next(iter(ordered.values()))
-    return replace(
+    joined = replace(
         first,
         name="+".join(case.name for case in ordered.values()),
         sequence="-".join(places),
-        channels={name: case.images[0] for name, case in ordered.items()},
+    )
+    if {case.kind for case in ordered.values()} == {"volume"}:
+        return replace(joined, channels={name: each.images[0] for name, each in ordered.items()})
+    if first.kind == "slices" and all(case.kind == "slices" for case in ordered.values()):
+        return _with_slices(joined, ordered)
+    listed = ", ".join(f"{case.kind} in {case.sequence}" for case in ordered.values())
+    raise ConfigError(
+        f"the channels of a case are of two kinds ({listed.replace('volume', 'volumes')}); expected volumes or slices "
+        "in all. Choose other sequences with --channel."
+    )
+
+
+def _with_slices(joined: IndexedCase, cases: Mapping[str, IndexedCase]) -> IndexedCase:
+    """The case with the slices of all channels, which belong together by their file names."""
+    by_stem: dict[str, dict[str, Path]] = {}
+    labels: dict[str, Path | None] = {}
+    for name, case in cases.items():
+        for image, label in zip(case.images, case.labels, strict=True):
+            by_stem.setdefault(image.stem, {})[name] = image
+            labels.setdefault(image.stem, label)
+    return replace(
+        joined,
+        images=tuple(next(iter(each.values())) for each in by_stem.values()),
+        labels=tuple(labels.values()),
+        slice_channels=tuple(by_stem.values()),
     )
 
 

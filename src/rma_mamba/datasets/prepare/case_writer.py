@@ -125,17 +125,21 @@ def _write_volume(
 
 def _planes(
     images: list[LabelledImage], masks: list[Grey], scale: IntensityScale
-) -> Iterator[tuple[Grey, Grey]]:
-    """Slices and masks as grey levels [row, column] in radiological orientation."""
+) -> Iterator[dict[str, Grey]]:
+    """Slices of each channel and masks, by folder, as grey levels [row, column] in radiological orientation."""
     for image, mask in zip(images, masks, strict=True):
+        channels = {channel_folder_name(n): each for n, each in image.image.channels.items()}
         for k in range(mask.shape[2]):
-            levels = np.rint(scale.apply(image.image.values[:, :, k].T) * 255).astype(np.uint8)
-            yield levels, mask[:, :, k].T
+            levels = {
+                folder: np.rint(scale.apply(scan.values[:, :, k].T) * 255).astype(np.uint8)
+                for folder, scan in (channels or {"images": image.image}).items()
+            }
+            yield {**levels, "labels": mask[:, :, k].T}
 
 
-def _write_slices(place: Path, prefix: str, stem: str, planes: Iterator[tuple[Grey, Grey]]) -> None:
-    for number, pair in enumerate(planes):
-        for kind, levels in zip(("images", "labels"), pair, strict=True):
+def _write_slices(place: Path, prefix: str, stem: str, planes: Iterator[dict[str, Grey]]) -> None:
+    for number, parts in enumerate(planes):
+        for kind, levels in parts.items():
             content = io.BytesIO()
             Image.fromarray(levels).save(content, "PNG")
             path = place / f"{prefix}{kind}" / f"{stem}_z{number:04d}.png"

@@ -169,7 +169,7 @@ def files_of(folder: Path, case: PreparedCase) -> list[Path]:
     place = folder / case.place
     images = [channel_folder_name(name) for name in case.channels] or ["images"]
     of_volumes = [place / part for part in (*images, "labels")]
-    parts = [place / part for part in ("images", "labels", "png_images", "png_labels")]
+    parts = [place / part for part in (*images, "labels", "png_images", "png_labels")]
     volumes = [path for path in (part / f"{case.stem}.nii" for part in of_volumes) if path.exists()]
     slices = [path for part in parts for path in part.glob(f"{glob.escape(case.stem)}_z*.png")]
     return volumes + slices

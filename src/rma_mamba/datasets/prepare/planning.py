@@ -62,7 +62,7 @@ def plan_cases(
                 liver=tuple(sorted(case.rule.liver)),
                 classes=class_values(case, classes),
                 intensity="stored" if case.kind == "slices" else "scan",
-                channels=tuple(case.channels),
+                channels=case.channel_names,
                 resample=case.resample,
             )
         )
