@@ -36,11 +36,6 @@ def benchmark(
     from rma_mamba.experiments import load_benchmark, run_benchmark
 
     console, failed = Console(quiet, verbose), list[str]()
-
-    def fail(sentence: str) -> None:
-        failed.append(sentence)
-        console.fail(sentence)
-
     chosen = load_benchmark(benchmark).with_runs(runs, parse_seeds(seeds))
     with progress_on_stderr():
         text = run_benchmark(
@@ -54,7 +49,9 @@ def benchmark(
             note=console.note,
             warn=console.warn,
             lenient=lenient,
-            on_failure=fail,
+            on_failure=failed.append,
         )
     typer.echo(text)
+    for sentence in failed:
+        console.fail(sentence)
     raise typer.Exit(ExitCode.SOME_CASES_FAILED if failed else ExitCode.OK)

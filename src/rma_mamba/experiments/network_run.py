@@ -201,6 +201,7 @@ class NetworkRun:
 
     def _failed(self, reason: str, message: str) -> str:
         replace_file(self.folder / _FAILURE, json.dumps({"reason": reason}).encode(), "failure")
+        self.options.note(f"{self.name}: not trained")
         return f"{self.name} was not trained: {message}"
 
     def score(self, postprocessing: Postprocessing = "standard") -> list[CaseScore]:
