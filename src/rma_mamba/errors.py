@@ -13,6 +13,7 @@ A message is one line: what was found, what was expected, what to do next. It ne
 
 from __future__ import annotations
 
+import errno
 from importlib import import_module
 
 from rma_mamba.deprecation import warn_renamed
@@ -59,6 +60,14 @@ class ConfigError(RmaMambaError):
 
 class BackendError(RmaMambaError):
     """A requested device or operator backend is not available."""
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, is that a disk or a quota is full; SQLite has an error of its own."""
+    if error is None:
+        return False
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or "disk is full" in str(error) or is_disk_full(error.__cause__)
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

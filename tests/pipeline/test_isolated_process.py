@@ -18,6 +18,7 @@ import process_tasks
 from rma_mamba.errors import RmaMambaError, ScanError
 from rma_mamba.pipeline import isolated_process
 from rma_mamba.pipeline.isolated_process import (
+    DiskFullError,
     IsolatedProcess,
     ProcessDiedError,
     TaskCancelledError,
@@ -124,6 +125,11 @@ def test_a_task_without_enough_memory_is_told_from_a_scan_that_is_damaged(
     with pytest.raises(ProcessDiedError) as caught:
         process.call(process_tasks.fail, "memory")
     assert caught.value.cause == "out of memory"
+
+
+def test_a_full_disk_is_told_from_a_scan_that_is_damaged(process: IsolatedProcess) -> None:
+    with pytest.raises(DiskFullError, match="no space"):
+        process.call(process_tasks.fail, "disk")
 
 
 def test_a_process_that_ends_between_two_tasks_is_replaced(process: IsolatedProcess) -> None:

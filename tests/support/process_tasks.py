@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import time
@@ -27,6 +28,8 @@ def fail(kind: str, progress: Progress) -> None:
         raise ScanError("no scan")
     if kind == "memory":
         raise MemoryError
+    if kind == "disk":
+        raise ScanError("no space") from OSError(errno.ENOSPC, "No space left on device")
     raise ValueError("John Doe's scan")
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any, Literal, TypeVar, cast
 
-from rma_mamba.errors import ScanError
+from rma_mamba.errors import RmaMambaError, ScanError
 
 T = TypeVar("T")
 Cause = Literal["out of memory", "the process ended", "the process was stopped"]
@@ -46,6 +46,10 @@ class ProcessDiedError(ScanError):
     def __init__(self, cause: Cause) -> None:
         super().__init__(_MESSAGES[cause])
         self.cause = cause
+
+
+class DiskFullError(RmaMambaError):
+    """The task could not write its results; it can be tried again when there is space."""
 
 
 class TaskCancelledError(Exception):
@@ -100,6 +104,7 @@ class IsolatedProcess:
         Raises:
             RmaMambaError: The error that the task raised, or one with the message for any other error.
             ScanError: The task hangs.
+            DiskFullError: The task had no space for its results.
             ProcessDiedError: The process ended before the task did, or memory ran out.
             TaskCancelledError: The task was cancelled.
         """

@@ -14,9 +14,9 @@ import threading
 from typing import Any
 
 from rma_mamba.environment import complete_environment
-from rma_mamba.errors import RmaMambaError, is_out_of_memory
+from rma_mamba.errors import RmaMambaError, is_disk_full, is_out_of_memory
 from rma_mamba.pipeline.exit_codes import ExitCode, error_message
-from rma_mamba.pipeline.isolated_process import Progress, TaskCancelledError
+from rma_mamba.pipeline.isolated_process import DiskFullError, Progress, TaskCancelledError
 from rma_mamba.process import release_memory, tune_process
 
 
@@ -86,7 +86,7 @@ def _outcome(request: bytes, progress: Progress) -> bytes:
     except TaskCancelledError:
         content = TaskCancelledError()
     except RmaMambaError as error:
-        content = type(error)(str(error))
+        content = (DiskFullError if is_disk_full(error) else type(error))(str(error))
     except Exception as error:
         kind = "out of memory" if is_out_of_memory(error) else kind
         content = RmaMambaError(error_message(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -166,3 +167,12 @@ def test_each_line_of_the_audit_log_is_one_event_of_printable_text(tmp_path: Pat
     assert "address" not in record
     assert len(log.path.read_text().splitlines()) == 1
     assert log.path.stat().st_mode & 0o077 == 0
+
+
+def test_what_a_lost_connection_has_left_is_removed_after_a_while(store: StudyStore) -> None:
+    old, new = store.receiving / "old", store.receiving / "new"
+    for path in (old, new):
+        path.write_bytes(b"half an image")
+    os.utime(old, (0, 0))
+    store.remove_abandoned()
+    assert (old.exists(), new.exists()) == (False, True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,11 @@ from typing import Any
 import pytest
 
 from rma_mamba.errors import ScanError
-from rma_mamba.pipeline.isolated_process import ProcessDiedError
+from rma_mamba.pipeline.isolated_process import DiskFullError, ProcessDiedError
+from rma_mamba.server.node import node
 from rma_mamba.server.node.audit_log import AuditLog
+from rma_mamba.server.node.config import DeliveryConfig
+from rma_mamba.server.node.node import Service
 from rma_mamba.server.node.node_metrics import NoMetrics
 from rma_mamba.server.node.study_task import Segmented
 from rma_mamba.server.node.work_loop import WorkLoop
@@ -47,9 +53,11 @@ class Loop:
     def __init__(self, folder: Path) -> None:
         self.queue, self.scans = WorkQueue(folder), Scans()
         self.log = folder / "audit.jsonl"
-        self.loop = WorkLoop(
-            self.queue, self.scans, None, {}, 3, NoMetrics(), AuditLog(self.log)  # type: ignore[arg-type]
-        )  # fmt: skip
+        self.loop = self.new_loop()
+
+    def new_loop(self, **settings: Any) -> WorkLoop:
+        parts: Any = self.queue, self.scans, None, {}, 3, NoMetrics(), AuditLog(self.log)
+        return WorkLoop(*parts, **settings)
 
     def add(self, key: str, outcome: list[Segmented] | Exception, *, complete: bool) -> None:
         self.queue.reopen(key)
@@ -121,3 +129,66 @@ def test_lack_of_memory_is_tried_again_and_named(loop: Loop) -> None:
     loop.turn()
     assert loop.state("a")[0] == "waiting"
     assert loop.events("segmentation_postponed")[0]["reason"] == "out of memory"
+
+
+def test_a_job_waits_for_space_on_the_disk_unless_it_should_end(loop: Loop) -> None:
+    for _ in range(5):
+        loop.add("a", DiskFullError("no space for the SEG"), complete=True)
+        loop.turn()
+        job = loop.queue.job("a")
+        assert job is not None
+        assert (job.state, job.tries) == ("waiting", 0)
+        assert job.due > time.time() + 10
+    loop.add("a", DiskFullError("no space for the SEG"), complete=True)
+    loop.new_loop(waits_for_space=False).segment_next(threading.Event())
+    assert loop.state("a") == ("failed", "no space for the SEG")
+
+
+class FullDisk(Scans):
+    """A disk that is full at some calls."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        super().__init__()
+        self.error, self.times = error, times
+
+    def is_ready(self, job: Job) -> bool:
+        self.times -= 1
+        if self.times >= 0:
+            raise self.error
+        return True
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("error", [FULL, sqlite3.OperationalError("database or disk is full")])
+def test_a_service_goes_on_when_a_full_disk_has_space_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(node, "_FULL_PAUSE_SECONDS", 0.01)
+    service, stop, scans = (
+        Service(tmp_path, [], DeliveryConfig(), "NODE"),
+        threading.Event(),
+        FullDisk(error, 3),
+    )
+    scans.outcomes["a"] = [Segmented({})]
+    scans.complete.add("a")
+    service.queue.reopen("a")
+
+    def tick() -> None:
+        if service.queue.jobs("done"):
+            stop.set()
+        raise FULL
+
+    service.run(scans, 3, stop, tick)
+    assert scans.segmented == ["a"]
+    service.close()
+
+
+@pytest.mark.parametrize("error", [FULL, ValueError("a bug")])
+def test_a_service_that_cannot_go_on_ends_as_a_whole(tmp_path: Path, error: Exception) -> None:
+    service, scans = Service(tmp_path, [], DeliveryConfig(), "NODE"), FullDisk(error, 1)
+    service.queue.reopen("a")
+    with pytest.raises(type(error)):
+        service.run(scans, 3, threading.Event(), waits_for_space=False)
+    service.close()

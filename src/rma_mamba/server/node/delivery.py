@@ -90,6 +90,7 @@ class Deliverer:
 
     def run(self, stop: threading.Event) -> None:
         """Send whatever becomes due, until `stop` is set."""
+        self._queue.recover_deliveries(self._label)
         while not stop.is_set():
             if not self.send_due():
                 stop.wait(_POLL_SECONDS)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import shutil
 import socket
+import sqlite3
 import ssl
 import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from socketserver import BaseServer
 from typing import TYPE_CHECKING, Any, cast
 
@@ -171,7 +173,7 @@ class DimseListener:
             if free < self._config.listener.min_free_gb * _GIB:
                 return self._no_space(title)
             reception = self._store.receive(event.dataset_path, event.assoc)
-        except OSError:
+        except (OSError, sqlite3.OperationalError):
             return self._no_space(title)
         self._received[event.assoc] += reception == "stored"
         if reception == "stored":
@@ -188,7 +190,8 @@ class DimseListener:
 
     def _no_space(self, title: str) -> int:
         self._metrics.rejected.labels("no space").inc()
-        self._audit.write("object_rejected", reason="no space on the disk", caller=title)
+        with suppress(OSError):  # there may be none for the log either
+            self._audit.write("object_rejected", reason="no space on the disk", caller=title)
         return _OUT_OF_RESOURCES
 
     def _note_end(self, event: Event) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from rma_mamba.errors import BackendError
+from rma_mamba.errors import BackendError, is_disk_full
 from rma_mamba.pipeline.isolated_process import IsolatedProcess, ProcessDiedError
 from rma_mamba.pipeline.messages import Messages
 from rma_mamba.pipeline.request import NetworkOptions, ReadOptions, SegmentRequest
@@ -25,6 +26,7 @@ from rma_mamba.server.node.work_loop import Source, WorkLoop
 from rma_mamba.server.node.work_queue import Job, WorkQueue
 
 _CLEANING_SECONDS = 60.0
+_FULL_PAUSE_SECONDS = 10.0
 _CONNECTED_FACTOR = 4  # not unlimited: archives keep connections open that they no longer use
 _AUDIT_LOG, _PSEUDONYM_KEY = "audit.jsonl", "pseudonyms.key"
 
@@ -60,6 +62,7 @@ class Service:
             each.label: each.objects for each in destinations
         }
         self._failure: BaseException | None = None
+        self._waits_for_space = True
         self._deliverers = [
             Deliverer(
                 each.label,
@@ -91,6 +94,8 @@ class Service:
         stop: threading.Event,
         tick: Callable[[], None] = lambda: None,
         on_end: Callable[[Job, str], None] = lambda job, text: None,
+        *,
+        waits_for_space: bool = True,
     ) -> None:
         """Work until `stop` is set.
 
@@ -100,14 +105,17 @@ class Service:
             stop: Ends everything.
             tick: Called a few times per second, in this thread.
             on_end: Called with each job that ended without being sent, and why it failed.
+            waits_for_space: Whether work goes on when a disk that is full has space again; else it fails.
 
         Raises:
             Exception: As raised in a thread.
         """
+        self._waits_for_space = waits_for_space
         self.queue.recover()
         loop = WorkLoop(
             *(self.queue, source, self.process, self.recipients, max_tries),
             *(self.metrics, self.audit, on_end),
+            waits_for_space=waits_for_space,
         )
         workers = [loop.run, *(each.run for each in self._deliverers)]
         threads = [
@@ -118,7 +126,7 @@ class Service:
             thread.start()
         try:
             while not stop.wait(0.2):
-                tick()
+                self._tick(tick)
         finally:
             stop.set()
             self.process.stop()
@@ -132,13 +140,27 @@ class Service:
         self.process.stop()
         self.queue.close()
 
-    def _guarded(self, work: Callable[[threading.Event], None], stop: threading.Event) -> None:
-        """A thread that fails ends the service, which is then started again, instead of half of it."""
+    def _tick(self, tick: Callable[[], None]) -> None:
         try:
-            work(stop)
-        except BaseException as error:
-            self._failure = error
-            stop.set()
+            tick()
+        except (OSError, sqlite3.Error) as error:
+            if not (is_disk_full(error) and self._waits_for_space):
+                raise
+
+    def _guarded(self, work: Callable[[threading.Event], None], stop: threading.Event) -> None:
+        """A thread that fails ends the service, which is then started again, instead of half of it.
+
+        One that fails because the disk is full begins again: what it was doing is in the queue.
+        """
+        while not stop.is_set():
+            try:
+                work(stop)
+            except BaseException as error:
+                if is_disk_full(error) and self._waits_for_space:
+                    stop.wait(_FULL_PAUSE_SECONDS)
+                    continue
+                self._failure = error
+                stop.set()
 
 
 class StudySource:
@@ -239,6 +261,7 @@ class Node:
         if now - self._cleaned < _CLEANING_SECONDS:
             return
         self._cleaned = now
+        self._store.remove_abandoned()
         for job in self.service.queue.jobs("done", "ignored"):
             if now - job.changed > self._config.listener.keep_hours * 3600:
                 self._store.remove(job.key)

@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Hashable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,7 @@ from rma_mamba.server.node.work_queue import WorkQueue
 
 Reception = Literal["stored", "repeated", "discarded", "invalid"]
 
+_ABANDONED_SECONDS = 300.0  # longer than the listener waits for a silent sender
 _STUDIES, _RECEIVING, _IMAGES, _RESULTS = "studies", "receiving", "images", "results"
 
 
@@ -108,6 +110,13 @@ class StudyStore:
         self.queue.forget(key)
         with self._mutex:
             self._changed.pop(key, None)
+
+    def remove_abandoned(self) -> None:
+        """Remove files that stopped growing long ago: the connection ended in the middle of an object."""
+        for path in self.receiving.iterdir():
+            with suppress(OSError):  # it has been received meanwhile
+                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                    path.unlink()
 
     def add_lost_jobs(self) -> None:
         """Let studies wait that have images but no job: the database was removed, or is older than the images."""

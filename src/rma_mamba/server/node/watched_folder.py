@@ -219,7 +219,8 @@ def watch(options: WatchOptions, messages: Messages, stop: threading.Event) -> i
         report = _Report(options, service, watched, messages)
         service.audit.write("started")
         messages.note("The folder is watched. Stop it with Ctrl-C.")
-        service.run(watched, _MAX_TRIES, stop, _Ticks(options, watched, report, stop))
+        ticks = _Ticks(options, watched, report, stop)
+        service.run(watched, _MAX_TRIES, stop, ticks, waits_for_space=not options.once)
         service.audit.write("stopped")
         return report.failed
 

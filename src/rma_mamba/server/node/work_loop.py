@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.pipeline.exit_codes import error_message
-from rma_mamba.pipeline.isolated_process import IsolatedProcess, ProcessDiedError
+from rma_mamba.pipeline.isolated_process import DiskFullError, IsolatedProcess, ProcessDiedError
 from rma_mamba.server.node.results_to_send import SentObject
 from rma_mamba.server.node.study_task import Segmented
 from rma_mamba.server.node.work_queue import Delivery, Job, JobState
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rma_mamba.server.node.work_queue import WorkQueue
 
 _POLL_SECONDS = 0.1
+_FULL_PAUSE_SECONDS = 30.0
 _NO_SERIES = "no series matches a rule"
 _FIRST_PAUSE_SECONDS = 10.0  # after a crash; it doubles with each further one
 
@@ -71,6 +72,8 @@ class WorkLoop:
         max_tries: A job fails after this many crashes.
         metrics: Counters.
         audit: The audit log.
+        on_end: Called with each job that ended without being sent, and why it failed.
+        waits_for_space: Whether a job whose results find no space waits for it; else it fails.
     """
 
     def __init__(
@@ -83,14 +86,19 @@ class WorkLoop:
         metrics: NoMetrics,
         audit: AuditLog,
         on_end: Callable[[Job, str], None] = lambda job, text: None,
+        *,
+        waits_for_space: bool = True,
     ) -> None:
         self._queue, self._source, self._process = queue, source, process
         self._recipients, self._max_tries = recipients, max_tries
         self._metrics, self._audit, self._on_end = metrics, audit, on_end
+        self._waits_for_space = waits_for_space
         self._outcomes: list[_Outcome] = []  # of jobs to which more may be added
 
     def run(self, stop: threading.Event) -> None:
         """Segment whatever is ready, until `stop` is set."""
+        self._outcomes = []
+        self._queue.recover_jobs()
         while not stop.is_set():
             self.accept_complete()
             if not self.segment_next(stop):
@@ -127,6 +135,9 @@ class WorkLoop:
                 self._crashed(job, error.cause)
             return
         except RmaMambaError as error:
+            if isinstance(error, DiskFullError) and self._waits_for_space:
+                self._postpone(job, "no space on the disk", _FULL_PAUSE_SECONDS, counted=False)
+                return
             outcome = _Outcome(job, [], error_message(error))
         else:
             outcome = _Outcome.of(job, results)
@@ -165,11 +176,13 @@ class WorkLoop:
         if job.tries + 1 >= self._max_tries:
             self._end(job, "failed", f"{reason}, {job.tries + 1} times")
             return
-        pause_s = _FIRST_PAUSE_SECONDS * 2**job.tries
+        self._postpone(job, reason, _FIRST_PAUSE_SECONDS * 2**job.tries)
+
+    def _postpone(self, job: Job, reason: str, pause_s: float, *, counted: bool = True) -> None:
+        self._queue.retry(job, pause_s, counted=counted)
         self._audit.write(
             "segmentation_postponed", job=job.key, reason=reason, next_try_seconds=pause_s
         )
-        self._queue.retry(job, pause_s)
 
     def _end(self, job: Job, state: JobState, reason: str) -> None:
         if self._queue.finish(job, state, reason):  # else more has arrived

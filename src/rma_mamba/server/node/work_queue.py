@@ -161,11 +161,21 @@ class WorkQueue:
 
     def recover(self) -> None:
         """After the end of an earlier process: what it was doing waits again; what it was sending is uncertain."""
-        with self._transaction():
-            self._run("UPDATE jobs SET state = 'waiting' WHERE state = 'segmenting'")
-            self._run(
-                "UPDATE deliveries SET state = 'waiting', due = 0, history = 'unknown' WHERE state = 'sending'"
-            )
+        self.recover_jobs()
+        for destination in self.unfinished_deliveries():
+            self.recover_deliveries(destination)
+
+    def recover_jobs(self) -> None:
+        """Jobs that were being segmented wait again."""
+        self._run("UPDATE jobs SET state = 'waiting' WHERE state = 'segmenting'")
+
+    def recover_deliveries(self, destination: str) -> None:
+        """Whether an object that was being sent to a destination has arrived is uncertain."""
+        self._run(
+            "UPDATE deliveries SET state = 'waiting', due = 0, history = 'unknown' "
+            "WHERE state = 'sending' AND destination = ?",
+            destination,
+        )
 
     # jobs
 
@@ -230,14 +240,21 @@ class WorkQueue:
         """End a job; False if it has changed meanwhile."""
         return self._move(job, state, reason)
 
-    def retry(self, job: Job, pause_s: float) -> bool:
-        """Let a job wait for another attempt; False if it has changed meanwhile."""
+    def retry(self, job: Job, pause_s: float, *, counted: bool = True) -> bool:
+        """Let a job wait for another attempt; False if it has changed meanwhile.
+
+        Args:
+            job: The job.
+            pause_s: Time until then.
+            counted: Whether the attempt counts.
+        """
         with self._transaction():
             if not self._move(job, "waiting", ""):
                 return False
             now = time.time()
             self._run(
-                "UPDATE jobs SET tries = tries + 1, due = ? WHERE key = ?", now + pause_s, job.key
+                "UPDATE jobs SET tries = tries + ?, due = ? WHERE key = ?",
+                *(counted, now + pause_s, job.key),
             )
             return True
 
