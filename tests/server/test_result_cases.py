@@ -22,6 +22,7 @@ from dicom_series import save
 from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.scans import read_scan, write_mask
 from rma_mamba.scans.mask_reader import read_mask
+from rma_mamba.server.small_bodies import MOST_BYTES
 from rma_mamba.volume import Mask
 from viewer_server import Viewer, edited, viewer
 
@@ -158,9 +159,12 @@ def test_a_mask_of_any_format_is_imported_as_the_newest_version(bench: Bench) ->
     scan = read_scan(bench.scans / "contours")
     made = MaskProvenance("automatic", None, "Other tool", "2")
     mask = Mask(wanted, scan.geometry, scan.header, scan.source_images, provenance=made)
-    for kind, name in (("dicom_seg", "sent.dcm"), ("nifti", "sent.nii")):
+    image = nib.Nifti1Image(wanted.astype(np.int64), scan.geometry.affine, dtype=np.int64)
+    nib.save(image, bench.scans.parent / "sent.nii")
+    write_mask(mask, bench.scans.parent / "sent.dcm", "dicom_seg")
+    assert len(image.to_bytes()) > MOST_BYTES
+    for name in ("sent.dcm", "sent.nii"):
         path = bench.scans.parent / name
-        write_mask(mask, path, kind)  # type: ignore[arg-type]
         answer = bench.server.client.post(f"{url}/masks", content=path.read_bytes())
         assert answer.status_code == 201, answer.text
         assert np.array_equal(np.asarray(bench.server.mask(case).dataobj), wanted)

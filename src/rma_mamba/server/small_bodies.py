@@ -12,7 +12,7 @@ from rma_mamba.server.access_control import App, Receive, Scope, Send, reject
 MOST_BYTES = 2**16
 _SECONDS = 10.0
 _FILES = re.compile(
-    r"/api/(uploads|cases/[^/]+/(versions|draft|tools/[^/]+))/?"
+    r"/api/(uploads|cases/[^/]+/(versions|masks|draft|tools/[^/]+))/?"
 )  # limited elsewhere
 _TOO_LARGE = "the request is larger than 64 KiB; expected a short one. Shorten the note."
 _TOO_SLOW = "the request did not arrive in time; expected it at once. Send it again."
