@@ -321,7 +321,7 @@ export class CasePage {
       if (this.gone) return;
       await this.app.route();
       this.app.page.tabs?.select("Review");
-      toast(`The mask was saved as version ${version}. Earlier versions are kept.`);
+      toast(`The mask was saved as version ${version}.${version > 1 ? " Earlier versions are kept." : ""}`);
     } catch (error) {
       toast(`Not imported: ${error.message}`, "error");
     }

@@ -29,7 +29,7 @@ export class MeshView {
     this.canvas = element("canvas", { class: "mesh-canvas", tabindex: "0", role: "img", "aria-label": "Surface of the mask in 3-D" });
     this.note = element("p", { class: "pane-note" }, "3-D");
     this.root = element("section", { class: "pane", "aria-label": "3-D" }, [
-      this.canvas, element("header", { class: "pane-title" }, element("h3", {}, "3-D")), this.note,
+      this.canvas, element("header", { class: "pane-title" }, element("h2", {}, "3-D")), this.note,
     ]);
     this.root.dataset.pane = "3-D";
     this.canvas.addEventListener("keydown", (event) => this.turn(event));

@@ -5,6 +5,9 @@ import { button, element, toast } from "./dom.js";
 import { KIND_WORDS, STATE_WORDS, when } from "./words.js";
 import { remembered } from "./settings.js";
 
+// The network of this program, a person, or another program by its name.
+const madeBy = (kind, tool) => (kind === "automatic" && tool && !tool.startsWith("rma-mamba") ? tool === "not stated" ? "another program" : tool : KIND_WORDS[kind] ?? kind);
+
 export class ReviewPanel {
   constructor(page) {
     this.page = page;
@@ -53,13 +56,13 @@ export class ReviewPanel {
     this.versions.replaceChildren(...[...versions].reverse().map((version) => this.row(version)));
   }
 
-  row({ version, author, time, kind, parent }) {
+  row({ version, author, time, kind, parent, tool }) {
     const { session } = this.page;
     const current = session.document?.version === version;
     const compared = session.compared?.version === version;
     return element("li", { class: current ? "version current" : "version" }, [
       element("div", {}, [
-        element("strong", {}, `Version ${version}`), element("span", {}, ` ${KIND_WORDS[kind] ?? kind}${author ? `, ${author}` : ""}`),
+        element("strong", {}, `Version ${version}`), element("span", {}, ` ${madeBy(kind, tool)}${author ? `, ${author}` : ""}`),
         element("span", { class: "quiet" }, [when(time), parent ? `from version ${parent}` : ""].filter(Boolean).join(", ")),
       ]),
       element("div", { class: "version-buttons" }, [

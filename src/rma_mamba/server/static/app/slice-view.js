@@ -24,7 +24,7 @@ export class SliceView {
     this.slider.addEventListener("input", () => session.setSlice(this.view, this.fromSlider()));
     this.root = element("section", { class: "pane", "aria-label": TITLES[name] }, [
       this.canvas,
-      element("header", { class: "pane-title" }, [element("h3", {}, TITLES[name]), this.position]),
+      element("header", { class: "pane-title" }, [element("h2", {}, TITLES[name]), this.position]),
       this.slider,
     ]);
     this.root.dataset.pane = name;
