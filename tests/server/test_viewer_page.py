@@ -390,6 +390,12 @@ def test_a_file_that_is_no_scan_is_reported_and_the_viewer_goes_on(bench: Bench)
     page.wait_for_selector("text=Segmentation failed")
     assert page.get_by_role("button", name="Segment again").is_visible()
     assert page.locator(".progress p[role=status]").inner_text() != ""
+    page.get_by_role("link", name="Work list", exact=True).click()
+    page.wait_for_selector("tr[data-status=failed]")
+    for width in (1280, 768):
+        page.set_viewport_size({"width": width, "height": 720})
+        assert page.locator(".home").evaluate("(home) => home.scrollWidth <= home.clientWidth")
+    page.set_viewport_size({"width": 1280, "height": 720})
     bench.start()
 
 

@@ -19,7 +19,8 @@ export function seriesWords({ slices, volumes, orientation, spacing_mm: spacing 
 /** `opened(ids)` is called with the cases of the series that was chosen. */
 export function seriesDialog(id, rows, opened) {
   if (document.querySelector("dialog.series")) return;
-  const list = element("ul", { class: "choices" }, rows.map((row) => element("li", {}, rowButton(row, (pressed) => open(row, pressed)))));
+  const studies = new Set(rows.map((row) => row.study)).size;
+  const list = element("ul", { class: "choices" }, rows.map((row) => element("li", {}, rowButton(row, studies > 1, (pressed) => open(row, pressed)))));
   const dialog = element("dialog", { class: "dialog series", "aria-label": "Series of this study" }, [
     element("header", {}, [
       element("h2", {}, "Series of this study"),
@@ -46,12 +47,12 @@ export function seriesDialog(id, rows, opened) {
   (list.querySelector("[aria-current]") ?? list.querySelector("button:not(:disabled)"))?.focus();
 }
 
-function rowButton(row, open) {
+function rowButton(row, withStudy, open) {
   const state = row.is_shown ? "shown" : row.case ? "opened already" : row.can_open ? "" : NO_SCAN;
   return element("button", {
     type: "button", "data-series": row.number, disabled: !row.can_open, "aria-current": row.is_shown ? "true" : null, click: (event) => open(event.currentTarget),
   }, [
-    element("strong", {}, [row.modality, row.description].filter(Boolean).join(" · ") || `Series ${row.number}`),
+    element("strong", {}, [withStudy && `Study ${row.study}`, row.modality, row.description].filter(Boolean).join(" · ") || `Series ${row.number}`),
     element("span", {}, [seriesWords(row), state && element("em", {}, ` – ${state}`)]),
   ]);
 }
