@@ -74,7 +74,7 @@ def test_a_bundled_benchmark_runs_from_prepared_data_to_tables(
     (row, *more) = [line for line in text.splitlines() if line.startswith(f"| {network}")]
     assert "-" not in {cell.strip() for cell in row.split("|")}
     assert bool(more)
-    assert text.count("at most 1 epochs; ended after 1 epochs; seed 42; 1 run per network") == 2
+    assert text.count("at most 1 epoch; ended after 1 epoch; seed 42; 1 run per network") == 2
     for name in ("table.md", "table.tex", "table.csv", "boxes.png", "curves.png", "panel.png"):
         assert (out / name).stat().st_size > 100
     assert ("were held out" in text) == (layout == "chaos")
