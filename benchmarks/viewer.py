@@ -37,6 +37,7 @@ SCANS: dict[str, dict[str, Any]] = {
     "mr": {"contrast": "mr_t2"},
     "ct": {"contrast": "ct", "shape": (512, 512, 200), "spacing_mm": (0.75, 0.75, 1.2)},
 }
+PARTS = ("mr", "ct", "memory")
 NAMES = {"mr": "MR, 256 x 256 x 36", "ct": "CT, 512 x 512 x 200"}
 LIMITS_S = {"mr": 8, "ct": 45}
 LIMIT_MIB = 700
@@ -132,22 +133,19 @@ def open_page(link: str) -> Iterator[tuple[Any, float]]:
         browser.close()
 
 
-def time_scan(kind: str) -> list[Row]:
+def time_scan(kind: str, scan: Path) -> list[Row]:
     """Rows of a scan: page, from drop to mask, slices, strokes."""
     name = NAMES[kind]
-    with tempfile.TemporaryDirectory() as folder, serve() as server:
-        scan = Path(folder) / f"{kind}.nii.gz"
-        write_scan(make_phantom(5, **SCANS[kind]).volume, scan)
-        with open_page(server.link) as (page, ready_s):
-            _wait_until_idle(server)
-            started = time.perf_counter()
-            page.set_input_files("input[type=file] >> nth=0", scan)
-            page.wait_for_selector("html[data-case] .slice-canvas")
-            drop_s = time.perf_counter() - started
-            page.wait_for_timeout(4000)  # the surface in 3-D is computed meanwhile
-            slices = page.evaluate(_SLICES, STEPS)
-            page.keyboard.press("b")
-            strokes = page.evaluate(_STROKE, STEPS)
+    with serve() as server, open_page(server.link) as (page, ready_s):
+        _wait_until_idle(server)
+        started = time.perf_counter()
+        page.set_input_files("input[type=file] >> nth=0", scan)
+        page.wait_for_selector("html[data-case] .slice-canvas")
+        drop_s = time.perf_counter() - started
+        page.wait_for_timeout(4000)  # the surface in 3-D is computed meanwhile
+        slices = page.evaluate(_SLICES, STEPS)
+        page.keyboard.press("b")
+        strokes = page.evaluate(_STROKE, STEPS)
     return [
         [f"{name}: page can be used", f"{ready_s:.2f} s", "2 s"],
         [f"{name}: from drop to mask", f"{drop_s:.1f} s", f"{LIMITS_S[kind]} s"],
@@ -156,11 +154,9 @@ def time_scan(kind: str) -> list[Row]:
     ]
 
 
-def weigh() -> list[Row]:
+def weigh(scan: Path) -> list[Row]:
     """Rows of memory: after the start, and after a scan, once the server is idle."""
-    with tempfile.TemporaryDirectory() as folder, serve() as server:
-        scan = Path(folder) / "mr.nii.gz"
-        write_scan(make_phantom(5, **SCANS["mr"]).volume, scan)
+    with serve() as server:
         _wait_until_idle(server)
         first = server.mib
         with open_page(server.link) as (page, _):
@@ -174,6 +170,21 @@ def weigh() -> list[Row]:
         ["the same after a scan", f"{after:.0f} MiB", limit],
         ["start of the command, until the link is printed", f"{server.seconds:.1f} s", ""],
     ]
+
+
+def phantom(kind: str, folder: Path) -> Path:
+    """The scan of a part, written once."""
+    path = folder / f"{kind}.nii.gz"
+    if not path.exists():
+        write_scan(make_phantom(5, **SCANS[kind]).volume, path)
+    return path
+
+
+def measure(part: str, folder: Path) -> list[Row]:
+    """The rows of a part."""
+    if part == "memory":
+        return weigh(phantom("mr", folder))
+    return time_scan(part, phantom(part, folder))
 
 
 def _milliseconds(times: list[float]) -> str:
@@ -229,12 +240,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="part", help="any of mr, ct, memory")
+    parser.add_argument("--scans", type=Path, help="Folder in which phantoms are kept")
     parser.add_argument("--write", type=Path, help="Markdown file with the markers of the table")
     options = parser.parse_args()
-    parts = {"mr": lambda: time_scan("mr"), "ct": lambda: time_scan("ct"), "memory": weigh}
-    if unknown := set(options.parts) - set(parts):
+    if unknown := set(options.parts) - set(PARTS):
         parser.error(f"unknown part {', '.join(sorted(unknown))}; expected mr, ct or memory")
-    rows = [row for part in options.parts or parts for row in parts[part]()]
+    with tempfile.TemporaryDirectory() as folder:
+        scans = options.scans or Path(folder)
+        rows = [row for part in options.parts or PARTS for row in measure(part, scans)]
     command = " ".join(["python benchmarks/viewer.py", *options.parts])
     text = (
         f"Measured on {date.today()} on {machine()} with `{command}`. Times of slices and strokes are "

@@ -184,17 +184,25 @@ def test_another_series_of_a_study_is_opened_as_a_case_of_its_own(
     server = bench.server
     for number, slices in ((1, 12), (2, 6)):
         save(tmp_path / str(number), series(number, slices))
+    scan = read_scan(tmp_path / "1")
+    labels = blob(scan.geometry.shape)
+    mask = Mask(labels, scan.geometry, scan.header, scan.source_images)
+    write_mask(mask, tmp_path / "1" / "IM_seg.dcm", "dicom_seg")
     files = [
         (f"study/{path.parent.name}/{path.name}", path.read_bytes())
         for path in sorted(tmp_path.rglob("IM*"))
     ]
     (first,) = server.upload(*files)["cases"]
-    assert server.case(first)["series_count"] == 2
+    assert server.case(first)["series_count"] == 3
     url = f"/api/cases/{first}/series"
     rows = server.client.get(url).json()
-    listed = [(each["modality"], each["description"], each["slices"]) for each in rows]
+    listed = [(each["modality"], each["description"], each["slices"]) for each in rows[:2]]
     assert listed == [("CT", "Phase 1", 12), ("CT", "Phase 2", 6)]
-    assert [each["is_shown"] for each in rows] == [True, False]
+    assert [each["is_shown"] for each in rows] == [True, False, False]
+    assert [(each["can_open"], each["is_mask"]) for each in rows[1:]] == [
+        (True, False),
+        (False, True),
+    ]
     assert "uid" not in rows[0]
     (second,) = server.client.post(url, json={"series": 2}).json()["cases"]
     assert second != first
@@ -204,7 +212,15 @@ def test_another_series_of_a_study_is_opened_as_a_case_of_its_own(
     assert server.client.post(url, json={"series": 1}).json()["cases"] == [first]
     assert server.client.post(url, json={"series": 9}).status_code == 422
     again = server.client.get(f"/api/cases/{second}/series").json()
-    assert [(each["is_shown"], each["case"]) for each in again] == [(False, first), (True, second)]
+    assert [(each["is_shown"], each["case"]) for each in again[:2]] == [
+        (False, first),
+        (True, second),
+    ]
+    server.wait(first)
+    assert server.client.post(url, json={"series": 3}).json()["cases"] == [first]
+    assert np.array_equal(np.asarray(server.mask(first, 2).dataobj), labels)
+    wrong = server.client.post(f"/api/cases/{second}/series", json={"series": 3})
+    assert (wrong.status_code, "lie outside" in wrong.text) == (422, True)
     (record,) = (bench.scans.parent / "results").rglob("upload.json")
     recorded = json.loads(record.read_text())["cases"]  # found again when the server starts
     assert [each["name"] for each in recorded] == ["study", "study/series_02"]

@@ -70,6 +70,28 @@ def read_mask_object(path: Path, scan: Volume | Geometry | None) -> MaskContent:
         return replace(found, warnings=(*found.warnings, *_remarks(data)))
 
 
+def mask_of_series(folder: Path, series: str) -> Path:
+    """The DICOM Segmentation or RT Structure Set with a SeriesInstanceUID, in a folder or below it.
+
+    Raises:
+        ScanError: There is none, or there are several.
+    """
+    paths = [each.path for each in files_below(folder) if each.path and _is_mask(each.path)]
+    found = [path for path in paths if _series_uid(path) == series]
+    if len(found) != 1:
+        raise ScanError(
+            f"the series has {len(found)} masks in files of their own; expected one. Import the file of one of them."
+        )
+    return found[0]
+
+
+def _series_uid(path: Path) -> str:
+    with pydicom_messages_suppressed():
+        tags = ["SeriesInstanceUID"]
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=True)
+        return str(header.get("SeriesInstanceUID"))
+
+
 def referenced_series(path: Path) -> str | None:
     """SeriesInstanceUID of the images on which a mask was drawn; None if the file does not state it."""
     tags = ["ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence"]

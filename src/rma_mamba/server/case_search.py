@@ -57,6 +57,7 @@ def list_series_of_case(report: Progress, *, case: dict[str, Any]) -> list[dict[
             "orientation": each.orientation,
             "spacing_mm": each.spacing_mm,
             "can_open": each.is_scan,
+            "is_mask": each.modality in ("SEG", "RTSTRUCT") and scan.is_dir(),
             "is_first": each.chosen if own is None else own in (each.uid, str(each.number)),
         }
         for each in rows

@@ -34,11 +34,17 @@ async def list_of_case(desk: Desk, case: CaseRecord) -> list[dict[str, Any]]:
 async def open_series(desk: Desk, case: CaseRecord, number: int) -> list[CaseRecord]:
     """The case of another series of a study, which is segmented; several if it has several volumes.
 
+    A mask among the series becomes the newest version of the case itself.
+
     Raises:
-        ConfigError: There is no such series, or it is not a scan.
+        ConfigError: There is no such series, or it is neither a scan nor a mask.
+        ScanError, GridError: The mask cannot be read, or does not fit.
     """
     rows = await list_of_case(desk, case)
     row = next((each for each in rows if each["number"] == number), None)
+    if row is not None and row["is_mask"]:
+        await desk.import_version(case, series=row["uid"])
+        return [case]
     if row is None or not row["can_open"]:
         raise ConfigError(
             "there is no such scan in the study; expected a series of CT or MR slices. Choose another series."

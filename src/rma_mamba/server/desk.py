@@ -199,10 +199,23 @@ class Desk:
         findings = _findings(examined)
         return {**row, **saved, **findings, "conflict": conflict}
 
-    async def import_version(self, case: CaseRecord, sent: Path) -> dict[str, Any]:
-        """Save a mask of any format as the newest version; a case without a mask is done then."""
+    async def import_version(self, case: CaseRecord, **source: str) -> dict[str, Any]:
+        """Save a mask of any format as the newest version; a case without a mask is done then.
+
+        Args:
+            case: The case.
+            source: `sent`, the path of a file; or `series`, the UID of a DICOM mask beside the scan.
+
+        Raises:
+            ConfigError: The case is being segmented.
+            ScanError, GridError: The mask cannot be read, or does not fit.
+        """
+        if case.status in ("queued", "running"):
+            raise ConfigError(
+                "the scan is being segmented; expected a case that is complete. Wait for it, or cancel it first."
+            )
         saved: dict[str, Any] = await self.workers.run(
-            "import_version", case=asdict(case), sent=str(sent)
+            "import_version", case=asdict(case), **source
         )
         if case.status in ("failed", "cancelled"):
             self.registry.update(case, "done")

@@ -29,7 +29,6 @@ from rma_mamba.server.request_bodies import received_file
 router = APIRouter(prefix="/api/cases/{case}")
 
 CHANGED = "the case was changed in another window; expected its present state. Load it again, and decide once more."
-_BUSY = "the scan is being segmented; expected a case that is complete. Wait for it, or cancel it first."
 _GZIP = "application/gzip"
 _MEDIA_TYPES = {
     ".gz": _GZIP,
@@ -90,10 +89,8 @@ async def save_version(
 @router.post("/masks", status_code=201)
 async def import_version(request: Request, desk: DeskOfServer, case: CaseOfPath) -> dict[str, Any]:
     """Save a mask from a file of any format as the newest version; nothing is overwritten."""
-    if case.status in ("queued", "running"):
-        raise HTTPException(409, _BUSY)
     async with received_file(request, desk.incoming, desk.options.limits.mask_bytes) as path:
-        return await desk.import_version(case, path)
+        return await desk.import_version(case, sent=str(path))
 
 
 @router.put("/draft")

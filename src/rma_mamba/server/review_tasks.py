@@ -42,10 +42,15 @@ def save_version(
     return asdict(MaskVersions(case).add(mask, **fields))
 
 
-def import_version(report: Progress, *, case: dict[str, Any], sent: str) -> dict[str, Any]:
-    """Make a mask of any format that a page has sent the newest version, and examine it."""
+def import_version(
+    report: Progress, *, case: dict[str, Any], sent: str | None = None, series: str | None = None
+) -> dict[str, Any]:
+    """Make a mask that a page has sent, or a DICOM mask beside the scan, the newest version, and examine it."""
+    from rma_mamba.scans.dicom_mask_objects import mask_of_series  # imports pydicom
+
     folder, scan = Path(case["folder"]), read_case_scan(case)
-    version = import_mask(folder, Path(sent), scan)
+    path = mask_of_series(Path(case["scan"]), series) if series else Path(sent or "")
+    version = import_mask(folder, path, scan)
     examine_version(folder, version, scan)
     return asdict(version)
 

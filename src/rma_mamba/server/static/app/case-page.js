@@ -71,7 +71,14 @@ export class CasePage {
     await this.findSeries();
     if (this.gone) return;
     if (!place(this.series)) toast("The scan has no other series.");
-    else seriesDialog(this.id, this.series, (ids) => (ids.length === 1 ? this.app.openCase(ids[0]) : this.app.openList()));
+    else seriesDialog(this.id, this.series, (ids) => this.opened(ids));
+  }
+
+  /** Go to the case of the series that was chosen; a mask among them is a new version of this case. */
+  opened(ids) {
+    if (ids.length > 1) this.app.openList();
+    else if (ids[0] === this.id) this.app.route();
+    else this.app.openCase(ids[0]);
   }
 
   destroy() {

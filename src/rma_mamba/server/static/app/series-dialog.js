@@ -11,9 +11,9 @@ export function place(rows) {
   return { number: rows.find((row) => row.is_shown)?.number ?? null, count: rows.length };
 }
 
-export function seriesWords({ slices, volumes, orientation, spacing_mm: spacing }) {
+export function seriesWords({ slices, volumes, orientation, spacing_mm: spacing, is_mask: isMask }) {
   const size = spacing && `${spacing.map((mm) => Number(mm.toFixed(2))).join(" × ")} mm`;
-  return [`${slices} ${slices === 1 ? "slice" : "slices"}`, volumes > 1 && `${volumes} volumes`, orientation, size].filter(Boolean).join(", ");
+  return [!isMask && `${slices} ${slices === 1 ? "slice" : "slices"}`, volumes > 1 && `${volumes} volumes`, orientation, size].filter(Boolean).join(", ");
 }
 
 /** `opened(ids)` is called with the cases of the series that was chosen. */
@@ -26,9 +26,13 @@ export function seriesDialog(id, rows, opened) {
       element("h2", {}, "Series of this study"),
       button("Close", { symbol: "close", text: false, class: "plain", click: () => dialog.close() }),
     ]),
-    element("p", { class: "quiet" }, "Each series that you open is a case of its own."), list,
+    element("p", { class: "quiet" }, "Each series that you open is a case of its own. A mask becomes a version of this case."), list,
   ]);
   const open = async (row, pressed) => {
+    if (row.is_shown) {
+      dialog.close();
+      return;
+    }
     pressed.disabled = true;
     announce("Opening the series …");
     try {
@@ -48,9 +52,9 @@ export function seriesDialog(id, rows, opened) {
 }
 
 function rowButton(row, withStudy, open) {
-  const state = row.is_shown ? "shown" : row.case ? "opened already" : row.can_open ? "" : NO_SCAN;
+  const state = row.is_shown ? "shown" : row.case ? "opened already" : row.is_mask ? "import this mask" : row.can_open ? "" : NO_SCAN;
   return element("button", {
-    type: "button", "data-series": row.number, disabled: !row.can_open, "aria-current": row.is_shown ? "true" : null, click: (event) => open(event.currentTarget),
+    type: "button", "data-series": row.number, disabled: !row.can_open && !row.is_mask, "aria-current": row.is_shown ? "true" : null, click: (event) => open(event.currentTarget),
   }, [
     element("strong", {}, [withStudy && `Study ${row.study}`, row.modality, row.description].filter(Boolean).join(" · ") || `Series ${row.number}`),
     element("span", {}, [seriesWords(row), state && element("em", {}, ` – ${state}`)]),
