@@ -166,14 +166,14 @@ class Receiver:
         counts: Number of C-STORE requests by SOPInstanceUID.
         answers: Status of the next requests; afterwards success.
         finds: Whether it answers C-FIND.
-        pause_s: Time from storing an object to the answer.
+        answering: Cleared: objects are stored, and not answered until it is set again.
     """
 
     port: int
     counts: Counter[str] = field(default_factory=Counter)
     answers: list[int] = field(default_factory=list)
     finds: bool = True
-    pause_s: float = 0.0
+    answering: threading.Event = field(default_factory=threading.Event)
     stored: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -184,7 +184,7 @@ class Receiver:
             status = self.answers.pop(0) if self.answers else 0
             if status == 0:
                 self.stored.add(uid)
-        time.sleep(self.pause_s)
+        self.answering.wait(60)
         return status
 
     def find(self, event: Any) -> Iterator[tuple[int, pydicom.Dataset | None]]:
@@ -203,6 +203,7 @@ def receiver(
 ) -> Iterator[Receiver]:
     """A running receiver with the AE title PACS; of the transfer syntaxes, it prefers the first."""
     found = Receiver(port or free_port(), **settings)
+    found.answering.set()
     entity = AE("PACS")
     for context in AllStoragePresentationContexts:
         entity.add_supported_context(context.abstract_syntax, syntaxes or DEFAULT_TRANSFER_SYNTAXES)
@@ -215,6 +216,7 @@ def receiver(
     try:
         yield found
     finally:
+        found.answering.set()
         server.shutdown()
         with warnings.catch_warnings():  # sockets that the library leaves open
             warnings.simplefilter("ignore", ResourceWarning)

@@ -39,6 +39,7 @@ class ObjectIdentity:
         instance: SOPInstanceUID.
         sop_class: SOPClassUID.
         is_scan_image: Whether it is a CT or MR image, such as a slice or a localizer.
+        place: Series, position and number: they tell images apart to which a faulty sender gave the same SOPInstanceUID.
     """
 
     study: str
@@ -46,6 +47,7 @@ class ObjectIdentity:
     instance: str
     sop_class: str
     is_scan_image: bool
+    place: tuple[str, ...] = ()
 
 
 def identify_object(path: Path) -> ObjectIdentity | None:
@@ -62,6 +64,11 @@ def identify_object(path: Path) -> ObjectIdentity | None:
             image.text("SOPInstanceUID"),
             image.text("SOPClassUID"),
             scan and not capture,
+            (
+                image.text("SeriesInstanceUID"),
+                image.texts("ImagePositionPatient"),
+                image.text("InstanceNumber"),
+            ),
         )
 
 

@@ -21,6 +21,8 @@ from quick_node import CRASHING, QuickNode, study
 
 PATIENT = ("Doe", "4711", "1.2.826", "19700101")
 RULES = """
+[segmentation]
+max_tries = 2
 [[rules]]
 phase = "portal_venous"
 kernel = "B30"
@@ -48,7 +50,7 @@ class Served:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("shared")
-    with receiver() as found, QuickNode(folder, [pacs(found.port)], RULES, 0.2) as node:
+    with receiver() as found, QuickNode(folder, [pacs(found.port)], RULES) as node:
         yield Served(node, found)
 
 
@@ -144,7 +146,7 @@ def test_a_study_that_crashes_its_process_fails_alone(served: Served, tmp_path: 
     send(study(tmp_path / "one"), served.node.port)
     ended = {served.node.until("job_ended", count)["outcome"] for count in (1, 2)}
     assert ended == {"failed", "done"}
-    assert len(served.node.events("segmentation_postponed")) == 2
+    assert len(served.node.events("segmentation_postponed")) == 1
     assert len(served.pacs.counts) == 2
 
 
@@ -188,12 +190,11 @@ def test_a_kill_of_the_process_loses_nothing_and_sends_nothing_twice(tmp_path: P
         node.kill()  # while the network runs
         node.start()
         node.until("delivery_postponed")
-        node.kill()  # while the archive is away
-        with receiver(port, pause_s=1.0) as found:
-            node.start()
+        with receiver(port) as found:
+            found.answering.clear()
             until(lambda: found.stored)
             node.kill()  # the archive has the first object, and the node does not know it
-            found.pause_s = 0.0
+            found.answering.set()
             node.start()
             assert node.until("job_ended")["outcome"] == "done"
             assert list(found.counts.values()) == [1, 1]

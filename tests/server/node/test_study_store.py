@@ -176,3 +176,18 @@ def test_what_a_lost_connection_has_left_is_removed_after_a_while(store: StudySt
     os.utime(old, (0, 0))
     store.remove_abandoned()
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_images_with_the_same_uid_are_all_kept_and_a_new_version_of_one_replaces_it(
+    store: StudyStore, tmp_path: Path
+) -> None:
+    images = clinical_series(slices=3)
+    for image in images:  # a faulty sender
+        image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    for file in save(tmp_path / "equal", images).iterdir():
+        assert receive(store, file) == "stored"
+    assert len(list(store.images(key(store)).iterdir())) == 3
+    images[0].WindowCenter = 40
+    [changed] = save(tmp_path / "changed", images[:1]).iterdir()
+    assert receive(store, changed) == "stored"
+    assert len(list(store.images(key(store)).iterdir())) == 3

@@ -86,7 +86,8 @@ class StudyStore:
 
     def _store(self, path: Path, found: ObjectIdentity, sender: Hashable) -> Reception:
         key = self.pseudonyms.of(found.study)
-        target = self.images(key) / f"{self.pseudonyms.of(found.study, found.instance)}.dcm"
+        name = self.pseudonyms.of(found.study, found.instance, *found.place)
+        target = self.images(key) / f"{name}.dcm"
         with self._mutex:
             self._changed[key] = time.monotonic()
             if sender is not None:
