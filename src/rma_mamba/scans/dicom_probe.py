@@ -39,7 +39,7 @@ class ObjectIdentity:
         instance: SOPInstanceUID.
         sop_class: SOPClassUID.
         is_scan_image: Whether it is a CT or MR image, such as a slice or a localizer.
-        place: Series, position and number: they tell images apart to which a faulty sender gave the same SOPInstanceUID.
+        place: Series, position and number, for images to which a faulty sender gave the same SOPInstanceUID.
     """
 
     study: str
