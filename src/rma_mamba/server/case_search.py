@@ -83,8 +83,7 @@ def list_results(
     """
     listed = []
     for root in map(Path, results):
-        of_other_tools = scans is None or root.resolve() != Path(scans).resolve()
-        found = find_results(root, of_other_tools=of_other_tools) if root.is_dir() else {}
+        found = find_results(root, scans=Path(scans) if scans else None) if root.is_dir() else {}
         matches = _matches(found, scans)
         for each in found.values():
             if each.is_on_grid:  # others are adopted with their scan

@@ -29,7 +29,7 @@ def own(folder: Path) -> Path:
 @pytest.mark.parametrize("name", ["liver.nii.gz", "liver_seg.dcm", "liver_rtstruct.dcm"])
 def test_each_mask_of_segment_is_a_result(tmp_path: Path, name: str) -> None:
     (own(tmp_path / "a" / "b") / name).write_bytes(b"x")
-    (found,) = find_results(tmp_path, of_other_tools=False).values()
+    (found,) = find_results(tmp_path, scans=tmp_path).values()
     assert (found.name, found.mask.name, found.is_own) == ("a/b", name, True)
     assert found.is_on_grid == (name == "liver.nii.gz")
     again = result_in(tmp_path / "a" / "b", "a/b")
@@ -68,7 +68,9 @@ def test_masks_of_other_tools_are_results_wherever_they_lie(tmp_path: Path) -> N
         "p6": "liver.nii.gz",
     }
     assert not any(each.is_own for each in found.values())
-    assert find_results(out, of_other_tools=False) == {}
+    assert find_results(out, scans=out) == {}
+    assert len(find_results(out, scans=tmp_path)) == 5  # results may lie among the scans
+    assert set(find_results(out, scans=out / "p4")) == {"p1", "p2", "p3", "p6"}
 
 
 def test_scans_are_no_results(tmp_path: Path) -> None:

@@ -56,24 +56,32 @@ class Result:
         return self.is_own and self.mask.name == MASK_FILE
 
 
-def find_results(root: Path, *, of_other_tools: bool = True) -> dict[str, Result]:
+def find_results(root: Path, *, scans: Path | None = None) -> dict[str, Result]:
     """Results in a folder, by name.
+
+    Masks without a `run.json` of this program are results as well: a DICOM Segmentation, an RT Structure Set or a label
+    map, in a folder of its own or in the root itself.
 
     Args:
         root: The folder.
-        of_other_tools: Whether masks without a `run.json` of this program are results: a DICOM Segmentation, an RT
-            Structure Set or a label map in a folder of its own, or in the root itself.
+        scans: Folder of the scans. If it is the root or lies in it, masks in it are results only with a `run.json`:
+            others may be references that belong to the scans.
 
     Raises:
         OSError: A folder cannot be read.
     """
-    tree = folder_tree(root)
-    found = {each.name: each for each in (_loose_masks(tree.files, root) if of_other_tools else ())}
+    tree, apart = folder_tree(root), None if scans is None else scans.resolve()
+    if apart is not None and not apart.is_relative_to(root.resolve()):
+        apart = None
+    found: dict[str, Result] = {}
     for folder in _walk(tree):
         name = str(folder.path.relative_to(root))
+        any_tool = apart is None or not folder.path.resolve().is_relative_to(apart)
         if folder.path == root:
-            continue
-        if result := _result(folder.path, folder.files, name, of_other_tools):
+            found = {
+                each.name: each for each in (_loose_masks(tree.files, root) if any_tool else ())
+            }
+        elif result := _result(folder.path, folder.files, name, any_tool):
             found[name] = result
     return found
 
@@ -82,7 +90,7 @@ def result_in(folder: Path, name: str) -> Result | None:
     """The result of this program in a folder, if there is one."""
     if not folder.is_dir():
         return None
-    return _result(folder, visible(folder.iterdir()), name, of_other_tools=False)
+    return _result(folder, visible(folder.iterdir()), name, any_tool=False)
 
 
 def holds_results_only(folder: Path) -> bool:
@@ -112,13 +120,13 @@ def _walk(folder: Folder) -> Iterator[Folder]:
         pending += (below for below in each.folders if below.path.name != REVIEW_FOLDER)
 
 
-def _result(folder: Path, files: Sequence[Path], name: str, of_other_tools: bool) -> Result | None:
+def _result(folder: Path, files: Sequence[Path], name: str, any_tool: bool) -> Result | None:
     named = {path.name: path for path in files}
     known = next((named[each] for each in MASK_FILES if each in named), None)
     is_own = RUN_FILE in named and _is_own(folder)
-    if known is not None and (is_own or of_other_tools):
+    if known is not None and (is_own or any_tool):
         return Result(name, folder, known)
-    if is_own or not of_other_tools or len(files) > _FEW:
+    if is_own or not any_tool or len(files) > _FEW:
         return None
     masks = list(filter(_is_mask, files))
     return Result(name, folder, masks[0] if len(masks) == 1 else folder) if masks else None
