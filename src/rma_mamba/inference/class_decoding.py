@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit, logsumexp
+import scipy
 
 from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.slicing import SlicePlan
@@ -25,10 +25,12 @@ def class_probabilities(
     """
     if scheme.exclusive:
         background = np.zeros_like(logits[:, :1])
-        total = logsumexp(np.concatenate([background, logits], axis=1), axis=1, keepdims=True)
+        total = scipy.special.logsumexp(
+            np.concatenate([background, logits], axis=1), axis=1, keepdims=True
+        )
         on_canvas = np.exp(logits - total)
     else:
-        on_canvas = expit(logits)
+        on_canvas = scipy.special.expit(logits)
     return np.stack([plan.from_canvas(each) for each in on_canvas.swapaxes(0, 1)])
 
 
@@ -59,9 +61,11 @@ def liver_logits(logits: npt.NDArray[Any], scheme: LabelScheme) -> npt.NDArray[A
     if not scheme.exclusive:
         return np.asarray(part_of_liver.max(axis=1, keepdims=True))
     background = np.zeros_like(logits[:, :1])
-    total = logsumexp(np.concatenate([background, logits], axis=1), axis=1, keepdims=True)
-    share = np.exp(logsumexp(part_of_liver, axis=1, keepdims=True) - total)
-    return np.asarray(logit(np.clip(share, _NEVER, 1 - _NEVER)))
+    total = scipy.special.logsumexp(
+        np.concatenate([background, logits], axis=1), axis=1, keepdims=True
+    )
+    share = np.exp(scipy.special.logsumexp(part_of_liver, axis=1, keepdims=True) - total)
+    return np.asarray(scipy.special.logit(np.clip(share, _NEVER, 1 - _NEVER)))
 
 
 def clear_removed_liver(

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy
 
 from rma_mamba.shapes import Labels
 from rma_mamba.slicing import CalibratedVolume
@@ -129,7 +129,9 @@ def _smoothed(
     sigmas = [sigma_mm / mm for mm in spacing_mm[1:]]
 
     def in_plane(plane: Plane) -> Plane:
-        smooth: Plane = ndimage.gaussian_filter(plane, sigmas, mode="constant", truncate=_TRUNCATE)
+        smooth: Plane = scipy.ndimage.gaussian_filter(
+            plane, sigmas, mode="constant", truncate=_TRUNCATE
+        )
         return smooth
 
     ready: dict[int, tuple[Plane, Plane]] = {}
@@ -154,16 +156,18 @@ def _dark(
     """Regions of gas and fat in one plane of the mask: voxels that are dark, connected to clearly dark ones."""
     gas, fat = (
         inside & (smooth < limits.gas),
-        ndimage.binary_opening(inside & (smooth < limits.fat)),
+        scipy.ndimage.binary_opening(inside & (smooth < limits.fat)),
     )
     if not gas.any() and not fat.any():
         return gas
     sigmas = [limits.region_mm / mm for mm in spacing_mm]
-    weights = ndimage.gaussian_filter(inside.astype(np.float32), sigmas, mode="constant")
-    sums = ndimage.gaussian_filter(np.where(inside, values, np.float32(0)), sigmas, mode="constant")
+    weights = scipy.ndimage.gaussian_filter(inside.astype(np.float32), sigmas, mode="constant")
+    sums = scipy.ndimage.gaussian_filter(
+        np.where(inside, values, np.float32(0)), sigmas, mode="constant"
+    )
     wide = sums / np.maximum(weights, np.float32(1e-6))
     regions = (
-        ndimage.binary_propagation(dark & (wide < limit), mask=dark)
+        scipy.ndimage.binary_propagation(dark & (wide < limit), mask=dark)
         for dark, limit in ((gas, limits.gas), (fat, limits.fat))
     )
     found: Plane = np.logical_or(*regions)
@@ -182,7 +186,9 @@ def _bright_outside(
 def _continued(bright: Plane, outside: tuple[Plane, Plane], depth: int) -> Plane:
     """The bright voxels of the mask that are connected, within `depth` voxels, to bright ones outside it."""
     allowed = bright | outside[0]
-    reached: Plane = ndimage.binary_dilation(outside[1] & allowed, mask=allowed, iterations=depth)
+    reached: Plane = scipy.ndimage.binary_dilation(
+        outside[1] & allowed, mask=allowed, iterations=depth
+    )
     return bright & reached
 
 
@@ -201,13 +207,13 @@ def _grow(states: npt.NDArray[np.uint8], mask: Labels, number: int) -> bool:
     dark = states[number] == _DARK
     if not dark.any():
         return False
-    seeds = ndimage.binary_dilation(mask[number] == 0, border_value=1)
+    seeds = scipy.ndimage.binary_dilation(mask[number] == 0, border_value=1)
     for other in (number - 1, number + 1):
         if 0 <= other < len(mask):
             seeds |= (mask[other] == 0) | (states[other] == _REMOVED)
         else:
             seeds[:] = True  # the edge of the scan
-    regions, count = ndimage.label(dark)
+    regions, count = scipy.ndimage.label(dark)
     chosen = np.zeros(count + 1, bool)
     chosen[regions[seeds & dark]] = True
     found = chosen[regions]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy
 
 from rma_mamba.shapes import Labels
 
@@ -32,11 +32,11 @@ def remove_islands(
         spacing_mm: Voxel size along the three axes; components further than `MAX_DISTANCE_MM` from the largest are
             removed. Zeros: distances are ignored.
     """
-    boxes = ndimage.find_objects(labels)
+    boxes = scipy.ndimage.find_objects(labels)
     if share == 0 or not boxes:
         return
     inside = labels[boxes[0]]  # a view: component numbers need memory for the bounding box only
-    components, count = ndimage.label(inside, structure=_CONNECTIVITY)
+    components, count = scipy.ndimage.label(inside, structure=_CONNECTIVITY)
     if count > 1:
         # plane by plane: counting or indexing all voxels at once takes eight bytes per voxel
         sizes = np.zeros(count + 1, np.int64)
@@ -55,7 +55,7 @@ def _near_largest(
     spacing_mm: tuple[float, float, float],
 ) -> npt.NDArray[np.bool_]:
     """For each component, whether its bounding box is near that of a largest component (or it is one itself)."""
-    boxes = ndimage.find_objects(components)
+    boxes = scipy.ndimage.find_objects(components)
     largest = [box for box, size in zip(boxes, sizes, strict=True) if size == sizes.max()]
     return np.array(
         [

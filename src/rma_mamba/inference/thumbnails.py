@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy
 
 from rma_mamba.slicing import IntensityScale, SliceRecipe, SliceStack
 
@@ -47,11 +47,11 @@ def thumbnails(stack: SliceStack, count: int = _SLICES) -> tuple[Image, npt.NDAr
 
 def body_box(image: Image) -> Box | None:
     """Bounding box of the largest object brighter than air in a slice of 4 mm pixels; None if it is too small."""
-    parts, count = ndimage.label(ndimage.binary_opening(image > _BODY))
+    parts, count = scipy.ndimage.label(scipy.ndimage.binary_opening(image > _BODY))
     if not count:
         return None
     sizes = np.bincount(parts.ravel())[1:]
-    rows, columns = ndimage.find_objects(parts)[int(sizes.argmax())]
+    rows, columns = scipy.ndimage.find_objects(parts)[int(sizes.argmax())]
     if min(rows.stop - rows.start, columns.stop - columns.start) < _MIN_BODY_PX:
         return None
     return rows.start, rows.stop, columns.start, columns.stop

@@ -85,8 +85,8 @@ def segment_case(
         request: All settings.
         channels: Several scans that are the channels of the case; `scan` is the first. Empty: those of a case of a
             cohort, or a single scan.
-        segmenter: A network in memory. None: load that of the request, once the scan is read, so that a wrong path or
-            a corrupt scan is reported immediately.
+        segmenter: A network in memory. None: load that of the request; a wrong path or a corrupt scan is reported
+            first.
         progress: Called with (slices done, slices in total).
         on_scan: Called with the scan once it is read, for a viewer that shows it before the mask is there.
 
@@ -107,12 +107,13 @@ def segment_case(
         run = describe_run(case, request, segmenter)
         if is_complete(paths.run, run, [*paths.files.values()]):
             return CompletedCase(paths.files, skipped=True, light=recorded_light(paths.run))
-    volume = read_case(case, request.reading, any_study=name is not None)
-    check_scan_supports(paths, volume)
-    if on_scan is not None:
-        on_scan(volume)
-    identity = read_identity(volume) if request.identify else ()
-    segmenter = segmenter or request.network.load()
+    with request.network.loaded_ahead(segmenter) as load:
+        volume = read_case(case, request.reading, any_study=name is not None)
+        check_scan_supports(paths, volume)
+        if on_scan is not None:
+            on_scan(volume)
+        identity = read_identity(volume) if request.identify else ()
+        segmenter = load()
     result = segmenter(
         volume,
         modality=request.reading.modality,

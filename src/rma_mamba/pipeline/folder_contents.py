@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rma_mamba.conventions import (
     ACCOMPANYING_SUFFIXES,
@@ -16,11 +17,13 @@ from rma_mamba.conventions import (
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.folder_tree import Folder, folder_tree
 from rma_mamba.scans import has_images
-from rma_mamba.scans.dicom_probe import SliceProbe, are_derived_objects, probe_slices
 from rma_mamba.scans.earlier_results import without_results
 from rma_mamba.scans.formats import detect_format
 from rma_mamba.scans.mask_files import is_mask_file
 from rma_mamba.scans.nifti_pairs import header_and_image
+
+if TYPE_CHECKING:
+    from rma_mamba.scans.dicom_probe import SliceProbe
 
 # Suffixes of files that are a scan each. A single image or DICOM file is a slice of a scan.
 CASE_SUFFIXES = (*NIFTI_SUFFIXES, *ANALYZE_SUFFIXES, *ITK_SUFFIXES, *ARCHIVE_SUFFIXES)
@@ -65,6 +68,8 @@ class FolderContents:
     @cached_property
     def probe(self) -> SliceProbe:
         """The DICOM slices directly in it, counted up to `ENOUGH_SLICES`."""
+        from rma_mamba.scans.dicom_probe import probe_slices  # imports pydicom
+
         return probe_slices(self._candidates, enough=ENOUGH_SLICES)
 
     @property
@@ -91,6 +96,8 @@ class FolderContents:
     @cached_property
     def first_study(self) -> tuple[str, str] | None:
         """Patient and study of the first slice directly in it."""
+        from rma_mamba.scans.dicom_probe import probe_slices
+
         return probe_slices(self._candidates).study
 
     @property
@@ -98,6 +105,8 @@ class FolderContents:
         """Whether there is anything in it or below it that could be a slice or an image."""
         if any(folder.dangling for folder in self.tree):
             return True
+        from rma_mamba.scans.dicom_probe import are_derived_objects
+
         candidates = [path for folder in self.tree for path in folder._candidates]
         return bool(candidates) and not are_derived_objects(candidates)
 

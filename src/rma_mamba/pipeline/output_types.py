@@ -17,7 +17,7 @@ from rma_mamba.errors import ConfigError
 from rma_mamba.pipeline.case_report import pdf_report, write_html_report, write_pdf_report
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.statistics_json import write_statistics
-from rma_mamba.reporting import write_csv, write_json, write_preview
+from rma_mamba.reporting import write_csv, write_json
 from rma_mamba.reporting.class_volumes import class_record
 from rma_mamba.scans import (
     write_encapsulated_pdf,
@@ -106,6 +106,8 @@ def _liver_is_first(result: CaseResult) -> bool:
 
 
 def _write_preview(result: CaseResult, path: Path) -> None:
+    from rma_mamba.reporting import write_preview
+
     write_preview(result.segmentation.scan, result.segmentation.mask, path)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from rma_mamba.conventions import ACCOMPANYING_SUFFIXES
 from rma_mamba.errors import ConfigError
-from rma_mamba.scans.dicom_probe import are_derived_objects
 from rma_mamba.scans.earlier_results import is_preview
 from rma_mamba.scans.mask_files import is_mask_file
 from rma_mamba.scans.scan_files import scan_files
@@ -72,4 +71,8 @@ def _identity(path: Path) -> _Identity | None:
 
 def _is_not_part_of_scan(path: Path) -> bool:
     beside = path.name.lower().endswith(ACCOMPANYING_SUFFIXES) or is_preview(path)
-    return beside or is_mask_file(path) or are_derived_objects([path])
+    if beside or is_mask_file(path):
+        return True
+    from rma_mamba.scans.dicom_probe import are_derived_objects  # imports pydicom
+
+    return are_derived_objects([path])

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rma_mamba.deprecation import with_old_fields
-from rma_mamba.errors import ConfigError
+from rma_mamba.errors import ConfigError, RmaMambaError
+from rma_mamba.inference.runtimes import choose_runtime
 from rma_mamba.volume import Modality
 
 if TYPE_CHECKING:
@@ -26,6 +31,39 @@ class NetworkOptions:
     fast: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
     runtime: Literal["auto", "onnx", "torch"] = "auto"
+
+    @contextmanager
+    def loaded_ahead(self, segmenter: Segmenter | None = None) -> Iterator[Callable[[], Segmenter]]:
+        """Load the network while the block reads a scan, if it is quick to load; the block gets a function for it.
+
+        A network on ONNX Runtime takes half a second, most of it outside of Python. Torch takes seconds, so it is not
+        loaded before the scan is known to be usable.
+
+        Args:
+            segmenter: A network in memory, for which nothing is loaded.
+        """
+        if segmenter is not None:
+            yield lambda: segmenter
+        elif not self._is_quick_to_load():
+            yield self.load
+        else:
+            with ThreadPoolExecutor(1, thread_name_prefix="rma-mamba-network") as thread:
+                loading = thread.submit(self.load)
+
+                def loaded() -> Segmenter:
+                    if not loading.done():
+                        importlib.import_module(
+                            "scipy.ndimage"
+                        )  # needed for the mask, and not quick
+                    return loading.result()
+
+                yield loaded
+
+    def _is_quick_to_load(self) -> bool:
+        try:
+            return choose_runtime(self.runtime, self.model, self.precision) == "onnx"
+        except RmaMambaError:  # reported when it is loaded
+            return False
 
     def load(self) -> Segmenter:
         """Load the network; torch is not imported before, and not at all with the runtime onnx."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from rma_mamba.volume import Mask
 
@@ -44,7 +44,7 @@ def class_volumes(mask: Mask) -> tuple[ClassVolume, ...]:
     found = []
     for name in scheme.names:
         where = scheme.in_class(mask.classes.values, name)
-        components, count = ndimage.label(where, structure=_CONNECTIVITY)
+        components, count = scipy.ndimage.label(where, structure=_CONNECTIVITY)
         sizes = np.bincount(components[where], minlength=count + 1)[1:]
         largest = float(sizes.max(initial=0)) * voxel_ml
         found.append(ClassVolume(name, float(sizes.sum()) * voxel_ml, int(count), largest))

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy
 
 from rma_mamba.reporting.mask_border import cut_areas_mm2
 from rma_mamba.reporting.mask_evidence import NO_EVIDENCE, MaskEvidence, calibration
@@ -51,7 +51,7 @@ def examine_mask(volume: Volume, mask: Mask, scale: tuple[float, float]) -> Mask
     median, spread = _liver_intensity(tissue, inside, spacing_mm)
     difference = (tissue - median)[inside]
     foreign = max(0.08, 3 * spread)
-    denoised = ndimage.gaussian_filter(image, [_DENOISING_MM / mm for mm in spacing_mm])
+    denoised = scipy.ndimage.gaussian_filter(image, [_DENOISING_MM / mm for mm in spacing_mm])
     alike = np.abs(denoised - median) < max(0.04, 2 * spread)
     cuts, edgeless = _open_border(inside, alike, spacing_mm)
     face = max(cuts, key=lambda each: cuts[each][0])
@@ -141,8 +141,8 @@ def _block_means(values: npt.NDArray[Any], steps: list[int]) -> Coarse:
 def _smooth_within(image: Coarse, inside: CoarseMask, spacing_mm: tuple[float, ...]) -> Coarse:
     """A Gaussian that ignores what lies outside the mask."""
     sigmas = [_TISSUE_MM / mm for mm in spacing_mm]
-    weights = ndimage.gaussian_filter(inside.astype(np.float32), sigmas)
-    sums = ndimage.gaussian_filter(np.where(inside, image, np.float32(0)), sigmas)
+    weights = scipy.ndimage.gaussian_filter(inside.astype(np.float32), sigmas)
+    sums = scipy.ndimage.gaussian_filter(np.where(inside, image, np.float32(0)), sigmas)
     means: Coarse = sums / np.maximum(weights, np.float32(1e-6))
     return means
 
@@ -151,7 +151,7 @@ def _liver_intensity(
     tissue: Coarse, inside: CoarseMask, spacing_mm: tuple[float, ...]
 ) -> tuple[float, float]:
     """Median and robust standard deviation away from the border."""
-    depth_mm = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing_mm)
+    depth_mm = scipy.ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing_mm)
     core = inside & (depth_mm[1:-1, 1:-1, 1:-1] > _CORE_MM)
     values = tissue[core] if core.sum() > _SMALLEST else tissue[inside]
     median = float(np.median(values))

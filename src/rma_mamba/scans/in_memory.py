@@ -6,7 +6,6 @@ import math
 import zlib
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
@@ -41,6 +40,8 @@ def from_image(image: Any) -> Volume:
         ) from error
     volume = from_array(raw, image.affine)
     header = image.header
+    import nibabel as nib  # whoever has such an image has imported it
+
     if not isinstance(header, nib.Nifti1Header):
         return volume
     grid = GridHeader.of(header, volume.geometry.shape)

@@ -54,7 +54,7 @@ class GridHeader:
 
     @classmethod
     def of(cls, header: Any, shape: tuple[int, int, int]) -> GridHeader:
-        """The grid of a nibabel header."""
+        """The grid of a header of this package or of nibabel."""
         fields = {name: np.array(header[name]) for name in _FIELDS}
         return cls(int(header["sizeof_hdr"]), shape, fields)
 

@@ -1,6 +1,5 @@
 """Headers of NIfTI-1, NIfTI-2 and Analyze 7.5 files: parsing, and checks of every field that is used.
 
-nibabel provides the header layout; its own checks are not relied upon.
 Source: the NIfTI-1 and NIfTI-2 standards (nifti1.h, nifti2.h); the Analyze 7.5 file format (dbh.h).
 """
 
@@ -8,21 +7,21 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
-import nibabel as nib
 import numpy as np
 
 from rma_mamba.errors import ScanError
 from rma_mamba.folder_tree import leads_nowhere
 from rma_mamba.scans.checks import check_size
 from rma_mamba.scans.formats import has_dicom_prefix
+from rma_mamba.scans.nifti_layout import SIZES, NiftiHeader
 from rma_mamba.scans.nifti_pairs import header_and_image, pair_suffix
 from rma_mamba.scans.stream import open_stream
 
 # sizeof_hdr, the first field, determines version and byte order; the offset of the magic string depends on it.
-HEADER_CLASSES: dict[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _MAGIC_OFFSET = {348: 344, 540: 4}
+_BYTE_ORDERS: Final = (("<", "little"), (">", "big"))
 _SINGLE_FILE, _FILE_PAIR = (b"n+1\0", b"n+2\0"), (b"ni1\0", b"ni2\0")
 
 # Data types by NIfTI code; complex, colour, 1-bit and 128-bit voxels are not supported.
@@ -70,15 +69,15 @@ def is_single_file(path: Path) -> bool:
     return any(block[offset : offset + 4] in _SINGLE_FILE for offset in _MAGIC_OFFSET.values())
 
 
-def read_header(path: Path) -> Any:
-    """The nibabel header of a file or file pair; errors as for `parse_header`."""
+def read_header(path: Path) -> NiftiHeader:
+    """The header of a file or file pair; errors as for `parse_header`."""
     header_path, image_path = header_and_image_files(path)
     with open_stream(header_path) as stream:
         return parse_header(stream, is_pair=image_path != header_path)
 
 
-def parse_header(stream: BinaryIO, *, is_pair: bool = False) -> Any:
-    """A nibabel header in the byte order of the file; only its size and magic string are checked.
+def parse_header(stream: BinaryIO, *, is_pair: bool = False) -> NiftiHeader:
+    """A header in the byte order of the file; only its size and magic string are checked.
 
     Args:
         stream: Starts with the header.
@@ -88,9 +87,9 @@ def parse_header(stream: BinaryIO, *, is_pair: bool = False) -> Any:
         ScanError: The file is not NIfTI, or its header is truncated.
     """
     block = stream.read(348)
-    for endianness, order in (("<", "little"), (">", "big")):
-        size = int.from_bytes(block[:4], order)  # type: ignore[arg-type]
-        if size not in HEADER_CLASSES:
+    for endianness, order in _BYTE_ORDERS:
+        size = int.from_bytes(block[:4], order)
+        if size not in SIZES:
             continue
         block += stream.read(size - len(block))
         if len(block) < size:
@@ -99,19 +98,19 @@ def parse_header(stream: BinaryIO, *, is_pair: bool = False) -> Any:
                 "Copy or download the scan again."
             )
         if block[_MAGIC_OFFSET[size] :][:4] in _SINGLE_FILE + _FILE_PAIR:
-            return HEADER_CLASSES[size](block, endianness=endianness, check=False)
+            return NiftiHeader(block, endianness)
         if is_pair and size == 348 and not block[344:348].strip(b"\0"):
-            return HEADER_CLASSES[size](_from_analyze(block), endianness=endianness, check=False)
+            return NiftiHeader(_from_analyze(block), endianness)
     description, advice = _describe(block)
     raise ScanError(f"the file is {description}; expected a NIfTI scan or a DICOM folder. {advice}")
 
 
-def has_separate_image(header: Any) -> bool:
+def has_separate_image(header: NiftiHeader) -> bool:
     """Whether the magic string indicates that the image is in a separate file."""
     return bool(header["magic"].item().startswith(b"ni"))
 
 
-def volume_shape(header: Any) -> tuple[tuple[int, int, int], int]:
+def volume_shape(header: NiftiHeader) -> tuple[tuple[int, int, int], int]:
     """Shape of one volume, and the number of volumes.
 
     Raises:
@@ -133,7 +132,7 @@ def volume_shape(header: Any) -> tuple[tuple[int, int, int], int]:
     return (i, j, k), math.prod(lengths[3:count])
 
 
-def data_type(header: Any) -> np.dtype[Any]:
+def data_type(header: NiftiHeader) -> np.dtype[Any]:
     """Data type of the stored voxels.
 
     Raises:
@@ -149,11 +148,11 @@ def data_type(header: Any) -> np.dtype[Any]:
     return dtype
 
 
-def image_offset(header: Any, header_end: int) -> int:
+def image_offset(header: NiftiHeader, header_end: int) -> int:
     """Byte at which the image starts in its file.
 
     Args:
-        header: The nibabel header.
+        header: The header.
         header_end: Size of the header in the same file; 0 for a separate image file.
 
     Raises:
@@ -170,7 +169,7 @@ def image_offset(header: Any, header_end: int) -> int:
     return int(start)
 
 
-def rescale(header: Any) -> tuple[float, float]:
+def rescale(header: NiftiHeader) -> tuple[float, float]:
     """Slope and intercept; a slope of 0 or NaN means that stored values are not rescaled.
 
     Raises:

@@ -20,7 +20,7 @@ from rma_mamba.scans.nifti_grid import (
     grid_from_geometry,
     grid_geometry,
 )
-from rma_mamba.scans.nifti_header import HEADER_CLASSES
+from rma_mamba.scans.nifti_layout import NiftiHeader
 from rma_mamba.volume import Mask, Volume
 
 COMPRESSION = 6  # gzip level
@@ -75,9 +75,7 @@ def _write(
     what: str,
     compression: int = COMPRESSION,
 ) -> None:
-    header = HEADER_CLASSES[grid.sizeof_hdr](endianness="<")
-    header.set_data_shape(grid.shape)
-    header.set_data_dtype(values.dtype)
+    header = NiftiHeader.for_volume(grid.sizeof_hdr, grid.shape, values.dtype)
     for name, value in grid.fields.items():
         header[name] = value
     header["intent_code"] = intent
@@ -90,5 +88,5 @@ def _write(
             # No file name and no time stamp in the gzip header, so that equal voxels give identical files.
             compressed = files.enter_context(gzip.GzipFile("", "wb", compression, file, mtime=0))
             file = cast("BinaryIO", compressed)
-        file.write(header.binaryblock + bytes(4))  # four zero bytes: no header extensions
+        file.write(header.content + bytes(4))  # four zero bytes: no header extensions
         file.write(values.T.data)

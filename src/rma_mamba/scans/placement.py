@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy
 
 from rma_mamba.conventions import GRID_TOLERANCE_MM
 from rma_mamba.errors import GridError
@@ -110,7 +110,7 @@ def _depth(plane: Bits) -> npt.NDArray[np.float32]:
     """Distance in pixels of each pixel inside from those outside; negative outside."""
     if plane.all() or not plane.any():
         return np.full(plane.shape, sum(plane.shape) * (1 if plane.any() else -1), np.float32)
-    inside, outside = (ndimage.distance_transform_edt(each) for each in (plane, ~plane))
+    inside, outside = (scipy.ndimage.distance_transform_edt(each) for each in (plane, ~plane))
     depth: npt.NDArray[np.float32] = (inside - outside).astype(np.float32)
     return depth
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from rma_mamba.conventions import GRID_TOLERANCE_MM
 from rma_mamba.errors import ConfigError, GridError
@@ -187,7 +187,7 @@ def _resampled(reference: Volume, other: Volume, shown: tuple[str, str]) -> Volu
             "both are scans of one patient in one position, or leave one out."
         )
     source = np.nan_to_num(other.values.astype(np.float32, copy=False))
-    values = ndimage.affine_transform(
+    values = scipy.ndimage.affine_transform(
         source,
         to_other[:3, :3],
         to_other[:3, 3],
