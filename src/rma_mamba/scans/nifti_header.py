@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Literal
 
 import numpy as np
 
@@ -15,13 +15,16 @@ from rma_mamba.errors import ScanError
 from rma_mamba.folder_tree import leads_nowhere
 from rma_mamba.scans.checks import check_size
 from rma_mamba.scans.formats import has_dicom_prefix
-from rma_mamba.scans.nifti_layout import SIZES, NiftiHeader
+from rma_mamba.scans.nifti_layout import SIZES, Endianness, NiftiHeader
 from rma_mamba.scans.nifti_pairs import header_and_image, pair_suffix
 from rma_mamba.scans.stream import open_stream
 
 # sizeof_hdr, the first field, determines version and byte order; the offset of the magic string depends on it.
 _MAGIC_OFFSET = {348: 344, 540: 4}
-_BYTE_ORDERS: Final = (("<", "little"), (">", "big"))
+_BYTE_ORDERS: Final[tuple[tuple[Endianness, Literal["little", "big"]], ...]] = (
+    ("<", "little"),
+    (">", "big"),
+)
 _SINGLE_FILE, _FILE_PAIR = (b"n+1\0", b"n+2\0"), (b"ni1\0", b"ni2\0")
 
 # Data types by NIfTI code; complex, colour, 1-bit and 128-bit voxels are not supported.
