@@ -209,8 +209,12 @@ class _Child:
         """Why it has ended."""
         if self._is_stopped:
             return "the process was stopped"
-        killed = self.popen.wait() == -signal.SIGKILL  # by the kernel, which ran out of memory
-        return "out of memory" if killed else "the process ended"
+        with suppress(subprocess.TimeoutExpired):  # it hangs on its way out
+            if (
+                self.popen.wait(_GRACE_S) == -signal.SIGKILL
+            ):  # by the kernel, which ran out of memory
+                return "out of memory"
+        return "the process ended"
 
     def send(self, message: tuple[int, bytes | None]) -> None:
         """Send a message; one to a process that has ended is lost, as its answer will be."""

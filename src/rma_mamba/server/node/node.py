@@ -27,6 +27,7 @@ from rma_mamba.server.node.work_queue import Job, WorkQueue
 
 _CLEANING_SECONDS = 60.0
 _FULL_PAUSE_SECONDS = 10.0
+_STOPPING_SECONDS = 0.5
 _CONNECTED_FACTOR = 4  # not unlimited: archives keep connections open that they no longer use
 _AUDIT_LOG, _PSEUDONYM_KEY = "audit.jsonl", "pseudonyms.key"
 
@@ -129,9 +130,10 @@ class Service:
                 self._tick(tick)
         finally:
             stop.set()
-            self.process.stop()
             for thread in threads:
-                thread.join()
+                while thread.is_alive():
+                    self.process.stop()  # also one that a task has just started
+                    thread.join(_STOPPING_SECONDS)
         if self._failure is not None:
             raise self._failure
 
