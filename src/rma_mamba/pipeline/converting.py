@@ -107,7 +107,7 @@ def convert_mask(
     made = request.stated(_provenance(found.mask.provenance, record))
     result = CaseResult(
         cast("Segmentation", _assessed(found, volume, made, record)),
-        _describe(mask, scan, made, request),
+        _describe(mask, scan, made, request) | _scheme(found.mask),
     )
     write_results(paths, result)
     return CompletedCase(
@@ -211,6 +211,11 @@ def _recorded_quality(record: dict[str, Any]) -> Quality | None:
         Flag(str(each["code"]), str(each["message"]), each["severity"]) for each in quality["flags"]
     )
     return Quality(flags, quality.get("estimated_dice"))
+
+
+def _scheme(mask: Mask) -> dict[str, Any]:
+    """The classes of a label map with several, which its values alone do not tell."""
+    return {} if mask.classes is None else {"label_scheme": mask.classes.scheme.model_dump()}
 
 
 def _describe(

@@ -19,9 +19,10 @@ from rma_mamba.errors import GridError, RmaMambaError, ScanError
 from rma_mamba.files import file_sha256
 from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.mask_provenance import MaskProvenance
+from rma_mamba.pipeline.converting import ConvertRequest, convert_mask
 from rma_mamba.pipeline.review.adopted_masks import adopt_result
 from rma_mamba.pipeline.review.case_status import case_status, examination
-from rma_mamba.pipeline.review.corrected_mask import read_version
+from rma_mamba.pipeline.review.corrected_mask import read_version, scheme_of_case
 from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersions
 from rma_mamba.pipeline.review.result_folders import Result, find_results
 from rma_mamba.pipeline.review.version_export import export_version
@@ -155,6 +156,23 @@ def test_classes_of_the_network_come_back_from_a_segmentation(bench: Bench) -> N
     recipe = {"labels": scheme.model_dump(mode="json")}
     bench.record("liver_seg.dcm", settings={"recipe": recipe})
     bench.adopt()
+    assert np.array_equal(bench.labels(), values)
+
+
+@pytest.mark.parametrize("kind", ["nifti", "dicom_seg"])
+def test_classes_of_a_converted_mask_are_those_of_its_record(bench: Bench, kind: str) -> None:
+    values = bench.mask.labels.copy()
+    values[8:12, 18:22, 4:7] = 2
+    bench.case.parent.mkdir(parents=True)
+    nib.save(
+        nib.Nifti1Image(values, bench.scan.geometry.affine), bench.case.parent.parent / "m.nii"
+    )
+    request = ConvertRequest(outputs=(kind,), classes={"liver": (1, 2), "tumour": (2,)})
+    scan = bench.case.parent.parent / "scan"
+    convert_mask(bench.case.parent.parent / "m.nii", scan, f"{bench.case.parent}/", request)
+    bench.case = bench.case.parent / "scan"
+    bench.adopt()
+    assert scheme_of_case(bench.case).names == ("liver", "tumour")
     assert np.array_equal(bench.labels(), values)
 
 

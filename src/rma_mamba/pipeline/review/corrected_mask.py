@@ -53,9 +53,10 @@ def grid_of(case: Path, shown: Path) -> Volume:
 
 
 def scheme_of_case(case: Path) -> LabelScheme:
-    """The classes of the network that segmented a case; the liver alone if unknown."""
-    settings = read_json(case / RUN_FILE).get("settings") or {}
-    labels = (settings.get("recipe") or {}).get("labels")
+    """The classes of the network that segmented a case, or of a converted mask; the liver alone if unknown."""
+    run = read_json(case / RUN_FILE)
+    recipe = (run.get("settings") or {}).get("recipe") or {}
+    labels = recipe.get("labels") or run.get("label_scheme")
     try:
         return LabelScheme.model_validate(labels or {})
     except pydantic.ValidationError:
