@@ -6,7 +6,8 @@ import { pathToFileURL } from "node:url";
 const [page, table] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(`${page}/${name}`));
 const { applyScale, calibrate, compactValues } = await load("grey-scale.js");
-const { canonicalOrder, resampler, spacingOf } = await load("slicing.js");
+const { canonicalOrder, layoutOf, resampler, spacingOf } = await load("slicing.js");
+const { removeImplausible } = await load("implausible-hu.js");
 const { inputOf, planBatches, prepare, removeIslands } = await load("segmenting.js");
 const vectors = JSON.parse(readFileSync(table, "utf8"));
 const TYPES = { uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array, float32: Float32Array };
@@ -61,6 +62,13 @@ for (const { dim, spacing_mm: spacing, labels, kept } of vectors.islands) {
   const found = Uint8Array.from(labels);
   removeIslands(found, dim, spacing, 0.1, 20);
   near(found, kept, 0, "islands");
+}
+for (const { dim, affine, values, labels, kept } of vectors.implausible) {
+  const found = Uint8Array.from(labels);
+  const order = canonicalOrder(affine);
+  const spacing = order.permutation.map((axis) => spacingOf(affine)[axis]);
+  removeImplausible(found, Int16Array.from(values), layoutOf(dim, order), spacing);
+  near(found, kept, 0, "implausible CT numbers");
 }
 ok(applyScale([1, 2], { low: 0, high: 4, headroom: 0 })[1] === 0.5 && calibrate(new Int16Array([0])).unit === "a.u.");
 console.log(`${compared} numbers agree`);

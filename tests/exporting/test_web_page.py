@@ -99,7 +99,7 @@ def test_javascript_computes_the_test_vectors(tmp_path: Path) -> None:
     assert "numbers agree" in ran.stdout
 
 
-@pytest.mark.parametrize("name", ["resamplers", "scans", "islands", "batches"])
+@pytest.mark.parametrize("name", ["resamplers", "scans", "islands", "implausible", "batches"])
 def test_javascript_that_computes_something_else_is_found(tmp_path: Path, name: str) -> None:
     table = json.loads(TABLE.read_text())
     first = table[name][0]
@@ -107,7 +107,7 @@ def test_javascript_that_computes_something_else_is_found(tmp_path: Path, name: 
         first["weight"][0][0] += 0.001
     elif name == "scans":
         first["images"][0][0][0][0][0] += 0.001
-    elif name == "islands":
+    elif name in ("islands", "implausible"):
         first["kept"][0] = 1 - first["kept"][0]
     else:
         first["batches"][0][1] += 1

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from rma_mamba.exporting.web_page import web_recipe
+from rma_mamba.inference import implausible_hu
 from rma_mamba.inference.batches import plan_batches
 from rma_mamba.inference.postprocess import remove_islands
 from rma_mamba.scans.dtypes import compact_values
@@ -94,6 +97,10 @@ def make() -> dict[str, Any]:
         "scans": [_scan(*case) for case in scans()],
         "batches": [_batches(*case) for case in ((36, 3.0), (200, 5.0), (90, 1.0), (3, 8.0))],
         "islands": [_islands(seed) for seed in range(4)],
+        "implausible": [
+            _implausible(number, affine)
+            for number, affine in enumerate([*affines(), np.diag([-0.8, -0.8, 3, 1])])
+        ],
     }
 
 
@@ -195,6 +202,40 @@ def _islands(seed: int) -> dict[str, Any]:
     return {
         "dim": list(labels.shape),
         "spacing_mm": list(spacing),
+        "labels": labels.ravel(order="F").tolist(),
+        "kept": kept.ravel(order="F").tolist(),
+    }
+
+
+def _implausible(seed: int, affine: np.ndarray) -> dict[str, Any]:
+    """A mask that reaches into lung, fat and a rib, with gas and a stent inside, and with noise."""
+    generator = np.random.default_rng(seed)
+    shape = (15, 14, 9)
+    values = generator.normal(60, 40, shape)
+    values[generator.random(shape) < 0.02] = 700  # clips
+    lung, fat, rib = (
+        np.broadcast_to(np.indices(shape)[axis] >= start, shape)
+        for axis, start in ((seed % 3, 6), ((seed + 1) % 3, 7), ((seed + 2) % 3, 8))
+    )
+    values[fat] = generator.normal(-110, 40, shape)[fat]
+    values[lung & ~fat] = generator.normal(-800, 60, shape)[lung & ~fat]
+    values[rib & ~lung & (generator.random(shape) < 0.7)] = 800
+    values[3:5, 3:5, 3:5] = -300  # gas inside, with a bridge to the border
+    values[3, :4, 3] = -300
+    values[-3:] = np.where(generator.random(values[-3:].shape) < 0.3, -1000, values[-3:])
+    labels = (generator.random(shape) < 0.97).astype(np.uint8)
+    labels[:1] = labels[:, -2:] = labels[..., -1:] = 0
+    if seed % 2:
+        labels[0] = 1  # reaches the edge of the scan
+    volume = calibrated(Volume(values.astype(np.int16), Geometry(shape, affine)))
+    volume = replace(volume, modality="CT", intensity_unit="HU")
+    kept = labels.copy()
+    with patch.object(implausible_hu, "detect_modality", lambda _: "CT"):  # small, and mostly fat
+        implausible_hu.remove_implausible(kept, volume)
+    return {
+        "dim": list(shape),
+        "affine": affine[:3].tolist(),
+        "values": volume.values.ravel(order="F").tolist(),
         "labels": labels.ravel(order="F").tolist(),
         "kept": kept.ravel(order="F").tolist(),
     }

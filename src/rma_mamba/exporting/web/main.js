@@ -61,15 +61,14 @@ async function open(file) {
   await show([file]);
 }
 
-async function finish({ mask, modality, unit, ml }) {
+async function finish({ mask, modality, ml }) {
   const name = scan.name.replace(/\.nii(\.gz)?$/i, "");
   const file = new File([await gzip(mask)], `${name}_liver.nii.gz`);
   URL.revokeObjectURL(link.href);
   link.href = URL.createObjectURL(file);
   link.download = file.name;
   link.hidden = false;
-  const ct = unit === "HU" ? " In CT, `rma-mamba segment` also removes gas, fat and bone at the border of the mask; this page does not." : "";
-  say(`Liver: ${Math.round(ml)} mL. The scan was taken as ${modality}.${ct}`, "done");
+  say(`Liver: ${Math.round(ml)} mL. The scan was taken as ${modality}.`, "done");
   await show([scan, file]);
 }
 

@@ -1,6 +1,7 @@
 // Segmentation of a scan in batches of slices at several scales, as in Python's `inference`.
 
 import { applyScale, calibrate, compactValues, intensityScale } from "./grey-scale.js";
+import { removeImplausible } from "./implausible-hu.js";
 import { canonicalOrder, canonicalSlice, layoutOf, probabilities, slicePlan, spacingOf } from "./slicing.js";
 
 const PIXELS_AT_A_TIME = 600000;
@@ -43,7 +44,8 @@ export function prepare(image, recipe) {
     : slicePlan(layout.shape.slice(1), pixel, { ...recipe, spacing_mm: first.spacing / factor })));
   const contiguous = recipe.through_plane_mm !== null;
   const step = contiguous ? Math.max(1, roundToEven(recipe.through_plane_mm / throughPlane)) : 1;
-  return { scan, scale, layout, plans, contiguous, step, spacing, total: layout.shape[0] };
+  const canonicalSpacing = [throughPlane, ...pixel];
+  return { scan, scale, layout, plans, contiguous, step, spacing, canonicalSpacing, total: layout.shape[0] };
 }
 
 function roundToEven(value) {
@@ -90,6 +92,7 @@ export async function segment(image, recipe, run, progress) {
     done += batch.size;
     progress(done, total);
   }
+  if (prepared.scan.unit === "HU") removeImplausible(labels, prepared.scan.values, layout, prepared.canonicalSpacing);
   removeIslands(labels, image.dim, prepared.spacing, recipe.island_share, recipe.island_distance_mm);
   return { labels, modality: prepared.scan.modality, unit: prepared.scan.unit };
 }

@@ -28,10 +28,10 @@ self.onmessage = async ({ data: { bytes } }) => {
     }
     loaded ??= load();
     const { recipe, run } = await loaded;
-    const { labels, modality, unit } = await segment(image, recipe, run, (done, total) => self.postMessage({ done, total }));
+    const { labels, modality } = await segment(image, recipe, run, (done, total) => self.postMessage({ done, total }));
     const voxels = labels.reduce((sum, label) => sum + label, 0);
     const mask = maskFile(maskHeader(image.head), labels);
-    self.postMessage({ mask, modality, unit, ml: (voxels * volumeOf(image.affine)) / 1000 });
+    self.postMessage({ mask, modality, ml: (voxels * volumeOf(image.affine)) / 1000 });
   } catch (error) {
     self.postMessage({ error: error.message });
   }
