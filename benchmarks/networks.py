@@ -13,7 +13,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rma_mamba.models import create_model, for_inference, vss
+from rma_mamba.training.config import TrainingConfig
 from rma_mamba.training.losses import segmentation_loss
+from rma_mamba.training.optimizer import make_optimizer
 
 NAMES = ("rma-mamba-n", "rma-mamba-t", "rma-mamba-s", "unet")
 SIDE = 256
@@ -123,7 +125,7 @@ def _steps(device: str, batch: int) -> dict[tuple[str, torch.dtype], Timing]:
     works = {}
     for name in ("rma-mamba-n", "rma-mamba-t", "unet"):
         model = create_model(name).to(device)
-        optimizer = torch.optim.Adam(model.parameters(), 1e-4)
+        optimizer = make_optimizer(model, TrainingConfig())
         for dtype in (torch.float32, torch.bfloat16):
             works[name, dtype] = partial(step, model, optimizer, images, dtype)
     return time_interleaved(works, rounds=5, device=device)  # type: ignore[type-var,return-value]
