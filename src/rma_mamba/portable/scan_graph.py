@@ -6,9 +6,12 @@ A scan of n positions is n dependent steps. Here each row of a feature map is a 
 2. One loop over the rows: the state with which each row starts, from the ends and products of the rows before.
 3. A second loop over the columns: the states of step 1, plus those of step 2 times the products, and the outputs.
 
-These are twice the width plus the height steps in place of width times height. Forms with cumulative sums of logarithms
-divide by exp(sum), which overflows after about 90 units of decay; here there are only products of decays, which are at
-most 1, so a long run fades to zero as it should. The states are float32.
+These are twice the width plus the height steps in place of width times height. Of few slices, a step would be so small
+that starting its operators took longer than they do; rows are then cut into as many as eight pieces, which are the
+chunks, and step 2 has a loop over the pieces of a row before the one over the rows.
+
+Forms with cumulative sums of logarithms divide by exp(sum), which overflows after about 90 units of decay; here there
+are only products of decays, which are at most 1, so a long run fades to zero as it should. The states are float32.
 
 One step works on a slice of the map that fits into a cache, through all operators of the loop; an operator on the whole
 map would wait for memory. ONNX Runtime broadcasts a vector slowly, so the bias of the step sizes is a row of a matrix
@@ -30,9 +33,7 @@ from rma_mamba.portable.graph_builder import GraphBuilder
 from rma_mamba.portable.graph_layers import softplus, transpose
 from rma_mamba.portable.onnx_messages import make_tensor
 
-# From channels last to [step, slice, row, channel], and back.
-_ALONG_WIDTH: Final = (2, 0, 1, 3), (1, 2, 0, 3)
-_ALONG_HEIGHT: Final = (1, 0, 2, 3), (1, 0, 2, 3)
+_PIECES: Final = (1, 2, 4, 8)  # of each row, at most 8 for all slices together
 
 Floats = npt.NDArray[np.float32]
 
@@ -50,11 +51,77 @@ def scan_2d(graph: GraphBuilder, u: str, name: str) -> str:
     """
     directions = _directions(graph, name, 4)
     outputs = []
-    for first, (axes, back) in enumerate((_ALONG_WIDTH, _ALONG_HEIGHT)):
-        lines = transpose(graph, u, axes)
-        y = _both_ways(graph, lines, directions[first::2])
-        outputs.append(transpose(graph, y, back))
+    for first, lines in enumerate((_AlongWidth(graph, u, name), _AlongHeight(graph, u, name))):
+        y = _both_ways(graph, lines.chunks, directions[first::2], lines.pieces)
+        outputs.append(lines.restored(y))
     return graph.op("Add", graph.op("Add", *outputs), _skipped(graph, u, name))
+
+
+class _Lines:
+    """The rows or columns of a feature map, cut into pieces.
+
+    Attributes:
+        pieces: The number of pieces of a line, a vector of one element.
+        chunks: The map as [step, slice, line * piece, channel], the pieces of a line one after the other.
+    """
+
+    axis: int  # along which the lines run
+    to_chunks: tuple[int, ...]
+    from_chunks: tuple[int, ...]
+
+    def __init__(self, graph: GraphBuilder, u: str, name: str) -> None:
+        self._graph, self._shape = graph, graph.op("Shape", u)
+        self._channels = graph.array(f"{name}.out_norm.weight").size
+        self.pieces = self._number_of_pieces()
+        cut = graph.op("Reshape", u, graph.op("Concat", *self._cut_shape(), axis=0))
+        chunks = transpose(graph, cut, self.to_chunks)
+        self.chunks = graph.op("Reshape", chunks, graph.integers(0, 0, -1, self._channels))
+
+    def restored(self, y: str) -> str:
+        """[step, slice, line * piece, channel] as a map."""
+        graph = self._graph
+        first, last = graph.integers(0, 0, -1), graph.integers(self._channels)
+        shape = graph.op("Concat", first, self.pieces, last, axis=0)
+        y = transpose(graph, graph.op("Reshape", y, shape), self.from_chunks)
+        return graph.op("Reshape", y, self._shape)
+
+    def _size(self, axis: int) -> str:
+        return self._graph.op("Gather", self._shape, self._graph.integers(axis))
+
+    def _number_of_pieces(self) -> str:
+        """The largest number that divides a line, or 1 for many slices."""
+        graph = self._graph
+        numbers = graph.integers(*_PIECES)
+        rest = graph.op("Mod", self._size(self.axis), numbers)
+        divides = graph.op("Equal", rest, graph.integers(0))
+        total = graph.op("Mul", self._size(0), numbers)
+        fits = graph.op("And", divides, graph.op("LessOrEqual", total, graph.integers(_PIECES[-1])))
+        usable = graph.op("Where", fits, numbers, graph.integers(1))
+        return graph.op("ReduceMax", usable, graph.integers(0), keepdims=1)
+
+    def _cut_shape(self) -> list[str]:
+        raise NotImplementedError
+
+
+class _AlongWidth(_Lines):
+    axis = 2
+    to_chunks, from_chunks = (3, 0, 1, 2, 4), (1, 2, 3, 0, 4)
+
+    def _cut_shape(self) -> list[str]:
+        """[slice, height, piece, step, channel]."""
+        graph = self._graph
+        return [graph.integers(0, 0), self.pieces, graph.integers(-1, self._channels)]
+
+
+class _AlongHeight(_Lines):
+    axis = 1
+    to_chunks, from_chunks = (2, 0, 3, 1, 4), (1, 3, 0, 2, 4)
+
+    def _cut_shape(self) -> list[str]:
+        """[slice, piece, step, width, channel]."""
+        graph = self._graph
+        sizes = graph.integers(-1), self._size(2), graph.integers(self._channels)
+        return [graph.integers(0), self.pieces, *sizes]
 
 
 def scan_1d(graph: GraphBuilder, u: str, name: str) -> str:
@@ -141,52 +208,95 @@ def _outputs(graph: GraphBuilder, u: str, direction: _Direction, *, reverse: boo
     return graph.scan(body, step.filled(0.0), [u, gates], reverse=reverse)[-1]
 
 
-def _both_ways(graph: GraphBuilder, u: str, directions: Sequence[_Direction]) -> str:
-    """The sum of a scan along the lines of [step, slice, row, channel], row after row, and of its reverse."""
+def _both_ways(graph: GraphBuilder, u: str, directions: Sequence[_Direction], pieces: str) -> str:
+    """The sum of a scan along the chunks of [step, slice, chunk, channel], one after the other, and of its reverse."""
     states = directions[0].states
     gates = _gates(graph, u, directions)
     inputs, starts = [], []
     for way, direction in enumerate(directions):
-        found, ends, products = _states(graph, u, gates[way], direction, reverse=way == 1)
-        inputs += [*found, gates[way]]
+        found = _from_zero(graph, u, gates[way], direction, reverse=way == 1)
+        inputs += found.seen
         starts += [
-            _row_starts(graph, *pair, reverse=way == 1) for pair in zip(ends, products, strict=True)
+            _chunk_starts(graph, *pair, pieces, reverse=way == 1)
+            for pair in zip(found.ends, found.products, strict=True)
         ]
 
     def body(slices: list[str]) -> tuple[list[str], list[str]]:
         before, slices = slices[: len(starts)], slices[len(starts) :]
         terms = []
-        for way, direction in enumerate(directions):
-            of_way = slices[way * (2 * states + 1) :][: 2 * states + 1]
-            _, _, C = _split(graph, of_way[-1], direction)
-            for n in range(states):
-                carried = graph.op("Mul", of_way[states + n], before[way * states + n])
-                terms.append(graph.op("Mul", graph.op("Add", of_way[n], carried), C[n]))
+        for way in range(len(directions)):
+            own, *shares = slices[way * (1 + states) :][: 1 + states]
+            carried = zip(shares, before[way * states :], strict=False)
+            terms += [own, *(graph.op("Mul", *pair) for pair in carried)]
         return [graph.op("Identity", each) for each in before], [_sum(graph, terms)]
 
     return graph.scan(body, starts, inputs)[-1]
 
 
-def _states(
-    graph: GraphBuilder, u: str, gates: str, direction: _Direction, *, reverse: bool
-) -> tuple[list[str], list[str], list[str]]:
-    """The states along all lines of [step, slice, row, channel], each from a state of zero.
+@dataclass(frozen=True)
+class _FromZero:
+    """Scans of all chunks, each from a state of zero.
 
-    Returns:
-        The states followed by the products of the decays so far, the last states, and the products of all decays.
+    Args:
+        seen: What is seen of the states in each step, then for each state the share that is seen of the state before
+            the chunk: the product of the decays so far times the output gate. A tensor that is an output of a loop as
+            well as a state of it would be copied.
+        ends: The last states.
+        products: The products of all decays.
     """
+
+    seen: list[str]
+    ends: list[str]
+    products: list[str]
+
+
+def _from_zero(
+    graph: GraphBuilder, u: str, gates: str, direction: _Direction, *, reverse: bool
+) -> _FromZero:
+    """The scans of all chunks of [step, slice, chunk, channel], each from a state of zero."""
     states, step = direction.states, _Step(graph, u, direction)
 
     def body(slices: list[str]) -> tuple[list[str], list[str]]:
         before, products = slices[:states], slices[states : 2 * states]
-        after, decays, _ = step(before, *slices[2 * states :])
+        after, decays, C = step(before, *slices[2 * states :])
         products = [graph.op("Mul", *pair) for pair in zip(decays, products, strict=True)]
-        # a state is an output of the loop as well: two names
-        return [*after, *products], [graph.op("Identity", each) for each in (*after, *products)]
+        seen = _sum(graph, [graph.op("Mul", *pair) for pair in zip(after, C, strict=True)])
+        shares = [graph.op("Mul", *pair) for pair in zip(products, C, strict=True)]
+        return [*after, *products], [seen, *shares]
 
     initial = [*step.filled(0.0), *step.filled(1.0)]
     found = graph.scan(body, initial, [u, gates], reverse=reverse)
-    return found[2 * states :], found[:states], found[states : 2 * states]
+    return _FromZero(found[2 * states :], found[:states], found[states : 2 * states])
+
+
+def _chunk_starts(
+    graph: GraphBuilder, end: str, product: str, pieces: str, *, reverse: bool
+) -> str:
+    """The state before each chunk of [slice, row * piece, channel], from the ends and products of decays of all."""
+    shape = graph.op("Shape", end)
+    ends = (
+        graph.op("Gather", shape, graph.integers(0)),
+        graph.op("Gather", shape, graph.integers(2)),
+    )
+    whole = graph.op("Concat", ends[0], graph.integers(-1), pieces, ends[1], axis=0)
+    end, product = (graph.op("Reshape", each, whole) for each in (end, product))
+
+    def body(slices: list[str]) -> tuple[list[str], list[str]]:
+        state, so_far, piece_end, decay = slices
+        after = graph.op("Add", graph.op("Mul", decay, state), piece_end)
+        return [after, graph.op("Mul", decay, so_far)], [
+            graph.op("Identity", each) for each in (state, so_far)
+        ]
+
+    of_row = graph.op("Gather", graph.op("Shape", end), graph.integers(0, 1, 3))
+    one = make_tensor(np.ones(1, np.float32))
+    initial = [graph.op("ConstantOfShape", of_row), graph.op("ConstantOfShape", of_row, value=one)]
+    found = graph.scan(body, initial, [end, product], axis=2, reverse=reverse)
+    row_end, row_product, before, decays = found
+    start = _row_starts(graph, row_end, row_product, reverse=reverse)
+    start = graph.op("Unsqueeze", start, graph.integers(2))
+    starts = graph.op("Add", before, graph.op("Mul", decays, start))
+    return graph.op("Reshape", starts, shape)
 
 
 def _row_starts(graph: GraphBuilder, end: str, product: str, *, reverse: bool) -> str:
