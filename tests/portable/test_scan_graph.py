@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from onnx_graphs import arrays, evaluate
@@ -42,6 +42,9 @@ def difference(found: np.ndarray, expected: torch.Tensor) -> float:
     shape=st.tuples(*[st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)]),
     states=st.integers(1, 2),
 )
+@example(shape=(1, 16, 6), states=1)  # columns in eight pieces, rows in two
+@example(shape=(2, 4, 12), states=2)
+@example(shape=(9, 8, 8), states=1)  # too many slices for pieces
 def test_a_map_is_scanned_in_four_directions(shape: tuple[int, int, int], states: int) -> None:
     torch.manual_seed(0)
     module = SS2D(WIDTH, states).eval()
