@@ -38,7 +38,14 @@ def process() -> WorkerProcess:
 def scan(tmp_path: Path) -> Path:
     path = tmp_path / "scan.mha"
     sitk.WriteImage(sitk.GetImageFromArray(VALUES), str(path))
+    make_unusual(path)
     return path
+
+
+def make_unusual(path: Path) -> None:
+    """Change a header so that the file is not read without ITK."""
+    content = path.read_bytes().replace(b"Offset =", b"Position =")
+    path.write_bytes(content.replace(b"encoding:", b"line skip: 0\nencoding:"))
 
 
 def renamed(folder: Path, name: bytes, end: str) -> Path:
@@ -47,6 +54,7 @@ def renamed(folder: Path, name: bytes, end: str) -> Path:
     place.mkdir()
     sitk.WriteImage(sitk.GetImageFromArray(VALUES), str(folder / f"plain.{end}"))
     header, data = folder / f"plain.{end}", folder / "plain.raw"
+    make_unusual(header)
     header.write_bytes(header.read_bytes().replace(b"plain.raw", name + b".raw"))
     if data.exists():
         data.rename(place / os.fsdecode(name + b".raw"))

@@ -1,16 +1,17 @@
-"""Reading of NRRD and MetaImage files. ITK does it in a process of its own, see `itk_worker`."""
+"""Reading of NRRD and MetaImage files; unusual ones are read by ITK, in a process of its own (see `itk_worker`)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rma_mamba.errors import ScanError
 from rma_mamba.scans.checks import check_size, check_volume_number, plausibility_warnings
 from rma_mamba.scans.dtypes import compact_values
 from rma_mamba.scans.itk_headers import ItkHeader, check_compressed_data, corrupt_file, read_header
+from rma_mamba.scans.itk_plain import PlainImage, plain_image
 from rma_mamba.scans.itk_process import ItkImage, open_image
 from rma_mamba.scans.stream import MAX_GZIP_RATIO
 from rma_mamba.volume import Geometry, Volume
@@ -67,9 +68,10 @@ def count_volumes(path: Path) -> int:
 
 
 @contextmanager
-def _open(header: ItkHeader) -> Iterator[ItkImage]:
-    """An image whose header ITK has read, and that agrees with the size of the file."""
-    with open_image(header) as image:
+def _open(header: ItkHeader) -> Iterator[ItkImage | PlainImage]:
+    """An image whose header has been read, by ITK if it is unusual, and that agrees with the size of the file."""
+    plain = plain_image(header)
+    with nullcontext(plain) if plain else open_image(header) as image:
         size = image.size
         if image.components != 1 or len(size) not in (3, 4):
             raise ScanError(
@@ -86,5 +88,5 @@ def _open(header: ItkHeader) -> Iterator[ItkImage]:
         yield image
 
 
-def _volumes(image: ItkImage) -> int:
+def _volumes(image: ItkImage | PlainImage) -> int:
     return math.prod(image.size[3:])

@@ -19,7 +19,11 @@ from rma_mamba.scans.stream import read_exactly
 from rma_mamba.scans.worker_process import IsolatedLibrary, WorkerError, WorkerProcess
 from rma_mamba.volume import Affine, affine_from_itk
 
-ITK = IsolatedLibrary(Path(__file__).with_name("itk_worker.py"), "SimpleITK")
+ITK = IsolatedLibrary(
+    Path(__file__).with_name("itk_worker.py"),
+    "SimpleITK",
+    "Install the extra 'itk' (pip install '.[itk]' from a clone)",
+)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ _TYPES = {
     **dict.fromkeys(("short", "short int", "int16", "int16_t", "met_short"), "i2"),
 }
 _ENCODINGS = ("raw", "gzip", "gz")
-_SHIFTS = ("byteskip", "lineskip", "headersize")
+SHIFTS = ("byteskip", "lineskip", "headersize")
 _BIG_ENDIAN = ("binarydatabyteordermsb", "elementbyteordermsb")
 
 _CHUNK_BYTES = 2**16
@@ -34,11 +34,11 @@ def voxel_blocks(header: ItkHeader) -> Iterator[npt.NDArray[Any]]:
         zlib.error: The compressed voxels are corrupt.
     """
     dtype, fields = _dtype(header), header.fields
-    unusual = any(name in fields for name in _SHIFTS)
+    unusual = any(name in fields for name in SHIFTS)
     if dtype is None or unusual or fields.get("encoding", "raw").lower() not in _ENCODINGS:
         return
     rest = b""
-    for data in _decompressed(header) if header.is_compressed else _stored(header):
+    for data in voxel_bytes(header):
         rest += data
         size = len(rest) - len(rest) % dtype.itemsize
         if size:
@@ -51,10 +51,26 @@ def _dtype(header: ItkHeader) -> np.dtype[Any] | None:
     name = _TYPES.get(fields.get("type" if header.is_nrrd else "elementtype", "").lower())
     if name is None:
         return None
-    is_big = fields.get("endian", "").lower() == "big" or any(
+    return np.dtype(name).newbyteorder(">" if big_endian(header) else "<")
+
+
+def big_endian(header: ItkHeader) -> bool:
+    """Whether the most significant byte of each voxel comes first."""
+    fields = header.fields
+    return fields.get("endian", "").lower() == "big" or any(
         fields.get(key, "").lower() in ("true", "1") for key in _BIG_ENDIAN
     )
-    return np.dtype(name).newbyteorder(">" if is_big else "<")
+
+
+def voxel_bytes(header: ItkHeader) -> Iterator[bytes]:
+    """The bytes of the voxels, decompressed, in pieces.
+
+    Raises:
+        OSError: The file cannot be read.
+        zlib.error: The compressed voxels are corrupt.
+        EOFError: The compressed voxels are incomplete.
+    """
+    return _decompressed(header) if header.is_compressed else _stored(header)
 
 
 def _stored(header: ItkHeader) -> Iterator[bytes]:
@@ -72,3 +88,8 @@ def _decompressed(header: ItkHeader) -> Iterator[bytes]:
         while pending and not decompressor.eof:
             yield decompressor.decompress(pending, _CHUNK_BYTES)
             pending = decompressor.unconsumed_tail
+    while not decompressor.eof:
+        rest = decompressor.decompress(decompressor.unconsumed_tail, _CHUNK_BYTES)
+        if not rest:
+            raise EOFError
+        yield rest

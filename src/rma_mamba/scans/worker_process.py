@@ -33,10 +33,11 @@ class WorkerProcess:
     Args:
         script: The script that it runs.
         library: Name of the library, for the error if it cannot be imported.
+        advice: What to do then.
     """
 
-    def __init__(self, script: Path, library: str) -> None:
-        self.library = library
+    def __init__(self, script: Path, library: str, advice: str) -> None:
+        self.library, self.advice = library, advice
         self.popen = subprocess.Popen(
             [sys.executable, "-P", str(script)],
             stdin=subprocess.PIPE,
@@ -90,8 +91,8 @@ class WorkerProcess:
             return MemoryError()
         if code == _IMPORT_FAILED:
             return BackendError(
-                f"{self.library} cannot be imported; expected it, because it reads the voxels of this format. "
-                "Install rma-mamba again, or convert the scan to .nii.gz."
+                f"{self.library} cannot be imported; expected it, because it reads the voxels of this file. "
+                f"{self.advice}, or convert the scan to .nii.gz."
             )
         return WorkerError()
 
@@ -99,8 +100,8 @@ class WorkerProcess:
 class IsolatedLibrary:
     """A library that is used in another process; arguments as for `WorkerProcess`."""
 
-    def __init__(self, script: Path, library: str) -> None:
-        self.script, self.library = script, library
+    def __init__(self, script: Path, library: str, advice: str = "Install rma-mamba again") -> None:
+        self.script, self.library, self.advice = script, library, advice
         self.lock = threading.RLock()
         self.process: WorkerProcess | None = None
         _libraries.append(self)
@@ -111,7 +112,7 @@ class IsolatedLibrary:
         with self.lock:
             if self.process is None or not self.process.is_usable:
                 self.stop()
-                self.process = WorkerProcess(self.script, self.library)
+                self.process = WorkerProcess(self.script, self.library, self.advice)
             try:
                 yield self.process
             except (RmaMambaError, WorkerError):  # between two answers
