@@ -65,9 +65,7 @@ def test_the_others_go_on_if_the_loss_of_a_network_is_not_finite(benchmark_file:
     lines = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert [line[1].strip() for line in lines[1:3]] == ["Ours & more (2025)", "U-Net, not trained"]
     assert set(lines[2][2:-1]) == {" - "}
-    # the tables of another network still state it
-    again = run_benchmark(load_benchmark(benchmark_file), only=["Ours & more"], quiet=True)
-    assert "U-Net was not trained, is in no comparison and ranks last: the " in again
+    assert done.stdout.count("U-Net was not trained, is in no comparison and ranks last: the ") == 2
     assert (benchmark_file.parent / "out" / "panel.png").exists()
 
 

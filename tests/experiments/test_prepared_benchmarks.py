@@ -31,7 +31,6 @@ TINY = (
 Write = Callable[[Path], Path]
 # benchmark, network, its settings, layout, writer of the tree, sequences (none: all), group of the tables
 CASES: list[tuple[str, str, tuple[str, ...], str, Write, tuple[str, ...], str]] = [
-    ("cirrmri600_t2", "UNeXt", (), "cirrmri600", layouts.write_cirrmri, ("T2",), "T2"),
     ("cirrmri600_t2", "UNeXt", (), "cirrmri600", layouts.write_cirrmri, ("T2 2D",), "T2 2D"),
     ("cirrmri600_t2", "UNeXt", (), "cirrmri600", layouts.write_cirrmri, (), "T2"),
     ("ablation", "#1 T, N=0, RA", TINY, "cirrmri600", layouts.write_cirrmri, ("T2",), "T2"),

@@ -158,7 +158,7 @@ def completed_epochs(checkpoint: Path) -> int:
     Raises:
         ConfigError: The checkpoint is corrupt.
     """
-    return int(_content(checkpoint)["epoch"]) + 1
+    return epochs_and_state(checkpoint)[0]
 
 
 def model_state(checkpoint: Path) -> dict[str, torch.Tensor]:
@@ -167,8 +167,15 @@ def model_state(checkpoint: Path) -> dict[str, torch.Tensor]:
     Raises:
         ConfigError: The checkpoint is missing or corrupt.
     """
-    state = _content(checkpoint)["state_dict"]
-    return {name.removeprefix("model."): tensor for name, tensor in state.items()}
+    return epochs_and_state(checkpoint)[1]
+
+
+def epochs_and_state(checkpoint: Path) -> tuple[int, dict[str, torch.Tensor]]:
+    """As `completed_epochs` and `model_state`, from one reading of the file."""
+    content = _content(checkpoint)
+    state = content["state_dict"]
+    named = {name.removeprefix("model."): tensor for name, tensor in state.items()}
+    return int(content["epoch"]) + 1, named
 
 
 def _content(checkpoint: Path) -> dict[str, Any]:

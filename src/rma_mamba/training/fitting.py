@@ -28,7 +28,6 @@ from rma_mamba.training.checkpoints import (
     check_network,
     completed_epochs,
     last_checkpoint,
-    model_state,
 )
 from rma_mamba.training.config import WEIGHTS_FILE, ModelConfig, Recipe, TrainingConfig
 from rma_mamba.training.curves import Curves, EarlyEnd
@@ -238,19 +237,14 @@ def _export(folder: Path, trainer: lightning.Trainer, *, validated: bool) -> Pat
         LossError: The weights are not finite.
     """
     path = folder / WEIGHTS_FILE
-    chosen = folder / "checkpoints" / ("best.ckpt" if validated else "last.ckpt")
+    chosen = "best.ckpt" if validated else "last.ckpt"
     if trainer.is_global_zero:
-        _check_finite(chosen)
-        average_weights([chosen], path)
+        state = average_weights([folder / "checkpoints" / chosen], path).state
+        if not all(tensor.isfinite().all() for tensor in state.values()):
+            path.unlink()
+            # the last step of a run may spoil the weights, and no later one notices it
+            brief = "the weights are no longer finite after the last step"
+            advice = "expected finite numbers. Lower training.lr or set training.clip_norm."
+            raise LossError(f"{brief}; {advice}", brief)
     trainer.strategy.barrier()
     return path
-
-
-def _check_finite(checkpoint: Path) -> None:
-    """The last step of a run may spoil the weights, and no later one notices it."""
-    if all(tensor.isfinite().all() for tensor in model_state(checkpoint).values()):
-        return
-    brief = "the weights are no longer finite after the last step"
-    raise LossError(
-        f"{brief}; expected finite numbers. Lower training.lr or set training.clip_norm.", brief
-    )

@@ -71,17 +71,17 @@ def read_trained(path: Path) -> Checkpoint:
     if path.suffix != _CHECKPOINT:
         found = read_checkpoint(path)
         return replace(found, settings=checkpoint_settings(found))
-    from rma_mamba.training.checkpoints import completed_epochs, model_state  # imports Lightning
+    from rma_mamba.training.checkpoints import epochs_and_state  # imports Lightning
 
     folder = path.resolve().parents[1]
-    recipe = run_recipe(folder)
+    recipe, (epochs, state) = run_recipe(folder), epochs_and_state(path)
     found = Checkpoint(
         recipe.model.name,
         recipe.network_settings,
         recipe.data.recipe.model_dump(mode="json"),
-        model_state(path),
+        state,
         "",
-        run_provenance(folder, recipe, completed_epochs(path)),
+        run_provenance(folder, recipe, epochs),
     )
     return replace(found, settings=checkpoint_settings(found))
 
