@@ -36,9 +36,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def _waiting_attempts_end_with_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guess_limit, "_INTERVAL_S", 0.5)
-    monkeypatch.setattr(guess_limit, "LONGEST_WAIT_S", 4.0)
+def _attempts_wait_longer_than_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guess_limit, "_INTERVAL_S", 8.0)
+    monkeypatch.setattr(guess_limit, "LONGEST_WAIT_S", 60.0)
 
 
 def forwarded(address: str) -> dict[str, str]:

@@ -96,6 +96,7 @@ def test_garbage_closes_its_connection_only(port: int, monkeypatch: pytest.Monke
     with connected(port) as other:
         other.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert is_closed(other, 30)
+    monkeypatch.undo()
     assert echo(port)
 
 
