@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -76,3 +77,14 @@ def sleep_for_server(task: str, arguments: dict[str, float], progress: Progress)
 
 def process_id_for_server(task: str, arguments: dict[str, object], progress: Progress) -> int:
     return os.getpid()
+
+
+# in place of `load_network`
+
+
+def load_forever(request: object, progress: Progress) -> None:
+    time.sleep(60)
+
+
+def die_while_loading(request: object, progress: Progress) -> None:
+    die_of(signal.SIGKILL, progress)

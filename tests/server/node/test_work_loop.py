@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
-from rma_mamba.errors import ScanError
+import process_tasks
+from rma_mamba.errors import BackendError, ScanError
 from rma_mamba.pipeline.isolated_process import DiskFullError, ProcessDiedError
+from rma_mamba.pipeline.request import NetworkOptions
 from rma_mamba.server.node import node
 from rma_mamba.server.node.audit_log import AuditLog
 from rma_mamba.server.node.config import DeliveryConfig
@@ -191,4 +193,19 @@ def test_a_service_that_cannot_go_on_ends_as_a_whole(tmp_path: Path, error: Exce
     service.queue.reopen("a")
     with pytest.raises(type(error)):
         service.run(scans, 3, threading.Event(), waits_for_space=False)
+    service.close()
+
+
+def test_a_service_that_is_stopped_while_the_network_loads_does_not_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks_are_found: None
+) -> None:
+    monkeypatch.setattr(node, "load_network", process_tasks.load_forever)
+    service, stop = Service(tmp_path, [], DeliveryConfig(), "NODE"), threading.Event()
+    timer = threading.Timer(0.1, stop.set)
+    timer.start()
+    service.load(NetworkOptions(), stop)
+    assert service.process.pid is None
+    monkeypatch.setattr(node, "load_network", process_tasks.die_while_loading)
+    with pytest.raises(BackendError, match="ended while loading"):
+        service.load(NetworkOptions(), threading.Event())
     service.close()

@@ -28,6 +28,7 @@ from rma_mamba.server.node.work_queue import Job, WorkQueue
 _CLEANING_SECONDS = 60.0
 _FULL_PAUSE_SECONDS = 10.0
 _STOPPING_SECONDS = 0.5
+_POLL_SECONDS = 0.2
 _CONNECTED_FACTOR = 4  # not unlimited: archives keep connections open that they no longer use
 _AUDIT_LOG, _PSEUDONYM_KEY = "audit.jsonl", "pseudonyms.key"
 
@@ -73,19 +74,31 @@ class Service:
             for each in destinations
         ]
 
-    def load(self, network: NetworkOptions) -> None:
-        """Load the network.
+    def load(self, network: NetworkOptions, stop: threading.Event) -> None:
+        """Load the network, unless `stop` is set meanwhile.
 
         Raises:
             WeightsError, BackendError: It cannot run.
         """
+        ended = threading.Event()
+
+        def end_early() -> None:
+            while not ended.wait(_POLL_SECONDS):
+                if stop.is_set():
+                    self.process.stop()
+
+        threading.Thread(target=end_early, daemon=True).start()
         try:
             self.process.call(load_network, SegmentRequest(network))
         except ProcessDiedError:
+            if stop.is_set():
+                return
             raise BackendError(
                 "the process that holds the network ended while loading it; expected enough memory. "
                 "Close other programs, or choose a smaller model."
             ) from None
+        finally:
+            ended.set()
         self.metrics.ready.set(1)
 
     def run(
@@ -126,7 +139,7 @@ class Service:
         for thread in threads:
             thread.start()
         try:
-            while not stop.wait(0.2):
+            while not stop.wait(_POLL_SECONDS):
                 self._tick(tick)
         finally:
             stop.set()
@@ -246,7 +259,7 @@ class Node:
                 service.queue.reopen(job.key)
             self._listener.start()  # images wait while the network is loaded
             ending.callback(self._listener.stop)
-            service.load(config.segmentation.network)
+            service.load(config.segmentation.network, stop)
             service.audit.write("started", version=_version())
             listener = config.listener
             self._messages.note(

@@ -212,7 +212,7 @@ def watch(options: WatchOptions, messages: Messages, stop: threading.Event) -> i
     )
     with ExitStack() as ending:
         ending.callback(service.close)
-        service.load(options.request.network)
+        service.load(options.request.network, stop)
         watched = WatchedFolder(options, service)
         for job in filter(watched.holds, service.queue.jobs("failed")):  # a new attempt
             service.queue.reopen(job.key, source=job.source, signature=job.signature)
