@@ -86,7 +86,8 @@ def _provider(device: str) -> tuple[str, Any]:
     if kind not in usable or not (number.isdecimal() or device == kind):
         raise BackendError(
             f"the device '{device}' cannot be used with ONNX Runtime; expected one of auto, {', '.join(usable)}. "
-            "Choose one of these, or install a build of ONNX Runtime that supports your GPU."
+            "Choose one of these. For GPUs, install the extra 'torch' (pip install '.[torch]' from a clone) and use "
+            "--runtime torch, or install a build of ONNX Runtime that supports yours."
         )
     provider = _PROVIDERS[kind]
     return device.replace("gpu", "cuda"), (provider, {"device_id": number}) if number else provider
