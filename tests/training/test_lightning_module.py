@@ -111,3 +111,25 @@ def test_a_training_run_can_start_from_the_embedded_weights(tmp_path: Path, reci
     name = "encoder.layers.0.blocks.0.op.in_proj.weight"
     found = read_checkpoint(tmp_path / "run" / "weights.safetensors").state[name]
     torch.testing.assert_close(found.float(), embedded.state[name].float(), rtol=1e-3, atol=1e-4)
+
+
+def test_one_pass_over_all_parameters_takes_the_same_step() -> None:
+    def after_steps(fused: bool) -> Tensor:
+        torch.manual_seed(0)
+        layer = nn.Linear(6, 5)
+        optimizer = make_optimizer(layer, TrainingConfig(lr=0.1))
+        assert all(group["fused"] for group in optimizer.param_groups)
+        if not fused:
+            optimizer = torch.optim.Adam(layer.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            layer(torch.ones(2, 6)).square().sum().backward()
+            optimizer.step()
+        return layer.weight.detach()
+
+    torch.testing.assert_close(after_steps(fused=True), after_steps(fused=False))
+
+
+def test_on_another_device_torch_chooses_the_optimiser() -> None:
+    optimizer = make_optimizer(nn.Linear(6, 5, device="meta"), TrainingConfig())
+    assert not optimizer.param_groups[0]["fused"]
