@@ -72,3 +72,18 @@ def test_whoever_names_the_liver_may_have_labels_of_many_organs(tmp_path: Path) 
         assert audited("folders", root, liver=named).errors == []
     save(root / "labels" / "case_0.nii.gz", 3 * liver)  # still no liver
     assert [each.kind for each in audited("folders", root, liver=(1,)).errors] == ["empty label"]
+
+
+def test_btcv_pairs_img0001_with_label0001(tmp_path: Path) -> None:
+    for number in (1, 2):
+        values, liver = scan(number)
+        save(tmp_path / "img" / f"img000{number}.nii.gz", values)
+        save(tmp_path / "label" / f"label000{number}.nii.gz", liver * np.uint8(6))
+    (tmp_path / "label" / "label0003.nii.gz").write_bytes(b"")
+    dataset = open_dataset("auto", tmp_path, LayoutOptions(liver=(6,), patient=r"img(\d+)"))
+    assert (dataset.name, [case.patient for case in dataset.cases]) == ("folders", ["1", "2"])
+    assert [path.name for case in dataset.cases for path in case.labels if path] == [
+        "label0001.nii.gz",
+        "label0002.nii.gz",
+    ]
+    assert "1 label without an image: skipped." in dataset.irregularities

@@ -4,12 +4,15 @@
     images/NAME/*.dcm         labels/NAME.nii.gz
     images/NAME_z017.png      labels/NAME_z017.png       (slices of NAME, by file name from inferior to superior)
 
-The label folder may also be called `masks`.
+The label folder may also be called `masks`. BTCV (Synapse syn3193805) has other names:
+
+    img/img0001.nii.gz        label/label0001.nii.gz
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +38,7 @@ _SLICE = r"(.+?)(?:_[A-Za-z]*\d+)?"  # the slice number at the end is not part o
 
 def recognises(root: Path) -> bool:
     """Whether a folder contains both subfolders."""
-    return (root / "images").is_dir() and _label_folder(root).is_dir()
+    return _image_folder(root).is_dir() and _label_folder(root).is_dir()
 
 
 def read(root: Path, options: LayoutOptions) -> DatasetIndex:
@@ -50,20 +53,37 @@ def read(root: Path, options: LayoutOptions) -> DatasetIndex:
     cases = (*_volumes(root, options, of_volumes), *_slices(root, options, rule))
     shown = ", ".join(map(str, sorted(rule.liver)))
     images = {as_text(path.name.split(".")[0]) for case in cases for path in case.images}
-    labels = scan_files(_label_folder(root), NIFTI_SUFFIXES + SLICE_SUFFIXES)
+    labels = _labels(root, NIFTI_SUFFIXES + SLICE_SUFFIXES)
     unmatched = len({name.split(".")[0] for name in labels} - images)
     note = f"Liver is label {shown} (255 in masks of 0 and 255)."
     return DatasetIndex("folders", cases, (note,), unmatched_labels(unmatched))
 
 
+def _image_folder(root: Path) -> Path:
+    return _existing(root, ("images", "img"))
+
+
 def _label_folder(root: Path) -> Path:
-    return root / "labels" if (root / "labels").is_dir() else root / "masks"
+    return _existing(root, ("labels", "masks", "label"))
+
+
+def _existing(root: Path, names: Sequence[str]) -> Path:
+    """The first folder that exists, or else the first."""
+    return next((root / name for name in names if (root / name).is_dir()), root / names[0])
+
+
+def _labels(root: Path, suffixes: Iterable[str] = NIFTI_SUFFIXES) -> dict[str, Path]:
+    """Label files by the name of their image."""
+    found = scan_files(_label_folder(root), suffixes)
+    if _image_folder(root).name != "img":
+        return found
+    return {re.sub(r"^label(?=\d)", "img", name): path for name, path in found.items()}
 
 
 def _volumes(root: Path, options: LayoutOptions, rule: LabelRule) -> Iterator[IndexedCase]:
-    labels = scan_files(_label_folder(root))
-    series = {as_text(folder.name): folder for folder in subfolders(root / "images")}
-    for name, path in {**scan_files(root / "images"), **series}.items():
+    labels, folder = _labels(root), _image_folder(root)
+    series = {as_text(each.name): each for each in subfolders(folder)}
+    for name, path in {**scan_files(folder), **series}.items():
         yield IndexedCase(
             name=name,
             patient=patient_id(options.patient_of(name)),
@@ -77,8 +97,8 @@ def _volumes(root: Path, options: LayoutOptions, rule: LabelRule) -> Iterator[In
 
 
 def _slices(root: Path, options: LayoutOptions, rule: LabelRule) -> Iterator[IndexedCase]:
-    images = scan_files(root / "images", SLICE_SUFFIXES)
-    labels = scan_files(_label_folder(root), SLICE_SUFFIXES)
+    images = scan_files(_image_folder(root), SLICE_SUFFIXES)
+    labels = _labels(root, SLICE_SUFFIXES)
     patients: dict[str, list[str]] = {}
     for name in images:
         patients.setdefault(options.patient_of(name, _SLICE), []).append(name)
