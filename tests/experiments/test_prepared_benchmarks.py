@@ -37,6 +37,8 @@ CASES: list[tuple[str, str, tuple[str, ...], str, Write, tuple[str, ...], str]] 
     ("lits", "UNeXt", (), "lits", layouts.write_lits, (), "CT"),
     ("lits", "UNeXt", (), "msd-liver", layouts.write_msd, (), "CT"),
     ("chaos_mini", "UNeXt", (), "chaos", partial(layouts.write_chaos, patients=5), ("T2",), "T2"),
+    ("options_mr", "Plain", TINY, "chaos", partial(layouts.write_chaos, patients=5), ("T2",), "T2"),
+    ("options_ct", "Abdominal window", TINY, "lits", layouts.write_lits, (), "CT"),
 ]
 
 
