@@ -5,12 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from audits import audited, found, label_of
 from layouts import AFFINE, save, scan
 from rma_mamba.datasets.audit import to_markdown
+from rma_mamba.datasets.audit.case_audit import audit_case
+from rma_mamba.datasets.layouts import open_dataset
+from rma_mamba.evaluation.label_judge import network_judge
 
 
 @pytest.mark.parametrize(
@@ -88,3 +92,14 @@ def test_slices_without_any_liver_are_a_warning(cirrmri: Path) -> None:
     result = audited("cirrmri600", cirrmri)
     assert found(result) == {"empty label": ("T2 2D/train/0001",)}
     assert result.errors == []
+
+
+def test_a_voxel_size_that_the_judge_cannot_use_is_an_error_of_the_case(folders: Path) -> None:
+    metres = AFFINE @ np.diag([30.0, 30.0, 1.0, 1.0])
+    for path in (label_of(folders, 3), folders / "images" / label_of(folders, 3).name):
+        save(path, np.asanyarray(nib.load(path).dataobj).copy(), metres)
+    cases = open_dataset("folders", folders).cases
+    facts, findings = audit_case(cases[3], network_judge)
+    assert facts is not None
+    assert ("grid", "error") in {(each.kind, each.level) for each in findings}
+    assert any("Check the voxel size and its unit" in each.text for each in findings)

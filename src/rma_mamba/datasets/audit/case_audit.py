@@ -116,7 +116,10 @@ def audit_case(
     facts, more = _label_facts(facts, paired, quick=quick)
     findings += [*more, *_plausibility_findings(facts, images)]
     if facts.slices_with_liver and not any(each.level == "error" for each in findings):
-        facts = _with_sketch(facts, paired, judge)
+        try:
+            facts = _with_sketch(facts, paired, judge)
+        except GridError as error:  # of the judge: the voxel size is impossible for a body
+            findings.append(_finding("grid", "error", str(error), case))
     return facts, findings
 
 
