@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from audits import audited, found, label_of
-from layouts import save
+from layouts import save, scan
 from rma_mamba.datasets.audit.plausibility import lossy_masks
 from rma_mamba.datasets.layouts import open_dataset
 
@@ -101,3 +101,12 @@ def test_jpeg_masks_are_one_warning_for_all_cases(folders: Path) -> None:
     assert (warning.level, warning.cases) == ("warning", ())
     assert "masks are JPEG in 6 cases" in warning.text
     assert list(lossy_masks(open_dataset("folders", folders).cases)) == []
+
+
+def test_labels_of_every_second_slice_are_a_warning(folders: Path) -> None:
+    path = label_of(folders, 3)
+    liver = scan(3)[1].copy()
+    liver[:, :, ::2] = 0
+    save(path, liver)
+    texts = [each.text for each in audited("folders", folders).findings]
+    assert any("slices without label lie between slices with liver" in text for text in texts)

@@ -20,6 +20,8 @@ _SCATTERED = 0.5  # mean share of the four neighbours of a labelled pixel that a
 _FEWEST_PIXELS = 20  # in the slice with the largest area
 _SMALLEST_MM2, _SMALLEST_SHARE = 400.0, 0.01  # of that slice: 2 x 2 cm, and share of the slice
 
+_STRAY = 2  # single slices that may be labelled by mistake
+
 Bits = npt.NDArray[np.uint8]
 
 
@@ -165,7 +167,8 @@ def _gaps(case: IndexedCase, sizes: Sequence[npt.NDArray[np.int64]]) -> Iterator
         return
     labelled = np.flatnonzero(sizes[0])
     runs = np.split(labelled, np.flatnonzero(np.diff(labelled) > 1) + 1)
-    runs = [run for run in runs if len(run) > 1]  # a stray slice is not the other part of a liver
+    # a stray slice is not the other part of a liver; but every second one may be labelled
+    runs = [run for run in runs if len(run) > 1] or (runs if len(runs) > _STRAY else [])
     missing = int(runs[-1][-1] - runs[0][0] + 1 - sum(map(len, runs))) if runs else 0
     if missing:
         text = f"{missing} slices without label lie between slices with liver: they may have been left out."
