@@ -11,7 +11,7 @@ BenchmarkName = Annotated[
     str,
     typer.Argument(
         metavar="BENCHMARK",
-        help="TOML file, or a bundled one: ablation, chaos_mini, cirrmri600_t2, lits.",
+        help="TOML file, or a bundled one: ablation, chaos_mini, cirrmri600_t2, lits, options_ct, options_mr.",
     ),
 ]
 BenchmarkFolder = Annotated[

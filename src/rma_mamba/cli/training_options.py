@@ -12,7 +12,7 @@ TrainedRecipe = Annotated[
     typer.Argument(
         metavar="RECIPE",
         help="TOML file, or name of a bundled recipe: default, whole-scan, whole-scan-unet-3d, fine-tune, chaos-mini, "
-        "paper-t, paper-s, paper-lits, ablation-1 to ablation-6.",
+        "btcv-mini, paper-t, paper-s, paper-lits, ablation-1 to ablation-6.",
     ),
 ]
 Resume = Annotated[
