@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any, Literal, TypeVar, cast
 
-from rma_mamba.errors import RmaMambaError, ScanError
+from rma_mamba.errors import ConfigError, ScanError
 
 T = TypeVar("T")
 Cause = Literal["out of memory", "the process ended", "the process was stopped"]
@@ -48,7 +48,7 @@ class ProcessDiedError(ScanError):
         self.cause = cause
 
 
-class DiskFullError(RmaMambaError):
+class DiskFullError(ConfigError):
     """The task could not write its results; it can be tried again when there is space."""
 
 
