@@ -152,7 +152,6 @@ def test_an_upload_without_a_scan_leaves_nothing(private: Viewer, out: Path) -> 
 def test_an_old_upload_is_deleted_with_its_case(private: Viewer, out: Path) -> None:
     (case,) = private.upload(("a.nii", nifti(box_scan())))["cases"]
     private.client.post(f"/api/cases/{case}/cancel")
-    private.wait(case)
     until = time.monotonic() + 30
     while stored(out) and time.monotonic() < until:
         time.sleep(0.1)
