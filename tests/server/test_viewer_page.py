@@ -347,6 +347,19 @@ def test_another_window_that_was_quicker_is_not_overwritten(bench: Bench) -> Non
     assert page.locator(".bar .state[data-state=accepted]").is_visible()
 
 
+def test_a_mask_is_saved_before_it_is_called_corrected(bench: Bench) -> None:
+    bench.start()
+    before = len(bench.server.case(bench.case)["versions"])
+    bench.brush()
+    bench.stroke((20, 64), (24, 66))
+    bench.window.page.get_by_role("tab", name="Review").click()
+    bench.window.page.locator("button[data-state=corrected]").click()
+    bench.window.page.wait_for_selector(".bar .state[data-state=corrected]")
+    case = bench.server.case(bench.case)
+    assert len(case["versions"]) == before + 1
+    assert case["review"]["version"] == case["versions"][-1]["version"]
+
+
 def test_a_finger_draws_and_two_fingers_zoom(bench: Bench) -> None:
     bench.start()
     bench.brush()

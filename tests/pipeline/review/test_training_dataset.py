@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from rma_mamba.errors import DataError
+from rma_mamba.errors import ConfigError, DataError
 from rma_mamba.pipeline.review.corrected_mask import read_version
 from rma_mamba.pipeline.review.mask_versions import MaskVersions
 from rma_mamba.pipeline.review.review_decision import read_decision, write_decision
@@ -99,6 +99,12 @@ def test_volumes_of_a_scan_are_of_one_patient(reviewed: Path, cohort) -> None:
 
 def test_only_chosen_states_are_exported(reviewed: Path) -> None:
     assert [case.name for case in export(reviewed, states=("accepted",)).cases] == ["a"]
+
+
+@pytest.mark.parametrize("state", ["rejected", "unseen", "maybe"])
+def test_masks_that_nobody_approved_are_not_exported(reviewed: Path, state: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{state}' are no training data; expected accepted or"):
+        export(reviewed, states=(state,))
 
 
 def test_nothing_to_export_is_an_error_that_tells_what_to_do(reviewed: Path) -> None:

@@ -90,7 +90,12 @@ def prepare(
     before = _earlier_manifest(folder, dataset.name)
     cases = [case for case in dataset.cases if case.name not in left_out]
     if not cases:
-        raise DataError("no case is left to prepare; expected at least one. Repair the dataset.")
+        first = next(
+            (f" The first error, of {case}: {text}" for case, text in left_out.items()), ""
+        )
+        raise DataError(
+            f"no case is left to prepare; expected at least one. Repair the dataset.{first}"
+        )
     if options.png and any(case.channels for case in cases):
         raise ConfigError(
             "PNG slices are requested of cases with several channels, and a slice has one; expected volumes. "

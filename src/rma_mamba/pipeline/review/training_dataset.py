@@ -26,7 +26,6 @@ from rma_mamba.pipeline.review.result_scans import (
     reading_of_result,
     series_of_result,
 )
-from rma_mamba.pipeline.review.review_decision import STATES
 from rma_mamba.pipeline.review.reviewed_cases import ReviewedCase, reviewed_cases
 from rma_mamba.scans import write_scan
 from rma_mamba.volume import Volume
@@ -50,7 +49,7 @@ class ExportOptions:
         folds: Number of folds into which patients are divided.
 
     Raises:
-        ConfigError: There is no such state.
+        ConfigError: There is no such state, or its masks are not reviewed.
     """
 
     scans: Path | None = None
@@ -59,9 +58,10 @@ class ExportOptions:
     folds: int = 5
 
     def __post_init__(self) -> None:
-        if unknown := [state for state in self.states if state not in STATES]:
+        if unknown := [state for state in self.states if state not in _ACCEPTED]:
             raise ConfigError(
-                f"the state '{unknown[0]}' is not known; expected {' or '.join(_ACCEPTED)}. Choose one of these."
+                f"cases in the state '{unknown[0]}' are no training data; expected {' or '.join(_ACCEPTED)}. "
+                "Choose one of these."
             )
 
 

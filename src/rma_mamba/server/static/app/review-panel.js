@@ -75,7 +75,7 @@ export class ReviewPanel {
   /** Save state and note; resolves to whether that worked. */
   async save(state) {
     const { page } = this;
-    if (page.session?.document?.changed && state === "accepted" && !(await page.save())) return false;
+    if (page.session?.document?.changed && ["accepted", "corrected"].includes(state) && !(await page.save())) return false;
     try {
       const wanted = page.detail.etag;
       const sent = { state, note: this.note.value.trim(), reviewer: remembered("author", ""), version: page.session?.document?.version ?? null };
