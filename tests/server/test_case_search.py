@@ -76,3 +76,21 @@ def test_a_corrupt_or_empty_archive_is_an_error(tmp_path: Path, content: bytes) 
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(ScanError, match=r"zip archive|no file that can be used"):
         list_upload(ignore, folder=str(tmp_path), **LIMITS)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_bytes": 1000, "max_files": 9}, {"max_bytes": 2**20, "max_files": 3}]
+)
+def test_limits_are_those_of_all_archives_and_files_together(
+    tmp_path: Path, limits: dict[str, int]
+) -> None:
+    (tmp_path / "plain.nii").write_bytes(b"z" * 100)
+    for name in "ab":
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            archive.writestr("one.nii", b"x" * 300)
+            archive.writestr("two.nii", b"y" * 200)
+    with pytest.raises(ScanError, match="the zip archive declares 2 files"):
+        list_upload(ignore, folder=str(tmp_path), **limits)
+    sizes = [path.stat().st_size for path in tmp_path.rglob("*.nii")]
+    assert sum(sizes) <= limits["max_bytes"]
+    assert len(sizes) <= limits["max_files"]

@@ -45,7 +45,7 @@ def extract_archive(
         if len(infos) > max_files or sum(info.file_size for info in infos) > max_bytes:
             raise ScanError(
                 f"the zip archive declares {len(infos)} files and {sum(i.file_size for i in infos) / 1e9:.1f} GB; "
-                f"expected at most {max_files} files and {max_bytes / 1e9:.0f} GB. Send its scans one by one."
+                f"expected at most {max_files} files and {max_bytes / 1e9:.3g} GB. Send its scans one by one."
             )
         for info in infos:
             target = place(info.filename)

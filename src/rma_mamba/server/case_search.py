@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from rma_mamba.errors import RmaMambaError, ScanError
 from rma_mamba.pipeline.discovery import Case, case_name, search, split_volumes
@@ -110,17 +111,34 @@ def _as_json(result: Result, case: Case | None) -> dict[str, Any]:
     }
 
 
+class _Limits(NamedTuple):
+    """What archives of an upload may still contain."""
+
+    max_bytes: int
+    max_files: int
+
+    def without(self, paths: Iterable[Path]) -> _Limits:
+        """What is left beside these files."""
+        sizes = [path.stat().st_size for path in paths]
+        return _Limits(max(self.max_bytes - sum(sizes), 0), max(self.max_files - len(sizes), 0))
+
+
 def list_upload(report: Progress, *, folder: str, max_bytes: int, max_files: int) -> dict[str, Any]:
     """The scans in an upload, whose zip archives are extracted.
 
     Raises:
-        ScanError: There are none, or an archive cannot be read.
+        ScanError: There are none, or an archive cannot be read, or exceeds what the limits leave for it.
     """
     root = Path(folder)
     skipped: list[tuple[str, str]] = []
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and path.stat().st_size and detect_format(path) == "zip":
-            skipped += _extract(path, max_bytes, max_files)
+    files = [path for path in sorted(root.rglob("*")) if path.is_file()]
+    archives = [path for path in files if path.stat().st_size and detect_format(path) == "zip"]
+    # the limits are those of the whole upload: an archive gets what the other files and archives leave
+    left = _Limits(max_bytes, max_files).without(set(files) - set(archives))
+    for archive in archives:
+        target = _folder_of(archive)
+        skipped += _extract(archive, target, left)
+        left = left.without(path for path in target.rglob("*") if path.is_file())
     if not any(path.is_file() for path in root.rglob("*")):
         raise ScanError(
             "the upload contains no file that can be used; expected NIfTI, NRRD, MetaImage, DICOM, images or a "
@@ -130,21 +148,26 @@ def list_upload(report: Progress, *, folder: str, max_bytes: int, max_files: int
     return {**found, "skipped": skipped}
 
 
-def _extract(path: Path, max_bytes: int, max_files: int) -> list[tuple[str, str]]:
+def _folder_of(archive: Path) -> Path:
+    """The folder that replaces an archive."""
+    name = archive.name
+    return archive.with_name(name[: -len(".zip")] if name.lower().endswith(".zip") else name)
+
+
+def _extract(path: Path, folder: Path, limits: _Limits) -> list[tuple[str, str]]:
     """Replace an archive by a folder of its content."""
     digest = hashlib.sha256(path.name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     archive = path.with_name(f".{digest}.zip")
     path.rename(archive)
-    folder = path.with_name(
-        path.name[: -len(".zip")] if path.name.lower().endswith(".zip") else path.name
-    )
     folder.mkdir(exist_ok=True)
 
     def place(name: str) -> PurePosixPath | None:
         return safe_path(name)
 
     try:
-        return extract_archive(archive, folder, place, max_bytes=max_bytes, max_files=max_files)
+        return extract_archive(
+            archive, folder, place, max_bytes=limits.max_bytes, max_files=limits.max_files
+        )
     finally:
         archive.unlink()
 
