@@ -47,6 +47,12 @@ def test_usual_files_are_read_as_itk_reads_them(tmp_path: Path, end: str, packed
         assert_as_itk_reads(write(tmp_path / f"{dtype}{end}", dtype, packed))
 
 
+def replace_in(path: Path, before: bytes, after: bytes) -> None:
+    content = path.read_bytes()
+    assert before in content
+    path.write_bytes(content.replace(before, after))
+
+
 @pytest.mark.parametrize(
     ("end", "before", "after"),
     [
@@ -63,9 +69,7 @@ def test_variants_of_the_header_are_read_as_itk_reads_them(
     tmp_path: Path, end: str, before: bytes, after: bytes
 ) -> None:
     path = write(tmp_path / f"scan{end}")
-    content = path.read_bytes()
-    assert before in content
-    path.write_bytes(content.replace(before, after))
+    replace_in(path, before, after)
     assert_as_itk_reads(path)
 
 
@@ -93,9 +97,7 @@ def test_anything_unusual_is_left_to_itk(
 ) -> None:
     path = write(tmp_path / f"scan{end}")
     assert plain_image(read_header(path)) is not None
-    content = path.read_bytes()
-    assert before in content
-    path.write_bytes(content.replace(before, after))
+    replace_in(path, before, after)
     assert plain_image(read_header(path)) is None
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -15,7 +13,7 @@ import pytest
 from rma_mamba.server import guess_limit
 from rma_mamba.server.access_control import AccessRules
 from rma_mamba.server.serve_options import ServeOptions
-from rma_mamba.server.web_server import Binding, WebServer
+from viewer_server import running_server
 
 PASSWORD = "correct horse battery"
 RULES = AccessRules(password=PASSWORD, proxy_header="x-remote-user")
@@ -24,15 +22,8 @@ RULES = AccessRules(password=PASSWORD, proxy_header="x-remote-user")
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     options = ServeOptions(results=tmp_path_factory.mktemp("results"), preload=False)
-    server = WebServer(options, Binding(), RULES)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.is_ready:
-        assert thread.is_alive()
-        time.sleep(0.01)
-    yield server.address
-    server.stop()
-    thread.join()
+    with running_server(options, RULES) as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)

@@ -89,16 +89,25 @@ def viewer(
         preload=preload,
     )
     rules = AccessRules()
+    headers = {"authorization": f"Bearer {rules.token}"}
+    with (
+        running_server(options, rules) as address,
+        httpx.Client(base_url=address, headers=headers, timeout=60) as client,
+    ):
+        yield Viewer(client, rules)
+
+
+@contextmanager
+def running_server(options: ServeOptions, rules: AccessRules) -> Iterator[str]:
+    """The address of a running server, which is stopped at the end of the block."""
     server = WebServer(options, Binding(), rules)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.is_ready:
         assert thread.is_alive()
         time.sleep(0.01)
-    headers = {"authorization": f"Bearer {rules.token}"}
     try:
-        with httpx.Client(base_url=server.address, headers=headers, timeout=60) as client:
-            yield Viewer(client, rules)
+        yield server.address
     finally:
         server.stop()
         thread.join()
