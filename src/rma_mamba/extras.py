@@ -39,11 +39,11 @@ def import_for(name: str, purpose: str) -> ModuleType:
 
 def missing_extra(error: BaseException, purpose: str = "this") -> BackendError | None:
     """The error that names the extra to install, if `error` is about a library of an extra; else None."""
-    name = error.name if isinstance(error, ModuleNotFoundError) else None
-    extra = _EXTRAS.get((name or "").partition(".")[0])
-    if extra is None or not isinstance(error, ModuleNotFoundError):
+    if not isinstance(error, ModuleNotFoundError):
         return None
-    return BackendError(_message(str(name), extra, purpose, error))
+    name = error.name or ""
+    extra = _EXTRAS.get(name.partition(".")[0])
+    return BackendError(_message(name, extra, purpose, error)) if extra else None
 
 
 def require_extra(module: str, extra: str, purpose: str) -> ModuleType:
