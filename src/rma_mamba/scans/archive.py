@@ -120,12 +120,16 @@ def _check_members(infos: list[zipfile.ZipInfo], archive_bytes: int) -> None:
     large = max((info.file_size for info in infos), default=0) > _MAX_MEMBER_BYTES
     if compressed > archive_bytes:  # several members are the same bytes
         raise corrupt_archive()
-    bomb = total > _HARMLESS_BYTES and total > _MAX_RATIO * max(compressed, 1)
-    if large or bomb or total > _MAX_TOTAL_BYTES:
+    if large or is_bomb(total, compressed) or total > _MAX_TOTAL_BYTES:
         raise ScanError(
             f"the zip archive declares {total / 1e9:.1f} GB in {compressed / 1e6:.1f} MB; expected the files of "
             "one study. If the size is correct, extract the archive and pass the folder."
         )
+
+
+def is_bomb(declared: int, compressed: int, max_ratio: int = _MAX_RATIO) -> bool:
+    """Whether so many bytes in so few are no scans but an attempt to fill the disk."""
+    return declared > _HARMLESS_BYTES and declared > max_ratio * max(compressed, 1)
 
 
 def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:

@@ -21,16 +21,15 @@ from rma_mamba.pipeline.review.folder_names import UPLOAD_RECORD, UPLOAD_RESULTS
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.case_registry import private_folder
 from rma_mamba.server.desk import Desk
+from rma_mamba.server.disk_space import check_space
 from rma_mamba.server.request_bodies import body_chunks, check_declared_size, disk_errors
 from rma_mamba.server.upload_parser import SkippedFiles, UploadParser, boundary_of
 
 _PIECE_BYTES = 2**18  # written at a time; many uploads at once need little memory
-_SPARE_BYTES = 2**28  # of the disk, which stay free
 _WATCH_S = 30.0
 _TOO_MANY = (
     "too many uploads arrive at the same time; expected fewer. Wait until some are complete."
 )
-_NO_SPACE = "there is not enough free space for the upload; expected more. Free some space."
 
 
 class Uploads:
@@ -70,7 +69,8 @@ class Uploads:
             The cases, the files that were skipped, and remarks on the others.
 
         Raises:
-            HTTPException: A limit is exceeded, the upload is incomplete, or the disk is full.
+            HTTPException: A limit is exceeded, or the upload is incomplete.
+            DiskFullError: There is no space for it.
             RmaMambaError: It contains no scan.
         """
         check_declared_size(request, self.limits.bytes)
@@ -100,6 +100,7 @@ class Uploads:
             folder=str(files),
             max_bytes=self.limits.bytes,
             max_files=self.limits.files,
+            max_ratio=self.limits.ratio,
         )
         self.desk.count_series(found)
         for name, why in found["skipped"]:
@@ -119,17 +120,13 @@ class Uploads:
             async for chunk in body_chunks(request, self.limits.bytes):
                 pending += chunk
                 if len(pending) >= _PIECE_BYTES:
-                    self._check_space()
+                    check_space(self.folder)
                     await asyncio.to_thread(parser.write, bytes(pending))
                     pending.clear()
             await asyncio.to_thread(parser.write, bytes(pending))
             parser.finish()
         finally:
             parser.close()
-
-    def _check_space(self) -> None:
-        if shutil.disk_usage(self.folder).free < _SPARE_BYTES:
-            raise HTTPException(507, _NO_SPACE)
 
     def _folders(self) -> Iterator[Path]:
         yield from (path for path in sorted(self.folder.iterdir()) if path.is_dir())

@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from rma_mamba.errors import ConfigError, GridError, RmaMambaError, ScanError
 from rma_mamba.pipeline.exit_codes import error_message
+from rma_mamba.pipeline.isolated_process import DiskFullError
 from rma_mamba.server import (
     case_routes,
     folder_routes,
@@ -31,7 +32,7 @@ from rma_mamba.server.uploads import Uploads
 
 STATIC = Path(__file__).with_name("static")
 
-_STATUS = {ConfigError: 422, GridError: 422, ScanError: 422}
+_STATUS = {DiskFullError: 507, ConfigError: 422, GridError: 422, ScanError: 422}
 
 
 def create_app(options: ServeOptions, rules: AccessRules) -> App:

@@ -17,7 +17,13 @@ from rma_mamba.pipeline.review.displayed_scan import write_displayed_scan
 from rma_mamba.pipeline.review.mask_examiner import examine_version
 from rma_mamba.pipeline.review.mask_versions import MaskVersions
 from rma_mamba.pipeline.review.result_folders import Result
-from rma_mamba.server import case_search, review_tasks
+from rma_mamba.server import (
+    case_search,
+    result_search,
+    review_tasks,
+    series_search,
+    upload_search,
+)
 from rma_mamba.server.case_reading import read_case_scan, reading_options
 
 if TYPE_CHECKING:
@@ -95,10 +101,10 @@ TASKS: dict[str, Callable[..., Any]] = {
     "warm_up": warm_up,
     "segment": segment,
     "list_cases": case_search.list_cases,
-    "list_results": case_search.list_results,
-    "list_series": case_search.list_series_of_case,
-    "list_volumes": case_search.list_volumes,
-    "list_upload": case_search.list_upload,
+    "list_results": result_search.list_results,
+    "list_series": series_search.list_series_of_case,
+    "list_volumes": series_search.list_volumes,
+    "list_upload": upload_search.list_upload,
     "show_scan": show_scan,
     "adopt": adopt,
     "save_version": review_tasks.save_version,
