@@ -20,6 +20,12 @@ _NO_FILES = "/proc"  # a folder in which no file can be created
 _NO_HOME = "/nonexistent"  # as Debian has it for users without a home
 
 
+def user_folder() -> Path:
+    """The folder of this user's own files of this program: `RMA_MAMBA_HOME`, else in the user's cache."""
+    home = os.environ.get("RMA_MAMBA_HOME")
+    return Path(home) if home else Path.home() / ".cache" / "rma-mamba"
+
+
 def complete_environment() -> None:
     """Provide a user name, a home, a temporary folder and a plotting backend that exists; child processes inherit them.
 

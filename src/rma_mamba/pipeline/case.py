@@ -17,7 +17,12 @@ from rma_mamba.pipeline.discovery import Case, ChannelScan
 from rma_mamba.pipeline.messages import Progress, ignore_progress
 from rma_mamba.pipeline.output_paths import OutputPaths, plan_outputs
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES
-from rma_mamba.pipeline.provenance import describe_run, is_complete, recorded_light
+from rma_mamba.pipeline.provenance import (
+    describe_run,
+    is_complete,
+    recorded_light,
+    voxels_sha256,
+)
 from rma_mamba.pipeline.request import SegmentRequest
 from rma_mamba.pipeline.write_results import check_scan_supports, write_results
 
@@ -120,7 +125,10 @@ def segment_case(
         progress=progress,
         keep_probabilities=_needs_probabilities(paths),
     )
-    run = run or describe_run(case, request, segmenter)
+    run = {
+        **(run or describe_run(case, request, segmenter)),
+        "voxels_sha256": voxels_sha256(volume),
+    }
     written = CaseResult(result, run, request.patient_size, identity)
     write_results(paths, written)
     return CompletedCase(

@@ -18,7 +18,7 @@ from rma_mamba.pipeline.case import CompletedCase
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.output_paths import OutputPaths, plan_outputs, plan_outputs_beside
 from rma_mamba.pipeline.overwriting import refuse_replacing
-from rma_mamba.pipeline.provenance import input_sha256
+from rma_mamba.pipeline.provenance import input_sha256, voxels_sha256
 from rma_mamba.pipeline.request import ReadOptions
 from rma_mamba.pipeline.review.version_export import ReviewedSegmentation
 from rma_mamba.pipeline.write_results import check_scan_supports, write_results
@@ -29,7 +29,7 @@ from rma_mamba.reporting.quality import LIGHTS, AnatomyCheck, Flag
 from rma_mamba.scans.earlier_results import RUN_RECORD
 from rma_mamba.scans.mask_reader import ReadMask, read_mask
 from rma_mamba.slicing import CalibratedVolume, IntensityScale, SliceRecipe, SliceStack, calibrated
-from rma_mamba.volume import Mask
+from rma_mamba.volume import Mask, Volume
 
 if TYPE_CHECKING:
     from rma_mamba.inference import Segmentation
@@ -100,14 +100,15 @@ def convert_mask(
     mask, scan = Path(mask), Path(scan)
     paths = _plan(mask, scan, out, request.outputs)
     record = {} if request.labels or request.classes else _record_of(mask)
-    volume = calibrated(request.reading.read(scan), request.reading.modality)
+    stored = request.reading.read(scan)
+    volume = calibrated(stored, request.reading.modality)
     check_scan_supports(paths, volume)
     classes = dict(request.classes) or _classes_of(record)
     found = read_mask(mask, volume, labels=request.labels, classes=classes)
     made = request.stated(_provenance(found.mask.provenance, record))
     result = CaseResult(
         cast("Segmentation", _assessed(found, volume, made, record)),
-        _describe(mask, scan, made, request) | _scheme(found.mask),
+        _describe(mask, scan, made, request) | _scanned(stored, request) | _scheme(found.mask),
     )
     write_results(paths, result)
     return CompletedCase(
@@ -211,6 +212,13 @@ def _recorded_quality(record: dict[str, Any]) -> Quality | None:
         Flag(str(each["code"]), str(each["message"]), each["severity"]) for each in quality["flags"]
     )
     return Quality(flags, quality.get("estimated_dice"))
+
+
+def _scanned(stored: Volume, request: ConvertRequest) -> dict[str, Any]:
+    """Which of the volumes in the scan was read, so that a viewer can read it again."""
+    reading = request.reading
+    chosen = {"series": reading.series, "volume": reading.volume, "spacing_mm": reading.spacing_mm}
+    return {"reading": chosen, "voxels_sha256": voxels_sha256(stored)}
 
 
 def _scheme(mask: Mask) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Write JSON files, indented and atomically."""
+"""Write JSON files, indented and atomically, and read them."""
 
 from __future__ import annotations
 
@@ -16,3 +16,12 @@ def write_json_file(path: Path, content: dict[str, Any], what: str) -> None:
         ScanError: The file cannot be written.
     """
     replace_file(path, (json.dumps(content, indent=2) + "\n").encode(), what)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty if there is none, or if it is corrupt."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

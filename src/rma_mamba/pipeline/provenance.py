@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rma_mamba.conventions import software_version
 from rma_mamba.deprecation import with_old_fields
 from rma_mamba.files import file_sha256
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from rma_mamba.pipeline.discovery import Case
     from rma_mamba.pipeline.request import SegmentRequest
     from rma_mamba.reporting.case_notes import CaseNotes
+    from rma_mamba.volume import Volume
 
+_AFFINE_DECIMALS = 4
 _LIBRARIES = ("rma-mamba", "torch", "onnxruntime", "numpy", "numba", "scipy", "nibabel", "pydicom")
 # Two runs with the same values of these fields give the same mask.
 _MASK_DETERMINED_BY = ("input_sha256", "weights_sha256", "settings", "rma_mamba")
@@ -108,6 +112,19 @@ def input_sha256(scan: Path) -> str:
         return file_sha256(scan)
     found = sorted(file_sha256(path) for path in files)
     return hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def voxels_sha256(scan: Volume) -> str:
+    """SHA-256 of the voxels and the grid of a scan as it was read.
+
+    It tells the series and volumes of one input apart, and does not change with files that are added to a study. Of
+    several channels, it is that of the first.
+    """
+    affine = np.round(scan.geometry.affine, _AFFINE_DECIMALS) + 0.0  # no negative zeros
+    digest = hashlib.sha256(repr((scan.geometry.shape, affine.tolist())).encode())
+    for k in range(scan.geometry.shape[2]):
+        digest.update(np.asfortranarray(scan.values[:, :, k], "<f4").T.data)
+    return digest.hexdigest()
 
 
 def _versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ Missing elements that may be empty are added without a value; any other missing 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -99,24 +100,39 @@ def patient_identity(images: SourceImages) -> tuple[tuple[str, str], ...]:
 
 def patient_and_frame(images: SourceImages) -> tuple[str, str]:
     """Patient ID and frame of reference of a scan, each "" if its header does not state it."""
+    patient, frame = _stated(images, "PatientID", "FrameOfReferenceUID")
+    return patient, frame
+
+
+def patient_id_and_name(images: SourceImages) -> tuple[str, str]:
+    """ID and name of the patient, each "" if the header does not state it."""
+    identity, name = _stated(images, "PatientID", "PatientName")
+    return identity, name
+
+
+def _stated(images: SourceImages, *keywords: str) -> Iterator[str]:
     with images.slices[0].open() as file, pydicom_messages_suppressed():
         header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
-    return _plain_text(header, "PatientID"), _plain_text(header, "FrameOfReferenceUID")
+        yield from [_text(header, keyword) for keyword in keywords]
 
 
 def _plain_text(header: pydicom.Dataset, keyword: str) -> str:
-    """The value of an element on one line; of a name the alphabetic form, as "Doe, John"."""
+    """The value of an element as a report states it."""
+    return _text(header, keyword) or "not stated"
+
+
+def _text(header: pydicom.Dataset, keyword: str) -> str:
+    """The value of an element on one line, "" without one; of a name the alphabetic form, as "Doe, John"."""
     try:
         value = header.get(keyword)
         if isinstance(value, PersonName):
             value = value.alphabetic or str(value)
             value = value.strip("^ ").replace("^", ", ", 1).replace("^", " ")
-        text = " ".join(str(value or "").split())
+        return " ".join(str(value or "").split())
     except (
         Exception
     ):  # values are decoded on access, and corrupt bytes raise exceptions of any type
-        text = ""
-    return text or "not stated"
+        return ""
 
 
 def unique(headers: list[pydicom.Dataset]) -> list[pydicom.Dataset]:

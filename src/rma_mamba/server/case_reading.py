@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from rma_mamba.errors import ScanError
+from rma_mamba.pipeline.discovery import Case
 from rma_mamba.pipeline.request import ReadOptions
-from rma_mamba.pipeline.review.result_scans import read_scan_of_result, reading_of_result
+from rma_mamba.pipeline.review.mask_versions import MaskVersion
+from rma_mamba.pipeline.review.result_scans import reading_of_result
+from rma_mamba.pipeline.review.version_scans import scan_of_version
 from rma_mamba.volume import Volume
 
 
@@ -22,8 +25,8 @@ def reading_options(case: dict[str, Any]) -> ReadOptions:
     )
 
 
-def read_case_scan(case: dict[str, Any]) -> Volume:
-    """The scan of a case, from its own files.
+def read_case_scan(case: dict[str, Any], version: MaskVersion | None = None) -> Volume:
+    """The scan of a case, from its own files: the one on which a version was made, or that of the last run.
 
     Raises:
         ScanError, GridError: It cannot be read, or is not known.
@@ -33,10 +36,11 @@ def read_case_scan(case: dict[str, Any]) -> Volume:
             "the scan of the case was not found; expected it in the folder of the scans. "
             "Start the server with --scans FOLDER."
         )
-    return read_scan_of_result(
+    found = scan_of_version(
         Path(case["folder"]),
-        Path(case["scan"]),
-        volume=case["volume"],
+        version,
+        [Case(Path(case["scan"]), case["name"], case["volume"])],
         series=case["series"],
         mask=Path(case["mask"]) if case["mask"] else None,
     )
+    return found.volume

@@ -13,7 +13,11 @@ from typing import Any
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import lock_until_exit
+from rma_mamba.pipeline.json_files import read_json
 from rma_mamba.pipeline.review.case_status import CaseStatus, case_status
+from rma_mamba.pipeline.review.displayed_scan import DESCRIPTION_FILE
+from rma_mamba.pipeline.review.mask_versions import MaskVersion
+from rma_mamba.pipeline.review.scan_reading import ScanReading
 from rma_mamba.server.case_index import CaseIndex, CaseRecord, JobStatus
 from rma_mamba.server.progress_events import EventHub
 
@@ -74,7 +78,8 @@ class CaseRegistry:
         self.cases.pop(case.id, None)
         self._statuses.pop(case.id, None)
         self._index.remove(case.id)
-        shutil.rmtree(self.state / "shown" / case.id, ignore_errors=True)
+        for shown in (self.state / "shown").glob(f"{case.id}*"):
+            shutil.rmtree(shown, ignore_errors=True)
         self.hub.send("cases", "removed", {"id": case.id})
 
     def forget_elsewhere(self, roots: list[Path]) -> None:
@@ -107,9 +112,21 @@ class CaseRegistry:
             self._statuses[case.id] = case_status(Path(case.folder))
         return self._statuses[case.id]
 
-    def shown(self, case: CaseRecord) -> Path:
-        """Private folder of the scan in the form that the viewer shows."""
-        return private_folder(self.state / "shown" / case.id)
+    def shown(self, case: CaseRecord, version: MaskVersion | None = None) -> Path:
+        """Private folder of the scan in the form that the viewer shows.
+
+        Args:
+            case: The case.
+            version: A version of its mask, which may have been made on another series or volume; None: the last run.
+        """
+        folder = private_folder(self.state / "shown" / case.id)
+        recorded = version.scan if version else None
+        if recorded in (None, ScanReading()):
+            return folder
+        shown = read_json(folder / DESCRIPTION_FILE).get("voxels_sha256")
+        if shown is not None and shown == recorded.voxels_sha256:
+            return folder
+        return private_folder(folder.with_name(f"{case.id}-{recorded.key}"))
 
     def row(self, case: CaseRecord) -> dict[str, Any]:
         """The row of a case in the work list."""

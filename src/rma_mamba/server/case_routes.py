@@ -119,11 +119,12 @@ async def open_series(desk: DeskOfServer, case: CaseOfPath, body: SeriesBody) ->
 
 
 @router.get("/cases/{case}/scan.nii.gz")
-async def scan_file(desk: DeskOfServer, case: CaseOfPath) -> FileResponse:
-    """The scan on its own grid."""
-    if await desk.describe_scan(case) is None:
+async def scan_file(desk: DeskOfServer, case: CaseOfPath, version: str = "") -> FileResponse:
+    """The scan on its own grid: that on which a version was made, by default the newest one."""
+    found = find_version(case, version) if version else None
+    if await desk.describe_scan(case, found) is None:
         raise HTTPException(404, NO_SCAN)
-    return FileResponse(desk.registry.shown(case) / SCAN_FILE, media_type="application/gzip")
+    return FileResponse(desk.shown(case, found) / SCAN_FILE, media_type="application/gzip")
 
 
 @router.get("/cases/{case}/versions/{version}/mask.nii.gz")

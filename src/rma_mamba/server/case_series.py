@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rma_mamba.errors import ConfigError
-from rma_mamba.pipeline.json_files import write_json_file
-from rma_mamba.pipeline.review.case_status import read_json
+from rma_mamba.pipeline.json_files import read_json, write_json_file
 from rma_mamba.pipeline.review.folder_names import UPLOAD_RECORD
 from rma_mamba.pipeline.review.result_scans import name_of_scan, name_of_series
 from rma_mamba.server.case_index import CaseRecord

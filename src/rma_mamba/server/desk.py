@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rma_mamba.environment import user_folder
 from rma_mamba.errors import ConfigError, RmaMambaError
-from rma_mamba.pipeline.review.case_status import (
-    UNCERTAINTY_FILE,
-    examination,
-    read_json,
-)
+from rma_mamba.pipeline.json_files import read_json
+from rma_mamba.pipeline.review.case_status import UNCERTAINTY_FILE, examination, is_of_last_run
 from rma_mamba.pipeline.review.displayed_scan import DESCRIPTION_FILE, SCAN_FILE
 from rma_mamba.pipeline.review.drafts import Drafts
 from rma_mamba.pipeline.review.export_types import possible_exports
 from rma_mamba.pipeline.review.folder_names import RESULTS_FOLDER, STATE_FOLDER
 from rma_mamba.pipeline.review.mask_labels import mask_labels
+from rma_mamba.pipeline.review.mask_versions import MaskVersion, MaskVersions, version_record
 from rma_mamba.pipeline.review.result_folders import result_in
 from rma_mamba.reporting.report import label_and_unit
 from rma_mamba.server.case_index import CaseRecord
@@ -119,14 +117,25 @@ class Desk:
             self.jobs.add(case)
         return case
 
-    async def describe_scan(self, case: CaseRecord) -> dict[str, Any] | None:
-        """Grid and display windows of a scan, which is written for the viewer if need be; None if there is no scan."""
-        known = self._known_description(case)
+    async def describe_scan(
+        self, case: CaseRecord, version: MaskVersion | None = None
+    ) -> dict[str, Any] | None:
+        """Grid and display windows of a scan, which is written for the viewer if need be; None if there is no scan.
+
+        Args:
+            case: The case.
+            version: The version on whose scan it was made; None: the newest one.
+        """
+        version = version or self._newest(case)
+        known = self._known_description(case, version)
         if known is not None or case.scan is None:
             return known
-        shown = self.registry.shown(case)
+        shown = self.registry.shown(case, version)
         found: dict[str, Any] = await self.workers.run(
-            "show_scan", case=asdict(case), shown=str(shown)
+            "show_scan",
+            case=asdict(case),
+            shown=str(shown),
+            version=version.version if version else None,
         )
         await asyncio.to_thread(remove_oldest, shown.parent, keep=shown)
         return found
@@ -140,19 +149,20 @@ class Desk:
         newest = status.versions[-1] if status.versions else None
         examined: dict[str, Any] = {}
         if newest is not None and shown is not None and not waits:
-            examined = await self.examine(case, newest.version)
+            examined = await self.examine(case, newest)
         elif newest is not None:
             examined = examination(Path(case.folder), newest)
         return {
             **self.registry.row(case),
             **_findings(examined),
-            "versions": [asdict(each) for each in status.versions],
+            "versions": [version_record(each) for each in status.versions],
             "labels": mask_labels(Path(case.folder)),
             "scan": shown,
             "is_result": case.mask is not None,
             "series_count": self.series_counts.get(case.scan or ""),
             "is_dicom": bool(shown and shown["is_dicom"]),
-            "has_uncertainty": (Path(case.folder) / UNCERTAINTY_FILE).is_file(),
+            "has_uncertainty": (Path(case.folder) / UNCERTAINTY_FILE).is_file()
+            and (newest is None or is_of_last_run(Path(case.folder), newest)),
             "drafts": [asdict(each) for each in Drafts(Path(case.folder)).all()],
             "exports": possible_exports(
                 has_scan=shown is not None, is_dicom=bool(shown and shown["is_dicom"])
@@ -161,9 +171,19 @@ class Desk:
             else [],
         }
 
-    def _known_description(self, case: CaseRecord) -> dict[str, Any] | None:
+    def _newest(self, case: CaseRecord) -> MaskVersion | None:
+        versions = self.registry.status(case).versions
+        return versions[-1] if versions else None
+
+    def shown(self, case: CaseRecord, version: MaskVersion | None = None) -> Path:
+        """Folder of the scan of a version as the viewer shows it; None: of the newest version."""
+        return self.registry.shown(case, version or self._newest(case))
+
+    def _known_description(
+        self, case: CaseRecord, version: MaskVersion | None = None
+    ) -> dict[str, Any] | None:
         """The description of a scan that was written; while a case is segmented, it may be there before the mask."""
-        shown = self.registry.shown(case)
+        shown = self.shown(case, version)
         known = read_json(shown / DESCRIPTION_FILE)
         return known if known and (shown / SCAN_FILE).is_file() else None
 
@@ -173,11 +193,14 @@ class Desk:
         except RmaMambaError:  # the job of the case has reported it
             return None
 
-    async def examine(self, case: CaseRecord, version: int) -> dict[str, Any]:
+    async def examine(self, case: CaseRecord, version: MaskVersion) -> dict[str, Any]:
         """Measurements, quality and thumbnail of a version, computed once."""
-        await self.describe_scan(case)
+        await self.describe_scan(case, version)
         found: dict[str, Any] = await self.workers.run(
-            "examine", folder=case.folder, shown=str(self.registry.shown(case)), version=version
+            "examine",
+            folder=case.folder,
+            shown=str(self.shown(case, version)),
+            version=version.version,
         )
         self.registry.status(case, fresh=True)
         return found
@@ -186,13 +209,15 @@ class Desk:
         self, case: CaseRecord, sent: Path, fields: dict[str, Any]
     ) -> dict[str, Any]:
         """Save a mask as a new version, and examine it; it is safe on disk before it is examined."""
-        await self.describe_scan(case)
-        shown = str(self.registry.shown(case))
+        versions = MaskVersions(Path(case.folder))
+        base = versions.find(fields["parent"])
+        await self.describe_scan(case, base)
+        shown = str(self.shown(case, base))
         saved = await self.workers.run(
             "save_version", folder=case.folder, shown=shown, sent=str(sent), fields=fields
         )
         self.registry.refresh(case)
-        examined = await self.examine(case, saved["version"])
+        examined = await self.examine(case, versions.find(saved["version"]))
         self.registry.refresh(case)
         row = self.registry.row(case)
         conflict = fields["parent"] != saved["version"] - 1
@@ -222,14 +247,14 @@ class Desk:
         self.registry.refresh(case)
         return {**self.registry.row(case), **saved}
 
-    async def findings(self, case: CaseRecord, version: int) -> dict[str, Any]:
+    async def findings(self, case: CaseRecord, version: MaskVersion) -> dict[str, Any]:
         """Measurements and flags of a version, which may be an older one."""
         return _findings(await self.examine(case, version))
 
     async def measure(self, case: CaseRecord, sent: Path) -> dict[str, Any]:
         """Measurements and flags of a mask that is not saved."""
         await self.describe_scan(case)
-        shown = str(self.registry.shown(case))
+        shown = str(self.shown(case))
         examined = await self.workers.run(
             "measure", folder=case.folder, shown=shown, sent=str(sent)
         )
@@ -241,7 +266,7 @@ class Desk:
         """Change a mask; returns a file that the caller removes."""
         await self.describe_scan(case)
         out = self.incoming / f"{secrets.token_hex(8)}.nii.gz"
-        shown = str(self.registry.shown(case))
+        shown = str(self.shown(case))
         await self.workers.run(
             "use_tool",
             folder=case.folder,
@@ -315,6 +340,4 @@ def _results_folder(options: ServeOptions) -> Path:
         return options.results.resolve()
     if options.folder is not None:
         return options.folder.resolve() / RESULTS_FOLDER
-    home = os.environ.get("RMA_MAMBA_HOME")
-    base = Path(home) if home else Path.home() / ".cache" / "rma-mamba"
-    return base / "serve"
+    return user_folder() / "serve"

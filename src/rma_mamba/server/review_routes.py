@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.background import BackgroundTask
 
 from rma_mamba.pipeline.review.drafts import Drafts
+from rma_mamba.pipeline.review.mask_versions import version_record
 from rma_mamba.pipeline.review.review_decision import ReviewState, write_decision
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.case_routes import (
@@ -155,7 +156,7 @@ async def decide(
 async def show_version(desk: DeskOfServer, case: CaseOfPath, version: str) -> dict[str, Any]:
     """A version with its measurements and flags."""
     found = find_version(case, version)
-    return {**asdict(found), **await desk.findings(case, found.version)}
+    return {**version_record(found), **await desk.findings(case, found)}
 
 
 @router.post("/tools/measure")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from rma_mamba.errors import ConfigError
 from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.pipeline.case_report import read_identity
 from rma_mamba.pipeline.isolated_process import Progress
+from rma_mamba.pipeline.json_files import read_json
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES
 from rma_mamba.pipeline.review import mask_tools
 from rma_mamba.pipeline.review.adopted_masks import import_mask
-from rma_mamba.pipeline.review.case_status import read_json
 from rma_mamba.pipeline.review.corrected_mask import grid_of, read_sent_mask
 from rma_mamba.pipeline.review.displayed_scan import DESCRIPTION_FILE, SCAN_FILE
 from rma_mamba.pipeline.review.export_types import output_type
@@ -25,7 +25,7 @@ from rma_mamba.pipeline.review.mask_examiner import (
     examine_unsaved,
     examine_version,
 )
-from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersions
+from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersions, version_record
 from rma_mamba.pipeline.review.version_export import export_version
 from rma_mamba.scans import read_scan, write_mask
 from rma_mamba.server.case_reading import read_case_scan
@@ -38,8 +38,11 @@ def save_version(
     """Save a mask that a page has sent."""
     case = Path(folder)
     MaskProvenance("manual", fields["author"])  # checks the name, which DICOM objects will state
-    mask = read_sent_mask(case, Path(sent), grid_of(case, Path(shown) / SCAN_FILE))
-    return asdict(MaskVersions(case).add(mask, **fields))
+    versions = MaskVersions(case)
+    base = versions.find(fields["parent"])
+    grid = grid_of(case, Path(shown) / SCAN_FILE, base)
+    mask = read_sent_mask(case, Path(sent), grid, base)
+    return version_record(versions.add(mask, **fields))
 
 
 def import_version(
@@ -48,11 +51,12 @@ def import_version(
     """Make a mask that a page has sent, or a DICOM mask beside the scan, the newest version, and examine it."""
     from rma_mamba.scans.dicom_mask_objects import mask_of_series  # imports pydicom
 
-    folder, scan = Path(case["folder"]), read_case_scan(case)
+    folder = Path(case["folder"])
+    scan = read_case_scan(case, MaskVersions(folder).newest)
     path = mask_of_series(Path(case["scan"]), series) if series else Path(sent or "")
     version = import_mask(folder, path, scan)
     examine_version(folder, version, scan)
-    return asdict(version)
+    return version_record(version)
 
 
 def examine(report: Progress, *, folder: str, shown: str, version: int) -> dict[str, Any]:
@@ -74,7 +78,7 @@ def examine_result(report: Progress, *, case: dict[str, Any]) -> None:
     folder = Path(case["folder"])
     newest = MaskVersions(folder).newest
     if newest is not None:
-        examine_version(folder, newest, read_case_scan(case))
+        examine_version(folder, newest, read_case_scan(case, newest))
 
 
 def use_tool(
@@ -106,13 +110,13 @@ def export(report: Progress, *, case: dict[str, Any], version: int, kind: str, f
     if kind == "nifti":
         shutil.copyfile(MaskVersions(results).path(version) / MASK_FILE, Path(folder) / name)
     else:
-        export_version(results, found, read_case_scan(case), kind, Path(folder) / name)
+        export_version(results, found, read_case_scan(case, found), kind, Path(folder) / name)
     return name
 
 
 def identify(report: Progress, *, case: dict[str, Any]) -> dict[str, str]:
     """Patient and accession number in the headers of a DICOM scan."""
-    return dict(read_identity(read_case_scan(case)))
+    return dict(read_identity(read_case_scan(case, MaskVersions(Path(case["folder"])).newest)))
 
 
 def _shown_scan(folder: Path) -> Volume:

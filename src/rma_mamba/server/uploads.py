@@ -15,8 +15,7 @@ from typing import Any
 from fastapi import HTTPException, Request
 
 from rma_mamba.errors import RmaMambaError
-from rma_mamba.pipeline.json_files import write_json_file
-from rma_mamba.pipeline.review.case_status import read_json
+from rma_mamba.pipeline.json_files import read_json, write_json_file
 from rma_mamba.pipeline.review.folder_names import UPLOAD_RECORD, UPLOAD_RESULTS, UPLOADS_FOLDER
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.case_registry import private_folder

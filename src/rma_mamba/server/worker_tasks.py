@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from rma_mamba.pipeline.request import NetworkOptions, SegmentRequest
 from rma_mamba.pipeline.review.adopted_masks import adopt_result
 from rma_mamba.pipeline.review.displayed_scan import write_displayed_scan
 from rma_mamba.pipeline.review.mask_examiner import examine_version
-from rma_mamba.pipeline.review.mask_versions import MaskVersions
+from rma_mamba.pipeline.review.mask_versions import MaskVersions, version_record
 from rma_mamba.pipeline.review.result_folders import Result
 from rma_mamba.server import (
     case_search,
@@ -77,9 +76,12 @@ def segment(
     return {"volume_ml": completed.volume_ml, "warnings": list(completed.warnings)}
 
 
-def show_scan(report: Progress, *, case: dict[str, Any], shown: str) -> dict[str, Any]:
-    """Write a scan in the form that the viewer shows."""
-    return write_displayed_scan(read_case_scan(case), Path(shown))
+def show_scan(
+    report: Progress, *, case: dict[str, Any], shown: str, version: int | None = None
+) -> dict[str, Any]:
+    """Write the scan of a version in the form that the viewer shows."""
+    found = MaskVersions(Path(case["folder"])).find(version) if version else None
+    return write_displayed_scan(read_case_scan(case, found), Path(shown))
 
 
 def adopt(report: Progress, *, case: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def adopt(report: Progress, *, case: dict[str, Any]) -> dict[str, Any]:
     version = adopt_result(result, scan)
     if scans:
         examine_version(result.folder, version, scans[0])
-    return asdict(version)
+    return version_record(version)
 
 
 TASKS: dict[str, Callable[..., Any]] = {

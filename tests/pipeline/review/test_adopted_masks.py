@@ -138,6 +138,59 @@ def test_the_version_states_who_made_the_mask(bench: Bench, tmp_path: Path) -> N
     assert segment.SegmentAlgorithmName == "Other tool"
 
 
+@pytest.mark.parametrize("corrected", [False, True])
+@pytest.mark.parametrize("other_run", [False, True], ids=["alone", "with another run"])
+def test_a_segmentation_by_an_earlier_release_keeps_its_weights_and_version(
+    bench: Bench, tmp_path: Path, corrected: bool, other_run: bool
+) -> None:
+    made = MaskProvenance(version="0.0.9", weights_sha256="cd" * 32)
+    bench.write("dicom_seg", "segmentation.dcm", made=made)
+    version = bench.adopt()
+    assert (version.tool, version.made) == (
+        "rma-mamba 0.0.9",
+        {"algorithm": "rma-mamba", "version": "0.0.9", "weights_sha256": "cd" * 32},
+    )
+    if corrected:
+        file = MaskVersions(bench.case).mask_file(1)
+        mask = read_version(bench.case, file, version)
+        version = MaskVersions(bench.case).add(mask, parent=1, kind="semiautomatic")
+    if other_run:
+        bench.write("nifti", MASK_FILE)
+        bench.record(MASK_FILE)
+    export_version(bench.case, version, bench.scan, "dicom-seg", tmp_path / "out.dcm")
+    segment = pydicom.dcmread(tmp_path / "out.dcm").SegmentSequence[0]
+    (algorithm,) = segment.SegmentationAlgorithmIdentificationSequence
+    assert algorithm.AlgorithmVersion == "0.0.9"
+    assert "cd" * 32 in str(algorithm.AlgorithmParameters)
+    export_version(bench.case, version, bench.scan, "report-html", tmp_path / "out.html")
+    assert "ab" * 32 not in (tmp_path / "out.html").read_text()
+
+
+def test_each_version_states_the_weights_of_its_own_run(bench: Bench, tmp_path: Path) -> None:
+    for weights, shift in (("ab", 0), ("ef", 1)):
+        bench.mask = replace(bench.mask, labels=np.roll(bench.mask.labels, shift, axis=0))
+        bench.write("nifti", MASK_FILE)
+        bench.record(MASK_FILE, weights_sha256=weights * 32)
+        bench.adopt()
+    for version, weights in zip(MaskVersions(bench.case).all(), ("ab", "ef"), strict=True):
+        export_version(bench.case, version, bench.scan, "dicom-seg", tmp_path / "out.dcm")
+        segment = pydicom.dcmread(tmp_path / "out.dcm").SegmentSequence[0]
+        (algorithm,) = segment.SegmentationAlgorithmIdentificationSequence
+        assert weights * 32 in str(algorithm.AlgorithmParameters)
+
+
+def test_a_mask_that_was_edited_beside_its_run_record_is_not_by_that_run(bench: Bench) -> None:
+    bench.write("nifti", MASK_FILE)
+    bench.record(MASK_FILE)
+    assert bench.adopt().tool == "rma-mamba 0.1.0"
+    bench.mask = replace(bench.mask, labels=np.roll(bench.mask.labels, 1, axis=0))
+    bench.write("nifti", MASK_FILE)
+    edited = bench.adopt()
+    assert (edited.version, edited.tool) == (2, "not stated")
+    assert edited.made is not None
+    assert edited.made["weights_sha256"] is None
+
+
 def test_a_mask_that_was_converted_is_what_its_record_states(bench: Bench) -> None:
     bench.write("nifti", MASK_FILE)
     bench.record(MASK_FILE, made={"kind": "manual", "algorithm": None, "version": None})

@@ -13,10 +13,10 @@ import pytest
 
 from clinical_series import PATIENT, STUDY, clinical_series
 from dicom_series import beside, save
+from rma_mamba.pipeline.pseudonyms import Pseudonyms
 from rma_mamba.server.node.audit_log import AuditLog
 from rma_mamba.server.node.config import ListenerConfig, load_config
 from rma_mamba.server.node.node import StudySource
-from rma_mamba.server.node.pseudonyms import Pseudonyms
 from rma_mamba.server.node.study_store import Reception, StudyStore
 from rma_mamba.server.node.work_queue import WorkQueue
 

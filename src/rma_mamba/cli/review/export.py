@@ -53,6 +53,9 @@ def export(
     Print the path of the data table for `rma-mamba train --data`.
     """
     from rma_mamba.cli.review.export_summary import run_export
+    from rma_mamba.pipeline.exit_codes import ExitCode
 
     console = Console(quiet, verbose)
-    typer.echo(run_export(folder, out, scans, states, patient, folds, console))
+    table, failed = run_export(folder, out, scans, states, patient, folds, console)
+    typer.echo(table)
+    raise typer.Exit(ExitCode.SOME_CASES_FAILED if failed else ExitCode.OK)

@@ -16,18 +16,22 @@ def run_export(
     patient: str | None,
     folds: int,
     console: Console,
-) -> str:
-    """The path of the data table, after notes on what was exported."""
+) -> tuple[str, bool]:
+    """The path of the data table, and whether cases failed, after notes on what was exported."""
     from rma_mamba.datasets.prepare import RECIPE_DATA
     from rma_mamba.pipeline.review.training_dataset import ExportOptions, export_training_dataset
 
     options = ExportOptions(scans, patient=patient, folds=folds)
     if states:
         options = ExportOptions(scans, tuple(states), patient, folds)
+    failed: dict[str, str] = {}
     with console.progress("Writing") as progress:
-        manifest = export_training_dataset(folder, out, options, progress)
-    console.warn(f"excluded: {case}: {why}" for case, why in manifest.left_out.items())
+        manifest = export_training_dataset(folder, out, options, progress, failed.__setitem__)
+    excluded = {case: why for case, why in manifest.left_out.items() if case not in failed}
+    console.warn(f"excluded: {case}: {why}" for case, why in excluded.items())
     console.warn(manifest.notes)
     slices = sum(case.slices_with_liver for case in manifest.cases)
     console.note(f"{len(manifest.cases)} reviewed cases, {slices} slices with liver")
-    return str(out / RECIPE_DATA)
+    for case, why in failed.items():
+        console.fail(f"{case}: {why}")
+    return str(out / RECIPE_DATA), bool(failed)

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rma_mamba.conventions import SOFTWARE_NAME
 from rma_mamba.errors import ConfigError, ScanError
 from rma_mamba.files import file_sha256
 from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.mask_provenance import MaskProvenance
-from rma_mamba.pipeline.review.case_status import RUN_FILE, read_json
-from rma_mamba.pipeline.review.corrected_mask import scheme_of_case
+from rma_mamba.pipeline.json_files import read_json
+from rma_mamba.pipeline.review.corrected_mask import scheme_of_case, scheme_of_run
 from rma_mamba.pipeline.review.mask_versions import MaskVersion, MaskVersions
 from rma_mamba.pipeline.review.result_folders import Result
+from rma_mamba.pipeline.review.scan_reading import ScanReading
+from rma_mamba.scans.earlier_results import RUN_RECORD
 from rma_mamba.scans.mask_content import MaskContent
 from rma_mamba.scans.mask_reader import read_mask_content
 from rma_mamba.volume import ClassMap, Mask, Volume
@@ -39,7 +40,8 @@ def adopt_result(result: Result, scan: Callable[[], Volume]) -> MaskVersion:
     known = versions.last_adopted
     if known is not None and digest is not None and known.source_sha256 == digest:
         return known
-    return _adopt(versions, result.mask, read_result(result, scan()), digest)
+    volume = scan()
+    return _adopt(versions, result, read_result(result, volume), digest, volume)
 
 
 def import_mask(case: Path, path: Path, scan: Volume) -> MaskVersion:
@@ -63,6 +65,7 @@ def import_mask(case: Path, path: Path, scan: Volume) -> MaskVersion:
         note=read.note,
         tool=tool_name(read.made),
         made=_record(read.made),
+        scan=(newest.scan if newest else None) or ScanReading.of_voxels(scan),
     )
 
 
@@ -88,7 +91,8 @@ def read_result(result: Result, scan: Volume) -> ReadResult:
         ScanError: It cannot be read, or has several structures, none of which is the liver.
         GridError: It is not on the voxels of the scan, or in another frame of reference.
     """
-    return read_any_mask(result.mask, scan, scheme_of_case(result.folder), _recorded(result))
+    scheme = scheme_of_run(read_json(result.folder / RUN_RECORD) if result.is_own else {})
+    return read_any_mask(result.mask, scan, scheme, _recorded(_run_of(result)))
 
 
 def read_any_mask(
@@ -135,11 +139,6 @@ def provenance_of(record: Mapping[str, Any] | None) -> MaskProvenance | None:
     )
 
 
-def as_record(made: MaskProvenance) -> dict[str, str | None] | None:
-    """What the record of a version keeps; None for a mask of this program, of which `run.json` states more."""
-    return None if made.algorithm == SOFTWARE_NAME else _record(made)
-
-
 def _record(made: MaskProvenance) -> dict[str, str | None]:
     found = {"algorithm": made.algorithm, "version": made.version}
     return {**found, "weights_sha256": made.weights_sha256}
@@ -147,9 +146,10 @@ def _record(made: MaskProvenance) -> dict[str, str | None]:
 
 def adopt_as_it_is(result: Result) -> MaskVersion | None:
     """Make a mask that lies on the voxels of its scan a version, without reading either."""
-    made = _recorded(result) or MaskProvenance()
+    run = _run_of(result)
+    made = _recorded(run) or MaskProvenance(algorithm=None)  # changed by another program since
     return MaskVersions(result.folder).adopt_result(
-        kind=made.kind, tool=tool_name(made), made=as_record(made)
+        kind=made.kind, tool=tool_name(made), made=_made(made, run)
     )
 
 
@@ -176,30 +176,49 @@ def _mask(liver: Any, scan: Volume, classes: ClassMap | None = None) -> Mask:
 
 
 def _adopt(
-    versions: MaskVersions, source: Path, read: ReadResult, digest: str | None
+    versions: MaskVersions, result: Result, read: ReadResult, digest: str | None, scan: Volume
 ) -> MaskVersion:
+    run = read_json(result.folder / RUN_RECORD) if result.is_own else {}
     return versions.adopt_mask(
         read.mask,
-        source,
+        result.mask,
+        run,
         kind=read.made.kind,
         author=read.made.creator,
         note=read.note,
         tool=tool_name(read.made),
         source_sha256=digest,
-        made=as_record(read.made),
+        made=_made(read.made, _run_of(result)),
+        scan=_reading(run, scan),
     )
 
 
-def _recorded(result: Result) -> MaskProvenance | None:
-    """How a mask of this program was made, if `run.json` beside it records the file as it is now."""
-    run = read_json(result.folder / RUN_FILE) if result.is_own and result.mask.is_file() else {}
+def _reading(run: Mapping[str, Any], scan: Volume) -> ScanReading:
+    """The scan on which a mask was read, with the options of its run if that has read the same one."""
+    stated, found = ScanReading.of_run(run), ScanReading.of_voxels(scan)
+    is_same = stated.voxels_sha256 in (None, found.voxels_sha256)
+    return replace(stated, voxels_sha256=found.voxels_sha256) if run and is_same else found
+
+
+def _run_of(result: Result) -> dict[str, Any]:
+    """The `run.json` that records the mask of a result as it is now; empty if there is none."""
+    run = read_json(result.folder / RUN_RECORD) if result.is_own and result.mask.is_file() else {}
     files = run.get("files") or {}
-    if not run or files.get(result.mask.name) != file_sha256(result.mask):
-        return None
+    return run if run and files.get(result.mask.name) == file_sha256(result.mask) else {}
+
+
+def _made(made: MaskProvenance, run: Mapping[str, Any]) -> dict[str, str | None] | None:
+    """What the record of a version keeps; None for the mask of a run, of which `run.json` states more."""
+    return None if run and not run.get("made") else _record(made)
+
+
+def _recorded(run: Mapping[str, Any]) -> MaskProvenance | None:
+    """How the mask of a run was made; None if there is no run."""
     weights, made = run.get("weights_sha256"), run.get("made") or {}
     with suppress(ConfigError):  # of another version
         if made:  # it was converted
             kind, algorithm = made.get("kind", "automatic"), made.get("algorithm")
             return MaskProvenance(kind, None, algorithm, made.get("version"), weights)
-        return MaskProvenance(version=run.get("rma_mamba"), weights_sha256=weights)
+        if run:
+            return MaskProvenance(version=run.get("rma_mamba"), weights_sha256=weights)
     return None

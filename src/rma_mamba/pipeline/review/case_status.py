@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from rma_mamba.pipeline.review.mask_versions import MaskVersion, MaskVersions
+from rma_mamba.pipeline.json_files import read_json
+from rma_mamba.pipeline.review.mask_versions import MaskVersion, MaskVersions, lists_mask
 from rma_mamba.pipeline.review.review_decision import ReviewDecision, read_decision
+from rma_mamba.scans.earlier_results import RUN_RECORD
 from rma_mamba.volume import Modality
 
-RUN_FILE = "run.json"
 STATISTICS_FILE = "statistics.json"
 _TABLES = (STATISTICS_FILE, "measurements.json")
 UNCERTAINTY_FILE = "uncertainty.nii.gz"
@@ -48,7 +49,7 @@ def case_status(case: Path) -> CaseStatus:
     """Read the state of a case; nothing is computed."""
     versions = tuple(MaskVersions(case).all())
     decision = read_decision(case)
-    run = read_json(case / RUN_FILE)
+    run = run_of_case(case, versions[-1] if versions else None)
     examined = examination(case, versions[-1]) if versions else _of_run(case, run)
     quality = examined.get("quality") or {}
     measured = examined.get("measurements") or {}
@@ -68,10 +69,8 @@ def examination(case: Path, version: MaskVersion) -> dict[str, Any]:
     found = read_json(MaskVersions(case).path(version.version) / EXAMINED_FILE)
     if found:
         return found
-    run = read_json(case / RUN_FILE)
-    files = (run.get("files") or {}).values()
-    of_run = version.parent is None and (version.source_sha256 or version.mask_sha256) in files
-    found = _of_run(case, run) if of_run else {}
+    run = MaskVersions(case).run_of(version)
+    found = _of_run(case, run) if version.parent is None and lists_mask(run, version) else {}
     of_file = (
         version.parent is None or version.made is not None
     )  # else it is a remark of the author
@@ -79,8 +78,15 @@ def examination(case: Path, version: MaskVersion) -> dict[str, Any]:
     return {**found, "warnings": [*found.get("warnings", []), *remarks]}
 
 
+def is_of_last_run(case: Path, version: MaskVersion) -> bool:
+    """Whether the files beside a version are those of the run that made it, or from which it was corrected."""
+    return lists_mask(read_json(case / RUN_RECORD), MaskVersions(case).origin(version))
+
+
 def _of_run(case: Path, run: dict[str, Any]) -> dict[str, Any]:
-    measured = next(filter(None, (read_json(case / each) for each in _TABLES)), {})
+    is_last = run.get("files") == read_json(case / RUN_RECORD).get("files")
+    tables = (read_json(case / each) for each in _TABLES if is_last)
+    measured: dict[str, Any] = next(filter(None, tables), {})
     return {
         "measurements": {name: value for name, value in measured.items() if _is_measurement(value)},
         "quality": run.get("quality"),
@@ -88,19 +94,17 @@ def _of_run(case: Path, run: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def modality_of_case(case: Path) -> Modality | None:
-    """The modality with which a case was segmented; None if unknown."""
-    modality = read_json(case / RUN_FILE).get("modality")
+def run_of_case(case: Path, version: MaskVersion | None = None) -> dict[str, Any]:
+    """The run that a version comes from; None: the newest one, or the last run if there is no version."""
+    versions = MaskVersions(case)
+    version = version or versions.newest
+    return versions.run_of(version) if version else read_json(case / RUN_RECORD)
+
+
+def modality_of_case(case: Path, version: MaskVersion | None = None) -> Modality | None:
+    """The modality with which a case was segmented; None if unknown. `version` as in `run_of_case`."""
+    modality = run_of_case(case, version).get("modality")
     return cast("Modality", modality) if modality in ("CT", "MR") else None
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty if there is none, or if it is corrupt."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _is_measurement(value: Any) -> bool:

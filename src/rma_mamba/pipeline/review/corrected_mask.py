@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydantic
@@ -11,22 +13,24 @@ import pydantic
 from rma_mamba.errors import GridError, ScanError
 from rma_mamba.label_scheme import LabelScheme
 from rma_mamba.labels import liver_in
-from rma_mamba.pipeline.review.case_status import RUN_FILE, read_json
-from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersions
+from rma_mamba.pipeline.review.case_status import run_of_case
+from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersion, MaskVersions
 from rma_mamba.scans import read_geometry, read_scan
 from rma_mamba.volume import ClassMap, Geometry, Mask, Volume
 
 
-def read_version(case: Path, path: Path) -> Mask:
-    """The mask in a file of a case, with the grid header of the file.
+def read_version(case: Path, path: Path, version: MaskVersion | None = None) -> Mask:
+    """The mask in a file of a case, with the grid header of the file. `version` as in `run_of_case`.
 
     Raises:
         ScanError, GridError: The file cannot be read.
     """
-    return _as_mask(case, read_scan(path))
+    return _as_mask(scheme_of_case(case, version), read_scan(path))
 
 
-def read_sent_mask(case: Path, path: Path, grid: Volume) -> Mask:
+def read_sent_mask(
+    case: Path, path: Path, grid: Volume, version: MaskVersion | None = None
+) -> Mask:
     """A mask that a viewer sent, with the header of the scan.
 
     The grid is checked before the voxels are read, so that a small file that would become a huge array is rejected.
@@ -35,6 +39,7 @@ def read_sent_mask(case: Path, path: Path, grid: Volume) -> Mask:
         case: The folder of the case.
         path: The file that was sent.
         grid: A mask or scan on the grid of the scan, with its header.
+        version: The version that was changed; None: the newest one.
 
     Raises:
         GridError: The mask is on another grid.
@@ -42,19 +47,27 @@ def read_sent_mask(case: Path, path: Path, grid: Volume) -> Mask:
     """
     _check_grid(read_geometry(path), grid.geometry)
     sent = read_scan(path)
-    return _as_mask(case, replace(sent, geometry=grid.geometry, header=grid.header))
+    same = replace(sent, geometry=grid.geometry, header=grid.header)
+    return _as_mask(scheme_of_case(case, version), same)
 
 
-def grid_of(case: Path, shown: Path) -> Volume:
-    """The grid of a case's scan with its header: that of a saved mask, else that of the scan as shown."""
+def grid_of(case: Path, shown: Path, version: MaskVersion | None = None) -> Volume:
+    """The grid of a case's scan with its header: that of a version (None: the newest), else of the scan as shown."""
     versions = MaskVersions(case)
-    newest = versions.newest
-    return read_scan(versions.path(newest.version) / MASK_FILE if newest else shown)
+    base = version or versions.newest
+    return read_scan(versions.path(base.version) / MASK_FILE if base else shown)
 
 
-def scheme_of_case(case: Path) -> LabelScheme:
-    """The classes of the network that segmented a case, or of a converted mask; the liver alone if unknown."""
-    run = read_json(case / RUN_FILE)
+def scheme_of_case(case: Path, version: MaskVersion | None = None) -> LabelScheme:
+    """The classes of the network that segmented a case, or of a converted mask; the liver alone if unknown.
+
+    `version` as in `run_of_case`.
+    """
+    return scheme_of_run(run_of_case(case, version))
+
+
+def scheme_of_run(run: Mapping[str, Any]) -> LabelScheme:
+    """The classes of the masks of a run; the liver alone if unknown."""
     recipe = (run.get("settings") or {}).get("recipe") or {}
     labels = recipe.get("labels") or run.get("label_scheme")
     try:
@@ -63,8 +76,7 @@ def scheme_of_case(case: Path) -> LabelScheme:
         return LabelScheme()
 
 
-def _as_mask(case: Path, volume: Volume) -> Mask:
-    scheme = scheme_of_case(case)
+def _as_mask(scheme: LabelScheme, volume: Volume) -> Mask:
     if scheme.is_liver_only:
         return Mask(liver_in(volume.values), volume.geometry, volume.header)
     values = np.rint(volume.values).astype(np.int64)

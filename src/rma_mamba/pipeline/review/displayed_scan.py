@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rma_mamba.pipeline.json_files import write_json_file
+from rma_mamba.pipeline.provenance import voxels_sha256
 from rma_mamba.scans import write_scan
 from rma_mamba.volume import Volume
 
@@ -23,7 +24,7 @@ def write_displayed_scan(volume: Volume, folder: Path) -> dict[str, Any]:
     Raises:
         ScanError: A file cannot be written.
     """
-    description = describe_scan(volume)
+    description = {**describe_scan(volume), "voxels_sha256": voxels_sha256(volume)}
     write_scan(volume, folder / SCAN_FILE, compression=_FAST)
     write_json_file(folder / DESCRIPTION_FILE, description, "description of the scan")
     return description

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import flush_folder
-from rma_mamba.pipeline.json_files import write_json_file
-from rma_mamba.pipeline.review.case_status import read_json
+from rma_mamba.pipeline.json_files import read_json, write_json_file
 from rma_mamba.pipeline.review.mask_versions import REVIEW_FOLDER
 
 _WINDOW = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -10,15 +10,15 @@ import pydantic
 
 from rma_mamba.deprecation import suppress_rename_warnings
 from rma_mamba.files import replace_file
-from rma_mamba.pipeline.json_files import write_json_file
+from rma_mamba.pipeline.json_files import read_json, write_json_file
 from rma_mamba.pipeline.review.case_status import (
     EXAMINED_FILE,
-    RUN_FILE,
     THUMBNAIL_FILE,
     UNCERTAINTY_FILE,
     examination,
+    is_of_last_run,
     modality_of_case,
-    read_json,
+    run_of_case,
 )
 from rma_mamba.pipeline.review.corrected_mask import read_version
 from rma_mamba.pipeline.review.flag_places import FlagPlaces
@@ -55,9 +55,11 @@ def examine_version(case: Path, version: MaskVersion, scan: Volume) -> dict[str,
     folder = MaskVersions(case).path(version.version)
     if known := read_json(folder / EXAMINED_FILE):
         return known
-    mask = read_version(case, folder / MASK_FILE)
-    volume = calibrated(scan, modality_of_case(case))
-    found = _examined(case, mask, volume, examination(case, version))
+    mask = read_version(case, folder / MASK_FILE, version)
+    volume = calibrated(scan, modality_of_case(case, version))
+    run, before = run_of_case(case, version), examination(case, version)
+    uncertainty = case / UNCERTAINTY_FILE if is_of_last_run(case, version) else None
+    found = _examined(run, mask, volume, before, uncertainty)
     replace_file(folder / THUMBNAIL_FILE, thumbnail_png(volume, mask), "thumbnail")
     write_json_file(folder / EXAMINED_FILE, found, "measurements")
     return found
@@ -65,20 +67,25 @@ def examine_version(case: Path, version: MaskVersion, scan: Volume) -> dict[str,
 
 def examine_unsaved(case: Path, mask: Mask, scan: Volume) -> dict[str, Any]:
     """Measure a mask that is not a version, and assess it like a corrected one; nothing is written."""
-    return _examined(case, mask, calibrated(scan, modality_of_case(case)), {})
+    volume = calibrated(scan, modality_of_case(case))
+    return _examined(run_of_case(case), mask, volume, {})
 
 
 def _examined(
-    case: Path, mask: Mask, volume: CalibratedVolume, before: dict[str, Any]
+    run: dict[str, Any],
+    mask: Mask,
+    volume: CalibratedVolume,
+    before: dict[str, Any],
+    uncertainty: Path | None = None,
 ) -> dict[str, Any]:
     """Measurements, quality and places of flags; what is known from before is not computed again."""
-    evidence = examine_mask(volume, mask, _scale(case, volume))
-    quality = before.get("quality") or _quality(case, volume, mask, evidence).as_dict()
+    evidence = examine_mask(volume, mask, _scale(run, volume))
+    quality = before.get("quality") or _quality(run, volume, mask, evidence).as_dict()
     measured = before.get("measurements") or {}
     if "surface_area_mm2" not in measured:
         measured = quantify(mask, volume).record
     codes = [flag["code"] for flag in quality["flags"]]
-    entropy = _entropy(case) if "low_estimated_dice" in codes else None
+    entropy = _entropy(uncertainty) if uncertainty and "low_estimated_dice" in codes else None
     return {
         "measurements": {name: measured.get(name) for name in _NAMES},
         "quality": quality,
@@ -87,16 +94,18 @@ def _examined(
     }
 
 
-def _quality(case: Path, volume: CalibratedVolume, mask: Mask, evidence: MaskEvidence) -> Quality:
+def _quality(
+    run: dict[str, Any], volume: CalibratedVolume, mask: Mask, evidence: MaskEvidence
+) -> Quality:
     """The quality of a mask that no network has made, with what the run has found about the scan."""
-    quality = assess(volume, mask, _scale(case, volume), evidence=evidence)
-    flags = [*_flags_of_scan(case), *quality.flags]
+    quality = assess(volume, mask, _scale(run, volume), evidence=evidence)
+    flags = [*_flags_of_scan(run), *quality.flags]
     flags.sort(key=lambda flag: -LIGHTS.index(flag.severity))
     return Quality(tuple(flags))
 
 
-def _flags_of_scan(case: Path) -> list[Flag]:
-    quality = read_json(case / RUN_FILE).get("quality") or {}
+def _flags_of_scan(run: dict[str, Any]) -> list[Flag]:
+    quality = run.get("quality") or {}
     return [
         Flag(flag["code"], flag["message"], flag["severity"])
         for flag in quality.get("flags", [])
@@ -104,8 +113,8 @@ def _flags_of_scan(case: Path) -> list[Flag]:
     ]
 
 
-def _scale(case: Path, volume: CalibratedVolume) -> tuple[float, float]:
-    settings = read_json(case / RUN_FILE).get("settings") or {}
+def _scale(run: dict[str, Any], volume: CalibratedVolume) -> tuple[float, float]:
+    settings = run.get("settings") or {}
     try:
         with suppress_rename_warnings():
             recipe = SliceRecipe.model_validate(settings.get("recipe") or {})
@@ -114,8 +123,7 @@ def _scale(case: Path, volume: CalibratedVolume) -> tuple[float, float]:
     return IntensityScale.of_volume(volume, recipe).range
 
 
-def _entropy(case: Path) -> Any:
-    path = case / UNCERTAINTY_FILE
+def _entropy(path: Path) -> Any:
     return read_scan(path).values if path.is_file() else None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,10 @@ from typing import Any, Literal
 from rma_mamba.conventions import software
 from rma_mamba.errors import ConfigError
 from rma_mamba.files import file_sha256, flush_folder, remove_unfinished, staged_folder
-from rma_mamba.pipeline.json_files import write_json_file
+from rma_mamba.pipeline.json_files import read_json, write_json_file
+from rma_mamba.pipeline.review.scan_reading import ScanReading
 from rma_mamba.scans import write_mask
+from rma_mamba.scans.earlier_results import RUN_RECORD
 from rma_mamba.volume import Mask
 
 REVIEW_FOLDER = "review"
@@ -29,6 +31,7 @@ RECORD_FILE = "version.json"
 VersionKind = Literal["automatic", "semiautomatic", "manual"]
 KINDS: tuple[VersionKind, ...] = ("automatic", "semiautomatic", "manual")
 
+_NO_RUN: Mapping[str, Any] = {}
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY)
 
 
@@ -46,7 +49,8 @@ class MaskVersion:
         note: A remark of the author.
         mask_sha256: SHA-256 of the mask file.
         source_sha256: SHA-256 of the file of another format from which the mask was read; None if there is none.
-        made: Algorithm, its version and SHA-256 of its weights, for a mask of another program; None: of this one.
+        made: Algorithm, its version and SHA-256 of its weights, for a mask that no `run.json` describes; else None.
+        scan: The scan on which it was made, as it was read; None: not recorded, by an earlier release.
     """
 
     version: int
@@ -59,6 +63,18 @@ class MaskVersion:
     mask_sha256: str
     source_sha256: str | None = None
     made: dict[str, str | None] | None = None
+    scan: ScanReading | None = None
+
+
+def lists_mask(run: Mapping[str, Any], version: MaskVersion) -> bool:
+    """Whether the mask of a version, or the file from which it was read, is among the files of a run."""
+    files = run.get("files") or {}
+    return (version.source_sha256 or version.mask_sha256) in files.values()
+
+
+def version_record(version: MaskVersion) -> dict[str, Any]:
+    """A version as a page gets it: without what identifies the scan; `scan` differs between scans."""
+    return {**asdict(version), "scan": version.scan.key if version.scan else None}
 
 
 class MaskVersions:
@@ -114,6 +130,7 @@ class MaskVersions:
         note: str = "",
         tool: str = "viewer",
         made: dict[str, str | None] | None = None,
+        scan: ScanReading | None = None,
     ) -> MaskVersion:
         """Save a mask as a new version.
 
@@ -125,26 +142,48 @@ class MaskVersions:
             note: A remark.
             tool: What made it.
             made: As in `MaskVersion`, for the mask of another program.
+            scan: The scan on which it was made; None: that of the parent.
 
         Raises:
             ScanError: The files cannot be written.
             ConfigError: The parent does not exist.
         """
-        if parent is not None:
-            self.find(parent)
+        base = None if parent is None else self.find(parent)
         now = _iso(datetime.now(UTC))
         fields: dict[str, Any] = {"parent": parent, "kind": kind, "author": author}
         fields |= {"note": note, "tool": tool, "made": made}
+        fields["scan"] = scan or (base.scan if base else None)
         return self._save(lambda path: write_mask(mask, path), time=now, **fields)
 
     def origin(self, version: MaskVersion) -> MaskVersion:
         """The version from which a version was made by corrections: the result of a program, or an imported mask."""
+        origin = version
+        for origin in self._lineage(version):
+            if origin.made is not None:
+                break
+        return origin
+
+    def run_of(self, version: MaskVersion) -> dict[str, Any]:
+        """The `run.json` of the run whose mask a version is or was corrected from; empty if there was none.
+
+        Each run leaves a copy in the folder of its version: a case that is segmented again has another `run.json`.
+        """
+        last, oldest = read_json(self.case / RUN_RECORD), version
+        for oldest in self._lineage(version):
+            if run := read_json(self.path(oldest.version) / RUN_RECORD):
+                same = lists_mask(last, oldest) and not _differ(
+                    oldest.scan, ScanReading.of_run(last)
+                )
+                return last if same else run
+        return last if oldest.scan is None else {}
+
+    def _lineage(self, version: MaskVersion) -> Iterator[MaskVersion]:
+        """A version, the one from which it was made, and so on."""
         records = {each.version: each for each in self.all()}
-        while (
-            version.made is None and version.parent in records and version.parent < version.version
-        ):
+        yield version
+        while version.parent in records and version.parent < version.version:
             version = records[version.parent]
-        return version
+            yield version
 
     @property
     def last_adopted(self) -> MaskVersion | None:
@@ -172,24 +211,39 @@ class MaskVersions:
             return None
         remove_unfinished(self.folder, min_age_s=1.0)
         known, digest = self.last_adopted, file_sha256(result)
-        if known is not None and known.mask_sha256 == digest:
+        run = read_json(self.case / RUN_RECORD)
+        scan = ScanReading.of_run(run)
+        if known is not None and known.mask_sha256 == digest and not _differ(known.scan, scan):
             return known
         moment = datetime.fromtimestamp(result.stat().st_mtime, UTC)
-        fields = {"kind": kind, "author": author, "tool": tool or software(), "made": made}
-        fields |= {"parent": None, "note": "", "time": _iso(moment)}
-        return self._save(lambda path: _link(result, path), **fields)
+        fields: dict[str, Any] = {"kind": kind, "author": author, "made": made}
+        fields["tool"] = tool or software()
+        fields |= {"parent": None, "note": "", "time": _iso(moment), "scan": scan}
+        return self._save(lambda path: _link(result, path), run, **fields)
 
-    def adopt_mask(self, mask: Mask, source: Path, **fields: Any) -> MaskVersion:
-        """Make a mask that was read from a file of another format a version; `fields` as in `MaskVersion`."""
+    def adopt_mask(
+        self, mask: Mask, source: Path, run: Mapping[str, Any], **fields: Any
+    ) -> MaskVersion:
+        """Make a mask that was read from a file of another format a version.
+
+        Args:
+            mask: The mask.
+            source: The file.
+            run: The `run.json` that describes the file; empty if there is none.
+            fields: As in `MaskVersion`.
+        """
         remove_unfinished(self.folder, min_age_s=1.0)
         moment = datetime.fromtimestamp(source.stat().st_mtime, UTC)
-        return self._save(
-            lambda path: write_mask(mask, path), time=_iso(moment), parent=None, **fields
-        )
+        fields |= {"time": _iso(moment), "parent": None}
+        return self._save(lambda path: write_mask(mask, path), run, **fields)
 
-    def _save(self, write: Callable[[Path], None], **fields: Any) -> MaskVersion:
+    def _save(
+        self, write: Callable[[Path], None], run: Mapping[str, Any] = _NO_RUN, **fields: Any
+    ) -> MaskVersion:
         with staged_folder(self.folder, "version of the mask") as staged:
             write(staged / MASK_FILE)
+            if run:
+                write_json_file(staged / RUN_RECORD, dict(run), "run record")
             digest = file_sha256(staged / MASK_FILE)
             while True:
                 newest = self.newest
@@ -215,9 +269,17 @@ def _read(path: Path) -> MaskVersion | None:
     """A record; None if there is none, or if it is corrupt."""
     try:
         content = json.loads(path.read_bytes())
+        if scan := content.get("scan"):
+            content["scan"] = ScanReading.of_record(scan)
         return MaskVersion(**content) if content["kind"] in KINDS else None
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def _differ(one: ScanReading | None, other: ScanReading) -> bool:
+    """Whether two scans are known to have different voxels."""
+    known = one.voxels_sha256 if one else None
+    return None not in (known, other.voxels_sha256) and known != other.voxels_sha256
 
 
 def _link(source: Path, target: Path) -> None:

@@ -17,8 +17,9 @@ from rma_mamba.conventions import (
 )
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.folder_tree import Folder, folder_tree, is_ignored, visible
-from rma_mamba.pipeline.review.case_status import RUN_FILE, read_json
+from rma_mamba.pipeline.json_files import read_json
 from rma_mamba.pipeline.review.mask_versions import MASK_FILE, REVIEW_FOLDER
+from rma_mamba.scans.earlier_results import RUN_RECORD
 from rma_mamba.scans.mask_files import is_mask_file
 from rma_mamba.scans.mask_reader import is_mask_object
 from rma_mamba.scans.nifti_header import read_header
@@ -101,7 +102,7 @@ def holds_results_only(folder: Path) -> bool:
     has_results = False
     for path, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not is_ignored(name) and name != REVIEW_FOLDER]
-        if RUN_FILE in files:
+        if RUN_RECORD in files:
             has_results = has_results or _is_own(Path(path))
         elif not all(is_ignored(each) or _is_note(each) for each in files):
             return False
@@ -123,7 +124,7 @@ def _walk(folder: Folder) -> Iterator[Folder]:
 def _result(folder: Path, files: Sequence[Path], name: str, any_tool: bool) -> Result | None:
     named = {path.name: path for path in files}
     known = next((named[each] for each in MASK_FILES if each in named), None)
-    is_own = RUN_FILE in named and _is_own(folder)
+    is_own = RUN_RECORD in named and _is_own(folder)
     if known is not None and (is_own or any_tool):
         return Result(name, folder, known)
     if is_own or not any_tool or len(files) > _FEW:
@@ -133,7 +134,7 @@ def _result(folder: Path, files: Sequence[Path], name: str, any_tool: bool) -> R
 
 
 def _is_own(folder: Path) -> bool:
-    return "rma_mamba" in read_json(folder / RUN_FILE)
+    return "rma_mamba" in read_json(folder / RUN_RECORD)
 
 
 def _loose_masks(files: Sequence[Path], root: Path) -> Iterator[Result]:

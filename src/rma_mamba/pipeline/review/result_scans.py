@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.pipeline.discovery import Case, case_name, search
-from rma_mamba.pipeline.provenance import input_sha256
+from rma_mamba.pipeline.json_files import read_json
 from rma_mamba.pipeline.request import ReadOptions
-from rma_mamba.pipeline.review.case_status import RUN_FILE, read_json
 from rma_mamba.pipeline.review.result_folders import LABEL_MAPS, Result
+from rma_mamba.pipeline.review.scan_reading import ScanReading
 from rma_mamba.scans import list_series
+from rma_mamba.scans.earlier_results import RUN_RECORD
 from rma_mamba.volume import Volume
 
 # The name of a case that is another series of a study, or a volume of a 4-D scan.
@@ -48,8 +48,7 @@ def match_scans(results: Mapping[str, Result], scans: Path) -> dict[str, Case]:
     Raises:
         ScanError, ConfigError: The folder cannot be searched.
     """
-    found = search(scans).cases
-    known = _Scans([Case(scans, case_name(scans))] if found is None else found)
+    known = ScanFolder(scans)
     matches = ((name, known.of(result)) for name, result in results.items())
     return {name: case for name, case in matches if case is not None}
 
@@ -91,14 +90,7 @@ def series_of_result(folder: Path, scan: Path, mask: Path | None = None) -> str 
 
 def reading_of_result(folder: Path) -> ReadOptions:
     """How the scan of a result was read, as `run.json` states it; the defaults where it does not."""
-    settings = read_json(folder / RUN_FILE).get("settings")
-    stated: dict[str, Any] = settings if isinstance(settings, dict) else {}
-    series, volume, spacing = (stated.get(key) for key in ("series", "volume", "spacing_mm"))
-    return ReadOptions(
-        series=str(series) if series else None,
-        volume=volume if isinstance(volume, int) else None,
-        spacing_mm=tuple(map(float, spacing)) if isinstance(spacing, list) else None,
-    )
+    return ScanReading.of_run(read_json(folder / RUN_RECORD)).options
 
 
 def _series_of_object(mask: Path, scan: Path) -> str | None:
@@ -123,11 +115,19 @@ def _series_in(scan: Path) -> set[str]:
         return set()
 
 
-@dataclass(frozen=True, eq=False)
-class _Scans:
-    """Scans by name, by the last part of the name, and by their series."""
+class ScanFolder:
+    """The scans in a folder by name, by the last part of the name, and by their series.
 
-    cases: list[Case]
+    Args:
+        folder: Folder of scans; or a scan.
+
+    Raises:
+        ScanError, ConfigError: The folder cannot be searched.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        found = search(folder).cases
+        self.cases = [Case(folder, case_name(folder))] if found is None else found
 
     @cached_property
     def named(self) -> dict[str, Case]:
@@ -146,27 +146,34 @@ class _Scans:
         return {uid: case for case in self.cases for uid in _series_in(case.scan)}
 
     def of(self, result: Result) -> Case | None:
-        """The scan of a result."""
-        if result.name in self.named:
-            return self.named[result.name]
+        """The scan of the last run, or of the mask of another tool; see `match_scans`."""
+        last = ScanReading.of_run(read_json(result.folder / RUN_RECORD)) if result.is_own else None
+        return next(self.candidates(result, last), None)
+
+    def candidates(self, result: Result, reading: ScanReading | None) -> Iterator[Case]:
+        """The scans on which a version of a mask may have been made: those of its name, then the one it refers to.
+
+        Those of the same name in other folders must have the files that were recorded.
+        """
         parts = _PARTS.fullmatch(result.name)
         scan = parts["scan"] if parts else result.name
-        case = self.named.get(scan) or self._moved(
-            result, self.endings.get(scan.rsplit("/", 1)[-1], ())
-        )
-        case = case or self._of_object(result)
-        if case is None:
-            return None
-        volume = int(parts["volume"]) if parts and parts["volume"] else case.volume
-        return Case(case.scan, result.name, volume)
+        exact = self.named.get(result.name) or self.named.get(scan)
+        if exact is not None:
+            yield self._renamed(exact, result.name)
+        others = [each for each in self.endings[scan.rsplit("/", 1)[-1]] if each is not exact]
+        if result.is_own:
+            others = [case for case in others if reading and reading.has_files_of(case.scan)]
+        elif len(others) != 1:
+            others = []
+        yield from (self._renamed(case, result.name) for case in others)
+        if (case := self._of_object(result)) is not None:
+            yield self._renamed(case, result.name)
 
-    def _moved(self, result: Result, candidates: Iterable[Case]) -> Case | None:
-        """A scan of the same name elsewhere, whose files are those of the run."""
-        candidates = list(candidates)
-        expected = read_json(result.folder / RUN_FILE).get("input_sha256")
-        if not result.is_own:
-            return candidates[0] if len(candidates) == 1 else None
-        return next((case for case in candidates if input_sha256(case.scan) == expected), None)
+    def _renamed(self, case: Case, name: str) -> Case:
+        """The scan as that of a result, which may be one of its volumes."""
+        parts = _PARTS.fullmatch(name)
+        volume = int(parts["volume"]) if parts and parts["volume"] else case.volume
+        return Case(case.scan, name, volume)
 
     def _of_object(self, result: Result) -> Case | None:
         uid = _referenced(result.mask)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rma_mamba.errors import ScanError
 from rma_mamba.pipeline.discovery import Case
-from rma_mamba.pipeline.review.case_status import read_json
+from rma_mamba.pipeline.json_files import read_json
 from rma_mamba.pipeline.review.folder_names import (
     RESULTS_FOLDER,
     STATE_FOLDER,
@@ -18,8 +18,10 @@ from rma_mamba.pipeline.review.folder_names import (
 )
 from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersion, MaskVersions
 from rma_mamba.pipeline.review.result_folders import Result, find_results
-from rma_mamba.pipeline.review.result_scans import match_scans
+from rma_mamba.pipeline.review.result_scans import ScanFolder
 from rma_mamba.pipeline.review.review_decision import ReviewDecision, read_decision
+from rma_mamba.pipeline.review.scan_reading import ScanReading
+from rma_mamba.scans.earlier_results import RUN_RECORD
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class ReviewedCase:
     Args:
         name: Name of the case.
         folder: Folder of its results.
-        scan: The scan; None if it was not found.
+        scans: The scans on which the version may have been made, the likeliest first; none if nothing was found.
         decision: The decision.
         version: The version of the mask that was accepted: the one reviewed, else the newest.
         source: The file from which its first version was made; None for an upload.
@@ -37,7 +39,7 @@ class ReviewedCase:
 
     name: str
     folder: Path
-    scan: Case | None
+    scans: tuple[Case, ...]
     decision: ReviewDecision
     version: MaskVersion
     source: Path | None = None
@@ -46,6 +48,12 @@ class ReviewedCase:
     def mask(self) -> Path:
         """The mask of the version."""
         return MaskVersions(self.folder).path(self.version.version) / MASK_FILE
+
+
+def state_folder(folder: Path) -> Path:
+    """Where a server keeps its own files for a folder of results, or for a folder of scans that was served."""
+    own = folder / RESULTS_FOLDER
+    return (own if own.is_dir() else folder) / STATE_FOLDER
 
 
 def reviewed_cases(
@@ -62,25 +70,30 @@ def reviewed_cases(
         OSError: A folder cannot be read.
         ConfigError: Two scans have the same name.
     """
-    own = folder / RESULTS_FOLDER
-    results = own if own.is_dir() else folder
-    found = find_results(results)
+    state = state_folder(folder)
+    found = find_results(state.parent)
     decided = {
         name: each for name, each in found.items() if read_decision(each.folder).state in states
     }
-    known = _scans_of(decided, scans or folder) if decided else {}
-    cases = [
-        _reviewed(name, each.folder, known.get(name), each.mask) for name, each in decided.items()
-    ]
-    cases += _uploads(results / STATE_FOLDER / UPLOADS_FOLDER, states)
+    known = _scans_of(scans or folder) if decided else None
+    cases = [_of_result(each, known) for each in decided.values()]
+    cases += _uploads(state / UPLOADS_FOLDER, states)
     return sorted(filter(None, cases), key=lambda each: each.name)
 
 
-def _scans_of(decided: dict[str, Result], folder: Path) -> dict[str, Case]:
+def _scans_of(folder: Path) -> ScanFolder | None:
     try:
-        return match_scans(decided, folder)
+        return ScanFolder(folder)
     except ScanError:  # there are results only
-        return {}
+        return None
+
+
+def _of_result(result: Result, known: ScanFolder | None) -> ReviewedCase | None:
+    found = _reviewed(result.name, result.folder, (), result.mask)
+    if found is None or known is None:
+        return found
+    reading = found.version.scan or ScanReading.of_run(read_json(result.folder / RUN_RECORD))
+    return replace(found, scans=tuple(known.candidates(result, reading)))
 
 
 def _uploads(folder: Path, states: Sequence[str]) -> Iterator[ReviewedCase | None]:
@@ -90,12 +103,12 @@ def _uploads(folder: Path, states: Sequence[str]) -> Iterator[ReviewedCase | Non
             if read_decision(results).state in states:
                 name = f"{record.parent.name}/{case['name']}"  # two uploads may have equal names
                 scan = Case(Path(case["scan"]), case["name"], case["volume"])
-                yield _reviewed(name, results, scan)
+                yield _reviewed(name, results, (scan,))
 
 
 def _reviewed(
-    name: str, folder: Path, scan: Case | None, source: Path | None = None
+    name: str, folder: Path, scans: tuple[Case, ...], source: Path | None = None
 ) -> ReviewedCase | None:
     decision, versions = read_decision(folder), MaskVersions(folder).all()
     reviewed = [each for each in versions if each.version == decision.version] or versions[-1:]
-    return ReviewedCase(name, folder, scan, decision, reviewed[0], source) if reviewed else None
+    return ReviewedCase(name, folder, scans, decision, reviewed[0], source) if reviewed else None

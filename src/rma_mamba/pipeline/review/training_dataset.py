@@ -14,19 +14,14 @@ from rma_mamba.datasets.prepare import Manifest, PreparationOptions, prepare
 from rma_mamba.datasets.splits import patient_id
 from rma_mamba.errors import ConfigError, DataError, RmaMambaError
 from rma_mamba.labels import LabelRule
-from rma_mamba.pipeline.case_report import read_identity
 from rma_mamba.pipeline.json_files import write_json_file
-from rma_mamba.pipeline.provenance import input_sha256
-from rma_mamba.pipeline.request import ReadOptions
+from rma_mamba.pipeline.provenance import input_sha256, voxels_sha256
 from rma_mamba.pipeline.review.case_status import modality_of_case
 from rma_mamba.pipeline.review.corrected_mask import scheme_of_case
-from rma_mamba.pipeline.review.result_scans import (
-    name_of_scan,
-    read_scan_of_result,
-    reading_of_result,
-    series_of_result,
-)
-from rma_mamba.pipeline.review.reviewed_cases import ReviewedCase, reviewed_cases
+from rma_mamba.pipeline.review.patients import Patients
+from rma_mamba.pipeline.review.result_scans import name_of_scan
+from rma_mamba.pipeline.review.reviewed_cases import ReviewedCase, reviewed_cases, state_folder
+from rma_mamba.pipeline.review.version_scans import scan_of_version, unchanged_file
 from rma_mamba.scans import write_scan
 from rma_mamba.volume import Volume
 
@@ -70,10 +65,13 @@ def export_training_dataset(
     out: Path,
     options: ExportOptions = ExportOptions(),
     progress: Callable[[int, int], None] = lambda *_: None,
+    on_failure: Callable[[str, str], None] = lambda *_: None,
 ) -> Manifest:
     """Write the reviewed cases of a folder as a prepared dataset, whose `recipe_data.toml` training reads.
 
-    A later export to the same folder writes new and changed cases only. `versions.json` names the version of each mask,
+    Each mask is paired with the scan on which it was made, as it was read then: to segment a case again, on another
+    series for example, does not change what was decided on. A later export to the same folder writes new and changed
+    cases only. `versions.json` names the version of each mask,
     who made it and who has accepted it.
 
     Args:
@@ -81,90 +79,121 @@ def export_training_dataset(
         out: Output folder: empty, or of an earlier export.
         options: Which cases, and how patients are distinguished.
         progress: Called with the number of finished cases and the number of all cases.
+        on_failure: Called with the name of a case that is left out because its scan is not the one on which the mask
+            was made, or cannot be read, and with the reason.
 
     Raises:
-        DataError: No case was accepted or corrected, or none can be used.
+        DataError: No case was accepted or corrected, or none can be used, because its scan is no longer there.
         ScanError, ConfigError: A folder cannot be searched or written.
     """
     reviewed = reviewed_cases(folder, options.states, options.scans)
-    usable = [each for each in reviewed if each.scan is not None]
+    usable = [each for each in reviewed if each.scans]
     if not usable:
         raise DataError(_nothing(reviewed, options))
-    layout = LayoutOptions(patient=options.patient)
-    cases = [_indexed(each, out, layout) for each in usable]
+    export = _Export(
+        out.with_name(f"{out.name}-{SOURCES_FOLDER}"),
+        LayoutOptions(patient=options.patient),
+        Patients(state_folder(folder)),
+    )
+    cases, failed = _cases(export, usable)
+    if not cases:
+        raise DataError(next(f"{case}: {why}" for case, why in failed.items()))
+    for name, why in failed.items():
+        on_failure(name, why)
     missing = len(reviewed) - len(usable)
     notes = (f"{missing} reviewed cases without their scan: skipped.",) if missing else ()
     result = audit(DatasetIndex(_DATASET, tuple(cases), notes), quick=True)
     choices = PreparationOptions(lenient=True, folds=options.folds)
     manifest = prepare(result, out, choices, progress)
-    records = {each.name: _record(each) for each in usable}
+    export.remove_unused(cases)
+    records = {each.name: _record(each) for each in usable if each.name not in failed}
     write_json_file(out / VERSIONS_FILE, {"cases": records}, "list of versions")
-    return manifest
+    return manifest.model_copy(update={"left_out": {**manifest.left_out, **failed}})
 
 
-def _indexed(case: ReviewedCase, out: Path, layout: LayoutOptions) -> IndexedCase:
-    scheme = scheme_of_case(case.folder)
-    values = scheme.liver_values
-    known = frozenset(range(1, len(scheme) + 1))
-    patient = layout.patient_of(case.name) if layout.patient else _patient(case)
-    return IndexedCase(
-        name=case.name,
-        patient=patient_id(patient),
-        dataset=_DATASET,
-        sequence="reviewed",
-        kind="volume",
-        images=(_image(case, out),),
-        labels=(case.mask,),
-        rule=LabelRule(frozenset(values), known),
-        modality=modality_of_case(case.folder),
-        classes={name: scheme.values_of(name) for name in scheme.names},
-    )
+@dataclass(frozen=True)
+class _Export:
+    """Cases of a dataset from reviewed ones.
+
+    Args:
+        volumes: Folder of volumes of 4-D scans, and of series that were chosen: each is written to a file of its own.
+        layout: How patients are distinguished, if by names.
+        patients: Pseudonyms of the patients of DICOM scans.
+    """
+
+    volumes: Path
+    layout: LayoutOptions
+    patients: Patients
+
+    def case(self, reviewed: ReviewedCase) -> IndexedCase:
+        """A case with the scan on which its mask was made.
+
+        Raises:
+            ScanError, GridError, ConfigError: The scan was not found, or cannot be read.
+        """
+        image, pseudonym = self._image(reviewed)
+        scheme = scheme_of_case(reviewed.folder, reviewed.version)
+        name = reviewed.name
+        patient = pseudonym or name_of_scan(name).replace("/", "-")
+        return IndexedCase(
+            name=name,
+            patient=patient_id(self.layout.patient_of(name) if self.layout.patient else patient),
+            dataset=_DATASET,
+            sequence="reviewed",
+            kind="volume",
+            images=(image,),
+            labels=(reviewed.mask,),
+            rule=LabelRule(frozenset(scheme.liver_values), frozenset(range(1, len(scheme) + 1))),
+            modality=modality_of_case(reviewed.folder, reviewed.version),
+            classes={each: scheme.values_of(each) for each in scheme.names},
+        )
+
+    def _image(self, case: ReviewedCase) -> tuple[Path, str | None]:
+        """The scan as one volume, and the pseudonym of its patient if it is DICOM."""
+        if (unchanged := unchanged_file(case.version, case.scans)) is not None:
+            return unchanged, None
+        found = scan_of_version(case.folder, case.version, case.scans, mask=case.source)
+        patient = self.patients.of(found.volume)
+        if found.is_plain:
+            return found.path, patient
+        return self._written(case.name, found.volume), patient
+
+    def _written(self, name: str, volume: Volume) -> Path:
+        """The file of a volume, whose name depends on the case and on the voxels."""
+        key = f"{name}\0{voxels_sha256(volume)}".encode("utf-8", "surrogateescape")
+        path = self.volumes / f"{hashlib.sha256(key).hexdigest()[:16]}.nii.gz"
+        if not path.exists():
+            write_scan(volume, path)
+        return path
+
+    def remove_unused(self, cases: Sequence[IndexedCase]) -> None:
+        """Remove volumes of an earlier export that this one does not need."""
+        used = {path for case in cases for path in case.images}
+        for path in self.volumes.glob("[0-9a-f]*.nii.gz"):
+            if path not in used and len(path.name) == 16 + len(".nii.gz"):
+                path.unlink()
 
 
-def _image(case: ReviewedCase, out: Path) -> Path:
-    """The scan as one volume; a volume of a 4-D scan, or a series that was chosen, is written to a file of its own."""
-    assert case.scan is not None
-    scan, reading = case.scan.scan, reading_of_result(case.folder)
-    is_chosen = series_of_result(case.folder, scan, case.source) is not None
-    if case.scan.volume is None and reading == ReadOptions() and not is_chosen:
-        return scan
-    name = hashlib.sha256(case.name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    path = out.with_name(f"{out.name}-{SOURCES_FOLDER}") / f"{name}.nii.gz"
-    if not path.exists():
-        write_scan(_scan(case), path)
-    return path
-
-
-def _patient(case: ReviewedCase) -> str:
-    """The patient of a DICOM scan as a pseudonym, so that all scans of a patient are in one split; else the name."""
-    assert case.scan is not None
-    name = name_of_scan(case.name)
-    if not case.scan.scan.is_dir():
-        return name.replace("/", "-")
-    try:
-        stated = dict(read_identity(_scan(case)))
-    except RmaMambaError:
-        stated = {}
-    identity = [value for name, value in stated.items() if "patient" in name.lower() and value]
-    if not identity:
-        return name.replace("/", "-")
-    return f"p{hashlib.sha256(repr(identity).encode()).hexdigest()[:12]}"
-
-
-def _scan(case: ReviewedCase) -> Volume:
-    assert case.scan is not None
-    return read_scan_of_result(
-        case.folder, case.scan.scan, volume=case.scan.volume, mask=case.source
-    )
+def _cases(
+    export: _Export, reviewed: Sequence[ReviewedCase]
+) -> tuple[list[IndexedCase], dict[str, str]]:
+    """The cases whose scans were found, and for each other one the reason."""
+    cases, failed = [], {}
+    for each in reviewed:
+        try:
+            cases.append(export.case(each))
+        except RmaMambaError as error:
+            failed[each.name] = str(error)
+    return cases, failed
 
 
 def _record(case: ReviewedCase) -> dict[str, Any]:
-    assert case.scan is not None
-    return {
-        **asdict(case.version),
-        "review": asdict(case.decision),
-        "input_sha256": input_sha256(case.scan.scan),
-    }
+    record = asdict(case.version)
+    scan = record.pop("scan") or {}
+    scan["input_sha256"] = scan.get("input_sha256") or input_sha256(case.scans[0].scan)
+    if not str(scan.get("series") or "0").isdecimal():
+        del scan["series"]  # a UID, which would identify the study
+    return {**record, "review": asdict(case.decision), **scan}
 
 
 def _nothing(reviewed: Sequence[ReviewedCase], options: ExportOptions) -> str:

@@ -11,7 +11,7 @@ from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.pipeline.case_result import CaseResult
 from rma_mamba.pipeline.output_types import OUTPUT_TYPES
 from rma_mamba.pipeline.review.adopted_masks import provenance_of
-from rma_mamba.pipeline.review.case_status import RUN_FILE, modality_of_case, read_json
+from rma_mamba.pipeline.review.case_status import modality_of_case, run_of_case
 from rma_mamba.pipeline.review.corrected_mask import read_version
 from rma_mamba.pipeline.review.export_types import output_type
 from rma_mamba.pipeline.review.mask_examiner import examine_version
@@ -73,7 +73,10 @@ def export_version(case: Path, version: MaskVersion, scan: Volume, kind: str, pa
     if output.dicom:
         require_source_images(scan.source_images, output.name)
     segmentation = reviewed_segmentation(case, version, scan)
-    run = read_json(case / RUN_FILE)
+    run = run_of_case(case, version)
+    made = MaskVersions(case).origin(version).made
+    if made is not None:  # not by the network of that run
+        run |= {"weights_sha256": made.get("weights_sha256"), "model": made.get("algorithm")}
     run["reviewed"] = {
         "version": version.version,
         "kind": version.kind,
@@ -81,15 +84,15 @@ def export_version(case: Path, version: MaskVersion, scan: Volume, kind: str, pa
         "author": version.author,
         "time": version.time,
     }
-    run.setdefault("model", "unknown")
+    run["model"] = run.get("model") or "unknown"
     output.write(CaseResult(cast("Segmentation", segmentation), run), path)
 
 
 def reviewed_segmentation(case: Path, version: MaskVersion, scan: Volume) -> ReviewedSegmentation:
     """A version with its quality, as the writers of output files expect it."""
     examined = examine_version(case, version, scan)
-    volume = calibrated(scan, modality_of_case(case))
-    mask = read_version(case, MaskVersions(case).path(version.version) / MASK_FILE)
+    volume = calibrated(scan, modality_of_case(case, version))
+    mask = read_version(case, MaskVersions(case).path(version.version) / MASK_FILE, version)
     mask = replace(
         mask,
         geometry=scan.geometry,
@@ -115,7 +118,7 @@ def _origin(version: MaskVersion) -> tuple[str, ...]:
 
 
 def _provenance(case: Path, version: MaskVersion) -> MaskProvenance:
-    run = read_json(case / RUN_FILE)
+    run = run_of_case(case, version)
     made = provenance_of(MaskVersions(case).origin(version).made) or MaskProvenance(
         version=run.get("rma_mamba"),
         weights_sha256=run.get("weights_sha256"),

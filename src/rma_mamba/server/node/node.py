@@ -12,13 +12,13 @@ from pathlib import Path
 from rma_mamba.errors import BackendError, is_disk_full
 from rma_mamba.pipeline.isolated_process import IsolatedProcess, ProcessDiedError
 from rma_mamba.pipeline.messages import Messages
+from rma_mamba.pipeline.pseudonyms import Pseudonyms
 from rma_mamba.pipeline.request import NetworkOptions, ReadOptions, SegmentRequest
 from rma_mamba.server.node.audit_log import AuditLog
 from rma_mamba.server.node.config import DeliveryConfig, DestinationConfig, NodeConfig
 from rma_mamba.server.node.delivery import Deliverer, open_destination
 from rma_mamba.server.node.dimse_listener import DimseListener
 from rma_mamba.server.node.node_metrics import NodeMetrics, NoMetrics
-from rma_mamba.server.node.pseudonyms import Pseudonyms
 from rma_mamba.server.node.results_to_send import RejectedError, UnreachableError
 from rma_mamba.server.node.study_store import StudyStore
 from rma_mamba.server.node.study_task import Segmented, StudyTask, load_network, segment_study

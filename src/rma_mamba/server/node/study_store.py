@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+from rma_mamba.pipeline.pseudonyms import Pseudonyms
 from rma_mamba.scans.dicom_probe import ObjectIdentity, identify_object
-from rma_mamba.server.node.pseudonyms import Pseudonyms
 from rma_mamba.server.node.work_queue import WorkQueue
 
 Reception = Literal["stored", "repeated", "discarded", "invalid"]

@@ -19,13 +19,13 @@ from rma_mamba.pipeline.discovery import Case, find_cases
 from rma_mamba.pipeline.folder_contents import case_suffix
 from rma_mamba.pipeline.isolated_process import IsolatedProcess
 from rma_mamba.pipeline.messages import Messages
+from rma_mamba.pipeline.pseudonyms import Pseudonyms
 from rma_mamba.pipeline.request import SegmentRequest
 from rma_mamba.scans.dicom_probe import identify_object
 from rma_mamba.scans.mask_files import is_mask_file
 from rma_mamba.server.node.config import DeliveryConfig, DestinationConfig
 from rma_mamba.server.node.folder_listing import LOOSE, FolderListing, Group
 from rma_mamba.server.node.node import Service
-from rma_mamba.server.node.pseudonyms import Pseudonyms
 from rma_mamba.server.node.study_task import ScanTask, Segmented, segment_scan
 from rma_mamba.server.node.work_queue import Job
 
