@@ -53,9 +53,7 @@ def export(
     Print the path of the data table for `rma-mamba train --data`.
     """
     from rma_mamba.cli.review.export_summary import run_export
-    from rma_mamba.pipeline.exit_codes import ExitCode
 
-    console = Console(quiet, verbose)
-    table, failed = run_export(folder, out, scans, states, patient, folds, console)
+    table, code = run_export(folder, out, scans, states, patient, folds, Console(quiet, verbose))
     typer.echo(table)
-    raise typer.Exit(ExitCode.SOME_CASES_FAILED if failed else ExitCode.OK)
+    raise typer.Exit(code)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rma_mamba.cli.console import Console
+from rma_mamba.pipeline.exit_codes import ExitCode
 
 
 def run_export(
@@ -16,8 +17,8 @@ def run_export(
     patient: str | None,
     folds: int,
     console: Console,
-) -> tuple[str, bool]:
-    """The path of the data table, and whether cases failed, after notes on what was exported."""
+) -> tuple[str, ExitCode]:
+    """The path of the data table and the exit code, after notes on what was exported."""
     from rma_mamba.datasets.prepare import RECIPE_DATA
     from rma_mamba.pipeline.review.training_dataset import ExportOptions, export_training_dataset
 
@@ -32,6 +33,6 @@ def run_export(
     console.warn(manifest.notes)
     slices = sum(case.slices_with_liver for case in manifest.cases)
     console.note(f"{len(manifest.cases)} reviewed cases, {slices} slices with liver")
-    for case, why in failed.items():
-        console.fail(f"{case}: {why}")
-    return str(out / RECIPE_DATA), bool(failed)
+    for why in failed.values():
+        console.fail(why)
+    return str(out / RECIPE_DATA), ExitCode.SOME_CASES_FAILED if failed else ExitCode.OK

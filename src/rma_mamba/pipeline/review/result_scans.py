@@ -146,7 +146,7 @@ class ScanFolder:
         return {uid: case for case in self.cases for uid in _series_in(case.scan)}
 
     def of(self, result: Result) -> Case | None:
-        """The scan of the last run, or of the mask of another tool; see `match_scans`."""
+        """The scan of the last run, or of the mask from any tool; see `match_scans`."""
         last = ScanReading.of_run(read_json(result.folder / RUN_RECORD)) if result.is_own else None
         return next(self.candidates(result, last), None)
 

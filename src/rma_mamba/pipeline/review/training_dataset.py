@@ -97,7 +97,7 @@ def export_training_dataset(
     )
     cases, failed = _cases(export, usable)
     if not cases:
-        raise DataError(next(f"{case}: {why}" for case, why in failed.items()))
+        raise DataError(next(iter(failed.values())))
     for name, why in failed.items():
         on_failure(name, why)
     missing = len(reviewed) - len(usable)
@@ -183,7 +183,8 @@ def _cases(
         try:
             cases.append(export.case(each))
         except RmaMambaError as error:
-            failed[each.name] = str(error)
+            text = str(error)
+            failed[each.name] = text if each.name in text else f"{each.name}: {text}"
     return cases, failed
 
 
