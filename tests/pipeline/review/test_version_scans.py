@@ -200,7 +200,7 @@ def test_a_scan_that_was_replaced_is_an_error_that_names_the_case(
     assert [case.name for case in found.cases] == ["other"]
     assert found.left_out["case"].startswith("the scan of case case is not the one on which")
     write_decision(reader.out / "other", "rejected")
-    with pytest.raises(DataError, match="^the scan of case case is not the one") as error:
+    with pytest.raises(DataError, match=r"^the scan of case case is not the one") as error:
         reader.export(reader.root / "scans")
     assert "\n" not in str(error.value)
 
