@@ -19,6 +19,7 @@ import pytest
 import rma_mamba
 from clinical_series import clinical_series
 from dicom_series import save
+from known_maps import maps_computed_once
 from news import IGNORED
 from rma_mamba.cli.run import run
 from rma_mamba.reporting import Quantities
@@ -52,6 +53,12 @@ pytestmark = [
 def blocks(page: str, language: str) -> list[str]:
     """The code blocks of a page in one language."""
     return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(), flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def computed_once() -> Iterator[None]:
+    with maps_computed_once():
+        yield
 
 
 @pytest.fixture(scope="module")
