@@ -74,7 +74,7 @@ def test_all_parts_run_and_train_from_a_pack(packing: Any, tmp_path: Path) -> No
     (tmp_path / "recipe.json").write_text('{"training": {"lr": 1e-3}}')
     (tmp_path / "cases.zip").write_bytes(packing.encode(make_cases(packing)))
     command = [sys.executable, "-c", WITHOUT_OTHER_LIBRARIES, str(ROOT / "scripts/gpu_trial.py")]
-    options = ["--train", str(tmp_path), "--train-minutes", "0.1", "--device", "cpu", "--quick"]
+    options = ["--train", str(tmp_path), "--train-minutes", "0.02", "--device", "cpu", "--quick"]
     done = subprocess.run(
         [*command, "run", str(tmp_path / "out"), *options],
         check=False,

@@ -13,7 +13,7 @@ import pytest
 from rma_mamba.datasets.phantom import make_phantom
 from rma_mamba.scans import write_scan
 
-CASES = 6
+CASES = 4
 
 
 def test_without_ray_the_error_names_the_extra(
@@ -40,7 +40,7 @@ def workers() -> list[int]:
 
 @pytest.fixture
 def command_over_ray(tiny: Path, tmp_path: Path) -> list[str]:
-    """Six scans and a bad one over two or more workers."""
+    """Four scans and a bad one over two or more workers."""
     pytest.importorskip("ray", reason="ray is not installed")
     cohort, out = tmp_path / "cohort", tmp_path / "out"
     volume = make_phantom(0, contrast="mr_t2").volume
