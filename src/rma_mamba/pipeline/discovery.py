@@ -95,12 +95,16 @@ def find_cases(path: str | Path, *, results: str | Path | None = None) -> list[C
     return [Case(path, case_name(path))] if cases is None else cases
 
 
-def search(folder: Path, results: str | Path | None = None) -> Found:
-    """Find the cases in a folder; any other path is a single scan. See `find_cases`."""
+def search(folder: Path, results: str | Path | None = None, *, check_names: bool = True) -> Found:
+    """Find the cases in a folder; any other path is a single scan. See `find_cases`.
+
+    Without `check_names` it is no error if two cases would share an output folder: see `clashing_names`.
+    """
     if not folder.is_dir():
         return Found(None)
     try:
-        return _search(folder, Path(results).resolve() if results is not None else None)
+        skipped = Path(results).resolve() if results is not None else None
+        return _search(folder, skipped, check_names)
     except OSError as error:
         raise ScanError(
             f"the input cannot be searched ({error.strerror or 'input/output error'}); expected "
@@ -108,7 +112,7 @@ def search(folder: Path, results: str | Path | None = None) -> Found:
         ) from error
 
 
-def _search(folder: Path, results: Path | None) -> Found:
+def _search(folder: Path, results: Path | None, check_names: bool) -> Found:
     root = classify(folder, results)
     skipped = (*_skipped_warning(root), *_unsearched_warning(root))
     if root.contains_scans:
@@ -117,7 +121,8 @@ def _search(folder: Path, results: Path | None) -> Found:
         _check_not_masks_only(root)
         return Found(None, skipped)
     cases = sorted(_walk(root, ""), key=lambda case: case.name)
-    check_unique_names(cases, folder)
+    if check_names:
+        check_unique_names(cases, folder)
     return Found(cases, (*skipped, *_stray_warnings(root, cases)), not root.contains_scans)
 
 
@@ -168,16 +173,28 @@ def check_unique_names(cases: Sequence[Case], folder: Path) -> None:
     Raises:
         ConfigError: Two cases share one.
     """
+    for text in clashing_names(cases, folder).values():
+        raise ConfigError(text)
+
+
+def clashing_names(cases: Iterable[Case], folder: Path) -> dict[Path, str]:
+    """The scans that would share an output folder with another one, each with an error message.
+
+    Arguments as in `check_unique_names`.
+    """
     same: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         same[unicodedata.normalize("NFC", case.name).casefold()].append(case)
-    shared = next((found for found in same.values() if len(found) > 1), None)
-    if shared is not None:
-        files = " and ".join(sorted(_shown(case.scan, folder) for case in shared))
-        raise ConfigError(
-            f"{files} have names that differ only in suffix or capitalisation, and would share an output folder; "
-            "expected distinct names. Rename one of them."
-        )
+    found: dict[Path, str] = {}
+    for shared in same.values():
+        if len(shared) > 1:
+            files = " and ".join(sorted(_shown(case.scan, folder) for case in shared))
+            text = (
+                f"{files} have names that differ only in suffix or capitalisation, and would share an output folder; "
+                "expected distinct names. Rename one of them."
+            )
+            found |= {case.scan: text for case in shared}
+    return found
 
 
 def _shown(path: Path, folder: Path) -> str:

@@ -114,6 +114,58 @@ def test_files_folders_pairs_and_loose_slices_are_segmented(watched, tmp_path: P
     assert not (tmp_path / "out" / "errors.jsonl").exists()
 
 
+def errors(folder: Path) -> dict[str, str]:
+    """The messages of errors.jsonl by case; none without the file."""
+    path = folder / "out" / "errors.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {each["case"]: each["message"] for each in map(json.loads, lines)}
+
+
+def test_scans_whose_names_differ_only_in_suffix_are_problems_of_both(
+    watched, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    scan = nifti(folder / "p1.nii.gz")
+    SimpleITK.WriteImage(SimpleITK.ReadImage(scan), folder / "p1.nrrd")
+    nifti(folder / "P2.nii")
+    nifti(folder / "p2.nii.gz")
+    study(folder / "p3")
+    nifti(folder / "p3.nii.gz")
+    nifti(folder / "cohort" / "a.nii.gz")
+    nifti(folder / "cohort" / "a.nii")
+    nifti(folder / "cohort" / "b.nii")
+    failed, _ = watched()
+    assert results(tmp_path / "out") == ["cohort/b/liver.nii.gz"]
+    found = errors(tmp_path)
+    assert sorted(found) == [
+        *("P2.nii", "cohort/a.nii", "cohort/a.nii.gz", "p1.nii.gz", "p1.nrrd"),
+        *("p2.nii.gz", "p3", "p3.nii.gz"),
+    ]
+    assert failed == len(found)
+    assert found["p1.nrrd"].startswith("p1.nii.gz and p1.nrrd have names that differ only in suf")
+    assert found["p3"] == found["p3.nii.gz"]
+    for old, new in (("p1.nrrd", "p4.nrrd"), ("p3.nii.gz", "p5.nii.gz"), ("P2.nii", "p6.nii")):
+        (folder / old).rename(folder / new)
+    assert watched()[0] == 2
+    assert results(tmp_path / "out") == [
+        "cohort/b/liver.nii.gz",
+        *(f"p{number}/liver.nii.gz" for number in range(1, 7)),
+    ]
+
+
+def test_both_files_of_a_pair_are_one_scan(watched, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    values = np.full((24, 20, 8), 100, dtype=np.int16)
+    values[8:16, 6:11, 2:6] = 1000
+    nib.save(nib.Nifti1Pair(values, np.diag([2.0, 2.0, 5.0, 1.0])), folder / "one.img")
+    image = SimpleITK.GetImageFromArray(values)
+    SimpleITK.WriteImage(image, folder / "two.mhd")
+    SimpleITK.WriteImage(image, folder / "three.nhdr")
+    failed, lines = watched()
+    assert (failed, errors(tmp_path)) == (0, {}), lines
+    assert [path.split("/")[0] for path in results(tmp_path / "out")] == ["one", "three", "two"]
+
+
 def test_the_extra_is_needed_only_to_send(watched, monkeypatch, tmp_path: Path) -> None:
     for name in ("prometheus_client", "pynetdicom", "dicomweb_client"):
         monkeypatch.setitem(sys.modules, name, None)

@@ -15,7 +15,7 @@ from pathlib import Path
 from rma_mamba.conventions import SCAN_SUFFIXES, strip_suffix
 from rma_mamba.errors import ConfigError, RmaMambaError
 from rma_mamba.files import replace_file
-from rma_mamba.pipeline.discovery import Case, find_cases
+from rma_mamba.pipeline.discovery import Case, clashing_names, search
 from rma_mamba.pipeline.folder_contents import case_suffix
 from rma_mamba.pipeline.isolated_process import IsolatedProcess
 from rma_mamba.pipeline.messages import Messages
@@ -23,6 +23,7 @@ from rma_mamba.pipeline.pseudonyms import Pseudonyms
 from rma_mamba.pipeline.request import SegmentRequest
 from rma_mamba.scans.dicom_probe import identify_object
 from rma_mamba.scans.mask_files import is_mask_file
+from rma_mamba.scans.nifti_pairs import header_and_image
 from rma_mamba.server.node.config import DeliveryConfig, DestinationConfig
 from rma_mamba.server.node.folder_listing import LOOSE, FolderListing, Group
 from rma_mamba.server.node.node import Service
@@ -65,6 +66,19 @@ class WatchOptions:
     once: bool = False
 
 
+@dataclass(frozen=True)
+class _Scan:
+    """A scan in the folder: its path in it, and a digest of its files."""
+
+    source: str
+    signature: str
+
+    @property
+    def name(self) -> str:
+        """The name of its case, which is that of the folder of its results."""
+        return strip_suffix(self.source, SCAN_SUFFIXES)
+
+
 class WatchedFolder:
     """The scans of a folder as jobs.
 
@@ -78,8 +92,11 @@ class WatchedFolder:
         self._pseudonyms = Pseudonyms(service.queue.folder / "pseudonyms.key")
         self._listing = FolderListing(options.folder, options.out)
         self._searched: dict[str, str] = {}
+        self._found: dict[str, list[_Scan]] = {}
+        self._queued: dict[str, str] = {}
+        self._clashes: dict[str, str] = {}
         self._studies: dict[tuple[str, tuple[int, int]], str] = {}
-        self.problems: dict[str, str] = {}
+        self._unreadable: dict[str, str] = {}
 
     def update(self) -> None:
         """Look into the folder, and let scans that have stopped growing wait for their turn."""
@@ -87,16 +104,22 @@ class WatchedFolder:
             self._listing.update()
         except OSError:  # a network drive that is away
             return
-        self.problems = {
-            name: text for name, text in self.problems.items() if name in self._listing.groups
-        }
+        for known in (self._unreadable, self._found):
+            for name in known.keys() - self._listing.groups.keys():
+                del known[name]
         for name, group in self._listing.groups.items():
             if group.is_growing and self._is_stuck(group):
-                self.problems[name] = _INCOMPLETE
+                self._unreadable[name] = _INCOMPLETE
             quiet = group.quiet_s >= self._options.quiet_s and not group.is_growing
             if quiet and self._searched.get(name) != group.signature():
-                self._add_jobs(name, group)
+                self._search(name, group)
                 self._searched[name] = group.signature()
+        self._add_jobs()
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What cannot be segmented as it is, by its path in the folder."""
+        return {**self._unreadable, **self._clashes}
 
     def _is_stuck(self, group: Group) -> bool:
         wait = self._options.quiet_s if self._options.once else _STUCK_S
@@ -131,20 +154,36 @@ class WatchedFolder:
         """Segment a scan; errors as in the protocol."""
         loose = self._links(job.key)
         scan = loose if loose.is_dir() else self._options.folder / job.source
-        case = Case(scan, strip_suffix(job.source, SCAN_SUFFIXES))
+        case = Case(scan, _Scan(job.source, job.signature).name)
         task = ScanTask(case, self._options.out, self._options.request)
         return process.call(segment_scan, task)
 
-    def _add_jobs(self, name: str, group: Group) -> None:
+    def _search(self, name: str, group: Group) -> None:
         try:
-            for source, files in self._scans(name, group):
-                key = self._pseudonyms.of("scan", source)
-                job, signature = self._queue.job(key), group.signature(files)
-                if job is None or job.signature != signature:
-                    self._queue.reopen(key, source=source, signature=signature)
-            self.problems.pop(name, None)
+            scans = self._scans(name, group)
+            self._found[name] = [_Scan(each, group.signature(files)) for each, files in scans]
+            self._unreadable.pop(name, None)
         except RmaMambaError as error:
-            self.problems[name] = str(error)
+            self._found.pop(name, None)
+            self._unreadable[name] = str(error)
+
+    def _add_jobs(self) -> None:
+        """Queue the scans that were found, except those that would share the folder of their results."""
+        scans = [scan for found in self._found.values() for scan in found]
+        folder = self._options.folder
+        cases = [Case(folder / each.source, each.name) for each in scans]
+        clashes = clashing_names(cases, folder)
+        self._clashes = {
+            path.relative_to(folder).as_posix(): text for path, text in clashes.items()
+        }
+        for scan in scans:
+            if scan.source in self._clashes or self._queued.get(scan.source) == scan.signature:
+                continue
+            key = self._pseudonyms.of("scan", scan.source)
+            job = self._queue.job(key)
+            if job is None or job.signature != scan.signature:
+                self._queue.reopen(key, source=scan.source, signature=scan.signature)
+            self._queued[scan.source] = scan.signature
 
     def _scans(self, name: str, group: Group) -> Iterator[tuple[str, list[str]]]:
         """The scans of a group, each with its files; paths are relative to the folder."""
@@ -155,13 +194,15 @@ class WatchedFolder:
         else:
             for file in group.files:
                 path = self._options.folder / file
-                if case_suffix(path) and not is_mask_file(path):
+                pair = header_and_image(path)
+                is_second = pair is not None and path != pair[0]
+                if case_suffix(path) and not is_second and not is_mask_file(path):
                     yield file, list(group.files)
-                    return  # the other file of a pair
 
     def _cases_in(self, name: str, group: Group) -> Iterator[tuple[str, list[str]]]:
         folder = self._options.folder
-        for case in find_cases(folder / name, results=self._options.out):
+        found = search(folder / name, self._options.out, check_names=False).cases
+        for case in [Case(folder / name, name)] if found is None else found:
             source = case.scan.relative_to(folder).as_posix()
             if case.scan.is_dir():
                 files = [each for each in group.files if each.startswith(f"{source}/")]
