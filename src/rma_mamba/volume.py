@@ -237,6 +237,8 @@ class Mask:
         source_images: The DICOM images of the scan, for writers that refer to them.
         classes: The classes of a network that segments more than the liver; None: the liver alone.
         provenance: How it was made: by which network, and who corrected it; DICOM objects state it.
+        open_axis: The axis of the grid along which the scan may go on, because the mask was read without it: a DICOM
+            Segmentation need not contain frames without voxels of it. None: the grid is that of the scan.
 
     Example:
         >>> mask = Mask(np.ones((10, 10, 10), np.uint8), Geometry((10, 10, 10), np.eye(4)))
@@ -250,6 +252,7 @@ class Mask:
     source_images: SourceImages | None = field(default=None, repr=False)
     classes: ClassMap | None = field(default=None, repr=False)
     provenance: MaskProvenance = field(default_factory=MaskProvenance, repr=False)
+    open_axis: int | None = None
 
     def __post_init__(self) -> None:
         _check_shape(self.labels, self.geometry)

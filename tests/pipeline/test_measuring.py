@@ -2,15 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 
+from clinical_series import clinical_series
+from dicom_series import AXIAL, CORONAL, SAGITTAL, save
 from rma_mamba.datasets.phantom import make_phantom
 from rma_mamba.errors import ConfigError, GridError
 from rma_mamba.pipeline.measuring import check_tables, measure_mask, write_tables
-from rma_mamba.reporting import PatientSize
+from rma_mamba.reporting import PatientSize, measure
+from rma_mamba.scans import read_scan, write_mask
+from rma_mamba.scans.mask_reader import read_mask
+from rma_mamba.volume import Mask
 
 BOX_ML = 8 * 5 * 4 * 20 / 1000
 
@@ -42,6 +49,54 @@ def test_labels_select_the_liver_and_their_absence_is_a_warning(mask: Path) -> N
     other = measure_mask(mask, labels=[4])
     assert other.volume_ml == 0
     assert "none of the selected label values" in other.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("directions", "unknown"),
+    [
+        (AXIAL, {"inferior", "superior"}),
+        (CORONAL, {"anterior", "posterior"}),
+        (SAGITTAL, {"right", "left"}),
+    ],
+    ids=["axial", "coronal", "sagittal"],
+)
+def test_the_ends_of_a_segmentation_are_unknown_without_its_scan(
+    tmp_path: Path, directions: Any, unknown: set[str]
+) -> None:
+    scan = read_scan(save(tmp_path / "scan", clinical_series(directions)))
+    labels = np.zeros(scan.geometry.shape, np.uint8)
+    labels[4:12, 4:12, 3:8] = 1
+    path = tmp_path / "seg.dcm"
+    write_mask(Mask(labels, scan.geometry, scan.header, scan.source_images), path)
+    assert pydicom.dcmread(path).NumberOfFrames == 5
+    alone, known = measure_mask(path), measure_mask(path, tmp_path / "scan")
+    cuts = {name: value for name, value in alone.record.items() if name.startswith("cut_")}
+    assert {name for name, value in cuts.items() if value is None} == {
+        f"cut_{face}_mm2" for face in unknown
+    }
+    assert set(cuts.values()) == {None, 0}
+    assert alone.warnings == ()
+    for name, value in known.record.items():
+        if value is not None and not name.startswith(("cut_", "intensity_")):
+            assert getattr(alone, name) == pytest.approx(value, rel=1e-3), name
+    mask = read_mask(path).mask
+    assert measure(mask).touches_border == ()
+    write_tables(alone, tmp_path / "a.json", tmp_path / "a.csv")
+    assert json.loads((tmp_path / "a.json").read_text())[f"cut_{min(unknown)}_mm2"] is None
+
+
+def test_the_other_faces_of_a_segmentation_are_known_without_its_scan(tmp_path: Path) -> None:
+    scan = read_scan(save(tmp_path / "scan", clinical_series()))
+    labels = np.zeros(scan.geometry.shape, np.uint8)
+    labels[0:12, 4:12, 0:8] = 1
+    path = tmp_path / "seg.dcm"
+    write_mask(Mask(labels, scan.geometry, scan.header, scan.source_images), path)
+    alone, known = measure_mask(path), measure_mask(path, tmp_path / "scan")
+    assert "edge of the scan (right)" in alone.warnings[0]
+    assert alone.cut_right_mm2 == pytest.approx(known.cut_right_mm2)
+    assert (alone.cut_inferior_mm2, alone.cut_superior_mm2) == (None, None)
+    assert known.cut_inferior_mm2
+    assert known.cut_superior_mm2 == 0
 
 
 def test_a_mask_that_does_not_fit_its_scan_is_a_warning(tmp_path: Path) -> None:

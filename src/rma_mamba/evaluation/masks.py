@@ -25,12 +25,14 @@ class LiverMask:
         geometry: Grid of the mask, in canonical axis order.
         has_other_labels: Whether the file contains labels, but none of them is liver.
         warnings: Problems found while reading the file, one sentence each.
+        open_axis: As in `Mask`, in canonical axis order.
     """
 
     bits: Bits
     geometry: Geometry
     has_other_labels: bool
     warnings: tuple[str, ...] = ()
+    open_axis: int | None = None
 
 
 def read_liver_mask(
@@ -51,12 +53,13 @@ def read_liver_mask(
         GridError: The geometry in the header is invalid, or the mask is not on the grid of the scan.
     """
     content = read_mask_content(path, scan)
-    bits = content.liver(labels)
+    bits, axis = content.liver(labels), content.open_axis
     return LiverMask(
         content.geometry.canonical.apply(bits),
         content.geometry.in_canonical_order,
         not bits.any() and not content.is_empty,
         content.warnings,
+        None if axis is None else content.geometry.canonical.permutation.index(axis),
     )
 
 

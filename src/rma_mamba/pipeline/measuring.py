@@ -30,8 +30,9 @@ def measure_mask(
 ) -> Quantities:
     """Measure a liver mask; warnings about mask and scan come first in `Quantities.warnings`.
 
-    With a scan, the mask is also compared with it: an abrupt end, a border without an edge, foreign tissue and an
-    unusual shape are warnings.
+    Without a scan, the first and last frame of a DICOM Segmentation are not known to be at the edge of the scan: an
+    area that is cut off there is None, and no warning. With a scan, the mask is also compared with it: an abrupt end, a
+    border without an edge, foreign tissue and an unusual shape are warnings.
 
     Args:
         mask: Path of a mask made by any tool: NIfTI, NRRD, MetaImage, DICOM Segmentation or RT Structure Set.
@@ -103,5 +104,5 @@ def _read_mask(
 
     found = read_liver_mask(path, labels, volume)
     missing = ("The mask has labels, but none of the selected label values.",)
-    mask = Mask(found.bits.view(np.uint8), found.geometry)
+    mask = Mask(found.bits.view(np.uint8), found.geometry, open_axis=found.open_axis)
     return mask, (*found.warnings, *(missing if found.has_other_labels else ()))

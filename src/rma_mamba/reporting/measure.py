@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from rma_mamba.volume import Mask
+from rma_mamba.volume import Geometry, Mask
 
 Face = Literal["inferior", "superior", "anterior", "posterior", "right", "left"]
 
@@ -27,8 +27,8 @@ class Measurements:
         volume_ml: Voxel-count volume in millilitres; 0.0 if the mask is empty.
         extent_mm: Size of the bounding box right to left, anterior to posterior and inferior to superior, along
             the scan axes closest to these directions, in mm; zeros if the mask is empty.
-        touches_border: Faces of the scan that the liver reaches. If there are any, part of the liver may lie
-            outside the scan, and `volume_ml` is a lower bound.
+        touches_border: Faces of the scan that the liver reaches, as far as they are known (`Mask.open_axis`). If there
+            are any, part of the liver may lie outside the scan, and `volume_ml` is a lower bound.
     """
 
     volume_ml: float
@@ -58,6 +58,7 @@ def measure(mask: Mask) -> Measurements:
         >>> measure(result.mask).volume_ml
         1512.3
     """
+    mask = with_margin(mask)
     order = mask.geometry.canonical
     labels = order.apply(mask.labels) > 0
     spacing_mm = [mask.geometry.spacing_mm[axis] for axis in order.permutation]
@@ -73,3 +74,22 @@ def measure(mask: Mask) -> Measurements:
     return Measurements(
         mask.volume_ml, (right_to_left, anterior_to_posterior, inferior_to_superior), tuple(touched)
     )
+
+
+def unknown_faces(mask: Mask) -> tuple[Face, ...]:
+    """The faces of a grid that may not be those of the scan; none for a mask on the grid of its scan."""
+    if mask.open_axis is None:
+        return ()
+    return FACES[mask.geometry.canonical.permutation.index(mask.open_axis)]
+
+
+def with_margin(mask: Mask) -> Mask:
+    """A mask whose grid has an empty plane at both ends of its open axis; other masks are returned unchanged."""
+    axis = mask.open_axis
+    if axis is None:
+        return mask
+    labels = np.pad(mask.labels, [(1, 1) if each == axis else (0, 0) for each in range(3)])
+    affine = mask.geometry.affine.copy()
+    affine[:3, 3] -= affine[:3, axis]
+    i, j, k = labels.shape
+    return Mask(labels, Geometry((i, j, k), affine))

@@ -16,7 +16,7 @@ from rma_mamba.reporting import expected_volume, nodularity
 from rma_mamba.reporting.expected_volume import PatientSize
 from rma_mamba.reporting.liver_intensity import mean_and_sd
 from rma_mamba.reporting.mask_border import cut_areas_mm2, volume_uncertainty_ml
-from rma_mamba.reporting.measure import measure
+from rma_mamba.reporting.measure import measure, unknown_faces, with_margin
 from rma_mamba.surface import surface_of
 from rma_mamba.volume import Mask, Volume
 
@@ -43,12 +43,12 @@ class Quantities:
     extent_anterior_to_posterior_mm: float
     extent_inferior_to_superior_mm: float
     surface_area_mm2: float
-    cut_inferior_mm2: float
-    cut_superior_mm2: float
-    cut_anterior_mm2: float
-    cut_posterior_mm2: float
-    cut_right_mm2: float
-    cut_left_mm2: float
+    cut_inferior_mm2: float | None
+    cut_superior_mm2: float | None
+    cut_anterior_mm2: float | None
+    cut_posterior_mm2: float | None
+    cut_right_mm2: float | None
+    cut_left_mm2: float | None
     intensity_mean_hu: float | None
     intensity_sd_hu: float | None
     intensity_mean_au: float | None
@@ -100,9 +100,10 @@ def quantify(
         GridError: Mask and scan are not on the same grid.
     """
     measured = measure(mask)
-    surface = surface_of(mask)
     mean, sd, hu = _intensities(mask, scan)
-    cuts = {f"cut_{face}_mm2": area for face, area in cut_areas_mm2(mask).items()}
+    cuts = _cuts_mm2(mask)
+    mask = with_margin(mask)
+    surface = surface_of(mask)
     right_to_left, anterior_to_posterior, inferior_to_superior = measured.extent_mm
     slice_mm, row_mm, column_mm = mask.geometry.in_canonical_order.spacing_mm
     vauthey = expected_volume.vauthey_ml(patient_size) if patient_size else None
@@ -131,6 +132,15 @@ def quantify(
         volume_to_urata_ratio=measured.volume_ml / urata if urata else None,
         warnings=(*measured.warnings, *((expected_volume.CAVEAT,) if patient_size else ())),
     )
+
+
+def _cuts_mm2(mask: Mask) -> dict[str, float | None]:
+    """The area in which each face cuts the mask; None if it reaches a face that may not be one of the scan."""
+    unknown = unknown_faces(mask)
+    return {
+        f"cut_{face}_mm2": None if area and face in unknown else area
+        for face, area in cut_areas_mm2(mask).items()
+    }
 
 
 def with_old_names(record: Mapping[str, Any]) -> dict[str, Any]:

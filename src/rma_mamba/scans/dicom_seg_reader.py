@@ -52,6 +52,7 @@ def read_segments(
         GridError: Frames do not lie on the images of the scan, or are not of one grid where there is no scan.
     """
     frames = list(_frames(data))
+    open_axis = 2 if scan is None else None  # empty frames need not be stored
     if scan is None:
         scan = _own_grid(frames)
     stacks = ImageStack.of_scan(scan)
@@ -63,7 +64,9 @@ def read_segments(
             first_error = first_error or error
             continue
         structures = _structures(data, placed, stack)
-        return MaskContent(stack.geometry, structures=structures, provenance=provenance)
+        return MaskContent(
+            stack.geometry, structures=structures, provenance=provenance, open_axis=open_axis
+        )
     raise first_error or GridError("no grid")
 
 

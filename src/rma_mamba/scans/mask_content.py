@@ -50,6 +50,7 @@ class MaskContent:
         structures: Structures with names, which may overlap; none for a label map.
         provenance: How the mask was made, as far as the file states it.
         warnings: Problems found while reading, one sentence each.
+        open_axis: As in `Mask`.
         is_image: Whether the values are those of an 8-bit image, in which a structure may be a brightness.
     """
 
@@ -59,6 +60,7 @@ class MaskContent:
     provenance: MaskProvenance = field(default_factory=lambda: MaskProvenance(algorithm=None))
     warnings: tuple[str, ...] = ()
     is_image: bool = False
+    open_axis: int | None = None
 
     def liver(self, labels: Sequence[int] = ()) -> Bits:
         """Where the liver is.

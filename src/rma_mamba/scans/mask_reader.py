@@ -68,7 +68,15 @@ def read_mask(
     liver = content.liver(labels)
     named = {} if labels and not classes else content.named(classes)
     header, images = (scan.header, scan.source_images) if isinstance(scan, Volume) else (None, None)
-    mask = Mask(liver.view(np.uint8), content.geometry, header, images, None, content.provenance)
+    mask = Mask(
+        liver.view(np.uint8),
+        content.geometry,
+        header,
+        images,
+        None,
+        content.provenance,
+        content.open_axis,
+    )
     warnings = content.warnings
     if len(named) > 1 or (named and "liver" not in named):
         found, remarks = class_map(named, content.geometry.voxel_volume_ml)
