@@ -98,7 +98,7 @@ def find_cases(path: str | Path, *, results: str | Path | None = None) -> list[C
 def search(folder: Path, results: str | Path | None = None, *, check_names: bool = True) -> Found:
     """Find the cases in a folder; any other path is a single scan. See `find_cases`.
 
-    Without `check_names` it is no error if two cases would share an output folder: see `clashing_names`.
+    Without `check_names`, two cases may share an output folder: see `clashing_names`.
     """
     if not folder.is_dir():
         return Found(None)
