@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pydicom
 from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from rma_mamba.conventions import SOFTWARE_NAME
 from rma_mamba.errors import GridError, RmaMambaError, ScanError
 from rma_mamba.mask_provenance import MASK_KINDS, MaskProvenance
+from rma_mamba.scans.dicom_mask_elements import missing_element
 from rma_mamba.scans.dicom_parsing import pydicom_messages_suppressed
 from rma_mamba.scans.dicom_rtstruct_reader import read_contours
 from rma_mamba.scans.dicom_seg_reader import read_segments
@@ -136,9 +138,12 @@ def _object_errors() -> Iterator[None]:
     except (RmaMambaError, MemoryError, OSError):
         raise
     except Exception as error:  # corrupt elements raise exceptions of any type
+        name = getattr(error, "name", None)
+        if isinstance(error, AttributeError) and name and tag_for_keyword(name) is not None:
+            raise missing_element(name) from error
         raise ScanError(
-            f"the DICOM mask cannot be read ({type(error).__name__}); expected a complete Segmentation or "
-            "RT Structure Set. Export it again."
+            "the DICOM mask cannot be read: an element is corrupt, or the file is incomplete; expected a complete "
+            "Segmentation or RT Structure Set. Export it again from the program that made it."
         ) from error
 
 

@@ -17,6 +17,12 @@ from rma_mamba.conventions import GRID_TOLERANCE_MM, LIVER
 from rma_mamba.errors import GridError, ScanError
 from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.scans.contours import filled
+from rma_mamba.scans.dicom_mask_elements import (
+    check_present,
+    required,
+    required_number,
+    required_numbers,
+)
 from rma_mamba.scans.mask_content import MaskContent, NamedStructure
 from rma_mamba.scans.placement import Bits, ImageStack, Points
 from rma_mamba.volume import Geometry, Volume
@@ -41,11 +47,13 @@ def read_contours(
             "Pass it with --scan."
         )
     stack = ImageStack.of_scan(scan)[0]
-    names = {int(each.ROINumber): each for each in data.StructureSetROISequence}
+    check_present(data, "StructureSetROISequence")
+    regions = data.StructureSetROISequence or []
+    names = {required_number(each, "ROINumber"): each for each in regions}
     livers = set(_coded_livers(data))
     structures, warnings = [], []
     for item in data.get("ROIContourSequence") or []:
-        number = int(item.ReferencedROINumber)
+        number = required_number(item, "ReferencedROINumber")
         name = str(names[number].get("ROIName") or "") if number in names else ""
         found, others = _contours(item)
         bits, gaps = _filled(found, stack)
@@ -72,8 +80,9 @@ def _coded_livers(data: Dataset) -> Iterator[int]:
     """Numbers of the regions whose code is that of the liver."""
     for item in data.get("RTROIObservationsSequence") or []:
         codes = item.get("RTROIIdentificationCodeSequence") or []
-        if any(str(each.get("CodeValue")) in _LIVER_CODES for each in codes):
-            yield int(item.ReferencedROINumber)
+        number = item.get("ReferencedROINumber")
+        if number is not None and any(str(each.get("CodeValue")) in _LIVER_CODES for each in codes):
+            yield int(number)
 
 
 def _contours(item: Dataset) -> tuple[list[Points], int]:
@@ -81,12 +90,12 @@ def _contours(item: Dataset) -> tuple[list[Points], int]:
     closed: dict[bytes, Points] = {}
     others = 0
     for contour in item.get("ContourSequence") or []:
+        check_present(contour, "ContourGeometricType")
         if contour.ContourGeometricType not in _CLOSED:
             others += 1
             continue
-        points = np.array(contour.ContourData, float).reshape(-1, 3)
-        if not np.isfinite(points).all():
-            raise ValueError
+        values = required(contour, "ContourData")
+        points = required_numbers(contour, "ContourData", 3 * (len(values) // 3)).reshape(-1, 3)
         closed[points.tobytes()] = points  # the same one twice would cancel out
     return list(closed.values()), others
 

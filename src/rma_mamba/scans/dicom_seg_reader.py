@@ -15,9 +15,16 @@ import numpy.typing as npt
 from pydicom import Dataset
 
 from rma_mamba.conventions import GRID_TOLERANCE_MM, LIVER
-from rma_mamba.errors import GridError, ScanError
+from rma_mamba.errors import GridError
 from rma_mamba.mask_provenance import MaskProvenance
 from rma_mamba.scans.checks import check_size
+from rma_mamba.scans.dicom_mask_elements import (
+    check_pixel_elements,
+    missing_element,
+    required,
+    required_number,
+    required_numbers,
+)
 from rma_mamba.scans.mask_content import MaskContent, NamedStructure
 from rma_mamba.scans.placement import Bits, ImageStack, Points, outside_scan
 from rma_mamba.volume import LPS_TO_RAS, Geometry, Volume
@@ -74,8 +81,8 @@ def _structures(
     data: Dataset, placed: dict[int, Bits], stack: ImageStack
 ) -> tuple[NamedStructure, ...]:
     found = []
-    for segment in data.SegmentSequence:
-        number = int(segment.SegmentNumber)
+    for segment in required(data, "SegmentSequence"):
+        number = required_number(segment, "SegmentNumber")
         if number == 0:  # the background of a label map
             continue
         bits = placed.get(number)
@@ -126,33 +133,34 @@ def _place(
 
 def _frames(data: Dataset) -> Iterator[_Frame]:
     shared = (data.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
-    groups = data.PerFrameFunctionalGroupsSequence
-    check_size((int(data.Rows), int(data.Columns), len(groups)))
-    pixels = data.pixel_array.reshape(len(groups), int(data.Rows), int(data.Columns))
+    groups = required(data, "PerFrameFunctionalGroupsSequence")
+    check_pixel_elements(data)
+    rows, columns = (required_number(data, keyword) for keyword in ("Rows", "Columns"))
+    check_size((rows, columns, len(groups)))
+    pixels = data.pixel_array.reshape(len(groups), rows, columns)
     is_map = data.get("SegmentationType") == "LABELMAP"
     threshold = 1
     if data.get("SegmentationType") == "FRACTIONAL":
-        threshold = max(1, (int(data.MaximumFractionalValue) + 1) // 2)
+        threshold = max(1, (required_number(data, "MaximumFractionalValue") + 1) // 2)
     for group, plane in zip(groups, pixels, strict=True):
         if is_map:
             present = np.unique(plane)
             segments = {int(value): plane == value for value in present if value}
         else:
-            number = _macro(group, shared, "SegmentIdentificationSequence").ReferencedSegmentNumber
-            segments = {int(number): plane >= threshold}
+            found = _macro(group, shared, "SegmentIdentificationSequence")
+            segments = {required_number(found, "ReferencedSegmentNumber"): plane >= threshold}
         yield _Frame(segments, plane.shape, *_plane(group, shared))
 
 
 def _plane(group: Dataset, shared: Dataset) -> tuple[Points, Points, Points, float | None]:
     """First pixel, step to the next column, step to the next row, in LPS mm, and the stated distance of frames."""
-    position = _macro(group, shared, "PlanePositionSequence").ImagePositionPatient
-    direction = _macro(group, shared, "PlaneOrientationSequence").ImageOrientationPatient
+    position = _macro(group, shared, "PlanePositionSequence")
+    start = required_numbers(position, "ImagePositionPatient", 3)
+    direction = _macro(group, shared, "PlaneOrientationSequence")
+    along = required_numbers(direction, "ImageOrientationPatient", 6)
     measures = _macro(group, shared, "PixelMeasuresSequence")
-    start, along = np.array(position, float), np.array(direction, float)
-    row_mm, column_mm = map(float, measures.PixelSpacing)
+    row_mm, column_mm = required_numbers(measures, "PixelSpacing", 2)
     apart = measures.get("SpacingBetweenSlices") or measures.get("SliceThickness")
-    if start.shape != (3,) or along.shape != (6,) or not np.isfinite([*start, *along]).all():
-        raise ValueError
     spacing_mm = abs(float(apart)) if apart else None
     return start, along[:3] * column_mm, along[3:] * row_mm, spacing_mm
 
@@ -161,23 +169,15 @@ def _macro(group: Dataset, shared: Dataset, name: str) -> Any:
     for source in (group, shared):
         if source.get(name):
             return source[name][0]
-    raise ScanError(
-        f"the segmentation has no {name}; expected the position of each frame in the patient. "
-        "Export it again, with the frames on the images of the scan."
-    )
+    raise missing_element(name)
 
 
 def _own_grid(frames: Sequence[_Frame]) -> Geometry:
     """The grid of frames that lie behind each other at equal distances, some of which may be missing.
 
     Raises:
-        ScanError: There is no frame.
         GridError: The frames are not parallel, or not at multiples of one distance.
     """
-    if not frames:
-        raise ScanError(
-            "the segmentation has no frames; expected at least one. Pass the scan with --scan."
-        )
     first = frames[0]
     column, row = first.to_next_column, first.to_next_row
     normal = np.cross(column, row)
