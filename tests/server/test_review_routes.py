@@ -118,28 +118,40 @@ def test_a_small_file_that_declares_a_huge_array_is_rejected_unread(
     assert "voxels; expected the" in post_mask(server, case, bomb).json()["error"]
 
 
-def test_a_draft_is_kept_for_each_window(server: Viewer, case: str) -> None:
+def test_a_draft_is_kept_for_each_window_and_version(
+    server: Viewer, case: str, corrected: np.ndarray
+) -> None:
+    post_mask(server, case, edited(server.mask(case), corrected))
     url = f"/api/cases/{case}/draft"
-    for window, content in (("one", b"first"), ("two", b"second")):
-        answer = server.client.put(url, params={"window": window, "parent": "1"}, content=content)
-        assert answer.status_code == 200
-    assert server.client.get(url, params={"window": "one"}).content == b"first"
-    assert {each["window"] for each in server.case(case)["drafts"]} == {"one", "two"}
-    server.client.delete(url, params={"window": "one"})
+    kept = [("one", "1", b"first"), ("one", "2", b"second"), ("two", "1", b"third")]
+    for window, parent, content in kept:
+        query = {"window": window, "parent": parent, "kind": "manual"}
+        assert server.client.put(url, params=query, content=content).json()["kind"] == "manual"
+    for window, parent, content in kept:
+        query = {"window": window, "parent": parent}
+        assert server.client.get(url, params=query).content == content
+    assert server.client.get(url, params={"window": "one"}).content == b"second"  # the newest
+    server.client.delete(url, params={"window": "one", "parent": "1"})
+    left = [(each["window"], each["parent"]) for each in server.case(case)["drafts"]]
+    assert left == [("one", 2), ("two", 1)]
+    for window in ("one", "two"):
+        server.client.delete(url, params={"window": window})
+    assert server.case(case)["drafts"] == []
     assert server.client.get(url, params={"window": "one"}).status_code == 404
-    assert server.client.get(url, params={"window": "two"}).content == b"second"
     assert server.client.put(url, params={"window": "../x"}, content=b"").status_code == 422
-    server.client.delete(url, params={"window": "two"})
 
 
-def test_saving_removes_the_draft_of_the_window(
+def test_saving_removes_the_draft_of_the_window_and_version_alone(
     server: Viewer, case: str, corrected: np.ndarray
 ) -> None:
     content = edited(server.mask(case), corrected)
-    url = f"/api/cases/{case}/draft"
-    server.client.put(url, params={"window": "w"}, content=content)
+    url, newest = f"/api/cases/{case}/draft", str(server.case(case)["version"])
+    for parent in ("", "1"):
+        server.client.put(url, params={"window": "w", "parent": parent}, content=content)
     assert post_mask(server, case, content, window="w").status_code == 201
-    assert server.client.get(url, params={"window": "w"}).status_code == 404
+    assert server.client.get(url, params={"window": "w", "parent": newest}).status_code == 404
+    assert server.client.get(url, params={"window": "w", "parent": "1"}).status_code == 200
+    server.client.delete(url, params={"window": "w"})
 
 
 def test_a_decision_on_a_case_that_changed_meanwhile_is_rejected(server: Viewer, case: str) -> None:
@@ -151,6 +163,8 @@ def test_a_decision_on_a_case_that_changed_meanwhile_is_rejected(server: Viewer,
     assert late.status_code == 412
     assert server.client.get(url).json()["note"] == "fine"
     assert server.client.put(url, json={"state": "splendid"}).status_code == 422
+    server.client.put(url, json={"state": "rejected"})
+    assert server.client.get(url).json()["version"] == server.case(case)["version"]
 
 
 def test_tools_change_a_mask_without_saving_it(server: Viewer, case: str) -> None:

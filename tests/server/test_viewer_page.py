@@ -106,6 +106,20 @@ class Bench:
         self.window.press("b")
         self.window.page.locator("#brush-size").fill(str(BRUSH_MM))
 
+    def to_version(self, version: int) -> None:
+        """Show a version, with its draft; what was drawn on another one is kept."""
+        page = self.window.page
+        is_changed = page.locator(".unsaved").inner_text() != ""
+        page.get_by_role("tab", name="Review").click()
+        page.get_by_role("button", name=f"Show version {version}", exact=True).click()
+        if is_changed:
+            page.locator("dialog").get_by_role("button", name="Keep the draft").click()
+        page.wait_for_selector(f"button[aria-label='Show version {version}'][aria-pressed=true]")
+
+    def kept(self) -> set[int]:
+        """The versions of which there are drafts."""
+        return {each["parent"] for each in self.server.case(self.case)["drafts"]}
+
     def save(self) -> int:
         """Save, and the number of the new version."""
         before = len(self.server.case(self.case)["versions"])
@@ -246,17 +260,24 @@ def test_measurements_follow_a_stroke_at_once(bench: Bench) -> None:
 
 def test_a_reload_keeps_what_was_drawn(bench: Bench) -> None:
     bench.start()
-    versions = len(bench.server.case(bench.case)["versions"])
+    bench.to_version(1)
     bench.brush()
-    bench.stroke((20, 60), (24, 62))
+    bench.window.page.get_by_role("button", name="Clear mask").click()
+    bench.stroke((58, 40), (66, 44))  # where the network had found the organ
     bench.window.page.wait_for_selector(".case[data-draft]")
+    versions = bench.server.case(bench.case)["versions"]
     bench.window.page.reload()
     bench.window.shown(bench.case)
     bench.window.page.wait_for_selector("text=Not saved")
-    assert len(bench.server.case(bench.case)["versions"]) == versions
+    assert bench.server.case(bench.case)["versions"] == versions
     version = bench.save()
-    assert bench.labels(version)[20, 60, SLICE] == 1
+    assert np.argwhere(bench.labels(version))[:, 2].tolist()[0] == SLICE
+    assert bench.labels(version)[58, 40, SLICE] == 1
     assert bench.server.case(bench.case)["drafts"] == []
+    assert bench.server.case(bench.case)["versions"][-1]["kind"] == "manual"
+    bench.window.press("Control+z")  # the network's mask again
+    bench.save()
+    assert bench.server.case(bench.case)["versions"][-1]["kind"] == "semiautomatic"
 
 
 def test_the_eraser_removes_only_mask(bench: Bench) -> None:
@@ -358,6 +379,104 @@ def test_a_mask_is_saved_before_it_is_called_corrected(bench: Bench) -> None:
     case = bench.server.case(bench.case)
     assert len(case["versions"]) == before + 1
     assert case["review"]["version"] == case["versions"][-1]["version"]
+
+
+def test_a_newer_version_than_the_one_decided_on_is_stated(bench: Bench) -> None:
+    bench.start()
+    page = bench.window.page
+    page.get_by_role("tab", name="Review").click()
+    page.locator("button[data-state=rejected]").click()
+    page.wait_for_selector(".bar .state[data-state=rejected]:not([data-outdated])")
+    decided = bench.server.case(bench.case)["review"]["version"]
+    bench.brush()
+    bench.stroke((20, 64), (22, 66))
+    newest = bench.save()
+    words = f"Rejected (version {decided}; newer version {newest} not reviewed)"
+    assert page.locator(".bar .state[data-outdated]").inner_text() == words
+    page.get_by_role("tab", name="Review").click()
+    assert page.locator(".review p.quiet").first.inner_text().startswith(words)
+    page.locator("#note").fill("rim")  # a note is not a decision on the newer version
+    page.get_by_role("button", name="Save note").click()
+    page.wait_for_selector("text=The note was saved")
+    review = bench.server.case(bench.case)["review"]
+    assert (review["version"], review["note"]) == (decided, "rim")
+    page.evaluate("location.hash = '#/'")
+    row = page.locator(f"tr[data-case='{bench.case}'] .state[data-outdated]")
+    assert row.inner_text() == words
+    page.locator("select[name=state]").select_option("outdated")
+    assert row.is_visible()
+    bench.window.open_case(bench.case)
+    page.get_by_role("tab", name="Review").click()
+    page.locator("button[data-state=corrected]").click()
+    page.wait_for_selector(".bar .state[data-state=corrected]:not([data-outdated])")
+
+
+def test_the_mask_of_the_network_is_not_called_corrected(bench: Bench) -> None:
+    bench.start()
+    page = bench.window.page
+    before = bench.server.case(bench.case)["review"]
+    bench.to_version(1)
+    page.locator("button[data-state=corrected]").click()
+    page.wait_for_selector("text=Version 1 is the network's mask")
+    assert bench.server.case(bench.case)["review"] == before
+
+
+def test_a_typed_note_is_not_lost_with_the_next_case(bench: Bench) -> None:
+    bench.start()
+    page = bench.window.page
+    page.get_by_role("tab", name="Review").click()
+    for answer, note in (("Stay here", None), ("Save note", "see segment 2"), ("Discard", None)):
+        page.locator("#note").fill(note or "later")
+        page.evaluate("location.hash = '#/'")
+        page.locator("dialog").get_by_role("button", name=answer).click()
+        if answer == "Stay here":
+            assert page.locator("#note").input_value() == "later"
+            continue
+        page.wait_for_selector("tr[data-case]")
+        assert bench.server.case(bench.case)["review"]["note"] == "see segment 2"
+        bench.window.open_case(bench.case)
+        page.get_by_role("tab", name="Review").click()
+        assert page.locator("#note").input_value() == "see segment 2"
+
+
+def test_each_version_keeps_its_own_draft(bench: Bench) -> None:
+    """A stroke on each of two versions, one of which is saved: the other is not lost, unless it is undone."""
+    bench.start()
+    page = bench.window.page
+    bench.brush()
+    bench.stroke((20, 40), (24, 40))
+    newest = bench.save()
+    for version, j in ((newest, 60), (1, 20)):
+        bench.to_version(version)
+        bench.stroke((20, j), (24, j))
+    bench.to_version(newest)
+    page.wait_for_selector("text=Not saved")
+    assert bench.kept() == {1, newest}
+    saved = bench.save()
+    labels = bench.labels(saved)
+    assert (labels[20, 60, SLICE], labels[20, 20, SLICE]) == (1, 0)
+    assert bench.kept() == {1}
+    bench.to_version(1)
+    page.wait_for_selector("text=Not saved")
+    bench.window.press("Control+z")
+    bench.to_version(saved)
+    assert bench.kept() == set()
+
+
+def test_a_duplicated_tab_is_a_window_of_its_own(bench: Bench) -> None:
+    page, name = bench.window.page, "sessionStorage['rma-mamba.window']"
+    page.goto("about:blank")
+    bench.window.open(bench.address)
+    with page.expect_popup() as popup:
+        page.evaluate("window.open('/')")  # with a copy of the storage, as of "Duplicate tab"
+    other = popup.value
+    names = [page.evaluate(name)]
+    for _ in range(2):  # a reload keeps the name
+        other.wait_for_selector("html[data-ready]")
+        names.append(other.evaluate(name))
+        other.reload()
+    other.close()
+    assert names[0] != names[1] == names[2]
 
 
 def test_a_finger_draws_and_two_fingers_zoom(bench: Bench) -> None:

@@ -13,8 +13,8 @@ from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 from starlette.background import BackgroundTask
 
-from rma_mamba.pipeline.review.drafts import Drafts
-from rma_mamba.pipeline.review.mask_versions import version_record
+from rma_mamba.pipeline.review.drafts import Drafts, check_window
+from rma_mamba.pipeline.review.mask_versions import MaskVersions, version_record
 from rma_mamba.pipeline.review.review_decision import ReviewState, write_decision
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.case_routes import (
@@ -83,7 +83,7 @@ async def save_version(
     async with received_file(request, desk.incoming, desk.options.limits.mask_bytes) as path:
         saved = await desk.save_version(case, path, fields)
     if window:
-        await asyncio.to_thread(Drafts(Path(case.folder)).remove, window)
+        await asyncio.to_thread(Drafts(Path(case.folder)).remove, window, base.version)
     return saved
 
 
@@ -101,26 +101,41 @@ async def save_draft(
     case: CaseOfPath,
     window: ShortText,
     parent: ShortText = "",
+    kind: Literal["", "manual", "semiautomatic"] = "",
 ) -> dict[str, Any]:
-    """Keep an unsaved mask of a window, as it was sent."""
+    """Keep an unsaved mask of a window, as it was sent; one for each version from which the window began."""
+    check_window(window)  # before anything is received
+    base = _parent_of_draft(case, parent)
     drafts = Drafts(Path(case.folder))
-    drafts.path(window)  # checks the name before anything is received
-    base = find_version(case, parent).version if parent else None
     async with received_file(request, desk.incoming, desk.options.limits.mask_bytes) as path:
-        return asdict(await asyncio.to_thread(drafts.save, window, path, base))
+        return asdict(await asyncio.to_thread(drafts.save, window, path, base, kind or None))
 
 
 @router.get("/draft")
-async def read_draft(case: CaseOfPath, window: ShortText) -> FileResponse:
-    """The unsaved mask of a window."""
-    return existing(Drafts(Path(case.folder)).path(window), _GZIP)
+async def read_draft(case: CaseOfPath, window: ShortText, parent: ShortText = "") -> FileResponse:
+    """The unsaved mask of a window that began from a version; without one, the newest of the window."""
+    base = find_version(case, parent).version if parent else None
+    found = await asyncio.to_thread(Drafts(Path(case.folder)).find, window, base)
+    if found is None:
+        raise HTTPException(404, NO_FILE)
+    return existing(found, _GZIP)
 
 
 @router.delete("/draft")
-async def remove_draft(case: CaseOfPath, window: ShortText) -> dict[str, Any]:
-    """Remove the unsaved mask of a window."""
-    await asyncio.to_thread(Drafts(Path(case.folder)).remove, window)
+async def remove_draft(
+    case: CaseOfPath, window: ShortText, parent: ShortText = ""
+) -> dict[str, Any]:
+    """Remove the unsaved mask of a window that began from a version; without one, all of the window."""
+    base = find_version(case, parent).version if parent else None
+    await asyncio.to_thread(Drafts(Path(case.folder)).remove, window, base)
     return {}
+
+
+def _parent_of_draft(case: CaseRecord, parent: str) -> int | None:
+    """The version from which a draft began: the newest if none is named; None if there is none yet."""
+    if parent or MaskVersions(Path(case.folder)).newest is not None:
+        return find_version(case, parent or "newest").version
+    return None
 
 
 @router.get("/review")

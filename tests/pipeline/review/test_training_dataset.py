@@ -97,6 +97,34 @@ def test_volumes_of_a_scan_are_of_one_patient(reviewed: Path, cohort) -> None:
     assert all(case.done for case in manifest.cases)
 
 
+def test_a_version_that_is_newer_than_the_decision_is_noted(reviewed: Path) -> None:
+    def correct(name: str) -> None:
+        mask = read_version(reviewed / name, reviewed / name / "liver.nii.gz")
+        MaskVersions(reviewed / name).add(mask, parent=1, kind="semiautomatic")
+
+    assert export(reviewed).notes == ()
+    for name in ("a", "b", "c"):
+        correct(name)
+    manifest = export(reviewed)
+    assert manifest.notes == (
+        "2 cases have a newer version than the one that was reviewed (a: version 1 of 2): "
+        "the reviewed one is exported.",
+        "1 case has a newer version than the one that was reviewed (c: version 1 of 2): rejected, and left out.",
+    )
+    versions = json.loads((reviewed.parent / "dataset" / "versions.json").read_text())["cases"]
+    assert [versions[name]["version"] for name in "ab"] == [1, 2]
+    for name in ("a", "b", "c"):  # now the newest is decided on
+        write_decision(reviewed / name, "corrected")
+    assert export(reviewed).notes == ()
+
+
+def test_a_mask_of_the_network_is_not_recorded_as_corrected(reviewed: Path) -> None:
+    for version in (None, 1):
+        with pytest.raises(ConfigError, match="version 1 is the network's mask; expected a corr"):
+            write_decision(reviewed / "a", "corrected", version=version)
+    assert read_decision(reviewed / "a").state == "accepted"
+
+
 def test_only_chosen_states_are_exported(reviewed: Path) -> None:
     assert [case.name for case in export(reviewed, states=("accepted",)).cases] == ["a"]
 

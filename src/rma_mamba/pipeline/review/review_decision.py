@@ -10,7 +10,7 @@ from typing import Literal
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.pipeline.json_files import write_json_file
-from rma_mamba.pipeline.review.mask_versions import REVIEW_FOLDER
+from rma_mamba.pipeline.review.mask_versions import REVIEW_FOLDER, MaskVersion, MaskVersions
 
 ReviewState = Literal["unseen", "accepted", "corrected", "rejected"]
 STATES: tuple[ReviewState, ...] = ("unseen", "accepted", "corrected", "rejected")
@@ -55,10 +55,10 @@ def write_decision(
     reviewer: str | None = None,
     version: int | None = None,
 ) -> ReviewDecision:
-    """Record a decision on a case.
+    """Record a decision on a case, or rather on a version of its mask; None: the newest.
 
     Raises:
-        ConfigError: There is no such state.
+        ConfigError: There is no such state, or nobody has corrected the version.
         ScanError: The file cannot be written.
     """
     known = next((each for each in STATES if each == state), None)
@@ -66,7 +66,19 @@ def write_decision(
         raise ConfigError(
             f"the state of a review is not known; expected {', '.join(STATES)}. Choose one of these."
         )
+    versions = MaskVersions(case).all()
+    reviewed = [each for each in versions if version in (None, each.version)][-1:]
+    version = reviewed[0].version if reviewed else version
+    if known == "corrected" and any(map(_is_uncorrected, reviewed)):
+        raise ConfigError(
+            f"version {version} is the network's mask; expected a corrected one. Correct it first, or accept it."
+        )
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     decision = ReviewDecision(known, note, reviewer, now, version)
     write_json_file(case / REVIEW_FOLDER / _FILE, asdict(decision), "review")
     return decision
+
+
+def _is_uncorrected(version: MaskVersion) -> bool:
+    """Whether it is a mask of this program; whether somebody has corrected one of another program is not known."""
+    return version.kind == "automatic" and version.made is None

@@ -35,6 +35,7 @@ class ReviewedCase:
         decision: The decision.
         version: The version of the mask that was accepted: the one reviewed, else the newest.
         source: The file from which its first version was made; None for an upload.
+        newest: Number of the newest version, which nobody may have reviewed yet.
     """
 
     name: str
@@ -43,6 +44,12 @@ class ReviewedCase:
     decision: ReviewDecision
     version: MaskVersion
     source: Path | None = None
+    newest: int = 0
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a newer version was saved after the one that was reviewed."""
+        return self.newest > self.version.version
 
     @property
     def mask(self) -> Path:
@@ -111,4 +118,7 @@ def _reviewed(
 ) -> ReviewedCase | None:
     decision, versions = read_decision(folder), MaskVersions(folder).all()
     reviewed = [each for each in versions if each.version == decision.version] or versions[-1:]
-    return ReviewedCase(name, folder, scans, decision, reviewed[0], source) if reviewed else None
+    if not reviewed:
+        return None
+    newest = versions[-1].version
+    return ReviewedCase(name, folder, scans, decision, reviewed[0], source, newest)

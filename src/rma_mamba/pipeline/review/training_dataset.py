@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,8 @@ def export_training_dataset(
         DataError: No case was accepted or corrected, or none can be used, because its scan is no longer there.
         ScanError, ConfigError: A folder cannot be searched or written.
     """
-    reviewed = reviewed_cases(folder, options.states, options.scans)
+    decided = reviewed_cases(folder, (*options.states, "rejected"), options.scans)
+    reviewed = [each for each in decided if each.decision.state in options.states]
     usable = [each for each in reviewed if each.scans]
     if not usable:
         raise DataError(_nothing(reviewed, options))
@@ -100,9 +101,7 @@ def export_training_dataset(
         raise DataError(next(iter(failed.values())))
     for name, why in failed.items():
         on_failure(name, why)
-    missing = len(reviewed) - len(usable)
-    notes = (f"{missing} reviewed cases without their scan: skipped.",) if missing else ()
-    result = audit(DatasetIndex(_DATASET, tuple(cases), notes), quick=True)
+    result = audit(DatasetIndex(_DATASET, tuple(cases), _notes(decided, reviewed)), quick=True)
     choices = PreparationOptions(lenient=True, folds=options.folds)
     manifest = prepare(result, out, choices, progress)
     export.remove_unused(cases)
@@ -195,6 +194,25 @@ def _record(case: ReviewedCase) -> dict[str, Any]:
     if not str(scan.get("series") or "0").isdecimal():
         del scan["series"]  # a UID, which would identify the study
     return {**record, "review": asdict(case.decision), **scan}
+
+
+def _notes(decided: Sequence[ReviewedCase], reviewed: Sequence[ReviewedCase]) -> tuple[str, ...]:
+    """What must be known of cases that were decided on, of which those of the wanted states are exported."""
+    missing = sum(not each.scans for each in reviewed)
+    notes = [f"{missing} reviewed cases without their scan: skipped."] if missing else []
+    notes += _outdated((each for each in reviewed if each.scans), "the reviewed one is exported")
+    notes += _outdated((each for each in decided if each not in reviewed), "rejected, and left out")
+    return tuple(notes)
+
+
+def _outdated(cases: Iterable[ReviewedCase], consequence: str) -> list[str]:
+    """A note on the cases with a version that is newer than the one that was reviewed, if there are any."""
+    found = [each for each in cases if each.is_outdated]
+    if not found:
+        return []
+    first, count = found[0], "1 case has" if len(found) == 1 else f"{len(found)} cases have"
+    example = f"{first.name}: version {first.version.version} of {first.newest}"
+    return [f"{count} a newer version than the one that was reviewed ({example}): {consequence}."]
 
 
 def _nothing(reviewed: Sequence[ReviewedCase], options: ExportOptions) -> str:

@@ -47,7 +47,7 @@ export const api = {
   scanUrl: (id) => `/api${caseUrl(id)}/scan.nii.gz`,
   maskUrl: (id, version) => `/api${caseUrl(id)}/versions/${encodeURIComponent(version)}/mask.nii.gz`,
   uncertaintyUrl: (id) => `/api${caseUrl(id)}/uncertainty.nii.gz`,
-  draftUrl: (id, window) => `/api${caseUrl(id)}/draft${query({ window })}`,
+  draftUrl: (id, { window, parent }) => `/api${caseUrl(id)}/draft${query({ window, parent })}`,
   eventsUrl: (id = null) => (id === null ? "/api/events" : `/api${caseUrl(id)}/events`),
   // The author travels in a header: no name stands in an address.
   saveVersion: (id, details, author, body) => {
@@ -56,7 +56,7 @@ export const api = {
   },
   importMask: (id, file) => request(`${caseUrl(id)}/masks`, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } }),
   putDraft: (id, details, body) => request(`${caseUrl(id)}/draft${query(details)}`, { method: "PUT", body, headers: NIFTI }),
-  dropDraft: (id, window) => request(`${caseUrl(id)}/draft${query({ window })}`, { method: "DELETE" }),
+  dropDraft: (id, { window, parent }) => request(`${caseUrl(id)}/draft${query({ window, parent })}`, { method: "DELETE" }),
   review: (id, etag, review) => {
     const { body, headers } = asJson(review);
     return request(`${caseUrl(id)}/review`, { method: "PUT", body, headers: { ...headers, "If-Match": etag } });

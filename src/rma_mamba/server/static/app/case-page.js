@@ -2,16 +2,17 @@
 
 import { api } from "./api.js";
 import { Autosave } from "./autosave.js";
-import { announce, ask, button, element, icon, toast } from "./dom.js";
+import { announce, button, element, icon, toast } from "./dom.js";
 import { CaseKeys } from "./case-keys.js";
-import { CLEAR, CorrectPanel } from "./correct-panel.js";
+import { CorrectPanel } from "./correct-panel.js";
 import { DisplayBar } from "./display-bar.js";
 import { exportMenu } from "./export-menu.js";
 import { FindingsPanel } from "./findings-panel.js";
 import { makeGrid, VIEW_NAMES } from "./grid.js";
 import { loadImage, loadMask } from "./images.js";
-import { LIGHT_WORDS, STATE_WORDS } from "./words.js";
+import { decisionWords, isOutdated, LIGHT_WORDS } from "./words.js";
 import { MaskDocument } from "./mask-document.js";
+import { MaskSaver } from "./mask-saver.js";
 import { MeshView } from "./mesh-view.js";
 import { maskFile, gzip } from "./nifti.js";
 import { Pointer } from "./pointer.js";
@@ -30,6 +31,7 @@ const LAYOUTS = ["quad", "main", "row"];
 export class CasePage {
   constructor(app, id) {
     Object.assign(this, { app, id, detail: null, session: null, hash: location.hash, gone: false, flag: -1, series: null });
+    this.saver = new MaskSaver(this);
     this.root = element("div", { class: "case" });
     this.dragged = (event) => event.preventDefault(); // else the browser would open the file in place of the page
     this.dropped = (event) => {
@@ -37,8 +39,12 @@ export class CasePage {
       if (event.dataTransfer.files.length === 1) this.importMask(event.dataTransfer.files[0]);
       else toast("One mask at a time can be dropped on a case.", "error");
     };
-    window.addEventListener("dragover", this.dragged);
-    window.addEventListener("drop", this.dropped);
+    this.unloading = (event) => this.review?.hasNote && event.preventDefault();
+    for (const [name, listener] of this.listeners) window.addEventListener(name, listener);
+  }
+
+  get listeners() {
+    return [["dragover", this.dragged], ["drop", this.dropped], ["beforeunload", this.unloading]];
   }
 
   async start() {
@@ -83,8 +89,7 @@ export class CasePage {
 
   destroy() {
     this.gone = true;
-    window.removeEventListener("dragover", this.dragged);
-    window.removeEventListener("drop", this.dropped);
+    for (const [name, listener] of this.listeners) window.removeEventListener(name, listener);
     this.progress?.destroy();
     this.autosave?.destroy();
     for (const pane of this.session?.panes ?? []) pane.destroy();
@@ -94,17 +99,9 @@ export class CasePage {
     this.app.actions.replaceChildren();
   }
 
-  /** Whether the page may be left: a correction that is not saved stays as a draft. */
+  /** Whether the page may be left: nothing that was drawn or typed is lost. */
   async mayLeave() {
-    await this.saving;
-    if (!this.session?.document?.changed) return true;
-    await this.autosave.flush();
-    const choice = await ask("Correction not saved", "The correction is not saved as a version yet. It is kept as a draft of this window.", [
-      ["Save as new version", "save", true], ["Keep the draft", "keep"], ["Discard", "discard"], ["Stay here", "stay"],
-    ]);
-    if (choice === "save") return this.save();
-    if (choice === "discard") await this.autosave.discard();
-    return choice === "keep" || choice === "discard";
+    return (await this.saver.mayLeave()) && (await (this.review?.mayLeave() ?? true));
   }
 
   showFailure(message) {
@@ -132,7 +129,8 @@ export class CasePage {
   drawBar() {
     const { detail } = this;
     this.light = element("span", { class: `light light-${detail.light ?? "none"}` }, detail.light ? [icon(detail.light), element("span", {}, LIGHT_WORDS[detail.light])] : "");
-    this.state = element("span", { class: "state" }, STATE_WORDS[detail.review?.state ?? "unseen"]);
+    this.state = element("span", { class: "state" });
+    this.showState();
     this.unsaved = element("span", { class: "unsaved", role: "status" });
     this.name = element("h1", { class: "case-name" });
     this.patient = element("span", { class: "patient" });
@@ -149,6 +147,15 @@ export class CasePage {
       this.saveButton,
       button("Export", { symbol: "download", key: "Ctrl+E", click: () => this.export() }),
     ] : []));
+  }
+
+  /** The decision, and the version it is on if there is a newer one. */
+  showState() {
+    const { review, versions } = this.detail;
+    const newest = versions.at(-1)?.version;
+    this.state.textContent = this.state.title = decisionWords(review, newest);
+    this.state.dataset.state = review?.state ?? "unseen";
+    this.state.toggleAttribute("data-outdated", isOutdated(review, newest));
   }
 
   /** The case by its number, or, after a click, by its name and the patient's. */
@@ -232,20 +239,31 @@ export class CasePage {
     if (mask.dim.join() !== wanted) {
       throw new Error(`The mask has ${mask.dim.join(" x ")} voxels and the scan ${session.grid.dim.join(" x ")}; expected the same grid. Segment the scan again.`);
     }
-    session.setDocument(new MaskDocument(session.grid, mask, version));
+    await this.showVersion(version, mask);
     this.autosave?.destroy();
     this.autosave = new Autosave(this);
     await this.autosave.restore();
+    if (this.gone) return;
     this.findings.show();
     this.review.show();
   }
 
+  /** Show the mask of a version as it was saved. */
+  async showVersion(version, loaded = null) {
+    const mask = loaded ?? (await loadMask(api.maskUrl(this.id, version)));
+    if (this.gone) return;
+    const { kind } = this.detail.versions.find((one) => one.version === version) ?? {};
+    this.session.setDocument(new MaskDocument(this.session.grid, mask, version, kind === "manual"));
+  }
+
+  /** Show another version, with this window's draft of it. */
   async chooseVersion(version) {
     if (version === this.session.document?.version && !this.session.document.changed) return;
-    if (!(await this.mayLeave())) return;
+    if (!(await this.saver.mayLeave())) return;
     this.session.compared = null;
-    const mask = await loadMask(api.maskUrl(this.id, version));
-    this.session.setDocument(new MaskDocument(this.session.grid, mask, version));
+    await this.showVersion(version);
+    await this.autosave.restore(version);
+    if (this.gone) return;
     this.findings.show();
     this.review.show();
     announce(`Version ${version} is shown.`);
@@ -277,46 +295,17 @@ export class CasePage {
     this.unsaved.textContent = changed ? "Not saved" : "";
   }
 
-  /** Save as a new version. Resolves to whether it was saved; a second call waits for the first. */
   save() {
-    if (!this.session?.document?.changed) return Promise.resolve(false);
-    this.saving ??= this.saveNow().finally(() => { this.saving = null; });
-    return this.saving;
+    return this.saver.save();
   }
 
-  async saveNow() {
-    const { session, detail } = this;
-    try {
-      const { document } = session;
-      const last = document.done.at(-1) ?? null; // what is drawn while the server saves is not saved
-      const bytes = await this.maskBytes();
-      const details = { parent: document.version, kind: await this.kind(), window: this.autosave.window };
-      const saved = await api.saveVersion(this.id, details, this.correct.author, bytes);
-      document.markSaved(saved.version, last);
-      await this.autosave.discard();
-      if (document.changed) this.autosave.later();
-      this.detail = { ...detail, ...(await api.case(this.id)) };
-      this.drawBar();
-      this.showSaved();
-      this.findings.show();
-      this.review.show();
-      toast(saved.conflict
-        ? `Saved as version ${saved.version}. Another window had saved a version meanwhile; both are kept.`
-        : `Saved as version ${saved.version}. Earlier versions are kept.`);
-      return true;
-    } catch (error) {
-      toast(`Not saved: ${error.message}`, "error");
-      return false;
-    }
-  }
-
-  // A mask that was cleared first, or keeps nothing of the version it comes from, was drawn by hand.
-  async kind() {
-    const { document } = this.session;
-    const parent = this.detail.versions.find((one) => one.version === document.version);
-    if (parent?.kind === "manual" || document.done.some(({ name }) => name === CLEAR)) return "manual";
-    const before = await loadMask(api.maskUrl(this.id, document.version));
-    return before.labels.some((value, n) => value && document.labels[n]) ? "semiautomatic" : "manual";
+  /** Read the case again after a change, and show what has changed. */
+  async refresh() {
+    this.detail = { ...this.detail, ...(await api.case(this.id)) };
+    this.drawBar();
+    this.showSaved();
+    this.findings.show();
+    this.review.show();
   }
 
   /** Save a mask from a file as the newest version, and show it; a correction that is not saved is saved first. */
@@ -341,15 +330,7 @@ export class CasePage {
   }
 
   async export() {
-    if (this.session?.document?.changed && !(await this.saveFirst())) return;
-    exportMenu(this);
-  }
-
-  async saveFirst() {
-    const choice = await ask("Correction not saved", "An export takes saved versions only.", [
-      ["Save as new version", "save", true], ["Export the saved version", "old"], ["Cancel", "stop"],
-    ]);
-    return choice === "save" ? this.save() : choice === "old";
+    if (await this.saver.saveFirst()) exportMenu(this);
   }
 
   chooseTool(tool) {
@@ -389,6 +370,7 @@ export class CasePage {
   sayPosition() {
     clearTimeout(this.saying);
     this.saying = setTimeout(() => {
+      if (this.gone) return;
       const pane = this.session.panes.find((one) => one.view === this.session.activeView);
       announce(`${this.session.activeView.name} ${pane.position.textContent}`);
     }, 500);

@@ -6,7 +6,6 @@ import { gunzip, parseNifti } from "./nifti.js";
 import { remember, remembered } from "./settings.js";
 
 const RADIUS_OF_PICK_MM = 4;
-export const CLEAR = "Clear mask";
 
 export class CorrectPanel {
   constructor(page) {
@@ -61,7 +60,7 @@ export class CorrectPanel {
       element("div", { class: "split" }, [element("h2", {}, "Mask"), this.volume]), this.fillButton,
       element("div", { class: "halves" }, [
         tool("Remove island", "island", "K", "remove-island", voxel), tool("Keep this part", "largest", null, "remove-island", () => ({ ...voxel(), keep: 1 })),
-        button("Fill holes", { symbol: "holes", key: "H", click: () => this.fillHoles() }), button(CLEAR, { symbol: "trash", click: () => this.clear() }),
+        button("Fill holes", { symbol: "holes", key: "H", click: () => this.fillHoles() }), button("Clear mask", { symbol: "trash", click: () => this.clear() }),
       ]),
       growing && element("div", { class: "halves" }, [
         tool("Add around here", "grow", null, "grow", () => ({ ...voxel(), inside: 1 })), tool("Cut around here", "grow", null, "grow", () => ({ ...voxel(), inside: 0 })),
@@ -188,13 +187,13 @@ export class CorrectPanel {
 
   clear() {
     const { document } = this.page.session;
-    document?.replace(CLEAR, new Uint8Array(document.labels.length));
+    document?.replace("Clear mask", new Uint8Array(document.labels.length));
   }
 
   async undoAll() {
     const { document } = this.page.session;
     while (document.undo());
-    await this.page.autosave.discard();
+    await this.page.autosave.flush();
     announce("All changes were undone.");
   }
 }

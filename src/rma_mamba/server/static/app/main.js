@@ -5,6 +5,7 @@ import { CasePage } from "./case-page.js";
 import { button, element, toast } from "./dom.js";
 import { showHelp } from "./help.js";
 import { remember, remembered } from "./settings.js";
+import { claimWindow } from "./window-id.js";
 import { WorkList } from "./work-list.js";
 
 const THEMES = ["system", "dark", "light"];
@@ -24,12 +25,14 @@ class App {
     window.addEventListener("hashchange", () => this.route());
     window.addEventListener("keydown", (event) => this.key(event));
     window.addEventListener("unhandledrejection", (event) => toast(event.reason?.message ?? String(event.reason), "error"));
+    const claimed = claimWindow();
     try {
       this.info = await api.info();
     } catch (error) {
       toast(error.message, "error");
       this.info = { tools: [] };
     }
+    await claimed;
     await this.route();
     document.documentElement.dataset.ready = "true";
   }

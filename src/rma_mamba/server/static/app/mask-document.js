@@ -5,7 +5,7 @@ const UNDO_BYTES = 256 * 2 ** 20;
 /** Indices and values that one action changed. */
 class Change {
   constructor(name, view = null) {
-    Object.assign(this, { name, view, size: 0, slices: new Set() });
+    Object.assign(this, { name, view, size: 0, slices: new Set(), byHand: false });
     this.indices = new Int32Array(1024);
     this.before = new Uint8Array(1024);
     this.after = new Uint8Array(1024);
@@ -33,10 +33,15 @@ class Change {
 }
 
 export class MaskDocument extends EventTarget {
-  /** `mask`: {labels, counts, head} on `grid` from images.js; `version`: the version it comes from. */
-  constructor(grid, { labels, counts, head }, version) {
+  /** `mask`: {labels, counts, head} on `grid` from images.js; `version`: the version it comes from; `byHand`: how that was made. */
+  constructor(grid, { labels, counts, head }, version, byHand = false) {
     super();
-    Object.assign(this, { grid, labels, counts, head, version, done: [], undone: [], open: null, saved: null, revision: 0 });
+    Object.assign(this, { grid, labels, counts, head, version, origin: version, beganByHand: byHand, done: [], undone: [], open: null, saved: null, revision: 0 });
+  }
+
+  /** Whether the mask was drawn by hand, or was emptied before it was drawn. */
+  get byHand() {
+    return this.beganByHand || this.done.some((change) => change.byHand);
   }
 
   get changed() {
@@ -73,6 +78,7 @@ export class MaskDocument extends EventTarget {
     if (!change || change.size === 0) return false;
     change.resize(change.size);
     if (change.view) this.noteSlices(change);
+    change.byHand ||= this.counts[0] === this.labels.length;
     this.done.push(change);
     this.undone = [];
     this.forgetOldest();
@@ -87,12 +93,16 @@ export class MaskDocument extends EventTarget {
 
   forgetOldest() {
     let bytes = this.done.reduce((sum, change) => sum + change.bytes, 0);
-    while (bytes > UNDO_BYTES && this.done.length > 1) bytes -= this.done.shift().bytes;
+    while (bytes > UNDO_BYTES && this.done.length > 1) {
+      const change = this.done.shift();
+      bytes -= change.bytes;
+      this.beganByHand ||= change.byHand;
+    }
   }
 
-  /** Take over all labels of a whole mask as one action. */
-  replace(name, labels) {
-    this.begin(name);
+  /** Take over all labels of a whole mask, which may have been drawn by hand, as one action. */
+  replace(name, labels, byHand = false) {
+    this.begin(name).byHand = byHand;
     for (let n = 0; n < labels.length; n += 1) this.set(n, labels[n]);
     return this.commit();
   }

@@ -18,13 +18,3 @@ export function remember(name, value) {
     // A browser without storage forgets; everything works.
   }
 }
-
-/** An identifier of this browser window that outlives a reload. */
-export function windowId() {
-  let id = sessionStorage.getItem(`${PREFIX}window`);
-  if (!id) {
-    id = crypto.getRandomValues(new Uint32Array(2)).join("-");
-    sessionStorage.setItem(`${PREFIX}window`, id);
-  }
-  return id;
-}

@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { announce, button, element, formatted, icon, toast } from "./dom.js";
 import { DropZone } from "./drop-zone.js";
 import { openDialog } from "./open-dialog.js";
-import { LIGHT_ORDER, LIGHT_WORDS, STATE_WORDS, STATUS_WORDS } from "./words.js";
+import { decisionWords, isOutdated, LIGHT_ORDER, LIGHT_WORDS, OUTDATED_WORDS, STATE_WORDS, STATUS_WORDS } from "./words.js";
 
 const POLL_MS = 3000;
 const number = (value, otherwise) => (value === null || value === undefined ? otherwise : value);
@@ -100,16 +100,20 @@ export class WorkList {
     ]);
     const text = element("input", { type: "search", placeholder: "Filter", "aria-label": "Filter by number, note or modality", input: () => this.show() });
     const light = choice("All qualities", "light", LIGHT_WORDS);
-    const state = choice("All review states", "state", STATE_WORDS);
+    const state = choice("All review states", "state", { ...STATE_WORDS, outdated: OUTDATED_WORDS });
     return { text, light, state, root: element("div", { class: "filters", role: "search" }, [text, light, state]) };
   }
 
   matches(row) {
     const { text, light, state } = this.filters;
     if (light.value && row.light !== light.value) return false;
-    if (state.value && (row.review?.state ?? "unseen") !== state.value) return false;
+    if (state.value && !this.isIn(state.value, row)) return false;
     const words = [this.app.nameOf(row), row.modality, row.review?.note, row.review?.reviewer, STATUS_WORDS[row.status]].join(" ").toLowerCase();
     return text.value.toLowerCase().split(/\s+/).every((word) => words.includes(word));
+  }
+
+  isIn(state, { review, version }) {
+    return state === "outdated" ? isOutdated(review, version) : (review?.state ?? "unseen") === state;
   }
 
   sortBy(title) {
@@ -141,7 +145,7 @@ export class WorkList {
 
   countWords(shown) {
     const all = this.rows.length;
-    const unseen = this.rows.filter((row) => row.status === "done" && (row.review?.state ?? "unseen") === "unseen").length;
+    const unseen = this.rows.filter((row) => row.status === "done" && ["unseen", "outdated"].some((state) => this.isIn(state, row))).length;
     const waiting = this.rows.filter((row) => ["new", "queued", "running"].includes(row.status)).length;
     return [`${shown === all ? "" : `${shown} of `}${all} ${all === 1 ? "case" : "cases"}`, unseen && `${unseen} to review`, waiting && `${waiting} waiting`].filter(Boolean).join(", ");
   }
@@ -155,7 +159,7 @@ export class WorkList {
       element("td", {}, this.light(row)),
       element("td", { class: "figure" }, row.volume_ml === null || row.volume_ml === undefined ? "–" : [formatted(row.volume_ml), element("span", { class: "unit" }, " mL")]),
       element("td", { class: "figure" }, row.predicted_dice === null || row.predicted_dice === undefined ? "–" : formatted(row.predicted_dice, 2)),
-      element("td", {}, [element("span", { class: "state", "data-state": state }, STATE_WORDS[state]), element("span", { class: "quiet block note" }, [row.review?.reviewer, row.review?.note].filter(Boolean).join(": "))]),
+      element("td", {}, [element("span", { class: "state", "data-state": state, "data-outdated": isOutdated(row.review, row.version) }, decisionWords(row.review, row.version)), element("span", { class: "quiet block note" }, [row.review?.reviewer, row.review?.note].filter(Boolean).join(": "))]),
     ]);
     return made;
   }
