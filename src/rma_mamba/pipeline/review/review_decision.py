@@ -55,7 +55,7 @@ def write_decision(
     reviewer: str | None = None,
     version: int | None = None,
 ) -> ReviewDecision:
-    """Record a decision on a case, or rather on a version of its mask; None: the newest.
+    """Record a decision on a case, or rather on a version of its mask; None: the newest one that can be meant.
 
     Raises:
         ConfigError: There is no such state, or nobody has corrected the version.
@@ -66,19 +66,20 @@ def write_decision(
         raise ConfigError(
             f"the state of a review is not known; expected {', '.join(STATES)}. Choose one of these."
         )
-    versions = MaskVersions(case).all()
-    reviewed = [each for each in versions if version in (None, each.version)][-1:]
-    version = reviewed[0].version if reviewed else version
-    if known == "corrected" and any(map(_is_uncorrected, reviewed)):
-        raise ConfigError(
-            f"version {version} is the network's mask; expected a corrected one. Correct it first, or accept it."
-        )
+    reviewed = [each for each in MaskVersions(case).all() if version in (None, each.version)]
+    if known == "corrected" and reviewed:
+        reviewed = [each for each in reviewed if not _is_networks(each)]
+        if not reviewed:
+            raise ConfigError(
+                "the mask is that of the network; expected a corrected version. Correct it first, or accept it."
+            )
+    version = reviewed[-1].version if reviewed else version
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     decision = ReviewDecision(known, note, reviewer, now, version)
     write_json_file(case / REVIEW_FOLDER / _FILE, asdict(decision), "review")
     return decision
 
 
-def _is_uncorrected(version: MaskVersion) -> bool:
+def _is_networks(version: MaskVersion) -> bool:
     """Whether it is a mask of this program; whether somebody has corrected one of another program is not known."""
     return version.kind == "automatic" and version.made is None
