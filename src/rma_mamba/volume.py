@@ -189,6 +189,7 @@ class Volume:
         source_images: The DICOM images from which it was read; None for other formats and arrays.
         channels: All scans of a case with several, by name, on the same grid; this one is the first of them. Empty: the
             case is this scan alone. See `slicing.joined`.
+        missing_slices: Indices along k of slices that the series lacks, interpolated from their neighbours.
 
     Example:
         >>> values = np.zeros((512, 512, 40), np.int16)
@@ -202,6 +203,7 @@ class Volume:
     warnings: tuple[str, ...] = ()
     source_images: SourceImages | None = field(default=None, repr=False)
     channels: Mapping[str, Volume] = field(default_factory=dict, repr=False)
+    missing_slices: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         _check_shape(self.values, self.geometry)

@@ -53,6 +53,22 @@ def test_flags_do_not_depend_on_the_order_of_the_axes(order) -> None:
     assert [flag.code for flag in found.flags] == ["touches_border"]
 
 
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ((11,), "About 1 slice of the series seems to be missing: it was"),
+        ((3, 4), "About 2 slices"),
+    ],
+)
+def test_a_scan_with_interpolated_slices_is_yellow(missing: tuple[int, ...], words: str) -> None:
+    volume, mask = scene()
+    gaps = replace(volume, missing_slices=missing)
+    for scan in (gaps, replace(volume, channels={"one": volume, "two": gaps})):
+        (flag,) = assess(scan, mask, SCALE).flags
+        assert (flag.code, flag.severity) == ("missing_slices", "yellow")
+        assert flag.message.startswith(words)
+
+
 def test_no_liver_is_red() -> None:
     volume, mask = scene()
     found = assess(volume, replace(mask, labels=0 * mask.labels), SCALE)

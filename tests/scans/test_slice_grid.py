@@ -127,6 +127,7 @@ def test_shuffled_doubled_removed_turned_and_compressed_slices_give_the_same_bal
     volume = read_scan(save(tmp_path_factory.mktemp("mixed"), everything))
     assert volume.geometry.shape[2] == 20
     assert bool(volume.warnings) == bool(lost or copies)
+    assert set(volume.missing_slices) == lost
     assert_ball_in_its_place(volume, 35 if lost else 0)
     assert_mask_on_the_slices(volume, originals)
 
@@ -139,6 +140,7 @@ def test_missing_slices_are_filled_in_and_the_others_kept_bit_for_bit(
     volume = read_scan(save(tmp_path, slices))
     pixels = stored().transpose(2, 1, 0) - 1024
     kept = [0, 1, 3, 4, 5]
+    assert volume.missing_slices == (2,)
     assert np.array_equal(volume.values[:, :, kept], pixels[:, :, kept])
     assert np.array_equal(volume.values[:, :, 2], (pixels[:, :, 1] + pixels[:, :, 3]) // 2)
     assert volume.values.dtype == np.int16

@@ -46,6 +46,7 @@ def assess(
     """
     flags = [
         *_check_header(anatomy, thresholds),
+        *_check_gaps(volume),
         *_check_region(anatomy, mask),
         *_check_volume(mask, thresholds),
         *_check_slices(mask, thresholds),
@@ -73,6 +74,19 @@ def _check_header(anatomy: AnatomyCheck, thresholds: QualityThresholds) -> Itera
             "the volume would be wrong by the same factor. Check the slice spacing in the header."
         )
         yield Flag("slice_spacing", message, "red")
+
+
+def _check_gaps(volume: Volume) -> Iterator[Flag]:
+    """Slices that the scan lacks, or one of its channels."""
+    count = max(len(each.missing_slices) for each in (volume, *volume.channels.values()))
+    if count:
+        slices, were = ("slice", "it was") if count == 1 else ("slices", "they were")
+        seem = "seems" if count == 1 else "seem"
+        message = (  # as in the warning of the reader, so that it is said once
+            f"About {count} {slices} of the series {seem} to be missing: {were} interpolated from the slices next to "
+            "the gap, and the mask is not reliable there."
+        )
+        yield Flag("missing_slices", message, "yellow")
 
 
 def _check_region(anatomy: AnatomyCheck, mask: Mask) -> Iterator[Flag]:

@@ -133,7 +133,15 @@ def _volume(study: StudyFiles, selection: Selection) -> Volume:
     modality = cast("Modality", slices[0].modality) if slices[0].modality in ("CT", "MR") else None
     plausibility = plausibility_warnings(values, grid.geometry)
     warnings = (*warnings, *grid.repairs, *repairs, *plausibility)
-    return Volume(values, grid.geometry, modality, None, warnings, source_images)
+    return Volume(
+        values,
+        grid.geometry,
+        modality,
+        None,
+        warnings,
+        source_images,
+        missing_slices=grid.missing,
+    )
 
 
 def _without_corrupt_pixels(study: StudyFiles, selection: Selection) -> StudyFiles:

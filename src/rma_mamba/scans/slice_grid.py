@@ -49,12 +49,14 @@ class SliceGrid:
         geometry: The grid (i columns, j rows, k slices) in RAS+ mm.
         offsets: float64 [slice, 3]: grid index (i, j, k) of the first pixel of each slice.
         repairs: One warning for each irregularity of the slices, including how it is corrected.
+        missing: Indices along k of slices that the planes lack.
     """
 
     order: list[int]
     geometry: Geometry
     offsets: Points
     repairs: tuple[str, ...] = ()
+    missing: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def fit_grid(
         geometry = _geometry(planes[0], (columns, rows, 1), step, positions[0])
         return SliceGrid(order.tolist(), geometry, np.zeros((1, 3)))
     _check_distinct_positions(positions @ axes[2])
-    indices, irregularities = _slice_indices(positions @ axes[2])
+    indices, missing, irregularities = _slice_indices(positions @ axes[2])
     tilt = _tilt(positions, axes[2])
     irregularities += [tilt] if tilt else []
     _check_strict(strict, [*problems, *(found.description for found in irregularities)])
@@ -118,7 +120,7 @@ def fit_grid(
     check_size((columns, rows, count))
     geometry = _geometry(planes[0], (columns, rows, count), step, start)
     repairs = tuple(found.repair for found in irregularities)
-    return SliceGrid(order.tolist(), geometry, offsets, repairs)
+    return SliceGrid(order.tolist(), geometry, offsets, repairs, missing)
 
 
 def _geometry(plane: Plane, shape: tuple[int, int, int], step: Points, start: Points) -> Geometry:
@@ -164,8 +166,8 @@ def _check_distinct_positions(along: Points) -> None:
         )
 
 
-def _slice_indices(along: Points) -> tuple[Points, list[_Irregularity]]:
-    """Positions of sorted slices along k of the grid, in slice spacings, and their irregularities."""
+def _slice_indices(along: Points) -> tuple[Points, tuple[int, ...], list[_Irregularity]]:
+    """Positions of sorted slices along k of the grid, in slice spacings; what is missing; their irregularities."""
     steps = np.diff(along)
     # A short series may have as many gaps as regular steps; the smallest step is never a gap.
     usual = float(np.median(steps[steps < 1.5 * steps.min()]))
@@ -174,26 +176,27 @@ def _slice_indices(along: Points) -> tuple[Points, list[_Irregularity]]:
     step = float(along[-1] - along[0]) / count
     tolerance = max(_SPACING_TOLERANCE * step, _SPACING_TOLERANCE_MM)
     even = np.abs(steps - multiples * step).max() <= tolerance
-    missing = count - len(steps)
+    present = np.concatenate([[0], np.cumsum(multiples)]).astype(np.int64)
+    missing = tuple(sorted({*range(count + 1)} - {*present.tolist()}))
     span = f"slice spacing {steps.min():.2f} to {steps.max():.2f} mm"
     irregularities = []
     if missing:
-        irregularities.append(_missing_slices(missing, span, len(along), float(steps.max())))
+        irregularities.append(_missing_slices(len(missing), span, len(along), float(steps.max())))
     if even:
-        return np.concatenate([[0], np.cumsum(multiples)]).astype(np.float64), irregularities
+        return present.astype(np.float64), missing, irregularities
     uneven = f"the slices are unevenly spaced ({span})"
     repair = f"The slices are unevenly spaced ({span}): they were resampled to a spacing of {step:.2f} mm."
     irregularities.append(_Irregularity(uneven, repair))
-    return (along - along[0]) / step, irregularities
+    return (along - along[0]) / step, missing, irregularities
 
 
 def _missing_slices(missing: int, span: str, count: int, largest_gap_mm: float) -> _Irregularity:
     slices, were = ("slice", "it was") if missing == 1 else ("slices", "they were")
     seem = "seems" if missing == 1 else "seem"
     description = f"about {missing} {slices} of the series {seem} to be missing ({span})"
-    repair = (
-        f"About {missing} {slices} of the series {seem} to be missing ({span}): {were} interpolated from the "
-        "slices next to the gap, and the mask is not reliable there."
+    repair = (  # as in the flag `missing_slices`, so that it is said once
+        f"About {missing} {slices} of the series {seem} to be missing: {were} interpolated from the slices next to "
+        "the gap, and the mask is not reliable there."
     )
     if missing <= MAX_MISSING_FRACTION * count and largest_gap_mm <= _MAX_GAP_MM:
         return _Irregularity(description, repair)

@@ -21,7 +21,7 @@ from rma_mamba.pipeline.review.corrected_mask import grid_of, read_sent_mask
 from rma_mamba.pipeline.review.displayed_scan import DESCRIPTION_FILE, SCAN_FILE
 from rma_mamba.pipeline.review.export_types import output_type
 from rma_mamba.pipeline.review.mask_examiner import (
-    as_header_states,
+    as_described,
     examine_unsaved,
     examine_version,
 )
@@ -120,14 +120,14 @@ def identify(report: Progress, *, case: dict[str, Any]) -> dict[str, str]:
 
 
 def _shown_scan(folder: Path) -> Volume:
-    """The scan as the viewer shows it, with the modality of its own header; the last one stays in memory."""
+    """The scan as the viewer shows it, with what its own header states; the last one stays in memory."""
     return _read_shown(folder, (folder / SCAN_FILE).stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1)
 def _read_shown(folder: Path, changed: int) -> Volume:
     description = read_json(folder / DESCRIPTION_FILE)
-    return as_header_states(read_scan(folder / SCAN_FILE), description.get("header_modality"))
+    return as_described(read_scan(folder / SCAN_FILE), description)
 
 
 def _interpolated(mask: Mask, options: dict[str, str], shown: Path) -> mask_tools.Labels:

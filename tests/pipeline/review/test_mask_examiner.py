@@ -8,7 +8,7 @@ import pytest
 
 from rma_mamba.pipeline import measure_mask
 from rma_mamba.pipeline.review.corrected_mask import read_version
-from rma_mamba.pipeline.review.mask_examiner import examine_version
+from rma_mamba.pipeline.review.mask_examiner import as_described, examine_version
 from rma_mamba.pipeline.review.mask_versions import MaskVersions
 from rma_mamba.scans import read_scan
 from rma_mamba.volume import Mask, Volume
@@ -57,6 +57,20 @@ def test_a_correction_is_measured_like_any_mask(case: Path, scan: Volume, tmp_pa
     assert found["quality"]["estimated_dice"] is None
     assert (case / "review" / "v002" / "thumbnail.png").read_bytes().startswith(b"\x89PNG")
     assert examine(case, number, scan) == found
+
+
+@pytest.mark.parametrize(("missing", "expected"), [([3, 5, 11], 5), ([0, 11], 11)])
+def test_a_gap_in_the_series_is_flagged_where_the_mask_is(
+    case: Path, scan: Volume, missing: list[int], expected: int
+) -> None:
+    labels = np.zeros(scan.geometry.shape, np.uint8)
+    labels[4:12, 4:12, 3:10] = 1
+    labels[5:8, 5:8, 3] = 0
+    gaps = as_described(scan, {"header_modality": "MR", "missing_slices": missing})
+    found = examine(case, save(case, labels), gaps)
+    words = {flag["code"]: flag["message"] for flag in found["quality"]["flags"]}
+    assert "the mask is not reliable there" in words["missing_slices"]
+    assert found["places"]["missing_slices"]["voxel"][2] == expected
 
 
 def _known(record: dict) -> dict:

@@ -49,6 +49,7 @@ def describe_scan(volume: Volume) -> dict[str, Any]:
         "unit": scan.intensity_unit,
         "is_dicom": volume.source_images is not None,
         "warnings": list(volume.warnings),
+        "missing_slices": list(volume.missing_slices),
         "windows": list(windows),
     }
 

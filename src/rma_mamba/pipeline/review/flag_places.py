@@ -92,6 +92,23 @@ class FlagPlaces:
         place.insert(axis, index if last else len(planes) - 1 - index)
         return place[0], place[1], place[2]
 
+    def at_gap(self) -> Voxel | None:
+        """In the missing slice with most of the mask, or else the one that is nearest to it."""
+        missing = self.scan.missing_slices
+        if not missing:
+            return None
+        order, shape = self.mask.geometry.canonical, self.mask.geometry.shape
+        axis = order.permutation.index(2)
+        planes = [shape[2] - 1 - k if order.flips[axis] else k for k in missing]
+        areas = np.moveaxis(self._inside, axis, 0).sum(axis=(1, 2))
+        filled = np.flatnonzero(areas)
+        index = min(planes, key=lambda plane: (-areas[plane], np.abs(filled - plane).min()))
+        if areas[index]:
+            return self.in_plane(axis, index)
+        place = [*nearest_to_centre(self._inside)]
+        place[axis] = index
+        return place[0], place[1], place[2]
+
     def at_second_component(self) -> Voxel | None:
         """In the second largest component."""
         components, count = ndimage.label(self._inside, np.ones((3, 3, 3)))
@@ -150,6 +167,7 @@ def _axis_of(face: Face) -> tuple[int, bool]:
 _FINDERS: dict[str, Callable[[FlagPlaces], Voxel | None]] = {
     "touches_border": FlagPlaces.at_border,
     "abrupt_end": FlagPlaces.at_abrupt_end,
+    "missing_slices": FlagPlaces.at_gap,
     "multiple_components": FlagPlaces.at_second_component,
     "low_estimated_dice": FlagPlaces.at_most_uncertain,
     "darker_parts": FlagPlaces.at_darkest,

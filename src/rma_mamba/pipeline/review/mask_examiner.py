@@ -127,7 +127,9 @@ def _entropy(path: Path) -> Any:
     return read_scan(path).values if path.is_file() else None
 
 
-def as_header_states(volume: Volume, modality: str | None) -> Volume:
-    """A scan that was converted to NIfTI, which has no modality, with that of the original header."""
+def as_described(volume: Volume, description: dict[str, Any]) -> Volume:
+    """A scan that was converted to NIfTI, with what its description states of the original: modality and gaps."""
+    modality = description.get("header_modality")
     known = cast("Modality", modality) if modality in ("CT", "MR") else None
-    return replace(volume, modality=known)
+    missing = tuple(description.get("missing_slices", ()))
+    return replace(volume, modality=known, missing_slices=missing)
