@@ -201,7 +201,8 @@ def _notes(decided: Sequence[ReviewedCase], reviewed: Sequence[ReviewedCase]) ->
     missing = sum(not each.scans for each in reviewed)
     notes = [f"{missing} reviewed cases without their scan: skipped."] if missing else []
     notes += _outdated((each for each in reviewed if each.scans), "the reviewed one is exported")
-    notes += _outdated((each for each in decided if each not in reviewed), "rejected, and left out")
+    rejected = (each for each in decided if each.decision.state == "rejected")
+    notes += _outdated(rejected, "rejected, and left out")
     return tuple(notes)
 
 
