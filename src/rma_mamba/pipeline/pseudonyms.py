@@ -27,7 +27,7 @@ class Pseudonyms:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._key = _read(path) or _create(path)
+            self._key = _read(path) or _made(path)
         except OSError as error:
             raise ScanError(
                 f"the key of the pseudonyms cannot be read or written ({error.strerror or 'input/output error'}); "
@@ -41,15 +41,17 @@ class Pseudonyms:
 
 
 def _read(path: Path) -> bytes | None:
-    """The key; None if there is none, or if the file is damaged: a short key could be guessed."""
+    """The key; None if there is none. A damaged file, whose key could be guessed, is removed."""
     with suppress(FileNotFoundError):
         key = path.read_bytes()
-        return key if len(key) == _KEY_BYTES else None
+        if len(key) == _KEY_BYTES:
+            return key
+        path.unlink()
     return None
 
 
-def _create(path: Path) -> bytes:
-    """Write a key, unless another process has just done so."""
+def _made(path: Path) -> bytes:
+    """Make a key, unless another process has just done so."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -57,20 +59,11 @@ def _create(path: Path) -> bytes:
         file.flush()
         os.fsync(file.fileno())
     try:
-        if path.exists():
-            temporary.replace(path)
-        else:
-            _first(temporary, path)
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     return path.read_bytes()
-
-
-def _first(temporary: Path, path: Path) -> None:
-    """Give a file its name, unless there is one of this name by now."""
-    try:
-        path.hardlink_to(temporary)
-    except FileExistsError:
-        return
-    except OSError:  # a file system without links
-        temporary.replace(path)

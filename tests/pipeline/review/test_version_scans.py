@@ -18,6 +18,7 @@ from command_line import FakeSegmenter
 from dicom_series import save, zipped
 from rma_mamba.errors import DataError, ScanError
 from rma_mamba.pipeline import SegmentRequest, segment_case
+from rma_mamba.pipeline.converting import ConvertRequest, convert_mask
 from rma_mamba.pipeline.discovery import Case
 from rma_mamba.pipeline.request import ReadOptions
 from rma_mamba.pipeline.review.mask_versions import MaskVersion, MaskVersions
@@ -240,6 +241,42 @@ def test_a_dicom_export_refers_to_the_series_of_its_version(reader: Reader) -> N
         assert referenced == UID.format(uid)
 
 
+def test_a_converted_mask_belongs_to_the_series_that_was_chosen(reader: Reader) -> None:
+    scan = study(reader.root / "scans" / "case", DARK, BRIGHT)
+    for number, uid in enumerate((DARK, BRIGHT), 1):
+        reading = ReadOptions(series=str(number))
+        volume = reading.read(scan)
+        labels = (volume.values > 500).astype(np.uint8)
+        mask = reader.root / "mask.nii.gz"
+        nib.save(nib.Nifti1Image(labels, volume.geometry.affine), mask)
+        request = ConvertRequest(reading=reading, outputs=("nifti",))
+        convert_mask(mask, scan, f"{reader.out}/", request)
+        version = MaskVersions(reader.out / "case").adopt_result()
+        found = scan_of_version(reader.out / "case", version, [Case(scan, "case")])
+        assert is_series(found.volume.values, uid, scan)
+    version = MaskVersions(reader.out / "case").find(1)
+    found = scan_of_version(reader.out / "case", version, [Case(scan, "case")])
+    assert is_series(found.volume.values, DARK, scan)
+
+
+def test_equal_masks_of_two_series_are_two_versions(reader: Reader) -> None:
+    scan = study(reader.root / "scans" / "case", DARK)
+    found = series(DARK)
+    for each in found:
+        each.SeriesInstanceUID, each.SOPInstanceUID = UID.format(99), f"{each.SOPInstanceUID}.9"
+        each.PixelData = (np.frombuffer(each.PixelData, np.uint16) + 1).astype("<u2").tobytes()
+    save(scan / "99", found)
+    versions = [reader.segment(scan, series=number) for number in ("1", "2", "2", "1")]
+    assert len({each.mask_sha256 for each in versions}) == 1
+    assert [each.version for each in versions] == [1, 2, 2, 3]
+
+
+def test_only_a_dicom_scan_needs_a_key(reader: Reader) -> None:
+    scan = nifti(reader.root / "scans" / "case.nii.gz", 900)
+    assert patients(reader, {"case": scan}, reader.root / "scans") == {"case": "case"}
+    assert not (reader.out / ".rma-mamba").exists()
+
+
 def test_a_version_by_an_earlier_release_is_read_as_the_last_run(reader: Reader) -> None:
     scan = study(reader.root / "scans" / "case", DARK, BRIGHT)
     reader.segment(scan, series="2")
@@ -302,6 +339,17 @@ def test_a_patient_cannot_be_guessed_without_the_key_beside_the_results(reader: 
     assert not list((reader.root / "dataset").rglob("*.key"))
     key.unlink()
     assert patients(reader, {}, scan, "again") != found
+
+
+def test_results_that_cannot_be_written_have_the_key_of_the_user(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RMA_MAMBA_HOME", str(reader.root / "home"))
+    scan = study(reader.root / "scans" / "a", DARK)
+    reader.out.mkdir()
+    (reader.out / ".rma-mamba").write_bytes(b"")  # in place of a medium that is read-only
+    assert patients(reader, {"a": scan}, scan)["a"].startswith("p")
+    assert (reader.root / "home" / "patients.key").is_file()
 
 
 def test_results_that_were_copied_keep_their_patients(reader: Reader) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 from rma_mamba.environment import user_folder
@@ -22,21 +23,26 @@ class Patients:
 
     Args:
         folder: Folder of the key; if it cannot be written, that of the user's own files is used.
-
-    Raises:
-        ScanError: The key cannot be kept anywhere.
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def _pseudonyms(self) -> Pseudonyms:
+        """With the key, which is made for the first DICOM scan."""
         try:
-            self._pseudonyms = Pseudonyms(folder / KEY_FILE)
+            return Pseudonyms(self._folder / KEY_FILE)
         except ScanError:  # results on a medium that cannot be written
-            self._pseudonyms = Pseudonyms(user_folder() / KEY_FILE)
+            return Pseudonyms(user_folder() / KEY_FILE)
 
     def of(self, scan: Volume) -> str | None:
         """The pseudonym of the patient of a DICOM scan; None for other formats, and without ID and name.
 
         The ID alone decides if there is one: names are spelled in several ways.
+
+        Raises:
+            ScanError: The key cannot be kept anywhere.
         """
         if scan.source_images is None:
             return None
