@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -16,6 +17,7 @@ from rma_mamba.datasets.audit.plausibility import lossy_masks
 from rma_mamba.datasets.layouts import open_dataset
 
 Array = np.ndarray
+LPS = np.diag([-3.0, -3.0, 5.0, 1.0])
 
 
 def _spoil(path: Path, change: Callable[[Array], Array]) -> None:
@@ -81,11 +83,34 @@ def test_an_image_without_a_scan_is_an_error(
     assert text in error.text
 
 
-def test_an_image_that_is_its_label_is_an_error(folders: Path) -> None:
+@pytest.mark.parametrize(("factor", "background"), [(1, 0), (-37.5, 12)])
+def test_an_image_that_repeats_its_label_is_an_error(
+    folders: Path, factor: float, background: float
+) -> None:
     label = nib.load(label_of(folders, 2))
-    save(folders / "images" / "case_2.nii.gz", np.asanyarray(label.dataobj), label.affine)
+    values = np.asanyarray(label.dataobj) * np.float32(factor) + np.float32(background)
+    save(folders / "images" / "case_2.nii.gz", values, label.affine)
     (error,) = audited("folders", folders).errors
-    assert "is a copy of its label" in error.text
+    assert "only repeats its label" in error.text
+
+
+@pytest.mark.parametrize(
+    ("crop", "side"),
+    [
+        (np.s_[14:], "right"),
+        (np.s_[:12], "left"),
+        (np.s_[:, 16:], "anterior"),
+        (np.s_[:, :16], "posterior"),
+    ],
+)
+def test_a_liver_that_reaches_the_edge_of_its_slices_is_a_warning(
+    folders: Path, crop: Any, side: str
+) -> None:
+    for path in (folders / "images" / "case_2.nii.gz", label_of(folders, 2)):
+        image = nib.load(path)
+        save(path, np.asanyarray(image.dataobj)[crop], LPS)
+    texts = [each.text for each in audited("folders", folders).findings]
+    assert any(f"the liver reaches the {side} edge of the image over" in text for text in texts)
 
 
 def test_a_slice_left_out_by_the_rater_is_a_warning(folders: Path) -> None:

@@ -11,7 +11,8 @@ from rma_mamba.datasets.audit.copies import copied_images
 from rma_mamba.datasets.audit.duplicates import duplicate_images, duplicate_labels
 from rma_mamba.datasets.audit.findings import Finding
 from rma_mamba.datasets.audit.flipped_headers import flipped_headers
-from rma_mamba.datasets.audit.label_fit import misplaced_labels
+from rma_mamba.datasets.audit.incomplete_labels import incomplete_labels
+from rma_mamba.datasets.audit.label_fit import misplaced_labels, network_is_reliable
 from rma_mamba.datasets.audit.label_shift import shifted_labels
 from rma_mamba.datasets.audit.leakage import leakage
 from rma_mamba.datasets.audit.plausibility import lossy_masks
@@ -84,13 +85,22 @@ def audit(
 def _sequence_findings(cases: list[CaseFacts], before: list[Finding]) -> list[Finding]:
     """Findings from comparing the cases of one sequence with each other.
 
-    A label that two cases share is not reported as misplaced as well, and a misplaced label not as shifted.
+    Each case has one reason: a label that two cases share, or else a misplaced one, is not reported as incomplete or
+    shifted as well; but an incomplete label explains why the network disagrees with it.
     """
     shared = {case for each in before if each.kind == "duplicate label" for case in each.cases}
     misplaced = [each for each in misplaced_labels(cases) if not shared.issuperset(each.cases)]
-    known = {finding.cases for finding in misplaced}
-    shifted = [finding for finding in shifted_labels(cases) if finding.cases not in known]
-    return [*misplaced, *shifted, *flipped_headers(cases)]
+    certain = shared | {case for each in misplaced if each.level == "error" for case in each.cases}
+    incomplete = [
+        each
+        for each in incomplete_labels(cases, reliable=network_is_reliable(cases))
+        if not certain.issuperset(each.cases)
+    ]
+    explained = {each.cases for each in incomplete}
+    found = [*incomplete, *(each for each in misplaced if each.cases not in explained)]
+    known = {each.cases for each in found}
+    shifted = [each for each in shifted_labels(cases) if each.cases not in known]
+    return [*found, *shifted, *flipped_headers(cases)]
 
 
 def _listing_findings(dataset: DatasetIndex) -> list[Finding]:

@@ -74,14 +74,19 @@ def misplaced_labels(cases: Sequence[CaseFacts]) -> Iterator[Finding]:
     known = [case for case in cases if case.sketch is not None]
     edges = [_own_edges(case.sketch) for case in known if case.sketch]
     usual = float(np.median([each for each in edges if each is not None] or [0]))
-    dices = [case.network_dice for case in known if case.network_dice is not None]
-    reliable = len(dices) >= _FEWEST_CASES and float(np.median(dices)) >= _RELIABLE
+    reliable = network_is_reliable(cases)
     for case, edge in zip(known, edges, strict=True):
         text = _better_placement(case, edge, usual) or _better_patient(case, edge, known, usual)
         found: tuple[Level, str] | None = ("error", text) if text else None
         found = found or _disagreement(case, edge, usual, reliable=reliable)
         if found:
             yield Finding("misplaced label", found[0], found[1], (case.case.name,))
+
+
+def network_is_reliable(cases: Sequence[CaseFacts]) -> bool:
+    """Whether the network agrees with the labels of most cases of a sequence."""
+    dices = [case.network_dice for case in cases if case.network_dice is not None]
+    return len(dices) >= _FEWEST_CASES and float(np.median(dices)) >= _RELIABLE
 
 
 def edge_distance(sketch: Sketch, border: tuple[Voxels, Voxels]) -> float | None:

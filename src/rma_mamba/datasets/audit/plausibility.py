@@ -20,6 +20,8 @@ _SCATTERED = 0.5  # mean share of the four neighbours of a labelled pixel that a
 _FEWEST_PIXELS = 20  # in the slice with the largest area
 _SMALLEST_MM2, _SMALLEST_SHARE = 400.0, 0.01  # of that slice: 2 x 2 cm, and share of the slice
 
+_CUT_MM2 = 500.0  # in-plane contact of a liver with the edge of its image
+
 _STRAY = 2  # single slices that may be labelled by mistake
 
 Bits = npt.NDArray[np.uint8]
@@ -37,8 +39,8 @@ def image_findings(case: IndexedCase, images: Sequence[LabelledImage]) -> Iterat
     if min(lows) == max(highs):
         text = f"all voxels of the image have the value {float(min(lows)):g}; expected a scan."
         yield _finding("image values", text, case)
-    elif any(map(_is_its_label, images)):
-        text = "the image is a copy of its label; expected a scan."
+    elif all(map(_repeats_its_label, images)):
+        text = "the image only repeats its label; expected a scan."
         yield _finding("image values", text, case)
 
 
@@ -66,6 +68,8 @@ def label_findings(
         yield _finding("implausible label", text, case)
     elif tiny := _tiny(case, pairs, livers):
         yield _finding("implausible label", tiny, case)
+    else:
+        yield from _cut_livers(case, pairs, livers)
     blank = _blank_slices(pairs, livers)
     if blank:
         text = f"{blank} slices with liver have an empty image; expected anatomy in them."
@@ -100,13 +104,20 @@ def _finding(kind: Kind, text: str, case: IndexedCase, level: Level = "error") -
     return Finding(kind, level, text, (case.name,))
 
 
-def _is_its_label(pair: LabelledImage) -> bool:
-    """Whether an image has the same two values as its label, at the same places."""
+def _repeats_its_label(pair: LabelledImage) -> bool:
+    """Whether an image has a single value for each value of its label, in every slice."""
     if pair.label is None or pair.image.values.shape != pair.label.values.shape:
         return False
     image, label = pair.image.values, pair.label.values
-    return bool(label.any() and np.array_equal(image > image.min(), label > 0)
-                and len(np.unique(image)) == 2 and image.max() in (1, 255, label.max()))  # fmt: skip
+    return bool(label.any()) and all(
+        _is_constant(image[:, :, k][label[:, :, k] == value])
+        for k in range(image.shape[2])
+        for value in np.unique(label[:, :, k])
+    )
+
+
+def _is_constant(values: npt.NDArray[Any]) -> bool:
+    return not values.size or bool(values.min() == values.max())
 
 
 def _edge_share(livers: Sequence[Bits]) -> float:
@@ -173,3 +184,23 @@ def _gaps(case: IndexedCase, sizes: Sequence[npt.NDArray[np.int64]]) -> Iterator
     if missing:
         text = f"{missing} slices without label lie between slices with liver: they may have been left out."
         yield _finding("implausible label", text, case, "warning")
+
+
+def _cut_livers(
+    case: IndexedCase, pairs: Sequence[LabelledImage], livers: Sequence[Bits]
+) -> Iterator[Finding]:
+    """A warning if a liver reaches the edge of its slices: they seem to be cropped."""
+    if case.kind != "volume":
+        return
+    liver, (column_mm, row_mm, slice_mm) = livers[0], pairs[0].image.geometry.spacing_mm
+    lengths_mm = {
+        "right": liver[0].sum() * row_mm,
+        "left": liver[-1].sum() * row_mm,
+        "anterior": liver[:, 0].sum() * column_mm,
+        "posterior": liver[:, -1].sum() * column_mm,
+    }
+    for side, length_mm in lengths_mm.items():
+        mm2 = float(length_mm) * slice_mm
+        if mm2 > _CUT_MM2:
+            text = f"the liver reaches the {side} edge of the image over {mm2 / 100:.0f} cm2: the scan may be cropped."
+            yield _finding("implausible label", text, case, "warning")
