@@ -87,13 +87,38 @@ def take(page: Any, address: str, out: Path) -> None:
     page.keyboard.press("f")
     settle(page)
     shoot(page, out / "viewer-findings.webp")
-    page.evaluate("location.hash = '#/'")
-    page.wait_for_selector("tr[data-case]")
-    shoot(page, out / "viewer-work-list.webp")
-    page.get_by_role("link", name="Case 1").click()
-    page.wait_for_selector(".slice-canvas")
+    open_case(page, "Case 2")
+    decide(page, "accepted")
+    open_case(page, "Case 1")
+    decide(page, "accepted")
     settle(page)
     correct(page, lambda: shoot(page, out / "viewer-correct.webp"))
+    page.keyboard.press("Control+s")
+    page.wait_for_selector("text=Saved as version 2")
+    show_list(page)
+    settle(page)
+    shoot(page, out / "viewer-work-list.webp")
+
+
+def show_list(page: Any) -> None:
+    """Go to the work list, with the pointer on none of its rows."""
+    page.evaluate("location.hash = '#/'")
+    page.wait_for_selector("tr[data-case]")
+    page.mouse.move(2, 2)
+
+
+def open_case(page: Any, name: str) -> None:
+    """Open a case from the work list."""
+    show_list(page)
+    page.get_by_role("link", name=name).click()
+    page.wait_for_selector(".slice-canvas")
+
+
+def decide(page: Any, state: str) -> None:
+    """Record a decision."""
+    page.get_by_role("tab", name="Review").click()
+    page.locator(f"button[data-state={state}]").click()
+    page.wait_for_selector(f".bar .state[data-state={state}]")
 
 
 def correct(page: Any, shoot_now: Callable[[], None]) -> None:
@@ -112,8 +137,9 @@ def correct(page: Any, shoot_now: Callable[[], None]) -> None:
 
 
 def settle(page: Any) -> None:
-    """Wait until surface and figures have followed."""
+    """Wait until surface and figures have followed, and messages have disappeared."""
     page.wait_for_timeout(4000)
+    page.wait_for_selector(".toast", state="detached")
 
 
 def shoot(page: Any, path: Path) -> None:
