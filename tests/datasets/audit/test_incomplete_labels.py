@@ -71,7 +71,5 @@ def test_a_sound_label_is_not_reported(folders: Path) -> None:
     assert not checked(folders, lambda label: label).findings
 
 
-def test_a_network_that_marks_too_much_everywhere_causes_no_errors(folders: Path) -> None:
-    result = checked(folders, lambda label: label, everything)
-    assert not result.errors
-    assert {each.level for each in result.findings} <= {"warning"}
+def test_a_network_that_marks_too_much_everywhere_is_not_believed(folders: Path) -> None:
+    assert not checked(folders, lambda label: label, everything).findings

@@ -12,7 +12,7 @@ from rma_mamba.datasets.audit.duplicates import duplicate_images, duplicate_labe
 from rma_mamba.datasets.audit.findings import Finding
 from rma_mamba.datasets.audit.flipped_headers import flipped_headers
 from rma_mamba.datasets.audit.incomplete_labels import incomplete_labels
-from rma_mamba.datasets.audit.label_fit import misplaced_labels, network_is_reliable
+from rma_mamba.datasets.audit.label_fit import misplaced_labels
 from rma_mamba.datasets.audit.label_shift import shifted_labels
 from rma_mamba.datasets.audit.leakage import leakage
 from rma_mamba.datasets.audit.plausibility import lossy_masks
@@ -91,11 +91,7 @@ def _sequence_findings(cases: list[CaseFacts], before: list[Finding]) -> list[Fi
     shared = {case for each in before if each.kind == "duplicate label" for case in each.cases}
     misplaced = [each for each in misplaced_labels(cases) if not shared.issuperset(each.cases)]
     certain = shared | {case for each in misplaced if each.level == "error" for case in each.cases}
-    incomplete = [
-        each
-        for each in incomplete_labels(cases, reliable=network_is_reliable(cases))
-        if not certain.issuperset(each.cases)
-    ]
+    incomplete = [each for each in incomplete_labels(cases) if not certain.issuperset(each.cases)]
     explained = {each.cases for each in incomplete}
     found = [*incomplete, *(each for each in misplaced if each.cases not in explained)]
     known = {each.cases for each in found}

@@ -14,6 +14,7 @@ import numpy as np
 
 from rma_mamba.datasets.audit.case_audit import CaseFacts
 from rma_mamba.datasets.audit.findings import Finding, Level
+from rma_mamba.datasets.audit.label_fit import network_is_reliable
 
 _OUTSIDE, _IN_OTHER_SLICES = 0.35, 0.25  # of the network's liver: an error
 _SUSPECT = 0.15  # in slices without label: a warning
@@ -21,19 +22,17 @@ _WITHIN = 0.75  # of the label that must lie in the network's liver, so that the
 _FEWEST_SLICES = 4  # of a sketch
 
 
-def incomplete_labels(cases: Sequence[CaseFacts], *, reliable: bool) -> Iterator[Finding]:
+def incomplete_labels(cases: Sequence[CaseFacts]) -> Iterator[Finding]:
     """Findings about labels of volumes that leave a part of the liver out; one per case.
 
-    Args:
-        cases: Cases of one sequence.
-        reliable: Whether the network agrees with the labels of most of them; if not, there are no errors.
+    The network is asked only if it agrees with the labels of most cases of the sequence.
     """
+    if not network_is_reliable(cases):
+        return
     for case in cases:
         found = _left_out(case)
         if found is not None:
-            level, text = found
-            shown: Level = level if reliable else "warning"
-            yield Finding("implausible label", shown, text, (case.case.name,))
+            yield Finding("implausible label", *found, (case.case.name,))
 
 
 def _left_out(case: CaseFacts) -> tuple[Level, str] | None:
