@@ -65,7 +65,7 @@ def test_limits_are_those_of_all_archives_and_files_together(
     (tmp_path / "plain.nii").write_bytes(b"z" * 100)
     for name in "ab":
         zipped(tmp_path / f"{name}.zip", one=b"x" * 300, two=b"y" * 200)
-    with pytest.raises(ScanError, match="the zip archives declare 4 files and 1e-06 GB"):
+    with pytest.raises(ScanError, match="the zip archives declare 1e-06 GB in 4 files"):
         list_upload(ignore, folder=str(tmp_path), **{**LIMITS, **limits})
     assert {path.name for path in tmp_path.iterdir()} == {"plain.nii", "a.zip", "b.zip"}
 

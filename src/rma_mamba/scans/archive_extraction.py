@@ -46,8 +46,8 @@ def check_archives(paths: Iterable[Path], limits: ArchiveLimits) -> int:
         compressed += sum(info.compress_size for info in infos)
     if files > limits.files or declared > limits.bytes:
         raise ScanError(
-            f"the zip archives declare {files} files and {declared / 1e9:.3g} GB; "
-            f"expected at most {limits.files} files and {limits.bytes / 1e9:.3g} GB. Send their scans one by one."
+            f"the zip archives declare {declared / 1e9:.3g} GB in {files} {'file' if files == 1 else 'files'}; "
+            f"expected at most {limits.bytes / 1e9:.3g} GB in {limits.files} files. Send their scans one by one."
         )
     if is_bomb(declared, compressed, limits.ratio):
         raise ScanError(

@@ -20,7 +20,7 @@ export class Autosave {
       this.timer = setTimeout(() => this.flush(), AFTER_MS);
     };
     this.leaving = (event) => {
-      if (this.timer !== null && page.session.document?.changed) event.preventDefault();
+      if (this.drawn?.changed) event.preventDefault();
     };
     page.session.addEventListener("mask-change", this.later);
     window.addEventListener("beforeunload", this.leaving);
@@ -30,6 +30,11 @@ export class Autosave {
     clearTimeout(this.timer);
     this.page.session.removeEventListener("mask-change", this.later);
     window.removeEventListener("beforeunload", this.leaving);
+  }
+
+  /** Whether nothing would be lost with this page. */
+  get isKept() {
+    return !this.drawn?.changed;
   }
 
   /** Drafts of this window. */
@@ -44,7 +49,7 @@ export class Autosave {
     await this.writing;
     const document = this.drawn;
     if (this.page.gone || !document || document !== this.page.session.document) return;
-    this.drawn = null;
+    if (!document.changed) this.drawn = null;
     this.writing = document.changed ? this.write(document) : this.remove({ window: this.window, parent: document.version });
     await this.writing;
   }
@@ -57,8 +62,8 @@ export class Autosave {
       const draft = await api.putDraft(page.id, details, await page.maskBytes());
       page.detail.drafts = [...(page.detail.drafts ?? []).filter((one) => !isSame(one, draft)), draft];
       page.root.dataset.draft = String(revision);
+      if (revision === document.revision) this.drawn = null; // else it was drawn on meanwhile
     } catch (error) {
-      this.drawn = document;
       toast(`The draft could not be kept: ${error.message}`, "error");
     }
   }
@@ -72,8 +77,9 @@ export class Autosave {
   /** Remove the draft that began from `parent`: it was saved, or is not wanted. */
   async discard(parent) {
     clearTimeout(this.timer);
-    Object.assign(this, { timer: null, drawn: null });
+    this.timer = null;
     await this.writing;
+    this.drawn = null;
     await this.remove({ window: this.window, parent });
     const { taken } = this;
     if (taken?.parent !== parent) return;

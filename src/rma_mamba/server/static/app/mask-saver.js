@@ -61,8 +61,9 @@ export class MaskSaver {
       ["Save as new version", "save", true], ["Keep the draft", "keep"], ["Discard", "discard"], ["Stay here", "stay"],
     ]);
     if (choice === "save") return this.save();
+    if (choice === "keep") return autosave.isKept;
     if (choice === "discard") await autosave.discard(this.page.session.document.version);
-    return choice === "keep" || choice === "discard";
+    return choice === "discard";
   }
 
   /** Whether there is a saved version of what is shown, or the reader wants the one that was saved last. */
