@@ -83,7 +83,7 @@ export class CasePage {
   /** Go to the case of the series that was chosen; a mask among them is a new version of this case. */
   opened(ids) {
     if (ids.length > 1) this.app.openList();
-    else if (ids[0] === this.id) this.app.route();
+    else if (ids[0] === this.id) this.reopen();
     else this.app.openCase(ids[0]);
   }
 
@@ -308,6 +308,12 @@ export class CasePage {
     this.review.show();
   }
 
+  /** Show the case with a mask that was added to it; a note that is not saved is one on the present state. */
+  async reopen() {
+    if (this.review?.hasNote) await this.refresh();
+    await this.app.route();
+  }
+
   /** Save a mask from a file as the newest version, and show it; a correction that is not saved is saved first. */
   async importMask(file) {
     if (this.session?.document?.changed && !(await this.save())) return;
@@ -315,7 +321,7 @@ export class CasePage {
     try {
       const { version } = await api.importMask(this.id, file);
       if (this.gone) return;
-      await this.app.route();
+      await this.reopen();
       this.app.page.tabs?.select("Review");
       toast(`The mask was saved as version ${version}.${version > 1 ? " Earlier versions are kept." : ""}`);
     } catch (error) {
