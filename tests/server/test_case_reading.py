@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from shutil import copytree
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from rma_mamba.errors import ScanError
 from rma_mamba.pipeline import SegmentRequest, segment_case
 from rma_mamba.pipeline.discovery import Case
 from rma_mamba.pipeline.request import ReadOptions
+from rma_mamba.pipeline.review.corrected_mask import read_version
 from rma_mamba.pipeline.review.mask_versions import MaskVersions
 from rma_mamba.scans import read_scan
 from rma_mamba.server.case_index import CaseRecord
@@ -26,6 +28,7 @@ from rma_mamba.server.case_reading import read_case_scan
 from rma_mamba.server.case_registry import CaseRegistry
 from rma_mamba.server.progress_events import EventHub
 from rma_mamba.server.review_tasks import export
+from rma_mamba.server.series_search import list_series_of_case
 from rma_mamba.server.worker_tasks import show_scan
 
 UIDS = tuple(f"1.2.826.0.1.3680043.8.498.5{number}" for number in range(2))
@@ -94,6 +97,19 @@ def test_a_scan_that_is_gone_is_an_error_of_the_version_that_needs_it(
     moved.scan = str(save(tmp_path / "study", clinical_series(slices=8)))
     with pytest.raises(ScanError, match="the scan of case study is not the one on which version 1"):
         read_case_scan(vars(moved), version(case, 1))
+
+
+def test_the_list_of_series_marks_that_of_the_newest_version(
+    case: CaseRecord, tmp_path: Path
+) -> None:
+    copied = replace(case, folder=str(copytree(case.folder, tmp_path / "study")))
+    marked = [row["is_first"] for row in list_series_of_case(quiet, case=asdict(copied))]
+    assert marked == [False, True]
+    versions = MaskVersions(tmp_path / "study")
+    mask = read_version(tmp_path / "study", versions.mask_file(1), versions.find(1))
+    versions.add(mask, parent=1, kind="semiautomatic")
+    marked = [row["is_first"] for row in list_series_of_case(quiet, case=asdict(copied))]
+    assert marked == [True, False]
 
 
 def test_a_page_does_not_get_the_series_of_a_version(case: CaseRecord) -> None:

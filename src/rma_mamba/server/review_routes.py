@@ -169,9 +169,11 @@ async def decide(
 
 @router.get("/versions/{version}")
 async def show_version(desk: DeskOfServer, case: CaseOfPath, version: str) -> dict[str, Any]:
-    """A version with its measurements and flags."""
+    """A version with its measurements and flags, and how the scan is shown on which it was made."""
     found = find_version(case, version)
-    return {**version_record(found), **await desk.findings(case, found)}
+    findings = await desk.findings(case, found)
+    shown = await desk.describe_scan(case, found)
+    return {**version_record(found), **findings, "shown": shown}
 
 
 @router.post("/tools/measure")

@@ -8,6 +8,7 @@ from typing import Any
 from rma_mamba.errors import RmaMambaError
 from rma_mamba.pipeline.discovery import Case, split_volumes
 from rma_mamba.pipeline.isolated_process import Progress
+from rma_mamba.pipeline.review.mask_versions import MaskVersions
 from rma_mamba.pipeline.review.result_scans import series_of_result
 from rma_mamba.scans import list_series
 from rma_mamba.server.case_search import case_as_json
@@ -17,7 +18,7 @@ def list_series_of_case(report: Progress, *, case: dict[str, Any]) -> list[dict[
     """The DICOM series in the scan of a case; `is_first` marks the one that the case itself is."""
     scan = Path(case["scan"])
     mask = Path(case["mask"]) if case["mask"] else None
-    own = case["series"] or series_of_result(Path(case["folder"]), scan, mask)
+    own = case["series"] or _own_series(Path(case["folder"]), scan, mask)
     try:
         rows = list_series(scan, any_study=True)
     except RmaMambaError:  # not DICOM
@@ -39,6 +40,14 @@ def list_series_of_case(report: Progress, *, case: dict[str, Any]) -> list[dict[
         }
         for each in rows
     ]
+
+
+def _own_series(folder: Path, scan: Path, mask: Path | None) -> str | None:
+    """The series of the newest version, as it was requested; of the last run if there is no version."""
+    newest = MaskVersions(folder).newest
+    if newest is not None and newest.scan is not None and newest.scan.input_sha256:
+        return newest.scan.series
+    return series_of_result(folder, scan, mask)
 
 
 def list_volumes(report: Progress, *, path: str, name: str, series: str) -> list[dict[str, Any]]:

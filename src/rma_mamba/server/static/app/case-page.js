@@ -70,7 +70,9 @@ export class CasePage {
   showSeries() {
     const found = place(this.series ?? []);
     this.seriesButton.hidden = !found;
-    if (found) this.seriesButton.lastChild.textContent = found.number ? `Series ${found.number} of ${found.count}` : `${found.count} series`;
+    if (!found) return;
+    const isListed = this.shownScan === undefined || this.shownScan === this.scanOf(this.detail.versions.at(-1)?.version); // the list marks the newest one's
+    this.seriesButton.lastChild.textContent = found.number && isListed ? `Series ${found.number} of ${found.count}` : `${found.count} series`;
   }
 
   async chooseSeries() {
@@ -91,12 +93,17 @@ export class CasePage {
     this.gone = true;
     for (const [name, listener] of this.listeners) window.removeEventListener(name, listener);
     this.progress?.destroy();
+    this.close();
+    this.app.context.replaceChildren();
+    this.app.actions.replaceChildren();
+  }
+
+  /** Let go of the scan that is shown. */
+  close() {
     this.autosave?.destroy();
     for (const pane of this.session?.panes ?? []) pane.destroy();
     this.mesh?.destroy();
     this.session?.release();
-    this.app.context.replaceChildren();
-    this.app.actions.replaceChildren();
   }
 
   /** Whether the page may be left: nothing that was drawn or typed is lost. */
@@ -180,16 +187,23 @@ export class CasePage {
     }
   }
 
-  async load() {
+  /** The scan on which a version was made, for comparison with that of another one. */
+  scanOf(version) {
+    return this.detail.versions.find((one) => one.version === version)?.scan ?? null;
+  }
+
+  /** Load a version with its scan, and this window's latest draft: of that version if `drafts` names it, else of any. */
+  async load(version = this.detail.versions.at(-1)?.version ?? this.detail.version, drafts = null) {
     const { detail, id } = this;
     this.root.replaceChildren(element("p", { class: "loading", role: "status" }, "Loading scan and mask …"));
-    const newest = detail.versions.at(-1)?.version ?? detail.version;
-    const [scan, mask] = await Promise.all([loadImage(api.scanUrl(id)), newest ? loadMask(api.maskUrl(id, newest)) : null]);
+    const [scan, mask] = await Promise.all([loadImage(api.scanUrl(id, version)), version ? loadMask(api.maskUrl(id, version)) : null]);
     if (this.gone) return;
+    this.shownScan = this.scanOf(version);
+    this.showSeries();
     const grid = makeGrid(scan.dim, scan.affine);
     this.session = new Session(grid, scan, this.windows(scan), detail.labels?.length ? detail.labels : DEFAULT_LABELS);
     this.build();
-    if (mask) await this.showMask(mask, newest);
+    if (mask) await this.showMask(mask, version, drafts);
     if (mask?.centre) this.session.setCursor(mask.centre);
     this.session.redraw();
     performance.mark("mask-shown");
@@ -233,7 +247,7 @@ export class CasePage {
     session.redraw();
   }
 
-  async showMask(mask, version) {
+  async showMask(mask, version, drafts) {
     const { session } = this;
     const wanted = session.grid.dim.join();
     if (mask.dim.join() !== wanted) {
@@ -242,14 +256,29 @@ export class CasePage {
     await this.showVersion(version, mask);
     this.autosave?.destroy();
     this.autosave = new Autosave(this);
-    await this.autosave.restore();
+    await this.autosave.restore(drafts).catch((error) => toast(error.message, "error"));
     if (this.gone) return;
     this.findings.show();
     this.review.show();
   }
 
+  /** Show a version that was made on another scan, such as another series of the study, on that scan. */
+  async showOnItsScan(version) {
+    const found = await api.version(this.id, version); // an error if that scan is no longer there
+    const detail = await api.case(this.id);
+    if (this.gone) return;
+    const isOther = this.scanOf(version) !== (detail.versions.at(-1)?.scan ?? null);
+    this.detail = { ...detail, ...(isOther ? { scan: found.shown, has_uncertainty: false } : {}) };
+    this.close();
+    await this.load(version, version);
+  }
+
   /** Show the mask of a version as it was saved. */
   async showVersion(version, loaded = null) {
+    if (!loaded && this.scanOf(version) !== this.shownScan) {
+      await this.showOnItsScan(version);
+      return;
+    }
     const mask = loaded ?? (await loadMask(api.maskUrl(this.id, version)));
     if (this.gone) return;
     const { kind } = this.detail.versions.find((one) => one.version === version) ?? {};
@@ -261,8 +290,15 @@ export class CasePage {
     if (version === this.session.document?.version && !this.session.document.changed) return;
     if (!(await this.saver.mayLeave())) return;
     this.session.compared = null;
-    await this.showVersion(version);
-    await this.autosave.restore(version);
+    const isOther = this.scanOf(version) !== this.shownScan;
+    try {
+      await this.showVersion(version);
+      if (isOther) this.tabs.select("Review");
+      else await this.autosave.restore(version);
+    } catch (error) {
+      toast(error.message, "error");
+      return;
+    }
     if (this.gone) return;
     this.findings.show();
     this.review.show();
@@ -271,6 +307,10 @@ export class CasePage {
 
   async compare(version) {
     const { session } = this;
+    if (version && this.scanOf(version) !== this.shownScan) {
+      toast(`Version ${version} was made on another scan, and cannot be compared with this one. Show it instead.`, "error");
+      return;
+    }
     if (!version || session.compared?.version === version) session.compared = null;
     else session.compared = { version, labels: (await loadMask(api.maskUrl(this.id, version))).labels };
     session.tell("compare");
