@@ -57,6 +57,18 @@ def test_a_copy_of_another_patient_is_an_error(
     assert [set(error.cases) for error in errors] == [{"case_1", "case_4"}]
 
 
+def test_a_lesion_in_the_same_place_of_two_patients_is_no_copy(tmp_path: Path) -> None:
+    for n in range(3):
+        random = np.random.default_rng(n)
+        image, label = _patient(0)
+        noisy = 300 + 300.0 * label + random.normal(0, 60, image.shape)
+        noisy[18:30, 24:36] -= 300
+        save(tmp_path / "images" / f"case_{n}.nii.gz", noisy.astype(np.int16), AFFINE)
+        label[n, 30, 4] = 1  # no identical labels
+        save(tmp_path / "labels" / f"case_{n}.nii.gz", label, AFFINE)
+    assert not [each for each in audited("folders", tmp_path).findings if "dupl" in each.kind]
+
+
 def test_patches_are_of_the_largest_slices_and_small_labels_have_none() -> None:
     image, label = _patient(0)
     patches = largest_patches([image], [label])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
-from rma_mamba.cli.class_options import Classes, liver_of_classes, parse_classes
+from rma_mamba.cli.class_options import Classes, parse_classes
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.data import dataset_options as dataset_of
 from rma_mamba.cli.data.full_check import Jobs, checked
-from rma_mamba.cli.data.opening import open_dataset
+from rma_mamba.cli.data.opening import open_dataset, with_liver
 from rma_mamba.cli.data.prepare_options import Folds, Lenient, Output, Png, WindowHu, show_result
 from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
@@ -41,16 +43,8 @@ def prepare(
     from rma_mamba.datasets.processes import usable_cores
 
     console, jobs = Console(quiet, verbose), jobs or usable_cores()
-    named = parse_classes(classes)
-    dataset = open_dataset(
-        name,
-        root,
-        sequences,
-        liver or liver_of_classes(named),
-        patient,
-        channels,
-        resample=resample,
-    )
+    opened = partial(open_dataset, name, root, sequences, patient=patient, channels=channels)
+    dataset, named = with_liver(partial(opened, resample=resample), parse_classes(classes), liver)
     result = checked(dataset, jobs, console)
     with console.progress("Writing") as progress:
         choices = PreparationOptions(lenient, png, window_hu, folds, named)

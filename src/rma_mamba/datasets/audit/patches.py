@@ -15,6 +15,9 @@ _SLICES, _SIDE, _COARSE = (
 )  # patches of a case; pixels of a patch, and of its coarse brightness
 _MOSTLY = 0.9  # share of liver of a pixel of a patch
 _FEWEST_PIXELS = 150  # of liver in a slice
+_CLIPPED_AT = (
+    2.2  # times the median absolute value; 1.5 standard deviations of a normal distribution
+)
 
 
 def largest_patches(
@@ -51,9 +54,21 @@ def _patch(
     coarse = ndimage.uniform_filter(small, _COARSE) / np.maximum(
         ndimage.uniform_filter(share, _COARSE), 0.05
     )
-    vector = ((small - coarse * share) * (share > _MOSTLY)).ravel()
+    inner = share > _MOSTLY
+    vector = _clipped((small - coarse * share)[inner], inner)
     length = float(np.linalg.norm(vector))
     return vector / np.float32(length) if length > 0 else None
+
+
+def _clipped(
+    values: npt.NDArray[np.float32], inner: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float32]:
+    """The values as a vector of a whole patch, without outliers: two livers with a lesion in the same place must not
+    look alike."""
+    limit = _CLIPPED_AT * float(np.median(np.abs(values))) if values.size else 0.0
+    vector = np.zeros(inner.shape, np.float32)
+    vector[inner] = np.clip(values, -limit, limit) if limit else values
+    return vector.ravel()
 
 
 def _shrunk(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
