@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pydicom
 import pytest
+from fastapi import HTTPException
 
 from clinical_series import clinical_series
 from command_line import FakeSegmenter
@@ -26,6 +28,7 @@ from rma_mamba.scans import read_scan
 from rma_mamba.server.case_index import CaseRecord
 from rma_mamba.server.case_reading import read_case_scan
 from rma_mamba.server.case_registry import CaseRegistry
+from rma_mamba.server.case_routes import scan_file
 from rma_mamba.server.progress_events import EventHub
 from rma_mamba.server.review_tasks import export
 from rma_mamba.server.series_search import list_series_of_case
@@ -97,6 +100,24 @@ def test_a_scan_that_is_gone_is_an_error_of_the_version_that_needs_it(
     moved.scan = str(save(tmp_path / "study", clinical_series(slices=8)))
     with pytest.raises(ScanError, match="the scan of case study is not the one on which version 1"):
         read_case_scan(vars(moved), version(case, 1))
+
+
+def test_the_address_of_a_scan_names_its_version(case: CaseRecord, tmp_path: Path) -> None:
+    asked: list[Any] = []
+
+    class Desk:
+        async def describe_scan(self, _: CaseRecord, found: Any) -> dict[str, Any]:
+            asked.append(found)
+            return {}
+
+        def shown(self, _: CaseRecord, found: Any) -> Path:
+            return tmp_path / str(found.version if found else "newest")
+
+    answers = [asyncio.run(scan_file(cast("Any", Desk()), case, each)) for each in ("1", "2", "")]
+    assert [Path(each.path).parent.name for each in answers] == ["1", "2", "newest"]
+    assert asked == [version(case, 1), version(case, 2), None]
+    with pytest.raises(HTTPException):
+        asyncio.run(scan_file(cast("Any", Desk()), case, "9"))
 
 
 def test_the_list_of_series_marks_that_of_the_newest_version(
