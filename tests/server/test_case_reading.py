@@ -30,7 +30,7 @@ from rma_mamba.server.case_reading import read_case_scan
 from rma_mamba.server.case_registry import CaseRegistry
 from rma_mamba.server.case_routes import scan_file
 from rma_mamba.server.progress_events import EventHub
-from rma_mamba.server.review_tasks import export
+from rma_mamba.server.review_tasks import export, measure, use_tool
 from rma_mamba.server.series_search import list_series_of_case
 from rma_mamba.server.worker_tasks import show_scan
 
@@ -118,6 +118,23 @@ def test_the_address_of_a_scan_names_its_version(case: CaseRecord, tmp_path: Pat
     assert asked == [version(case, 1), version(case, 2), None]
     with pytest.raises(HTTPException):
         asyncio.run(scan_file(cast("Any", Desk()), case, "9"))
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_unsaved_mask_is_measured_on_the_scan_of_its_version(
+    case: CaseRecord, tmp_path: Path, number: int
+) -> None:
+    show_scan(quiet, case=asdict(case), shown=str(tmp_path), version=number)
+    scan = read_scan(tmp_path / "scan.nii.gz")
+    path = MaskVersions(Path(case.folder)).mask_file(number)
+    folders = {"folder": case.folder, "shown": str(tmp_path), "sent": str(path)}
+    found = measure(quiet, **folders, version=number)["measurements"]
+    labels = read_scan(path).values > 0
+    assert found["intensity_mean_au"] == pytest.approx(scan.values[labels].mean(), abs=0.01)
+    options = {"voxel": "12,14,4", "inside": "1"}
+    out = str(tmp_path / "grown.nii.gz")
+    use_tool(quiet, **folders, tool="grow", options=options, out=out, version=number)
+    assert read_scan(out).values.any()
 
 
 def test_the_list_of_series_marks_that_of_the_newest_version(

@@ -251,22 +251,32 @@ class Desk:
         """Measurements and flags of a version, which may be an older one."""
         return _findings(await self.examine(case, version))
 
-    async def measure(self, case: CaseRecord, sent: Path) -> dict[str, Any]:
-        """Measurements and flags of a mask that is not saved."""
-        await self.describe_scan(case)
-        shown = str(self.shown(case))
+    async def measure(
+        self, case: CaseRecord, sent: Path, version: MaskVersion | None = None
+    ) -> dict[str, Any]:
+        """Measurements and flags of a mask that is not saved; `version` is the one that was changed."""
+        await self.describe_scan(case, version)
         examined = await self.workers.run(
-            "measure", folder=case.folder, shown=shown, sent=str(sent)
+            "measure",
+            folder=case.folder,
+            shown=str(self.shown(case, version)),
+            sent=str(sent),
+            version=version.version if version else None,
         )
         return _findings(examined)
 
     async def use_tool(
-        self, case: CaseRecord, sent: Path, tool: str, options: dict[str, str]
+        self,
+        case: CaseRecord,
+        sent: Path,
+        tool: str,
+        options: dict[str, str],
+        version: MaskVersion | None = None,
     ) -> Path:
-        """Change a mask; returns a file that the caller removes."""
-        await self.describe_scan(case)
+        """Change a mask that was made from a version; returns a file that the caller removes."""
+        await self.describe_scan(case, version)
         out = self.incoming / f"{secrets.token_hex(8)}.nii.gz"
-        shown = str(self.shown(case))
+        shown = str(self.shown(case, version))
         await self.workers.run(
             "use_tool",
             folder=case.folder,
@@ -275,6 +285,7 @@ class Desk:
             tool=tool,
             options=options,
             out=str(out),
+            version=version.version if version else None,
         )
         return out
 

@@ -177,10 +177,13 @@ async def show_version(desk: DeskOfServer, case: CaseOfPath, version: str) -> di
 
 
 @router.post("/tools/measure")
-async def measure(request: Request, desk: DeskOfServer, case: CaseOfPath) -> dict[str, Any]:
+async def measure(
+    request: Request, desk: DeskOfServer, case: CaseOfPath, version: ShortText = ""
+) -> dict[str, Any]:
     """Measurements and flags of a mask that is not saved, so that they follow each stroke."""
+    base = find_version(case, version) if version else None
     async with received_file(request, desk.incoming, desk.options.limits.mask_bytes) as path:
-        return await desk.measure(case, path)
+        return await desk.measure(case, path, base)
 
 
 @router.post("/tools/{tool}")
@@ -189,11 +192,13 @@ async def use_tool(
     desk: DeskOfServer,
     case: CaseOfPath,
     tool: Literal["interpolate", "remove-island", "fill-holes", "grow"],
+    version: ShortText = "",
 ) -> Response:
     """Change a mask as a whole; nothing is saved."""
+    base = find_version(case, version) if version else None
     limits = desk.options.limits
     async with received_file(request, desk.incoming, limits.mask_bytes) as path:
-        result = await desk.use_tool(case, path, tool, dict(request.query_params))
+        result = await desk.use_tool(case, path, tool, dict(request.query_params), base)
     return _file_once(result, _GZIP)
 
 

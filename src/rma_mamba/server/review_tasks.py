@@ -25,7 +25,12 @@ from rma_mamba.pipeline.review.mask_examiner import (
     examine_unsaved,
     examine_version,
 )
-from rma_mamba.pipeline.review.mask_versions import MASK_FILE, MaskVersions, version_record
+from rma_mamba.pipeline.review.mask_versions import (
+    MASK_FILE,
+    MaskVersion,
+    MaskVersions,
+    version_record,
+)
 from rma_mamba.pipeline.review.version_export import export_version
 from rma_mamba.scans import read_scan, write_mask
 from rma_mamba.server.case_reading import read_case_scan
@@ -38,11 +43,8 @@ def save_version(
     """Save a mask that a page has sent."""
     case = Path(folder)
     MaskProvenance("manual", fields["author"])  # checks the name, which DICOM objects will state
-    versions = MaskVersions(case)
-    base = versions.find(fields["parent"])
-    grid = grid_of(case, Path(shown) / SCAN_FILE, base)
-    mask = read_sent_mask(case, Path(sent), grid, base)
-    return version_record(versions.add(mask, **fields))
+    mask = _sent_mask(case, sent, shown, _version(folder, fields["parent"]))
+    return version_record(MaskVersions(case).add(mask, **fields))
 
 
 def import_version(
@@ -66,11 +68,22 @@ def examine(report: Progress, *, folder: str, shown: str, version: int) -> dict[
     return examine_version(case, found, _shown_scan(Path(shown)))
 
 
-def measure(report: Progress, *, folder: str, shown: str, sent: str) -> dict[str, Any]:
+def measure(
+    report: Progress, *, folder: str, shown: str, sent: str, version: int | None = None
+) -> dict[str, Any]:
     """Measurements and quality of a mask that a page has sent; nothing is saved."""
-    case = Path(folder)
-    mask = read_sent_mask(case, Path(sent), grid_of(case, Path(shown) / SCAN_FILE))
-    return examine_unsaved(case, mask, _shown_scan(Path(shown)))
+    case, base = Path(folder), _version(folder, version)
+    mask = _sent_mask(case, sent, shown, base)
+    return examine_unsaved(case, mask, _shown_scan(Path(shown)), base)
+
+
+def _version(folder: str, number: int | None) -> MaskVersion | None:
+    return None if number is None else MaskVersions(Path(folder)).find(number)
+
+
+def _sent_mask(case: Path, sent: str, shown: str, base: MaskVersion | None) -> Mask:
+    """A mask that a page has sent, on the grid of the version that it was made from."""
+    return read_sent_mask(case, Path(sent), grid_of(case, Path(shown) / SCAN_FILE, base), base)
 
 
 def examine_result(report: Progress, *, case: dict[str, Any]) -> None:
@@ -90,9 +103,10 @@ def use_tool(
     tool: str,
     options: dict[str, str],
     out: str,
+    version: int | None = None,
 ) -> None:
     """Change a mask that a page has sent, and write the result to a file."""
-    mask = read_sent_mask(Path(folder), Path(sent), grid_of(Path(folder), Path(shown) / SCAN_FILE))
+    mask = _sent_mask(Path(folder), sent, shown, _version(folder, version))
     try:
         labels = _TOOLS[tool](mask, options, Path(shown))
     except (ValueError, KeyError):

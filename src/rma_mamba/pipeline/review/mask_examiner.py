@@ -65,10 +65,15 @@ def examine_version(case: Path, version: MaskVersion, scan: Volume) -> dict[str,
     return found
 
 
-def examine_unsaved(case: Path, mask: Mask, scan: Volume) -> dict[str, Any]:
-    """Measure a mask that is not a version, and assess it like a corrected one; nothing is written."""
-    volume = calibrated(scan, modality_of_case(case))
-    return _examined(run_of_case(case), mask, volume, {})
+def examine_unsaved(
+    case: Path, mask: Mask, scan: Volume, version: MaskVersion | None = None
+) -> dict[str, Any]:
+    """Measure a mask that is not a version, and assess it like a corrected one; nothing is written.
+
+    `version` is the one that was changed; None: the newest.
+    """
+    volume = calibrated(scan, modality_of_case(case, version))
+    return _examined(run_of_case(case, version), mask, volume, {})
 
 
 def _examined(

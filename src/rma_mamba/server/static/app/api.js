@@ -63,7 +63,7 @@ export const api = {
   },
   tool: (id, name, options, body) =>
     request(`${caseUrl(id)}/tools/${name}${query(options)}`, { method: "POST", body, headers: NIFTI, kind: "bytes" }),
-  measure: (id, body) => request(`${caseUrl(id)}/tools/measure`, { method: "POST", body, headers: NIFTI }),
+  measure: (id, version, body) => request(`${caseUrl(id)}/tools/measure${query({ version })}`, { method: "POST", body, headers: NIFTI }),
   exportFile: (id, options) => request(`${caseUrl(id)}/export${query(options)}`, { kind: "answer" }),
 };
 

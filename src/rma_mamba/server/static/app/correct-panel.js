@@ -156,7 +156,7 @@ export class CorrectPanel {
     this.root.setAttribute("aria-busy", "true");
     const { revision } = document;
     try {
-      const answer = await api.tool(page.id, name, options, await page.maskBytes(this.activeAlone()));
+      const answer = await api.tool(page.id, name, { ...options, version: page.session.document.version }, await page.maskBytes(this.activeAlone()));
       const { values } = parseNifti(await gunzip(answer));
       if (page.gone) return;
       if (document.revision !== revision) toast("The mask was changed meanwhile; try again.");

@@ -48,7 +48,7 @@ export class FindingsPanel {
       return;
     }
     const { revision } = document;
-    const found = await api.measure(page.id, await page.maskBytes()).catch(() => null);
+    const found = await api.measure(page.id, document.version, await page.maskBytes()).catch(() => null);
     if (found && revision === document.revision && !page.gone) this.draw(found.measurements, found.flags, found.warnings, null);
   }
 
