@@ -10,8 +10,9 @@ from rma_mamba.cli.class_options import Classes, parse_classes
 from rma_mamba.cli.console import Console
 from rma_mamba.cli.data import dataset_options as dataset_of
 from rma_mamba.cli.data.full_check import Jobs, checked
-from rma_mamba.cli.data.opening import open_dataset, with_liver
+from rma_mamba.cli.data.opening import open_dataset
 from rma_mamba.cli.data.prepare_options import Folds, Lenient, Output, Png, WindowHu, show_result
+from rma_mamba.cli.data.prepared_classes import with_liver
 from rma_mamba.cli.shared_options import Quiet, Verbose
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU
 

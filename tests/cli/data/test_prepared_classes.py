@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from layouts import write_folders, write_lits
-from rma_mamba.cli.data.opening import open_dataset, with_liver
+from rma_mamba.cli.data.opening import open_dataset
+from rma_mamba.cli.data.prepared_classes import with_liver
 from rma_mamba.errors import ConfigError
 
 
