@@ -283,3 +283,6 @@ def test_each_sentence_is_noted_once() -> None:
     assert notes.warnings == ("One.", "Two.")
     assert notes.urgent == ("One.", "Two.", "A red flag.")
     assert notes.sentences[0] == "Quality: red (red_code, yellow_code)"
+    repeated = CaseNotes("MR", "header", Quality(NEW_FLAGS), ("A red flag.", "One."))
+    assert [text for text in repeated.sentences if "red flag" in text] == ["red: A red flag."]
+    assert repeated.sentences[-1] == "One."

@@ -46,11 +46,12 @@ class CaseNotes:
     @property
     def sentences(self) -> tuple[str, ...]:
         """Everything as text, each sentence once: light, modality, flags, warnings."""
-        flags = (f"{flag.severity}: {flag.message}" for flag in self.quality.flags)
+        flags = {flag.message: f"{flag.severity}: {flag.message}" for flag in self.quality.flags}
+        warnings = (text for text in self.warnings if text not in flags)  # a flag may repeat one
         modality = f"Modality: {self.modality} ({self.modality_source})."
         removed = f"Removed from the mask because of its CT numbers: {self.removed_implausible_ml:.1f} mL."
         corrections = (removed,) if self.removed_implausible_ml else ()
-        return (f"Quality: {self.quality.line}", modality, *flags, *self.warnings, *corrections)
+        return (f"Quality: {self.quality.line}", modality, *flags.values(), *warnings, *corrections)
 
     @property
     def remarks(self) -> MaskRemarks:
