@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy
 from PIL import Image
 
 from rma_mamba.conventions import ABDOMEN_WINDOW_HU, LIVER, LIVER_RGB
@@ -95,10 +94,12 @@ class DisplayedScan:
     @cached_property
     def body(self) -> Box:
         """Rows and columns of an axial plane that show the patient, with a margin; all if none is visible."""
+        from scipy import ndimage
+
         planes = self.values[:: max(1, len(self.values) // 24)]
         brightest = np.max([self.grey(plane) for plane in planes], axis=0)
         # A minimum filter keeps the body and removes the table, wires and noise.
-        body = scipy.ndimage.minimum_filter(brightest > _BODY, _TABLE_PX, mode="nearest")
+        body = ndimage.minimum_filter(brightest > _BODY, _TABLE_PX, mode="nearest")
         body |= self.labels.any(axis=0)
         _, row_mm, column_mm = self.spacing_mm
         return (
@@ -126,14 +127,16 @@ def draw_plane(
 def _with_contour(
     base: Image.Image, labels: Plane, rgb: tuple[int, int, int], supersampling: int
 ) -> Image.Image:
+    from scipy import ndimage
+
     size = base.size
     fine = (size[0] * supersampling, size[1] * supersampling)
     inside = Image.fromarray(labels.astype(np.uint8) * 255).resize(fine, Image.Resampling.BILINEAR)
     inside = inside.point([0] * 128 + [255] * 128)
     # SciPy filters rows and then columns, which is ten times as fast as the rank filters of Pillow.
     filled = np.asarray(inside)
-    outer = scipy.ndimage.maximum_filter(filled, 3, mode="nearest")
-    line = Image.fromarray(outer - scipy.ndimage.minimum_filter(filled, 7, mode="nearest"))
+    outer = ndimage.maximum_filter(filled, 3, mode="nearest")
+    line = Image.fromarray(outer - ndimage.minimum_filter(filled, 7, mode="nearest"))
     colour = Image.new("RGB", size, rgb)
     tint = inside.reduce(supersampling).point([round(_TINT * level) for level in range(256)])
     return Image.composite(colour, Image.composite(colour, base, tint), line.reduce(supersampling))

@@ -269,8 +269,10 @@ export class CasePage {
     if (this.gone) return;
     const isOther = this.scanOf(version) !== (detail.versions.at(-1)?.scan ?? null);
     this.detail = { ...detail, ...(isOther ? { scan: found.shown, has_uncertainty: false } : {}) };
+    const note = this.review?.hasNote ? this.review.note.value : null;
     this.close();
     await this.load(version, version);
+    if (note !== null) this.review.note.value = note; // which is not saved yet
   }
 
   /** Show the mask of a version as it was saved. */
