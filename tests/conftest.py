@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ settings.load_profile("project")
 
 # Triton's kernels run in its interpreter, which has to be said before anything imports Triton.
 os.environ["TRITON_INTERPRET"] = "1"
+
+# Tests leave the user's own files alone. Processes that they start share the folder.
+_HOME = tempfile.TemporaryDirectory(prefix="rma-mamba-tests-")
+os.environ["RMA_MAMBA_HOME"] = _HOME.name
 
 
 @pytest.fixture(autouse=True)

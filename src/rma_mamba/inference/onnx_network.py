@@ -40,7 +40,7 @@ def load_onnx_network(model: str | Path, device: str) -> tuple[OnnxNetwork, Chec
             content = onnx_model_of(checkpoint, {}).SerializeToString()
         except pydantic.ValidationError:
             raise misfit_error(checkpoint.model) from None
-    return OnnxNetwork(content, device), checkpoint
+    return OnnxNetwork(content, device, keep=True), checkpoint
 
 
 def onnx_recipe(path: Path) -> dict[str, Any]:
