@@ -89,6 +89,11 @@ export class Autosave {
 
   /** Take up this window's latest draft, or that of one version; else offer that of another window. */
   async restore(version = null) {
+    const { wanted } = this.page;
+    if (wanted) {
+      await this.take(wanted);
+      return;
+    }
     const drafts = (this.page.detail.drafts ?? []).filter(({ parent }) => version === null || parent === version);
     const own = drafts.filter((draft) => draft.window === this.window).at(-1);
     const other = drafts.filter((draft) => !this.left.has(draft.time)).at(-1);
@@ -108,7 +113,11 @@ export class Autosave {
     const { page } = this;
     const { labels } = await loadMask(api.draftUrl(page.id, draft));
     const hasParent = page.detail.versions.some(({ version }) => version === draft.parent);
-    if (hasParent && draft.parent !== page.session.document?.version) await page.showVersion(draft.parent);
+    if (hasParent && draft.parent !== page.session.document?.version) {
+      page.wanted = draft; // for the page that is built anew if the version was made on another scan
+      await page.showVersion(draft.parent).finally(() => { page.wanted = null; });
+      if (page.autosave !== this) return;
+    }
     if (page.gone || labels.length !== page.session.document.labels.length) return;
     page.session.document.replace("Draft", labels, draft.kind === "manual");
     if (draft.window !== this.window) this.taken = draft;
