@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,13 +36,27 @@ def load_onnx_network(model: str | Path, device: str) -> tuple[OnnxNetwork, Chec
 
     if Path(model).suffix.lower() == ONNX_SUFFIX:
         content, checkpoint = _read_onnx_file(Path(model))
-    else:
-        checkpoint = trained_weights(model, read_arrays)
-        try:
-            content = onnx_model_of(checkpoint, {}).SerializeToString()
-        except pydantic.ValidationError:
-            raise misfit_error(checkpoint.model) from None
-    return OnnxNetwork(content, device, keep=True), checkpoint
+        return OnnxNetwork(content, device, kept_as=sha256(content).hexdigest()), checkpoint
+    checkpoint = trained_weights(model, read_arrays)
+    return OnnxNetwork(
+        partial(_model, checkpoint), device, kept_as=_identity(checkpoint)
+    ), checkpoint
+
+
+def _model(checkpoint: Checkpoint) -> bytes:
+    try:
+        content: bytes = onnx_model_of(checkpoint, {}).SerializeToString()
+    except pydantic.ValidationError:
+        raise misfit_error(checkpoint.model) from None
+    return content
+
+
+def _identity(checkpoint: Checkpoint) -> str:
+    """The weights, and the state of the code that makes a model of them."""
+    package = Path(__file__).parents[1]
+    code = sorted([*(package / "portable").glob("*.py"), *(package / "models").glob("*.py")])
+    states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in code]
+    return repr((checkpoint.sha256, checkpoint.model, checkpoint.settings, states))
 
 
 def onnx_recipe(path: Path) -> dict[str, Any]:
@@ -123,8 +139,8 @@ def _read_onnx_file(path: Path) -> tuple[bytes, Checkpoint]:
     try:
         stored = verified_metadata(content)
         settings, recipe = (dict(json.loads(stored[key])) for key in ("settings", "recipe"))
-        sha256 = stored["weights_sha256"]
-        return content, Checkpoint(stored["model"], settings, recipe, {}, sha256)
+        checksum = stored["weights_sha256"]
+        return content, Checkpoint(stored["model"], settings, recipe, {}, checksum)
     except (KeyError, ValueError, TypeError, RecursionError):
         raise WeightsError(
             f"{path.name} is corrupt or not an ONNX file of this package; expected one written by `rma-mamba export`. "

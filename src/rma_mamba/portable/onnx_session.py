@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,10 +39,11 @@ class OnnxNetwork:
     """A network on ONNX Runtime.
 
     Args:
-        content: The model as stored in a file.
+        content: The model as stored in a file, or what makes it if it is needed.
         device: auto, cpu, cuda, cuda:N, mps (CoreML) or dml (DirectML); auto uses CUDA if it is available.
         threads: Threads of the computation; None: `OMP_NUM_THREADS`, else one for each core that the process may use.
-        keep: Keep the model on disk as it was optimised for this processor, for a faster start.
+        kept_as: What identifies the model, to keep it on disk as it was optimised for this processor, for a faster
+            start; None: it is not kept.
 
     Raises:
         BackendError: The device cannot be used.
@@ -51,17 +53,17 @@ class OnnxNetwork:
 
     def __init__(
         self,
-        content: bytes,
+        content: bytes | Callable[[], bytes],
         device: str = "cpu",
         threads: int | None = None,
         *,
-        keep: bool = False,
+        kept_as: str | None = None,
     ) -> None:
         self.device, provider = _provider(device)
         self._content = content
         self._providers = [provider] if provider == _CPU else [provider, _CPU]
         self._threads = threads or _usable_threads()
-        self._keep = keep and provider == _CPU
+        self._kept_as = kept_as if provider == _CPU else None
         self._session, self._process = self._start(), os.getpid()
 
     def maps(self, images: Images, count: int = len(OUTPUTS)) -> list[npt.NDArray[np.float32]]:
@@ -77,26 +79,36 @@ class OnnxNetwork:
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def _start(self) -> Any:
-        if not self._keep:
-            return self._session_of(self._content, self._options())
-        optimized = read_optimized(self._content, onnxruntime.__version__)
-        if optimized is not None:
-            options = self._options()
-            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if self._kept_as is not None:
             with suppress(Exception):  # of ONNX Runtime's own types: it cannot read the file
-                return self._session_of(optimized, options)
-        with suppress(Exception):  # the disk is full, or no folder is writable
-            return self._optimized_session()
-        return self._session_of(self._content, self._options())
+                return self._kept_session(self._kept_as)
+        content = self._content if isinstance(self._content, bytes) else self._content()
+        if self._kept_as is not None:
+            with suppress(Exception):  # the disk is full, or no folder is writable
+                return self._optimized_session(content, self._kept_as)
+        return self._session_of(content, self._options())
 
-    def _optimized_session(self) -> Any:
+    def _kept_session(self, name: str) -> Any:
+        """A session of the model as it was optimised before.
+
+        Raises:
+            LookupError: There is none.
+        """
+        optimized = read_optimized(name, onnxruntime.__version__)
+        if optimized is None:
+            raise LookupError
+        options = self._options()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        return self._session_of(optimized, options)
+
+    def _optimized_session(self, content: bytes, name: str) -> Any:
         """A session whose optimised model is kept on disk."""
         with TemporaryDirectory(prefix=".rma-mamba-", dir=networks_folder()) as folder:
             path = Path(folder) / "optimized.onnx"
             options = self._options()
             options.optimized_model_filepath = str(path)
-            session = self._session_of(self._content, options)
-            keep_optimized(self._content, onnxruntime.__version__, path.read_bytes())
+            session = self._session_of(content, options)
+            keep_optimized(name, onnxruntime.__version__, path.read_bytes())
         return session
 
     def _session_of(self, content: bytes, options: Any) -> Any:

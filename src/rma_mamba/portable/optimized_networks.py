@@ -21,15 +21,15 @@ _KEPT: Final = 4  # files, of up to 20 MB each
 _CPU_INFO: Final = Path("/proc/cpuinfo")
 
 
-def read_optimized(content: bytes, runtime: str) -> bytes | None:
+def read_optimized(model: str, runtime: str) -> bytes | None:
     """The optimised form of a model; None if there is none that can be used.
 
     Args:
-        content: The model as stored in a file.
+        model: What identifies the model.
         runtime: Version of ONNX Runtime.
     """
     try:
-        found = _path(content, runtime).read_bytes()
+        found = _path(model, runtime).read_bytes()
     except (OSError, RuntimeError):  # no file, or no home
         return None
     checksum, optimized = found[:_CHECKSUM_BYTES], found[_CHECKSUM_BYTES:]
@@ -47,25 +47,24 @@ def networks_folder() -> Path:
     return folder
 
 
-def keep_optimized(content: bytes, runtime: str, optimized: bytes) -> None:
+def keep_optimized(model: str, runtime: str, optimized: bytes) -> None:
     """Keep the optimised form of a model if possible, and delete all but the latest files.
 
     Args:
-        content: The model as stored in a file.
+        model: What identifies the model.
         runtime: Version of ONNX Runtime.
         optimized: Its optimised form.
     """
     with suppress(OSError, RuntimeError, ScanError):
-        path = _path(content, runtime)
+        path = _path(model, runtime)
         replace_file(path, hashlib.sha256(optimized).digest() + optimized, "optimised network")
         files = sorted(path.parent.glob("*.ort"), key=lambda each: each.stat().st_mtime)
         for outdated in files[:-_KEPT]:
             outdated.unlink(missing_ok=True)
 
 
-def _path(content: bytes, runtime: str) -> Path:
-    of_runtime = f"{runtime} {_processor()}".encode()
-    name = hashlib.sha256(of_runtime + hashlib.sha256(content).digest()).hexdigest()[:32]
+def _path(model: str, runtime: str) -> Path:
+    name = hashlib.sha256(repr((model, runtime, _processor())).encode()).hexdigest()[:32]
     return user_folder() / "networks" / f"{name}.ort"
 
 
