@@ -114,7 +114,7 @@ export class Autosave {
     const { labels } = await loadMask(api.draftUrl(page.id, draft));
     const hasParent = page.detail.versions.some(({ version }) => version === draft.parent);
     if (hasParent && draft.parent !== page.session.document?.version) {
-      page.wanted = draft; // for the page that is built anew if the version was made on another scan
+      page.wanted = draft; // for the page that is built again if the version was made on another scan
       await page.showVersion(draft.parent).finally(() => { page.wanted = null; });
       if (page.autosave !== this) return;
     }
