@@ -234,6 +234,38 @@ def test_a_stroke_on_another_plane_stays_on_it(
         assert away_mm.max() <= BRUSH_MM / 2 + 1
 
 
+def test_a_stroke_during_which_slices_are_turned_is_where_it_was_drawn(bench: Bench) -> None:
+    bench.start()
+    before = bench.labels()
+    bench.brush()
+    mouse = bench.window.page.mouse
+    mouse.move(*bench.pane.on_page(36, 6))
+    mouse.down()
+    bench.window.press("ArrowUp", "ArrowUp", "Control+z", "Control+s")  # a stroke is ended first
+    mouse.move(*bench.pane.on_page(36, 7))
+    mouse.up()
+    bench.window.press("Control+z", "Control+y")
+    volume = bench.window.page.locator(".correct output[aria-label=Volume]").inner_text()
+    after = bench.labels(bench.save())
+    changed = np.argwhere(after != before)
+    assert set(changed[:, 2].tolist()) == {SLICE, SLICE + 2}
+    away_mm = np.linalg.norm((changed[:, :2] - (36, 6.5)) * SPACING_MM[:2], axis=1)
+    assert away_mm.max() <= BRUSH_MM / 2 + SPACING_MM[0]
+    shown = (after > 0).sum() * np.prod(SPACING_MM) / 1000
+    assert f"{shown:.0f}" == volume.split(" mL")[0].replace(",", "")
+
+
+def test_a_brush_that_is_smaller_than_a_voxel_paints_that_voxel(bench: Bench) -> None:
+    bench.start()
+    before = bench.labels()
+    bench.brush()
+    bench.window.page.locator("#brush-size").fill("1")
+    x, y = bench.pane.on_page(44, 6)
+    bench.window.page.mouse.click(x + 0.4 * SPACING_MM[0] * bench.pane.pixels_per_mm, y)
+    changed = np.argwhere(bench.labels(bench.save()) != before)
+    assert changed.tolist() == [[44, 6, SLICE]]
+
+
 def test_undo_and_redo_restore_each_voxel(bench: Bench) -> None:
     bench.start()
     volume = bench.window.page.locator(".correct output[aria-label=Volume]")
@@ -502,6 +534,8 @@ def test_a_finger_draws_and_two_fingers_zoom(bench: Bench) -> None:
     touch("touchStart", (x, y), (x + 40, y))
     for n in range(5):
         touch("touchMove", (x - 8 * n, y), (x + 40 + 8 * n, y))
+    touch("touchEnd", (x - 32, y))  # fingers are rarely lifted at once
+    touch("touchMove", (x - 20, y))
     touch("touchEnd")
     assert bench.window.page.locator(".unsaved").inner_text() == ""
     bench.window.press("0")

@@ -10,8 +10,13 @@ function ranges(grid, centre, radiusMm, flatAxis) {
   });
 }
 
-/** Call `visit(index)` for each voxel whose centre is within `radiusMm` of `centre` (voxels; may be fractions). */
+/**
+ * Call `visit(index)` for each voxel whose centre is within `radiusMm` of `centre` (voxels; may be fractions), and for the one
+ * that contains it, so that a brush smaller than a voxel paints that voxel.
+ */
 export function stamp(grid, centre, radiusMm, flatAxis, visit) {
+  const nearest = centre.map(Math.round);
+  if (grid.inside(nearest)) visit(grid.index(nearest));
   const [[i0, i1], [j0, j1], [k0, k1]] = ranges(grid, centre, radiusMm, flatAxis);
   const limit = radiusMm * radiusMm + 1e-6;
   for (let k = k0; k <= k1; k += 1) {

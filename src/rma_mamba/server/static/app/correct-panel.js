@@ -151,7 +151,7 @@ export class CorrectPanel {
   async run(words, name, options) {
     const { page } = this;
     const { document } = page.session;
-    if (!document || this.busy) return;
+    if (!document || document.open || this.busy) return;
     this.busy = true;
     this.root.setAttribute("aria-busy", "true");
     const { revision } = document;

@@ -116,7 +116,7 @@ export class MaskDocument extends EventTarget {
   }
 
   move(from, to, side) {
-    const change = from.pop();
+    const change = this.open ? null : from.pop(); // a stroke is ended first
     if (!change) return null;
     for (let n = 0; n < change.size; n += 1) {
       const index = change.indices[n];

@@ -15,7 +15,7 @@ export class MaskSaver {
 
   /** Save as a new version. Resolves to whether it was saved; a second call waits for the first. */
   save() {
-    if (!this.changed) return Promise.resolve(false);
+    if (!this.changed || this.page.session.document.open) return Promise.resolve(false); // a stroke is ended first
     this.saving ??= this.saveNow().finally(() => { this.saving = null; });
     return this.saving;
   }

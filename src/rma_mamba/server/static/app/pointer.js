@@ -121,8 +121,10 @@ export class Pointer {
     const radius = brush.diameterMm / 2;
     const write = this.writer();
     let last = null;
+    const { axis } = pane.view.through;
     const dab = (event) => {
       const voxel = pane.voxelAt(event);
+      if (last && last[axis] !== voxel[axis]) last = null; // the slice was turned meanwhile: nothing lies between the two
       for (const centre of last ? path(grid, last, voxel, radius) : [voxel]) stamp(grid, centre, radius, flat, write);
       last = voxel;
       document.touch();
@@ -140,6 +142,7 @@ export class Pointer {
   lassoing() {
     const { session, pane } = this;
     const { document, grid } = session;
+    const { slice } = pane; // on which it was begun, wherever it ends
     const write = this.writer();
     return {
       start: (event) => {
@@ -148,7 +151,7 @@ export class Pointer {
       step: (event) => pane.lasso.push(pane.columnRow(event)),
       end: () => {
         document.begin(session.erasing ? "Erase outline" : "Fill outline", pane.view);
-        lasso(grid, pane.view, pane.slice, pane.lasso, write);
+        lasso(grid, pane.view, slice, pane.lasso, write);
         pane.lasso = null;
         document.commit();
       },
@@ -173,6 +176,7 @@ export class Pointer {
     this.action = {
       step: (event) => {
         this.touches.set(event.pointerId, event);
+        if (this.touches.size < 2) return; // one finger was lifted
         const now = spread();
         pane.pan = pane.pan.map((value, n) => value + now.centre[n] - last.centre[n]);
         pane.zoomBy(now.distance / Math.max(last.distance, 1), now.centre);
@@ -206,7 +210,7 @@ export class Pointer {
 /** Paint one stamp at the cursor: the brush for the keyboard. */
 export function dabAtCursor(session) {
   const { document, grid, brush, activeView, cursor } = session;
-  if (!document || !session.paints) return;
+  if (!document || document.open || !session.paints) return;
   const writer = Pointer.prototype.writer.call({ session });
   document.begin(session.erasing ? "Erase" : "Paint", brush.ball ? null : activeView);
   stamp(grid, cursor, brush.diameterMm / 2, brush.ball ? null : activeView.through.axis, writer);
