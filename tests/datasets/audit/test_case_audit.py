@@ -95,7 +95,7 @@ def test_slices_without_any_liver_are_a_warning(cirrmri: Path) -> None:
 
 
 def test_a_voxel_size_that_the_judge_cannot_use_is_an_error_of_the_case(folders: Path) -> None:
-    metres = AFFINE @ np.diag([30.0, 30.0, 1.0, 1.0])
+    metres = AFFINE @ np.diag([30.0, 30.0, 0.1, 1.0])
     for path in (label_of(folders, 3), folders / "images" / label_of(folders, 3).name):
         save(path, np.asanyarray(nib.load(path).dataobj).copy(), metres)
     cases = open_dataset("folders", folders).cases

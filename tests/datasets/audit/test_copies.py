@@ -40,11 +40,21 @@ def _brighter(image: Array, label: Array) -> tuple[Array, Array]:
     return (image * 2 + 100).astype(np.int16), label
 
 
+def _mirrored(image: Array, label: Array) -> tuple[Array, Array]:
+    return image[::-1], label[::-1]
+
+
+def _turned(image: Array, label: Array) -> tuple[Array, Array]:
+    return (image.transpose(1, 0, 2)[::-1] * 2).astype(np.int16), label.transpose(1, 0, 2)[::-1]
+
+
 def _fewer_slices(image: Array, label: Array) -> tuple[Array, Array]:
     return _brighter(image[:, :, 3:], label[:, :, 3:])
 
 
-@pytest.mark.parametrize("copy", [_cropped, _resampled, _brighter, _fewer_slices])
+@pytest.mark.parametrize(
+    "copy", [_cropped, _resampled, _brighter, _mirrored, _turned, _fewer_slices]
+)
 def test_a_copy_of_another_patient_is_an_error(
     tmp_path: Path, copy: Callable[[Array, Array], tuple[Array, Array]]
 ) -> None:

@@ -113,6 +113,17 @@ def test_a_liver_that_reaches_the_edge_of_its_slices_is_a_warning(
     assert any(f"the liver reaches the {side} edge of the image over" in text for text in texts)
 
 
+@pytest.mark.parametrize(("factor", "level"), [(6, "warning"), (10, "error")])
+def test_a_liver_that_is_far_too_large_has_a_wrong_spacing(
+    folders: Path, factor: float, level: str
+) -> None:
+    for path in (folders / "images" / "case_2.nii.gz", label_of(folders, 2)):
+        image = nib.load(path)
+        save(path, np.asanyarray(image.dataobj), image.affine @ np.diag([factor] * 3 + [1]))
+    about = [each for each in audited("folders", folders).findings if "litres" in each.text]
+    assert [(each.level, each.cases) for each in about] == [(level, ("case_2",))]
+
+
 def test_a_slice_left_out_by_the_rater_is_a_warning(folders: Path) -> None:
     _spoil(label_of(folders, 2), lambda label: np.where(np.arange(10) == 5, 0, label).astype("u1"))
     assert found(audited("folders", folders)) == {"implausible label": ("case_2",)}

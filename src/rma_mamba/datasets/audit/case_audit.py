@@ -25,7 +25,8 @@ from rma_mamba.scans.checks import CONSTANT
 from rma_mamba.scans.dtypes import NOT_FINITE
 from rma_mamba.volume import Geometry, Volume
 
-_LARGEST_LIVER_ML = 6000  # above, the header has wrong units or a wrong spacing
+_LARGEST_LIVER_ML = 6000  # above, the header may have wrong units or a wrong spacing
+_NO_LIVER_ML = 25_000  # above, it has: more than the largest polycystic livers
 _TOO_FEW_SLICES = 2  # to tell whether a label is shifted
 _SHOWN = 8  # values in one sentence
 
@@ -281,14 +282,17 @@ def _plausibility_findings(facts: CaseFacts, images: list[LabelledImage]) -> lis
         for text in dict.fromkeys(text for each in images for text in each.image.warnings)
         if not any(known in text for known in reported)
     ]
+    findings = []
     if facts.liver_ml is not None and facts.liver_ml > _LARGEST_LIVER_ML:
-        litres = facts.liver_ml / 1000
-        sentences.append(
-            f"The liver volume is {litres:.1f} litres: the spacing in the header may be wrong."
-        )
+        found = f"the liver volume is {facts.liver_ml / 1000:.1f} litres: "
+        if facts.liver_ml > _NO_LIVER_ML:
+            text = f"{found}the spacing in the header is wrong; expected mm. Check the voxel size and its unit."
+            findings.append(_finding("grid", "error", text, case))
+        else:
+            sentences.append(f"{found}the spacing in the header may be wrong.".capitalize())
     if case.kind == "slices" and len({each.image.geometry.shape for each in images}) > 1:
         sentences.append("The slices of the case have different sizes.")
-    return [_finding("plausibility", "warning", text, case) for text in sentences]
+    return findings + [_finding("plausibility", "warning", text, case) for text in sentences]
 
 
 def _slice_digests(values: npt.NDArray[Any]) -> list[str]:

@@ -8,11 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-_SLICES, _SIDE, _COARSE = (
-    3,
-    24,
-    9,
-)  # patches of a case; pixels of a patch, and of its coarse brightness
+SIDE = 24  # pixels of a patch
+_SLICES, _COARSE = 3, 9  # patches of a case; pixels of a patch's coarse brightness
 _MOSTLY = 0.9  # share of liver of a pixel of a patch
 _FEWEST_PIXELS = 150  # of liver in a slice
 _CLIPPED_AT = (
@@ -46,7 +43,7 @@ def _patch(
 ) -> npt.NDArray[np.float32] | None:
     box = ndimage.find_objects(liver)[0]
     inside, weight = plane[box].astype(np.float32), liver[box].astype(np.float32)
-    if min(inside.shape) < _SIDE // 3:
+    if min(inside.shape) < SIDE // 3:
         return None
     # everything outside of the liver is ignored, because livers of similar shape must not look alike
     inside = (inside - inside[weight > 0].mean()) * weight
@@ -72,8 +69,8 @@ def _clipped(
 
 
 def _shrunk(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    smooth = ndimage.uniform_filter(plane, max(1, min(plane.shape) // _SIDE))
-    zoom = [_SIDE / size for size in plane.shape]
+    smooth = ndimage.uniform_filter(plane, max(1, min(plane.shape) // SIDE))
+    zoom = [SIDE / size for size in plane.shape]
     small: npt.NDArray[np.float32] = ndimage.zoom(
         smooth, zoom, order=1, grid_mode=True, mode="nearest"
     )
