@@ -8,8 +8,11 @@ import pytest
 
 from folders import folder_config, write_folder
 from news import ignore_below
+from quick_curves import curves_are_not_drawn
 from rma_mamba.training.toml_writer import to_toml
 from tiny import MODEL, TRAINING
+
+__all__ = ["curves_are_not_drawn"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

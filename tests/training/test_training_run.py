@@ -1,17 +1,18 @@
 """A complete training run on a small folder: it learns, writes its files, and can be resumed."""
 
+import multiprocessing
+import os
 import re
 import signal
-import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from rma_mamba.cli import main
 from rma_mamba.errors import ConfigError
 from rma_mamba.inference import Segmenter
 from rma_mamba.models import create_model, model_settings
@@ -113,21 +114,28 @@ def test_equal_seeds_give_equal_weights(tmp_path: Path, recipe: Path) -> None:
     assert not torch.equal(states[0], states[2])
 
 
+def command_line(*arguments: str) -> None:
+    """As in a new process; shells ignore SIGINT in background jobs."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = ["rma-mamba", *arguments]
+    main()
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_exits_with_the_code_that_shells_expect(
     tmp_path: Path, recipe: Path, signum: int
 ) -> None:
-    command = [sys.executable, "-m", "rma_mamba", "train", str(recipe)]
-    endless = ["--set", "training.epochs=100000"]
-    heard = partial(
-        signal.signal, signal.SIGINT, signal.SIG_DFL
-    )  # shells ignore SIGINT in background jobs
-    with subprocess.Popen(
-        [*command, *endless], stderr=subprocess.DEVNULL, preexec_fn=heard
-    ) as training:
+    context = multiprocessing.get_context("fork")  # with the libraries already loaded
+    endless = ["train", str(recipe), "--set", "training.epochs=100000"]
+    training = context.Process(target=command_line, args=endless)
+    training.start()
+    try:
         last = tmp_path / "run" / "checkpoints" / "last.ckpt"
-        while not last.exists() and training.poll() is None:
-            time.sleep(0.1)
-        training.send_signal(signum)
-        assert training.wait(60) == 128 + signum
+        while not last.exists() and training.is_alive():
+            time.sleep(0.02)
+        os.kill(training.pid, signum)
+        training.join(60)
+        assert training.exitcode == 128 + signum
+    finally:
+        training.kill()
     assert not (tmp_path / "run" / "weights.safetensors").exists()
