@@ -1,5 +1,6 @@
 """Each command loads only the libraries that its task needs."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,19 +16,21 @@ LIBRARIES = ("torch", "numba", "monai", "lightning", "ray", "tensorboard", "matp
 FOR_NETWORKS = {"torch", "numba"}
 
 
-def loaded_by(*arguments: str | Path) -> set[str]:
-    """The libraries in memory after a command that succeeded."""
+def loaded_in_turn(*commands: list[str]) -> list[set[str]]:
+    """The libraries in memory of one new process after each of these commands, all of which succeed."""
     script = (
-        "import sys\n"
+        "import json, sys\n"
         "from rma_mamba.cli.run import run\n"
-        "code = run(sys.argv[1:])\n"
-        f"print(code, *(n for n in {LIBRARIES!r} if n in sys.modules), file=sys.stderr)\n"
+        "for arguments in json.loads(sys.argv[1]):\n"
+        "    code = run(arguments)\n"
+        f"    found = [name for name in {LIBRARIES!r} if name in sys.modules]\n"
+        "    print('loaded', code, *found, file=sys.stderr)\n"
     )
-    command = [sys.executable, "-c", script, *map(str, arguments)]
+    command = [sys.executable, "-c", script, json.dumps(commands)]
     done = subprocess.run(command, capture_output=True, text=True)
-    code, *names = done.stderr.splitlines()[-1].split()
-    assert code == "0", done.stderr
-    return set(names)
+    ends = [line.split()[1:] for line in done.stderr.splitlines() if line.startswith("loaded ")]
+    assert [code for code, *_ in ends] == ["0"] * len(commands), done.stderr
+    return [set(names) for _, *names in ends]
 
 
 @pytest.fixture
@@ -39,29 +42,23 @@ def mask(tmp_path: Path) -> Path:
     return path
 
 
-def test_segment_loads_torch_and_no_other_framework(scan: Path, tiny: Path, tmp_path: Path) -> None:
-    arguments = ("segment", "-i", scan, "-o", tmp_path / "out.nii.gz", "-m", tiny, "-d", "cpu")
-    assert loaded_by(*arguments, "-p", "-s", "-ot", "nifti,json,stl") <= FOR_NETWORKS
-
-
-def test_a_report_adds_matplotlib(scan: Path, tiny: Path, tmp_path: Path) -> None:
-    arguments = ("segment", "-i", scan, "-o", tmp_path / "out.nii.gz", "-m", tiny, "-d", "cpu")
-    found = loaded_by(*arguments, "--report")
-    assert "matplotlib" in found  # so the test above can fail
-    assert found <= {*FOR_NETWORKS, "matplotlib"}
-
-
-def test_measure_loads_no_framework(scan: Path, mask: Path) -> None:
-    assert loaded_by("measure", mask, "--scan", scan) == set()
-
-
-def test_score_loads_no_framework(mask: Path) -> None:
-    assert loaded_by("score", mask, mask) == set()
-
-
-def test_series_loads_no_framework(tmp_path: Path) -> None:
-    assert loaded_by("series", save(tmp_path / "study", series())) == set()
-
-
-def test_info_loads_no_framework() -> None:
-    assert loaded_by("info") == set()
+def test_each_command_loads_what_its_task_needs(
+    scan: Path, mask: Path, tiny: Path, tmp_path: Path
+) -> None:
+    """In one process, those that need the least first: what one loads stays loaded."""
+    study = save(tmp_path / "study", series())
+    segment = ["segment", "-i", scan, "-o", tmp_path / "out.nii.gz", "-m", tiny, "-d", "cpu"]
+    commands = {
+        "info": ["info"],
+        "series": ["series", study],
+        "measure": ["measure", mask, "--scan", scan],
+        "score": ["score", mask, mask],
+        "segment": [*segment, "-p", "-s", "-ot", "nifti,json,stl"],
+        "report": [*segment, "--report"],
+    }
+    found = loaded_in_turn(*([str(word) for word in command] for command in commands.values()))
+    loaded = dict(zip(commands, found, strict=True))
+    assert {name for name in commands if not loaded[name]} >= {"info", "series", "measure", "score"}
+    assert loaded["segment"] <= FOR_NETWORKS
+    assert "matplotlib" in loaded["report"]  # so all of the above can fail
+    assert loaded["report"] <= {*FOR_NETWORKS, "matplotlib"}

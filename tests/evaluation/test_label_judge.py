@@ -10,7 +10,7 @@ from rma_mamba.volume import Volume
 
 
 def test_the_liver_of_a_phantom_is_found_and_its_header_is_not_doubted() -> None:
-    phantom = make_phantom(0)
+    phantom = make_phantom(0, shape=(128, 128, 18), spacing_mm=(2.8, 2.8, 12.0))
     image = to_lps(phantom.volume)
     label = to_lps(Volume(phantom.mask.labels, phantom.volume.geometry))
     volume, liver = coarse_volume([LabelledImage(image, label, "LPS")], [label.values])
