@@ -4,10 +4,15 @@ import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+
+from known_maps import maps_computed_once
+from rma_mamba.datasets.phantom import make_phantom
+from rma_mamba.scans import write_scan
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -27,12 +32,18 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one synthetic scan, scan.nii.gz."""
-    phantom = pytest.importorskip("rma_mamba.datasets.phantom")
-    from rma_mamba.scans import write_scan
-
     folder = tmp_path_factory.mktemp("scans")
-    write_scan(phantom.make_phantom(SEED, contrast="mr_t2").volume, folder / "scan.nii.gz")
+    phantom = make_phantom(
+        SEED, contrast="mr_t2", shape=(128, 128, 12), spacing_mm=(2.8, 2.8, 18.0)
+    )
+    write_scan(phantom.volume, folder / "scan.nii.gz")
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_network() -> Iterator[None]:
+    with maps_computed_once():
+        yield
 
 
 def test_the_readme_has_one_example_of_six_lines() -> None:

@@ -21,7 +21,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def phantom() -> Phantom:
-    return make_phantom(0, contrast="mr_t2")
+    return make_phantom(0, contrast="mr_t2", shape=(128, 128, 18), spacing_mm=(2.8, 2.8, 12.0))
 
 
 @pytest.fixture(scope="module")

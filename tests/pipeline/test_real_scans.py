@@ -38,8 +38,8 @@ def test_the_liver_of_an_unseen_patient_is_found(
     "name",
     ["example_ct_dicom", "example_ct_sm.nii.gz", "example_mr_sm.nii.gz"],
 )
-def test_other_scans_give_a_mask_on_their_own_grid(segmenter: Segmenter, name: str) -> None:
+def test_other_scans_give_a_mask_on_their_own_grid(name: str) -> None:
     volume = read_scan(DATA / "scans_totalsegmentator" / name)
-    mask = segmenter(volume).mask
+    mask = Segmenter.load(device="cpu", fast=True)(volume).mask  # one map of each slice
     assert mask.geometry is volume.geometry
     assert mask.labels.shape == volume.values.shape
