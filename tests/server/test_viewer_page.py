@@ -561,8 +561,10 @@ def test_a_file_that_is_no_scan_is_reported_and_the_viewer_goes_on(bench: Bench)
     page = bench.window.page
     page.goto("about:blank")
     bench.window.open(bench.address)
-    bench.window.drop("broken.nii.gz", b"\x1f\x8b no scan")
+    bench.window.drop("broken.nii.gz", b"\x1f\x8b no scan", times=3)
     page.wait_for_selector("text=Segmentation failed")
+    assert page.locator("text=Other files are still being sent").count() == 1  # stated once
+    assert len([row for row in bench.server.client.get("/api/cases").json() if row["error"]]) == 1
     assert page.get_by_role("button", name="Segment again").is_visible()
     assert page.locator(".progress p[role=status]").inner_text() != ""
     page.get_by_role("link", name="Work list", exact=True).click()

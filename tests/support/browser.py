@@ -19,11 +19,13 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 NO_SANDBOX = "--no-sandbox"  # tests run as root in containers
 MARGIN = 4  # pixels around an image that fills its pane
 
-_DROP = """([name, content]) => {
+_DROP = """([name, content, times]) => {
   const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
   const transfer = new DataTransfer();
   transfer.items.add(new File([bytes], name));
-  document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
+  for (let n = 0; n < times; n += 1) {
+    document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
+  }
 }"""
 
 
@@ -75,9 +77,9 @@ class Page:
             self.page.wait_for_timeout(20)
         raise AssertionError(f"this did not become true: {expression}")
 
-    def drop(self, name: str, content: bytes) -> None:
-        """Drop a file on the page."""
-        self.page.evaluate(_DROP, [name, base64.b64encode(content).decode()])
+    def drop(self, name: str, content: bytes, times: int = 1) -> None:
+        """Drop a file on the page, once or several times at once."""
+        self.page.evaluate(_DROP, [name, base64.b64encode(content).decode(), times])
 
     def press(self, *keys: str) -> None:
         """Press keys, one after the other."""

@@ -44,11 +44,14 @@ export function announce(text) {
 
 /** A message at the bottom that disappears after a while; errors stay until they are closed. */
 export function toast(text, kind = "note") {
+  const toasts = document.getElementById("toasts");
+  // An error that comes again and again, such as a server that does not answer, is stated once until it is closed.
+  if (kind === "error" && [...toasts.children].some((one) => one.firstChild.textContent === text)) return;
   const shown = element("div", { class: `toast toast-${kind}`, role: kind === "error" ? "alert" : "status" }, [
     element("span", {}, text),
     button("Close", { symbol: "close", text: false, class: "plain", click: () => shown.remove() }),
   ]);
-  document.getElementById("toasts").append(shown);
+  toasts.append(shown);
   if (kind !== "error") setTimeout(() => shown.remove(), 6000);
 }
 

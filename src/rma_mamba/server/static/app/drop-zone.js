@@ -76,12 +76,17 @@ export class DropZone {
     event.preventDefault();
     this.root.classList.remove("over");
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    const files = entries.length ? await filesOf(entries) : [...event.dataTransfer.files].map((file) => ({ path: file.name, file }));
-    await this.send(files);
+    const files = entries.length ? await filesOf(entries).catch(() => null) : [...event.dataTransfer.files].map((file) => ({ path: file.name, file }));
+    if (files) await this.send(files);
+    else toast("The files could not be read; they may have been moved. Drop them again.", "error");
   }
 
   async send(files) {
-    if (!files.length || this.busy) return;
+    if (!files.length) return;
+    if (this.busy) {
+      toast("Other files are still being sent. Drop these again when that has ended.", "error");
+      return;
+    }
     this.busy = true;
     this.meter.hidden = false;
     this.message.textContent = `Sending ${files.length} ${files.length === 1 ? "file" : "files"} …`;
