@@ -92,7 +92,7 @@ def test_an_error_in_the_middle_of_a_scan_reaches_the_caller(
 
 def test_bfloat16_changes_few_voxels_of_the_embedded_networks_mask() -> None:
     volume = make_phantom(
-        0, contrast="mr_t2", shape=(96, 80, 12), spacing_mm=(4.0, 4.0, 15.0)
+        0, contrast="mr_t2", shape=(96, 80, 6), spacing_mm=(4.0, 4.0, 30.0)
     ).volume
     found = {}
     for precision in ("float32", "bfloat16"):

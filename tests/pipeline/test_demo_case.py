@@ -12,12 +12,12 @@ from rma_mamba.pipeline.demo_case import DemoResult, run_demo_case
 from rma_mamba.scans import read_scan
 from tiny import tiny_weights
 
-COARSE = ((96, 96, 20), (3.8, 3.8, 11.0))
+COARSE = ((96, 96, 14), (3.8, 3.8, 15.5))
 
 
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Phantoms of a tenth of the voxels."""
+    """Phantoms with few voxels."""
     monkeypatch.setattr(synthesis, "_GRIDS", dict.fromkeys(synthesis._GRIDS, COARSE))
 
 
