@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -69,6 +70,7 @@ class OnnxNetwork:
     def maps(self, images: Images, count: int = len(OUTPUTS)) -> list[npt.NDArray[np.float32]]:
         """The last `count` logit maps of images [slice, channel, height, width], float32, finest last."""
         if self._process != os.getpid():  # threads do not survive a fork
+            _leave_undeleted(self._session)
             self._session, self._process = self._start(), os.getpid()
         found: list[Any] = self._session.run(OUTPUTS[:count], {INPUT: images})
         return found[::-1]
@@ -125,6 +127,15 @@ class OnnxNetwork:
         # between batches, threads that wait actively would take the cores from the threads that make slices
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
         return options
+
+
+def _leave_undeleted(session: Any) -> None:
+    """Keep the session of the parent process until this one ends.
+
+    Deleting it would wait for its threads, which do not exist here, and for ever if a new thread has taken the place of
+    one of them.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
 
 
 def _provider(device: str) -> tuple[str, Any]:
