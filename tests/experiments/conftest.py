@@ -6,10 +6,11 @@ import pytest
 
 from folders import folder_config, write_folder
 from news import ignore_below
+from one_thread import one_thread
 from quick_curves import curves_are_not_drawn
 from rma_mamba.training.toml_writer import to_toml
 
-__all__ = ["curves_are_not_drawn"]
+__all__ = ["curves_are_not_drawn", "one_thread"]
 
 BENCHMARK = """
 title = "Trial"
