@@ -139,9 +139,9 @@ def _targets(times, training, rate) -> str:  # type: ignore[no-untyped-def]
     floor = gigaflop(for_inference(create_model("rma-mamba-t")), images) * 1e9 / rate.bfloat16_flops
     batch = max(key[0] for key in times)
     rows = [
-        ["T forward float32 / U-Net float32", t / times[1, "unet", one].best, "at most 0.45"],
+        ["T forward float32 / U-Net float32", t / times[1, "unet", one].best, "at most 0.30"],
         ["T with a loop / T, float32", looped / t, "at least 5"],
-        ["T forward bfloat16 / matmul bound", t16 / floor, "at most 3"],
+        ["T forward bfloat16 / matmul bound", t16 / floor, "at most 2"],
         [
             "S forward bfloat16 / T forward bfloat16",
             times[1, "rma-mamba-s", half].best / t16,
@@ -150,7 +150,7 @@ def _targets(times, training, rate) -> str:  # type: ignore[no-untyped-def]
         [
             f"T training step / T forward, batch {batch}, float32",
             training["rma-mamba-t", one].best / times[batch, "rma-mamba-t", one].best,
-            "at most 4",
+            "at most 3.3",
         ],
     ]
     return table(["ratio", "measured", "target"], rows)

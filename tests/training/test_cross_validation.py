@@ -48,9 +48,10 @@ def test_folds_in_turn_give_an_ensemble_that_resume_completes(tmp_path: Path, re
 
 
 def test_folds_side_by_side_equal_folds_in_turn_even_after_one_failed(
-    tmp_path: Path, recipe: Path
+    tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With an error in the data, which is recorded in every fold: each process takes seconds to start."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # of the processes, as of this one
     unknown = [*SHORT, "data.splits.b={test=['nobody']}"]
     with pytest.raises(DataError, match="names patient nobody"):
         train_folds(recipe, 2, unknown, quiet=True)

@@ -129,7 +129,6 @@ def test_a_folder_without_a_checkpoint_starts_from_the_beginning(
     assert settings.training.epochs == 1
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_a_killed_and_resumed_run_gives_the_same_bits(tmp_path: Path, recipe: Path) -> None:
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     # After the other tests, so that the forked processes find all libraries loaded.

@@ -79,7 +79,6 @@ def killed_sweep(recipe: Path, trial: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("one_thread")
 def test_a_sweep_that_is_killed_gives_the_same_tables(recipe: Path) -> None:
     context = multiprocessing.get_context("fork")
     folder = recipe.parent / "torn"
