@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from rma_mamba.datasets.audit import AuditResult, audit
+import numpy as np
+
+from rma_mamba.datasets.audit import AuditResult, Judgement, audit
 from rma_mamba.datasets.layouts import LayoutOptions, open_dataset
+from rma_mamba.volume import Volume
 
 
 def found(result: AuditResult) -> dict[str, tuple[str, ...]]:
@@ -22,3 +25,8 @@ def audited(name: str, root: Path, **options: object) -> AuditResult:
 
 def label_of(root: Path, n: int) -> Path:
     return root / "labels" / f"case_{n}.nii.gz"
+
+
+def bright(volume: Volume) -> Judgement:
+    """A judge that finds the bright liver of the test's scans."""
+    return Judgement((volume.values > 400).astype(np.uint8))

@@ -7,18 +7,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from audits import label_of
+from audits import bright, label_of
 from layouts import save
 from rma_mamba.datasets.audit import AuditResult, Judgement, audit
 from rma_mamba.datasets.layouts import open_dataset
 from rma_mamba.volume import Volume
 
 Array = np.ndarray
-
-
-def bright(volume: Volume) -> Judgement:
-    """A judge that finds the bright liver of the test's scans."""
-    return Judgement((volume.values > 400).astype(np.uint8))
 
 
 def everything(volume: Volume) -> Judgement:

@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from audits import audited, label_of
+from audits import audited, bright, label_of
 from layouts import save, write_folders
 from rma_mamba.datasets.audit import Judgement, audit
 from rma_mamba.datasets.audit.case_audit import CaseFacts
@@ -20,11 +20,6 @@ from rma_mamba.datasets.layouts import open_dataset
 from rma_mamba.volume import Volume
 
 Array = np.ndarray
-
-
-def bright(volume: Volume) -> Judgement:
-    """A judge that finds the bright liver of the test's scans."""
-    return Judgement((volume.values > 400).astype(np.uint8))
 
 
 def blind(volume: Volume) -> Judgement:
