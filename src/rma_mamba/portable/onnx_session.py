@@ -105,7 +105,9 @@ class OnnxNetwork:
 
     def _optimized_session(self, content: bytes, name: str) -> Any:
         """A session whose optimised model is kept on disk."""
-        with TemporaryDirectory(prefix=".rma-mamba-", dir=networks_folder()) as folder:
+        place = networks_folder()
+        place.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".rma-mamba-", dir=place) as folder:
             path = Path(folder) / "optimized.onnx"
             options = self._options()
             options.optimized_model_filepath = str(path)

@@ -37,14 +37,12 @@ def read_optimized(model: str, runtime: str) -> bytes | None:
 
 
 def networks_folder() -> Path:
-    """The folder of optimised networks; it is made if it does not exist.
+    """The folder of optimised networks; it need not exist.
 
     Raises:
-        OSError, RuntimeError: It cannot be made, or the user has no home.
+        RuntimeError: The user has no home.
     """
-    folder = user_folder() / "networks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return user_folder() / "networks"
 
 
 def keep_optimized(model: str, runtime: str, optimized: bytes) -> None:
@@ -65,7 +63,7 @@ def keep_optimized(model: str, runtime: str, optimized: bytes) -> None:
 
 def _path(model: str, runtime: str) -> Path:
     name = hashlib.sha256(repr((model, runtime, _processor())).encode()).hexdigest()[:32]
-    return user_folder() / "networks" / f"{name}.ort"
+    return networks_folder() / f"{name}.ort"
 
 
 def _processor() -> str:
