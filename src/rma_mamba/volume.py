@@ -322,18 +322,3 @@ def affine_from_itk(
     affine[:3, :3] = np.reshape(direction, (3, 3)) * np.asarray(spacing_mm)
     affine[:3, 3] = origin_mm
     return LPS_TO_RAS @ affine
-
-
-def missing_slices_text(count: int) -> str:
-    """What is said of slices that a series lacks."""
-    slices, seem = ("slice", "seems") if count == 1 else ("slices", "seem")
-    return f"{count} {slices} of the series {seem} to be missing"
-
-
-def interpolated_slices_text(count: int) -> str:
-    """What the warning of the reader and the quality flag state of such slices, in the same words."""
-    were = "it was" if count == 1 else "they were"
-    return (
-        f"About {missing_slices_text(count)}: {were} interpolated from the slices next to the gap, and the mask is not "
-        "reliable there."
-    )

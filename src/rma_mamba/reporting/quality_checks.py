@@ -12,7 +12,7 @@ from rma_mamba.reporting.mask_evidence import NO_EVIDENCE, MaskEvidence
 from rma_mamba.reporting.measure import measure
 from rma_mamba.reporting.quality import LIGHTS, AnatomyCheck, Flag, Quality
 from rma_mamba.reporting.quality_thresholds import THRESHOLDS, QualityThresholds
-from rma_mamba.volume import Geometry, Mask, Volume, interpolated_slices_text
+from rma_mamba.volume import Geometry, Mask, Volume
 
 NO_PROBLEMS = AnatomyCheck()
 
@@ -80,7 +80,13 @@ def _check_gaps(volume: Volume) -> Iterator[Flag]:
     """Slices that the scan lacks, or one of its channels."""
     count = max(len(each.missing_slices) for each in (volume, *volume.channels.values()))
     if count:
-        yield Flag("missing_slices", interpolated_slices_text(count), "yellow")
+        slices, were = ("slice", "it was") if count == 1 else ("slices", "they were")
+        seem = "seems" if count == 1 else "seem"
+        message = (  # as in the warning of the reader, so that it is said once
+            f"About {count} {slices} of the series {seem} to be missing: {were} interpolated from the slices next to "
+            "the gap, and the mask is not reliable there."
+        )
+        yield Flag("missing_slices", message, "yellow")
 
 
 def _check_region(anatomy: AnatomyCheck, mask: Mask) -> Iterator[Flag]:

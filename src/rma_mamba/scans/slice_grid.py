@@ -20,7 +20,7 @@ from rma_mamba.scans.slice_planes import (
     check_consistent,
     positions_of,
 )
-from rma_mamba.volume import LPS_TO_RAS, Geometry, interpolated_slices_text, missing_slices_text
+from rma_mamba.volume import LPS_TO_RAS, Geometry
 
 # Deviations from even spacing that are attributed to rounding: 1% of the slice spacing, or 0.05 mm if larger.
 _SPACING_TOLERANCE = 0.01
@@ -191,8 +191,13 @@ def _slice_indices(along: Points) -> tuple[Points, tuple[int, ...], list[_Irregu
 
 
 def _missing_slices(missing: int, span: str, count: int, largest_gap_mm: float) -> _Irregularity:
-    description = f"about {missing_slices_text(missing)} ({span})"
-    repair = interpolated_slices_text(missing)
+    slices, were = ("slice", "it was") if missing == 1 else ("slices", "they were")
+    seem = "seems" if missing == 1 else "seem"
+    description = f"about {missing} {slices} of the series {seem} to be missing ({span})"
+    repair = (  # as in the flag `missing_slices`, so that it is said once
+        f"About {missing} {slices} of the series {seem} to be missing: {were} interpolated from the slices next to "
+        "the gap, and the mask is not reliable there."
+    )
     if missing <= MAX_MISSING_FRACTION * count and largest_gap_mm <= _MAX_GAP_MM:
         return _Irregularity(description, repair)
     error = f"{description}; expected evenly spaced slices. {_EXPORT_AGAIN}."
