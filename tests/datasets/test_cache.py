@@ -73,6 +73,26 @@ def test_another_process_may_store_the_entry_first(tmp_path: Path) -> None:
     assert len(entries(tmp_path)) == 1
 
 
+def test_an_entry_that_another_process_stores_meanwhile_is_not_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    glob, stored = Path.glob, []
+
+    def stored_after_the_search(self: Path, pattern: str) -> list[Path]:
+        found = list(glob(self, pattern))
+        if not stored:
+            stored.append(self / "images.npy")
+            self.mkdir()
+            np.save(stored[0], np.zeros(3))
+        return found
+
+    monkeypatch.setattr(Path, "glob", stored_after_the_search)
+    assert np.array_equal(
+        cached(str(tmp_path), {}, lambda: {"images": np.ones(3)})["images"], np.zeros(3)
+    )
+    assert len(entries(tmp_path)) == 1
+
+
 @pytest.mark.parametrize("kept", [0, 9, 70, 130])
 @pytest.mark.parametrize("kind", ["cut off", "zeros", "no file"])
 def test_a_damaged_entry_is_computed_again(tmp_path: Path, kept: int, kind: str) -> None:

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -79,9 +79,16 @@ def _read(place: Path) -> Arrays | None:
         found = {path.stem: np.load(path, mmap_mode="r") for path in sorted(place.glob("*.npy"))}
     except (EOFError, ValueError):  # cut off, as after a power failure
         found = {}
-    if not found:
-        shutil.rmtree(place, ignore_errors=True)
+        _remove(place)
     return found or None
+
+
+def _remove(place: Path) -> None:
+    """Remove a damaged entry, out of the way of other processes that store the same arrays meanwhile."""
+    damaged = Path(tempfile.mkdtemp(dir=place.parent, prefix=".damaged-"))
+    with suppress(OSError):  # another process has removed it
+        place.rename(damaged / place.name)
+    shutil.rmtree(damaged, ignore_errors=True)
 
 
 def fingerprint(paths: Iterable[Path]) -> list[tuple[str, int, int]]:

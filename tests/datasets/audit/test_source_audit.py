@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 
 from folders import folder_config, write_folder
 from layouts import save
@@ -15,7 +17,10 @@ from rma_mamba.datasets.audit import data_errors, require_sound_data
 from rma_mamba.datasets.audit.source_audit import CHECKS
 from rma_mamba.datasets.config import DataConfig
 from rma_mamba.errors import DataError
+from rma_mamba.training.recipe_loading import merge_recipe, validate_recipe
 from tumours import tumour_recipe, write_tumours
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 def test_sound_data_pass(config: DataConfig) -> None:
@@ -48,6 +53,50 @@ def test_a_patient_in_two_splits_is_refused_even_by_lenient_checks(config: DataC
     ]
     with pytest.raises(DataError, match="in two splits, train and test"):
         require_sound_data(DataConfig.model_validate(content), ("test",), lenient=True)
+
+
+@pytest.mark.parametrize("val", [["01"], ["02"]])
+def test_a_copied_scan_is_an_error_between_splits_and_a_warning_within_one(
+    tmp_path: Path, val: list[str]
+) -> None:
+    content = folder_config(write_folder(tmp_path)).model_dump()
+    content["splits"]["a"] = {"val": val}
+    folder = tmp_path / "volumes"
+    for kind in ("images", "labels"):
+        shutil.copy(folder / kind / "case_01.nii.gz", folder / kind / "case_03.nii.gz")
+    config = DataConfig.model_validate(content)
+    warned: list[str] = []
+    if val == ["01"]:
+        with pytest.raises(DataError, match=r"identical voxel by voxel; the cases are of patients"):
+            require_sound_data(config, ("train", "val"), warn=warned.extend)
+    else:
+        assert require_sound_data(config, ("train", "val"), warn=warned.extend) == []
+        (text,) = warned
+        assert text.endswith("Both are in the same split.")
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_single_slices_may_all_be_of_the_tip_of_the_liver(tmp_path: Path, count: int) -> None:
+    config = folder_config(write_folder(tmp_path))
+    folder = tmp_path / "slices"
+    mask = np.zeros((40, 32), np.uint8)
+    mask[20, 8] = 255
+    for number in range(count):
+        grey = np.random.default_rng(number).integers(20, 60, mask.shape).astype(np.uint8)
+        Image.fromarray(grey).save(folder / "images" / f"p003_z{number}.png")
+        Image.fromarray(mask).save(folder / "masks" / f"p003_z{number}.png")
+    if count == 2:
+        assert require_sound_data(config, ("train",)) == []
+    else:
+        with pytest.raises(DataError, match=r"is tiny: 1 pixels in its largest slice"):
+            require_sound_data(config, ("train",))
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the public research scans are not available")
+@pytest.mark.parametrize("name", ["whole-scan", "chaos-mini", "btcv-mini"])
+def test_the_public_data_of_bundled_recipes_pass(name: str) -> None:
+    recipe = validate_recipe(merge_recipe(name, [f"data.root={DATA}"]))
+    assert require_sound_data(recipe.data, ("train", "val", "test")) == []
 
 
 def test_a_label_without_the_value_of_the_liver_is_refused(tmp_path: Path) -> None:

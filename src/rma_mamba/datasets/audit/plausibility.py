@@ -19,6 +19,7 @@ _ROUGHEST = 6.0  # times the circumference of a disc of the same area; real live
 _SCATTERED = 0.5  # mean share of the four neighbours of a labelled pixel that are labelled
 _FEWEST_PIXELS = 20  # in the slice with the largest area
 _SMALLEST_MM2, _SMALLEST_SHARE = 400.0, 0.01  # of that slice: 2 x 2 cm, and share of the slice
+_FEW_SLICES = 3  # single slices that may all be of the tip of the liver
 
 _CUT_MM2 = 500.0  # in-plane contact of a liver with the edge of its image
 
@@ -67,7 +68,7 @@ def label_findings(
         text = "the label consists of scattered voxels like noise; expected a liver."
         yield _finding("implausible label", text, case)
     elif tiny := _tiny(case, pairs, livers):
-        yield _finding("implausible label", tiny, case)
+        yield tiny
     else:
         yield from _cut_livers(case, pairs, livers)
     blank = _blank_slices(pairs, livers)
@@ -144,8 +145,10 @@ def _is_noise(livers: Sequence[Bits]) -> bool:
     return large and (connected < _SCATTERED or roughness > _ROUGHEST)
 
 
-def _tiny(case: IndexedCase, pairs: Sequence[LabelledImage], livers: Sequence[Bits]) -> str | None:
-    """A sentence about a label whose largest slice is too small for a liver."""
+def _tiny(
+    case: IndexedCase, pairs: Sequence[LabelledImage], livers: Sequence[Bits]
+) -> Finding | None:
+    """An error about a label whose largest slice is too small for a liver; of a few single slices, a warning."""
     areas = [int(liver.sum(axis=(0, 1), dtype=np.int64).max()) for liver in livers]
     at = int(np.argmax(areas))
     pixels, (width, height) = areas[at], livers[at].shape[:2]
@@ -157,7 +160,11 @@ def _tiny(case: IndexedCase, pairs: Sequence[LabelledImage], livers: Sequence[Bi
         shown = f"{pixels} pixels"
     else:
         return None
-    return f"the label is tiny: {shown} in its largest slice; expected a liver."
+    found = f"the label is tiny: {shown} in its largest slice"
+    if case.kind == "slices" and np.count_nonzero(areas) <= _FEW_SLICES:
+        text = f"{found}: expected a liver, or its tip. Look at it."
+        return _finding("implausible label", text, case, "warning")
+    return _finding("implausible label", f"{found}; expected a liver.", case)
 
 
 def _blank_slices(pairs: Sequence[LabelledImage], livers: Sequence[Bits]) -> int:

@@ -42,11 +42,14 @@ def require_sound_data(
 ) -> list[dict[str, Any]]:
     """Check the data of a recipe without a network, and reject them if there are errors.
 
+    The same image in two cases of one split is no error, but a warning: it gives no patient of training away to
+    validation or test.
+
     Args:
         data: Sources and splits; several, such as the folds of a cross-validation, are checked together.
         splits: Splits whose files are read.
         lenient: Pass the errors to `warn`, and go on with all cases.
-        warn: Receives the errors of lenient checks, one sentence each.
+        warn: Receives warnings, and the errors of lenient checks, one sentence each.
         record: Folder in which lenient checks write their errors, as `record_data_errors`, and from which others remove
             those of earlier results; None: they are not written.
 
@@ -58,7 +61,8 @@ def require_sound_data(
         ConfigError: A folder is missing, or the recipe does not fit the data.
         ScanError: The record cannot be written.
     """
-    errors = _errors([data] if isinstance(data, DataConfig) else data, splits)
+    errors, harmless = _errors([data] if isinstance(data, DataConfig) else data, splits)
+    warn([f"{_sentence(each)} Both are in the same split." for each in harmless])
     if errors and not lenient:
         shown = "; ".join(map(_sentence, errors[:_SHOWN]))
         more = f"; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
@@ -113,18 +117,37 @@ def unknown_patients(files: SourceFiles) -> Iterator[Finding]:
                 yield Finding("split", "error", text)
 
 
-def _errors(configs: Sequence[DataConfig], splits: Sequence[Split]) -> list[Finding]:
-    """The errors of all configurations, each once; a case that several of them have is read once."""
+def _errors(
+    configs: Sequence[DataConfig], splits: Sequence[Split]
+) -> tuple[list[Finding], list[Finding]]:
+    """The errors of all configurations, each once, and duplicates that are in the same split in all of them.
+
+    A case that several configurations have is read once.
+    """
     found: dict[Finding, None] = {}
     cases: dict[IndexedCase, None] = {}
-    for config in configs:
+    places: dict[str, set[tuple[int, Split]]] = {}  # splits of a case, by configuration
+    for number, config in enumerate(configs):
         files = SourceFiles(config)
         files.check_leakage()
         found.update(dict.fromkeys(unknown_patients(files)))
         for source in config.sources:
             for split in splits:
-                cases.update(dict.fromkeys(_cases(files, source, split)))
-    return [*found, *_errors_of(tuple(cases))]
+                for case in _cases(files, source, split):
+                    cases[case] = None
+                    places.setdefault(case.name, set()).add((number, split))
+    errors = _errors_of(tuple(cases))
+    harmless = [
+        each for each in errors if each.kind == "duplicate image" and _together(each, places)
+    ]
+    found.update((each, None) for each in errors if each not in harmless)
+    return list(found), harmless
+
+
+def _together(finding: Finding, places: Mapping[str, set[tuple[int, Split]]]) -> bool:
+    """Whether the cases of a finding are in the same split in every configuration."""
+    first, *others = (places[name] for name in finding.cases)
+    return all(each == first for each in others)
 
 
 def _errors_of(cases: tuple[IndexedCase, ...]) -> list[Finding]:
