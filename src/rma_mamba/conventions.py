@@ -17,7 +17,7 @@ LIVER_RGB = (221, 130, 101)
 # Soft-tissue window of the abdomen: black to white in previews, 0 to 1 in the network input.
 ABDOMEN_WINDOW_HU = (-160.0, 240.0)
 
-# What is removed from a mask: small or distant components and implausible CT numbers ("standard"), or nothing.
+# What is removed from a mask: small or distant components and implausible intensities ("standard"), or nothing.
 Postprocessing = Literal["standard", "none"]
 
 # Two grids match if no corner voxel is further apart than this: other tools round affines to float32 or coarser.

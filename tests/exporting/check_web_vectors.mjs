@@ -7,6 +7,7 @@ const [page, table] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(`${page}/${name}`));
 const { applyScale, calibrate, compactValues } = await load("grey-scale.js");
 const { canonicalOrder, layoutOf, resampler, spacingOf } = await load("slicing.js");
+const { removeDarkEnds } = await load("dark-slices.js");
 const { removeImplausible } = await load("implausible-hu.js");
 const { inputOf, planBatches, prepare, removeIslands } = await load("segmenting.js");
 const vectors = JSON.parse(readFileSync(table, "utf8"));
@@ -69,6 +70,11 @@ for (const { dim, affine, values, labels, kept } of vectors.implausible) {
   const spacing = order.permutation.map((axis) => spacingOf(affine)[axis]);
   removeImplausible(found, Int16Array.from(values), layoutOf(dim, order), spacing);
   near(found, kept, 0, "implausible CT numbers");
+}
+for (const { dim, affine, values, labels, kept } of vectors.dark_ends) {
+  const found = Uint8Array.from(labels);
+  removeDarkEnds(found, Int16Array.from(values), layoutOf(dim, canonicalOrder(affine)));
+  near(found, kept, 0, "slices of lung");
 }
 ok(applyScale([1, 2], { low: 0, high: 4, headroom: 0 })[1] === 0.5 && calibrate(new Int16Array([0])).unit === "a.u.");
 console.log(`${compared} numbers agree`);

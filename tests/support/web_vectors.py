@@ -16,6 +16,7 @@ import numpy as np
 from rma_mamba.exporting.web_page import web_recipe
 from rma_mamba.inference import implausible_hu
 from rma_mamba.inference.batches import plan_batches
+from rma_mamba.inference.dark_slices import remove_dark_ends
 from rma_mamba.inference.postprocess import remove_islands
 from rma_mamba.scans.dtypes import compact_values
 from rma_mamba.slicing import SliceRecipe, SliceStack, calibrated
@@ -101,6 +102,7 @@ def make() -> dict[str, Any]:
             _implausible(number, affine)
             for number, affine in enumerate([*affines(), np.diag([-0.8, -0.8, 3, 1])])
         ],
+        "dark_ends": [_dark_ends(number, affine) for number, affine in enumerate(affines())],
     }
 
 
@@ -236,6 +238,32 @@ def _implausible(seed: int, affine: np.ndarray) -> dict[str, Any]:
         "dim": list(shape),
         "affine": affine[:3].tolist(),
         "values": volume.values.ravel(order="F").tolist(),
+        "labels": labels.ravel(order="F").tolist(),
+        "kept": kept.ravel(order="F").tolist(),
+    }
+
+
+def _dark_ends(seed: int, affine: np.ndarray) -> dict[str, Any]:
+    """A mask that reaches into slices of lung, into slices that receive little signal, or both."""
+    generator = np.random.default_rng(seed)
+    order = Geometry((9, 9, 9), affine).canonical
+    slices = generator.normal(300, 30, (9, 10, 11)).clip(0)
+    slices[:, :, :3] = generator.normal(8, 3, (9, 10, 3)).clip(0)
+    if seed % 2 == 0:
+        slices[7:, 3:8, 5:9] = generator.normal(30, 8, (2, 5, 4)).clip(0)
+    if seed % 3:
+        slices[:2] *= 0.2
+    marked = np.zeros(slices.shape, np.uint8)
+    marked[1:, 3:8, 5:9] = generator.random((8, 5, 4)) < 0.9
+    values = np.ascontiguousarray(order.undo(slices.astype(np.int16)))
+    labels = np.ascontiguousarray(order.undo(marked))
+    volume = calibrated(Volume(values, Geometry(values.shape, affine), "MR"))
+    kept = labels.copy()
+    remove_dark_ends(kept, volume)
+    return {
+        "dim": list(values.shape),
+        "affine": affine[:3].tolist(),
+        "values": values.ravel(order="F").tolist(),
         "labels": labels.ravel(order="F").tolist(),
         "kept": kept.ravel(order="F").tolist(),
     }

@@ -24,7 +24,7 @@ _SOME = "differs between cases"
 POSTPROCESSING = defaultdict(
     lambda: _SOME,
     {
-        "standard": "standard (small or distant components, and CT numbers of gas, fat and bone removed)",
+        "standard": "standard (small or distant components, lung, gas, fat and bone removed)",
         "none": "none (raw threshold of the probability)",
         "as given": "masks as given",
     },

@@ -27,7 +27,7 @@ class Segmentation:
         probabilities: float32 (i, j, k) on the scan's grid, before anything was removed from the mask; or None.
         quality: Traffic-light rating with its flags.
         uncertainty: Agreement between TTA scales and between the network's maps, and the Dice estimated from it.
-        removed_implausible_ml: Volume removed from the mask because its CT numbers are those of gas, fat or bone.
+        removed_implausible_ml: Volume removed from the mask because it has the intensities of lung, gas, fat or bone.
         evidence: Evidence in the scan against the mask.
         squares: bool [slice, side, side], from inferior to superior, rows to posterior, columns to the left: the raw
             threshold of the probability of each slice, resampled from the network's canvas to side x side pixels and

@@ -13,6 +13,7 @@ import pydantic
 from rma_mamba.conventions import Postprocessing
 from rma_mamba.deprecation import warn_renamed, with_renamed_keys
 from rma_mamba.inference.class_decoding import clear_removed_liver
+from rma_mamba.inference.dark_slices import remove_dark_ends
 from rma_mamba.inference.implausible_hu import ImplausibleVoxels, remove_implausible
 from rma_mamba.inference.inputs import Scan, as_volume
 from rma_mamba.inference.orientation import check_anatomy
@@ -264,10 +265,12 @@ class Segmenter:
         )
 
     def _postprocess(self, labels: Labels, volume: CalibratedVolume) -> ImplausibleVoxels:
-        """Remove what cannot be liver, in place, and return the numbers of voxels with implausible CT numbers."""
+        """Remove what cannot be liver, in place, and return the numbers of voxels with implausible intensities."""
         if self.postprocessing == "none":
             return ImplausibleVoxels(0, 0)
         implausible = remove_implausible(labels, volume)
+        lung = remove_dark_ends(labels, volume)
+        implausible = implausible._replace(removed=implausible.removed + lung)
         remove_islands(labels, self.island_share, volume.geometry.spacing_mm)
         return implausible
 

@@ -24,7 +24,7 @@ class CaseNotes:
         modality_source: Who decided that: the user, the header, or the intensities.
         quality: Flags and traffic light.
         warnings: About the scan, the mask and the measurements, each sentence once.
-        removed_implausible_ml: Volume removed from the mask because of its CT numbers.
+        removed_implausible_ml: Volume removed from the mask because it has the intensities of lung, gas, fat or bone.
     """
 
     modality: Modality
@@ -49,7 +49,7 @@ class CaseNotes:
         flags = {flag.message: f"{flag.severity}: {flag.message}" for flag in self.quality.flags}
         warnings = (text for text in self.warnings if text not in flags)  # a flag may repeat one
         modality = f"Modality: {self.modality} ({self.modality_source})."
-        removed = f"Removed from the mask because of its CT numbers: {self.removed_implausible_ml:.1f} mL."
+        removed = f"Removed from the mask as lung, gas, fat or bone: {self.removed_implausible_ml:.1f} mL."
         corrections = (removed,) if self.removed_implausible_ml else ()
         return (f"Quality: {self.quality.line}", modality, *flags.values(), *warnings, *corrections)
 

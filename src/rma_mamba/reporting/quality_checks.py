@@ -40,7 +40,7 @@ def assess(
         scale: Intensities that become 0 and 1 in the network's input.
         estimated_dice: The Dice estimated from the agreement between TTA scales and maps, and from the evidence.
         anatomy: Comparison of the anatomy with the header.
-        implausible_share: Share of the mask with CT numbers that liver cannot have, removed or enclosed.
+        implausible_share: Share of the mask with intensities that liver cannot have, removed or enclosed.
         evidence: Evidence in the scan against the mask.
         thresholds: Thresholds of the flags.
     """
@@ -209,8 +209,8 @@ def _check_plausibility(share: float, thresholds: QualityThresholds) -> Iterator
     yellow, red = thresholds.implausible_share
     if share >= yellow:
         message = (
-            f"{share:.0%} of the mask had CT numbers of lung, gas, fat or bone, and was removed where it reached the "
-            "border: segmentation failed in part of the scan, and the rest of the mask may be wrong as well."
+            f"{share:.0%} of the mask had the intensities of lung, gas, fat or bone, and was removed where it reached "
+            "the border: segmentation failed in part of the scan, and the rest of the mask may be wrong as well."
         )
         yield Flag("implausible_hu", message, "red" if share >= red else "yellow")
 

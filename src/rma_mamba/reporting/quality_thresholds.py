@@ -24,7 +24,7 @@ class QualityThresholds:
             BTCV and CHAOS T2 have 0.10 to 0.50; the upper
             threshold is 0.1 higher, and the lower one allows for small livers.
         component_share: Components with a larger share of the mask are counted.
-        implausible_share: Share of the mask with CT numbers that liver cannot have, above which the light is yellow,
+        implausible_share: Share of the mask with intensities that liver cannot have, above which the light is yellow,
             and red. Four good masks of CT in HU lost less than 0.01% of their voxels.
         cut_slices: `MaskEvidence.cut_slices` above which the light is yellow, and red: reference masks of training and
             validation patients have at most 0.26, and masks without their upper third about 0.85.

@@ -59,7 +59,7 @@ _LABELS = {
     "volume_to_vauthey_ratio": "Volume / standard volume, Vauthey",
     "volume_to_urata_ratio": "Volume / standard volume, Urata",
     "touches_border": "Reaches the edge of the scan",
-    "removed_implausible_ml": "Removed because of its CT numbers (mL)",
+    "removed_implausible_ml": "Removed as lung, gas, fat or bone (mL)",
 }
 _VERDICTS: dict[Light, str] = {
     "green": "No quality problems found. Still review the mask.",

@@ -42,8 +42,7 @@ def require_sound_data(
 ) -> list[dict[str, Any]]:
     """Check the data of a recipe without a network, and reject them if there are errors.
 
-    The same image in two cases of one split is no error, but a warning: it gives no patient of training away to
-    validation or test.
+    The same image in two cases of one split is a warning, because no patient is then in two splits.
 
     Args:
         data: Sources and splits; several, such as the folds of a cross-validation, are checked together.

@@ -1,5 +1,6 @@
 // Segmentation of a scan in batches of slices at several scales, as in Python's `inference`.
 
+import { removeDarkEnds } from "./dark-slices.js";
 import { applyScale, calibrate, compactValues, intensityScale } from "./grey-scale.js";
 import { removeImplausible } from "./implausible-hu.js";
 import { canonicalOrder, canonicalSlice, layoutOf, probabilities, slicePlan, spacingOf } from "./slicing.js";
@@ -93,6 +94,7 @@ export async function segment(image, recipe, run, progress) {
     progress(done, total);
   }
   if (prepared.scan.unit === "HU") removeImplausible(labels, prepared.scan.values, layout, prepared.canonicalSpacing);
+  else removeDarkEnds(labels, prepared.scan.values, layout);
   removeIslands(labels, image.dim, prepared.spacing, recipe.island_share, recipe.island_distance_mm);
   return { labels, modality: prepared.scan.modality, unit: prepared.scan.unit };
 }
