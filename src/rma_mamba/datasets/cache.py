@@ -77,6 +77,8 @@ def _read(place: Path) -> Arrays | None:
     """The arrays of an entry; None if there is none. A damaged entry is removed."""
     try:
         found = {path.stem: np.load(path, mmap_mode="r") for path in sorted(place.glob("*.npy"))}
+    except FileNotFoundError:  # another process removes a damaged entry
+        found = {}
     except (EOFError, ValueError):  # cut off, as after a power failure
         found = {}
         _remove(place)
@@ -103,6 +105,8 @@ def _write(place: Path, arrays: Arrays) -> None:
     try:
         for name, array in arrays.items():
             np.save(unfinished / f"{name}.npy", array)
+        if place.is_dir() and not any(place.glob("*.npy")):
+            _remove(place)
         unfinished.rename(place)
     except OSError:
         if not place.is_dir():  # else another process has stored the same arrays

@@ -79,8 +79,8 @@ class Benchmark(Settings):
     """Number of patients in the figure of example slices: those with the largest differences between networks."""
 
     postprocessing: Postprocessing = "standard"
-    """What is removed from the masks that are scored per volume: "standard" (small or distant components, and CT
-    numbers of gas, fat and bone), as `rma-mamba segment` does, or "none". The paper's protocol always scores the raw
+    """What is removed from the masks that are scored per volume: "standard" (small or distant components, and
+    lung, gas, fat and bone), as `rma-mamba segment` does, or "none". The paper's protocol always scores the raw
     threshold."""
 
     runs: int = Field(default=1, ge=1)

@@ -45,7 +45,7 @@ def require_sound_folds(
     Args:
         plan: The cross-validation.
         split: As in `score_folds`.
-        lenient: Return the errors instead, one sentence each.
+        lenient: Return the errors with the warnings, one sentence each.
         record: Folder in which lenient checks write their errors; None: they are not written.
 
     Raises:

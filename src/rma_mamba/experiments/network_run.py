@@ -36,7 +36,7 @@ _NO_MEMORY = (
 Note = Callable[[str], None]  # receives progress messages
 
 _SCORES, _MARKER, _FAILURE = "scores.json", "benchmark.json", "not_trained.json"
-_SCORING = 2  # changes whenever equal masks get other scores: stored scores are then computed again
+_SCORING = 3  # changes whenever equal weights get other masks or scores: stored ones are then computed again
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def warn_of_data(sentences: Sequence[str]) -> None:
-    """Print the errors of lenient checks."""
+    """Print warnings of the check of the data, and the errors of lenient checks."""
     for text in sentences:
         print(f"warning: {text}", file=sys.stderr)  # noqa: T201
 

@@ -42,7 +42,7 @@ def require_sound_data(
 ) -> list[dict[str, Any]]:
     """Check the data of a recipe without a network, and reject them if there are errors.
 
-    The same image in two cases of one split is a warning, because no patient is then in two splits.
+    The same image in two training cases is a warning: no image of validation or test is then trained on.
 
     Args:
         data: Sources and splits; several, such as the folds of a cross-validation, are checked together.
@@ -61,7 +61,9 @@ def require_sound_data(
         ScanError: The record cannot be written.
     """
     errors, harmless = _errors([data] if isinstance(data, DataConfig) else data, splits)
-    warn([f"{_sentence(each)} Both are in the same split." for each in harmless])
+    warn([f"{_sentence(each)} Both are in training." for each in harmless[:_SHOWN]])
+    if len(harmless) > _SHOWN:
+        warn([f"{len(harmless) - _SHOWN} more pairs of training cases have the same image."])
     if errors and not lenient:
         shown = "; ".join(map(_sentence, errors[:_SHOWN]))
         more = f"; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
@@ -119,14 +121,14 @@ def unknown_patients(files: SourceFiles) -> Iterator[Finding]:
 def _errors(
     configs: Sequence[DataConfig], splits: Sequence[Split]
 ) -> tuple[list[Finding], list[Finding]]:
-    """The errors of all configurations, each once, and duplicates that are in the same split in all of them.
+    """The errors of all configurations, each once, and apart from them duplicates among training cases.
 
     A case that several configurations have is read once.
     """
     found: dict[Finding, None] = {}
     cases: dict[IndexedCase, None] = {}
-    places: dict[str, set[tuple[int, Split]]] = {}  # splits of a case, by configuration
-    for number, config in enumerate(configs):
+    used: dict[str, set[Split]] = {}  # splits of a case, over all configurations
+    for config in configs:
         files = SourceFiles(config)
         files.check_leakage()
         found.update(dict.fromkeys(unknown_patients(files)))
@@ -134,19 +136,17 @@ def _errors(
             for split in splits:
                 for case in _cases(files, source, split):
                     cases[case] = None
-                    places.setdefault(case.name, set()).add((number, split))
+                    used.setdefault(case.name, set()).add(split)
     errors = _errors_of(tuple(cases))
     harmless = [
-        each for each in errors if each.kind == "duplicate image" and _together(each, places)
+        each
+        for each in errors
+        if each.kind == "duplicate image"
+        and len(each.cases) > 1
+        and all(used[name] == {"train"} for name in each.cases)
     ]
     found.update((each, None) for each in errors if each not in harmless)
     return list(found), harmless
-
-
-def _together(finding: Finding, places: Mapping[str, set[tuple[int, Split]]]) -> bool:
-    """Whether the cases of a finding are in the same split in every configuration."""
-    first, *others = (places[name] for name in finding.cases)
-    return all(each == first for each in others)
 
 
 def _errors_of(cases: tuple[IndexedCase, ...]) -> list[Finding]:

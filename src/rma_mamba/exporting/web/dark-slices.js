@@ -4,8 +4,10 @@
 import { canonicalSlice } from "./slicing.js";
 
 const DARK = 0.35;
-const AIR = 0.01;
+const DARK_BESIDE_BODY = 0.2;
+const DARKEST = 0.15;
 const BODY = 0.9;
+const STEP = 2;
 
 /** Remove slices at both ends that are as dark as air beside the rest of the mask, in place. Not for HU. */
 export function removeDarkEnds(labels, values, layout) {
@@ -17,19 +19,26 @@ export function removeDarkEnds(labels, values, layout) {
     const marked = plane.filter((_, at) => mask[at]);
     if (!marked.length) continue;
     inside.push(marked.slice());
-    plane.sort();
-    slices.push({ number, air: atShare(plane, AIR), body: atShare(plane, BODY), mask: atShare(marked.sort(), 0.5) });
+    const air = plane.reduce((low, value) => Math.min(low, value), Infinity);
+    slices.push({ number, air, body: bodyLevel(plane, layout.shape[2]), mask: atShare(marked.sort(), 0.5) });
   }
   if (!slices.length) return;
   const air = Math.min(...slices.map((slice) => slice.air));
+  if (air > DARKEST * Math.max(...slices.map((slice) => slice.body))) return;
   const usual = atShare(joined(inside).sort(), 0.5) - air;
   const ratios = slices.map(({ mask, body }) => (mask - air) / Math.max(body - air, 1e-6));
   const usualRatio = atShare(Float64Array.from(ratios).sort(), 0.5);
-  const dark = slices.map(({ mask }, n) => mask - air < DARK * usual && ratios[n] < DARK * usualRatio);
+  const darkBeside = Math.min(DARK * usualRatio, DARK_BESIDE_BODY);
+  const dark = slices.map(({ mask }, n) => mask - air < DARK * usual && ratios[n] < darkBeside);
   if (!dark.includes(false)) return;
   slices.forEach(({ number }, n) => {
     if (n < dark.indexOf(false) || n > dark.lastIndexOf(false)) clear(labels, layout, number);
   });
+}
+
+function bodyLevel(plane, width) {
+  const every = plane.filter((_, at) => Math.floor(at / width) % STEP === 0 && (at % width) % STEP === 0);
+  return atShare(every.sort(), BODY);
 }
 
 /** The value at the lower of two places between which a quantile of sorted values lies. */
