@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+from public_scans import DATA, needs_public_scans
 from rma_mamba.inference import Segmenter
 from rma_mamba.inference.dark_slices import remove_dark_ends
 from rma_mamba.scans import read_scan
@@ -17,7 +17,6 @@ from rma_mamba.slicing.calibration import CalibratedVolume
 from rma_mamba.volume import Geometry, Volume
 from tiny import shift, tiny_network
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SHAPE = (40, 36, 16)
 LUNG, AIR, LIVER, BODY = 30, 8, 300, 400
 LIVER_SLICES, LUNG_SLICES = slice(3, 11), slice(11, 14)
@@ -134,7 +133,7 @@ def test_a_segmentation_says_what_was_removed() -> None:
     assert any("as lung" in text for text in result.mask.provenance.remarks.sentences)
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the public research scans are not available")
+@needs_public_scans
 def test_reference_masks_stay_and_lung_above_them_is_removed() -> None:
     lung = removed = 0
     for path in sorted((DATA / "mr_t2_chaos" / "images").glob("*.nii.gz")):

@@ -19,14 +19,13 @@ from rma_mamba.errors import BackendError
 from rma_mamba.ops import after_fork
 from rma_mamba.ops.after_fork import expect_fork, survives_fork
 from rma_mamba.ops.selective_scan import numba_kernels
+from torch_threads import torch_threads
 
 
 @pytest.fixture(autouse=True)
 def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(2):
+        yield
 
 
 def torch_work() -> tuple[float, int, bool]:

@@ -1,17 +1,14 @@
 """The whole way on real patients that the bundled network never saw; skipped where they are missing."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from public_scans import DATA, needs_public_scans
 from rma_mamba.inference import Segmenter
 from rma_mamba.metrics import dice
 from rma_mamba.scans import read_scan
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
-
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the folder of research data is missing")
+pytestmark = needs_public_scans
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from public_scans import DATA, needs_public_scans
 from rma_mamba.scans import read_scan, write_mask
 from rma_mamba.volume import Mask
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 EXAMPLES = DATA / "scans_totalsegmentator"
 LIVER = 5
 
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="the public research scans do not lie beside this project"
-)
+pytestmark = needs_public_scans
 
 
 def first_files(folder: str, count: int = 3) -> list[Path]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -231,16 +232,8 @@ def _implausible(seed: int, affine: np.ndarray) -> dict[str, Any]:
         labels[0] = 1  # reaches the edge of the scan
     volume = calibrated(Volume(values.astype(np.int16), Geometry(shape, affine)))
     volume = replace(volume, modality="CT", intensity_unit="HU")
-    kept = labels.copy()
     with patch.object(implausible_hu, "detect_modality", lambda _: "CT"):  # small, and mostly fat
-        implausible_hu.remove_implausible(kept, volume)
-    return {
-        "dim": list(shape),
-        "affine": affine[:3].tolist(),
-        "values": volume.values.ravel(order="F").tolist(),
-        "labels": labels.ravel(order="F").tolist(),
-        "kept": kept.ravel(order="F").tolist(),
-    }
+        return _removal(implausible_hu.remove_implausible, labels, volume)
 
 
 def _dark_ends(seed: int, affine: np.ndarray) -> dict[str, Any]:
@@ -258,12 +251,17 @@ def _dark_ends(seed: int, affine: np.ndarray) -> dict[str, Any]:
     values = np.ascontiguousarray(order.undo(slices.astype(np.int16)))
     labels = np.ascontiguousarray(order.undo(marked))
     volume = calibrated(Volume(values, Geometry(values.shape, affine), "MR"))
+    return _removal(remove_dark_ends, labels, volume)
+
+
+def _removal(remove: Callable[..., Any], labels: np.ndarray, volume: Volume) -> dict[str, Any]:
+    """A scan, a mask of it, and what is left of the mask."""
     kept = labels.copy()
-    remove_dark_ends(kept, volume)
+    remove(kept, volume)
     return {
-        "dim": list(values.shape),
-        "affine": affine[:3].tolist(),
-        "values": values.ravel(order="F").tolist(),
+        "dim": list(labels.shape),
+        "affine": volume.geometry.affine[:3].tolist(),
+        "values": volume.values.ravel(order="F").tolist(),
         "labels": labels.ravel(order="F").tolist(),
         "kept": kept.ravel(order="F").tolist(),
     }

@@ -14,7 +14,8 @@ above the liver mostly had less than 0.2.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,21 +23,11 @@ import numpy.typing as npt
 from rma_mamba.shapes import Labels
 from rma_mamba.slicing import CalibratedVolume
 
-Plane = npt.NDArray[Any]  # [row, column]
-
 DARK = 0.35  # share of the usual brightness above that of air, below which a slice is lung
 DARK_BESIDE_BODY = 0.2  # the same, as a share of the body's brightness
 DARKEST = 0.15  # share of the body's brightness, above which the darkest voxels of a scan are tissue, not air
 _BODY = 0.9  # quantile of a slice
 _STEP = 2  # pixels, for that quantile
-
-
-class _Brightness(NamedTuple):
-    """Grey levels of a slice: air, the body, and the mask."""
-
-    air: float
-    body: float
-    mask: float
 
 
 def remove_dark_ends(labels: Labels, scan: CalibratedVolume) -> int:
@@ -59,36 +50,25 @@ def remove_dark_ends(labels: Labels, scan: CalibratedVolume) -> int:
     numbers = np.flatnonzero(mask.any(axis=(1, 2)))
     if not numbers.size:
         return 0
-    levels = [_brightness(values[number], mask[number]) for number in numbers]
-    air = min(level.air for level in levels)
-    if air > DARKEST * max(level.body for level in levels):
+    marked = [values[number][mask[number] > 0] for number in numbers]
+    air = min(float(values[number].min()) for number in numbers)
+    body = _levels([values[number][::_STEP, ::_STEP] for number in numbers], _BODY)
+    if air > DARKEST * body.max():
         return 0
-    usual = _quantile(np.concatenate([values[n][mask[n] > 0] for n in numbers]), 0.5) - air
-    ratios = [(each.mask - air) / max(each.body - air, 1e-6) for each in levels]
-    usual_ratio = _quantile(np.array(ratios), 0.5)
-    dark = [
-        level.mask - air < DARK * usual and ratio < min(DARK * usual_ratio, DARK_BESIDE_BODY)
-        for level, ratio in zip(levels, ratios, strict=True)
-    ]
-    removed = 0
-    for number in (*_leading(numbers, dark), *_leading(numbers[::-1], dark[::-1])):
-        removed += int(np.count_nonzero(mask[number]))
-        mask[number] = 0
+    medians = _levels(marked, 0.5) - air
+    (usual,) = _levels([np.concatenate(marked)], 0.5) - air
+    ratios = medians / np.maximum(body - air, 1e-6)
+    (usual_ratio,) = _levels([ratios], 0.5)
+    bright = (medians >= DARK * usual) | (ratios >= min(DARK * usual_ratio, DARK_BESIDE_BODY))
+    if not bright.any():
+        return 0
+    first, last = numbers[bright][[0, -1]]
+    ends = numbers[(numbers < first) | (numbers > last)]
+    removed = int(np.count_nonzero(mask[ends]))
+    mask[ends] = 0
     return removed
 
 
-def _brightness(plane: Plane, mask: Plane) -> _Brightness:
-    body = _quantile(plane[::_STEP, ::_STEP], _BODY)
-    return _Brightness(float(plane.min()), body, _quantile(plane[mask > 0], 0.5))
-
-
-def _quantile(values: Plane, share: float) -> float:
-    """The value at the lower of two places between which a quantile lies."""
-    place = int(share * (values.size - 1))
-    return float(np.partition(values, place, axis=None)[place])
-
-
-def _leading(numbers: npt.NDArray[np.intp], dark: list[bool]) -> list[int]:
-    """The slices before the first that is not dark."""
-    first = dark.index(False) if False in dark else 0
-    return [int(number) for number in numbers[:first]]
+def _levels(parts: Sequence[npt.NDArray[Any]], share: float) -> npt.NDArray[np.float64]:
+    """A quantile of the values of each part: the lower of the two values between which it lies."""
+    return np.array([np.quantile(part, share, method="lower") for part in parts], np.float64)

@@ -12,10 +12,9 @@ import pytest
 
 from audits import audited, found
 from layouts import save, write_chaos, write_nnunet
+from public_scans import DATA, needs_public_scans
 from rma_mamba.datasets.audit import AuditResult, audit
 from rma_mamba.datasets.layouts import open_dataset
-
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 @pytest.mark.parametrize("name", ["cirrmri600", "chaos", "folders"])
@@ -43,7 +42,7 @@ def test_a_leak_of_a_published_fold_is_listed_with_the_other_errors(tmp_path: Pa
     }
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the public research scans are not available")
+@needs_public_scans
 def test_on_real_scans_only_the_shifted_label_is_reported(tmp_path: Path) -> None:
     dataset = open_dataset("auto", DATA / "mr_t2_chaos")
     entries = list(dataset.cases)

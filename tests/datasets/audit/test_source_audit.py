@@ -13,14 +13,13 @@ from PIL import Image
 
 from folders import folder_config, write_folder
 from layouts import save
+from public_scans import DATA, needs_public_scans
 from rma_mamba.datasets.audit import data_errors, require_sound_data
 from rma_mamba.datasets.audit.source_audit import CHECKS
 from rma_mamba.datasets.config import DataConfig
 from rma_mamba.errors import DataError
 from rma_mamba.training.recipe_loading import merge_recipe, validate_recipe
 from tumours import tumour_recipe, write_tumours
-
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 def test_sound_data_pass(config: DataConfig) -> None:
@@ -92,7 +91,7 @@ def test_single_slices_may_all_be_of_the_tip_of_the_liver(tmp_path: Path, count:
             require_sound_data(config, ("train",))
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the public research scans are not available")
+@needs_public_scans
 @pytest.mark.parametrize("name", ["whole-scan", "chaos-mini", "btcv-mini"])
 def test_the_public_data_of_bundled_recipes_pass(name: str) -> None:
     recipe = validate_recipe(merge_recipe(name, [f"data.root={DATA}"]))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rma_mamba.ops.selective_scan import numba_cpu
 from scan_inputs import Size, assert_close, cross_inputs, scan_inputs, sizes
 from scan_runs import run, run_cross
+from torch_threads import torch_threads
 
 CONFIGURED = settings(max_examples=25, deadline=None)
 NUMBA = numba_cpu.BLOCK
@@ -80,14 +81,10 @@ def test_gradients_do_not_depend_on_the_length_of_segments(
 
 def test_results_are_bit_identical_for_any_number_of_threads() -> None:
     inputs = scan_inputs(Size(3, 6, 5, NUMBA + 9, 1, 4))
-    threads = torch.get_num_threads()
     results = []
-    try:
-        for count in (1, 2):
-            torch.set_num_threads(count)
+    for count in (1, 2):
+        with torch_threads(count):
             results.append(run(inputs, "numba"))
-    finally:
-        torch.set_num_threads(threads)
     (one, one_grads), (two, two_grads) = results
     assert torch.equal(one, two)
     assert all(torch.equal(a, b) for a, b in zip(one_grads, two_grads, strict=True))

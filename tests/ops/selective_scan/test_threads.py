@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import torch
 
 from forks import in_a_fork
 from rma_mamba.ops.selective_scan import threads
 from rma_mamba.ops.selective_scan.threads import run_tasks
+from torch_threads import torch_threads
 
 
 @pytest.fixture(params=["team", "pool"], autouse=True)
@@ -21,10 +21,8 @@ def two_threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(threads, "_torch_team", lambda: None)
     elif threads._torch_team() is None:
         pytest.skip("this build of torch has no OpenMP library")
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(2):
+        yield
 
 
 @pytest.mark.parametrize("tasks", [1, 2, 3, 50])
