@@ -76,17 +76,16 @@ def test_another_process_may_store_the_entry_first(tmp_path: Path) -> None:
 def test_an_entry_that_another_process_stores_meanwhile_is_not_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    glob, stored = Path.glob, []
+    read, stored = Path.read_text, []
 
-    def stored_after_the_search(self: Path, pattern: str) -> list[Path]:
-        found = list(glob(self, pattern))
-        if not stored:
-            stored.append(self / "images.npy")
-            self.mkdir()
-            np.save(stored[0], np.zeros(3))
-        return found
+    def stored_after_the_search(self: Path) -> str:
+        if stored:
+            return read(self)
+        stored.append(self)
+        cached(str(tmp_path), {}, lambda: {"images": np.zeros(3)})
+        raise FileNotFoundError
 
-    monkeypatch.setattr(Path, "glob", stored_after_the_search)
+    monkeypatch.setattr(Path, "read_text", stored_after_the_search)
     assert np.array_equal(
         cached(str(tmp_path), {}, lambda: {"images": np.ones(3)})["images"], np.zeros(3)
     )
@@ -107,6 +106,24 @@ def test_a_damaged_entry_is_computed_again(tmp_path: Path, kept: int, kind: str)
         file.write_bytes(content[:kept] if kind == "cut off" else bytes(kept))
     for _ in range(2):
         assert np.array_equal(entry()["images"], np.arange(40.0))
+    assert file.read_bytes() == content
+    assert len(entries(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("lost", ["images.npy", "labels.npy", "arrays.json"])
+@pytest.mark.parametrize("kind", ["no file", "empty"])
+def test_an_entry_that_has_lost_a_file_is_computed_again(
+    tmp_path: Path, lost: str, kind: str
+) -> None:
+    def entry() -> Arrays:
+        return cached(str(tmp_path), {}, lambda: {"images": np.arange(4.0), "labels": np.arange(4)})
+
+    assert list(entry()) == ["images", "labels"]
+    (file,) = tmp_path.rglob(lost)
+    content = file.read_bytes()
+    file.write_bytes(b"") if kind == "empty" else file.unlink()
+    for _ in range(2):
+        assert list(entry()) == ["images", "labels"]
     assert file.read_bytes() == content
     assert len(entries(tmp_path)) == 1
 

@@ -8,6 +8,7 @@ from lightning.pytorch.plugins.precision import MixedPrecision
 
 from rma_mamba.training.config import TrainingConfig
 from rma_mamba.training.optimizer import make_optimizer
+from rma_mamba.training.precision import lightning_precision
 
 
 def optimizer_of(precision: str, clip_norm: float | None) -> torch.optim.Optimizer:
@@ -18,7 +19,8 @@ def optimizer_of(precision: str, clip_norm: float | None) -> torch.optim.Optimiz
 @pytest.mark.parametrize("precision", ["auto", "32-true", "bf16-mixed"])
 def test_gradients_can_be_clipped_in_every_precision(precision: str) -> None:
     optimizer = optimizer_of(precision, 1.0)
-    if precision == "bf16-mixed":
+    chosen = lightning_precision(TrainingConfig.model_validate({"precision": precision}))
+    if chosen == "bf16-mixed":
         MixedPrecision("bf16-mixed", "cpu").clip_gradients(optimizer, 1.0)
     else:
         assert optimizer.defaults["fused"]

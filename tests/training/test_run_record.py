@@ -17,7 +17,7 @@ def test_a_run_records_its_recipe_versions_and_data(tmp_path: Path, recipe: Path
     assert load_recipe(run / "recipe.toml") == load_recipe(recipe, settings)
     assert json.loads((run / "recipe.json").read_text())["training"]["patience"] == 50
     found = json.loads((run / "versions.json").read_text())
-    assert found == versions()
+    assert found == versions(load_recipe(recipe).training)
     assert found["torch"] == torch.__version__
     assert found["python"] == platform.python_version()
     cases = json.loads((run / "data_manifest.json").read_text())

@@ -21,6 +21,8 @@ from rma_mamba.errors import ConfigError
 
 Arrays = dict[str, npt.NDArray[Any]]
 
+_NAMES = "arrays.json"  # the names of the arrays of an entry
+
 # Modules and packages whose code determines the arrays.
 _CODE_OF_ARRAYS = (
     *(
@@ -74,15 +76,15 @@ def _cache_errors(folder: Path) -> Iterator[None]:
 
 
 def _read(place: Path) -> Arrays | None:
-    """The arrays of an entry; None if there is none. A damaged entry is removed."""
+    """The arrays of an entry; None if there is none, or not all of them. A damaged entry is removed."""
     try:
-        found = {path.stem: np.load(path, mmap_mode="r") for path in sorted(place.glob("*.npy"))}
-    except FileNotFoundError:  # another process removes a damaged entry
-        found = {}
+        names = json.loads((place / _NAMES).read_text())
+        return {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in names}
+    except FileNotFoundError:  # incomplete, or another process removes it
+        return None
     except (EOFError, ValueError):  # cut off, as after a power failure
-        found = {}
         _remove(place)
-    return found or None
+        return None
 
 
 def _remove(place: Path) -> None:
@@ -105,7 +107,8 @@ def _write(place: Path, arrays: Arrays) -> None:
     try:
         for name, array in arrays.items():
             np.save(unfinished / f"{name}.npy", array)
-        if place.is_dir() and not any(place.glob("*.npy")):
+        (unfinished / _NAMES).write_text(json.dumps(sorted(arrays)))
+        if place.is_dir() and _read(place) is None:
             _remove(place)
         unfinished.rename(place)
     except OSError:

@@ -108,7 +108,8 @@ class TrainingConfig(Settings):
     """Maximum norm of the gradient (gradient clipping). None: no clipping."""
 
     precision: Literal["32-true", "bf16-mixed", "auto"] = "auto"
-    """Numerical precision. "auto": bfloat16 mixed precision on CUDA devices that support it, else float32."""
+    """Numerical precision. "auto": bfloat16 mixed precision on GPUs and processors with instructions for it, else
+    float32, because bfloat16 takes several times as long without them."""
 
     workers: int = Field(default=2, ge=0)
     """Number of data loader processes. 0: load data in the main process."""

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from rma_mamba.errors import ConfigError
 from rma_mamba.training.config import TrainingConfig
+from rma_mamba.training.precision import lightning_precision
 
 _PLATEAU_FACTOR, _PLATEAU_PATIENCE = 0.1, 5  # as in the paper
 _ENCODER = "encoder"
@@ -43,7 +44,7 @@ def _can_be_fused(model: nn.Module, config: TrainingConfig) -> bool:
 
     Lightning does not clip gradients in mixed precision if the optimiser is fused.
     """
-    clipped = config.clip_norm is not None and config.precision == "bf16-mixed"
+    clipped = config.clip_norm is not None and lightning_precision(config) == "bf16-mixed"
     return not clipped and all(each.device.type == "cpu" for each in model.parameters())
 
 

@@ -16,8 +16,9 @@ from rma_mamba.datasets.audit import record_data_errors
 from rma_mamba.datasets.data_manifest import check_same_data
 from rma_mamba.files import file_sha256, replace_file
 from rma_mamba.models.weights import EMBEDDED, embedded_weights
-from rma_mamba.training.config import ModelConfig, Recipe
+from rma_mamba.training.config import ModelConfig, Recipe, TrainingConfig
 from rma_mamba.training.data_module import SliceDataModule
+from rma_mamba.training.precision import lightning_precision
 from rma_mamba.training.recipe_changes import Changes
 from rma_mamba.training.run_files import (
     CODE,
@@ -81,7 +82,7 @@ class RunRecord(Callback):
         texts = {
             RECIPE_TOML: to_toml(self.content),
             RECIPE_JSON: self.recipe.model_dump_json(indent=2),
-            CODE: json.dumps(versions(), indent=2),
+            CODE: json.dumps(versions(self.recipe.training), indent=2),
             INITIAL: json.dumps(initial_weights(self.recipe.model), indent=2),
             MANIFEST: json.dumps(cases, indent=1),
         }
@@ -90,7 +91,7 @@ class RunRecord(Callback):
                 replace_file(self.folder / name, text.encode(), name.partition(".")[0])
 
     def _record_resume(self, epoch: int, changes: Changes) -> None:
-        now = versions()
+        now = versions(self.recipe.training)
         before = read_json(self.folder / CODE, now)
         record = {
             "epoch": epoch,
@@ -105,12 +106,16 @@ class RunRecord(Callback):
         replace_file(self.folder / RESUMES, json.dumps(records, indent=2).encode(), "resumes")
 
 
-def versions() -> dict[str, str | None]:
-    """Versions of Python and of the packages that can influence the results, and the commit of this one."""
+def versions(training: TrainingConfig) -> dict[str, str | None]:
+    """Versions of Python and of the packages that can influence the results, the commit of this one, and the precision.
+
+    The precision is the one in use: for "auto" it depends on the device.
+    """
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},
         "commit": source_commit(),
+        "precision": lightning_precision(training),
     }
 
 

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning
 import torch
@@ -19,6 +19,7 @@ from rma_mamba.errors import BackendError
 from rma_mamba.training.checkpoints import AtomicCheckpointIO
 from rma_mamba.training.config import TrainingConfig
 from rma_mamba.training.loggers import make_loggers
+from rma_mamba.training.precision import lightning_precision
 
 
 def make_trainer(
@@ -56,7 +57,7 @@ def make_trainer(
             num_nodes=training.nodes,
             strategy=_strategy(training, model),
             plugins=_plugins(),
-            precision=_precision(training),
+            precision=lightning_precision(training),
             max_epochs=training.epochs,
             accumulate_grad_batches=training.accumulate,
             gradient_clip_val=training.clip_norm,
@@ -118,10 +119,3 @@ def _plugins() -> list[Any]:
         # A requeued SLURM job resumes from its last epoch; Lightning would resume in the middle of one.
         plugins.append(SLURMEnvironment(auto_requeue=False))
     return plugins
-
-
-def _precision(training: TrainingConfig) -> Literal["32-true", "bf16-mixed"]:
-    if training.precision != "auto":
-        return training.precision
-    cuda = training.accelerator != "cpu" and torch.cuda.is_available()
-    return "bf16-mixed" if cuda and torch.cuda.is_bf16_supported() else "32-true"
