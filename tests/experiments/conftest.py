@@ -9,6 +9,7 @@ from news import ignore_below
 from one_thread import one_thread
 from quick_curves import curves_are_not_drawn
 from rma_mamba.training.toml_writer import to_toml
+from tiny import TRAINING
 
 __all__ = ["curves_are_not_drawn", "one_thread"]
 
@@ -43,7 +44,7 @@ def benchmark_file(tmp_path: Path) -> Path:
     """The benchmark, beside its recipe and its data."""
     data = folder_config(write_folder(tmp_path / "data"))
     content = {
-        "training": {"epochs": 1, "batch_size": 4, "workers": 0, "accelerator": "cpu"},
+        "training": {**TRAINING, "epochs": 1, "lr": 1e-4},
         "data": {**data.model_dump(mode="json", exclude_unset=True), "slices_per_epoch": 8},
     }
     (tmp_path / "recipe.toml").write_text(to_toml(content))

@@ -14,7 +14,14 @@ MODEL = {
     "name": "rma-mamba-n",
     "settings": {"width": 8, "depths": [1, 1, 1, 1], "decoder_width": 8},
 }
-TRAINING = {"epochs": 2, "batch_size": 4, "lr": 3e-3, "workers": 0, "accelerator": "cpu"}
+TRAINING = {
+    "epochs": 2,
+    "batch_size": 4,
+    "lr": 3e-3,
+    "workers": 0,
+    "accelerator": "cpu",
+    "precision": "32-true",  # the same on every processor
+}
 RECIPE = {"size": 32, "spacing_mm": 3.0, "neighbours": True}
 
 
