@@ -115,7 +115,8 @@ def segment(
         typer.Option(
             metavar="float32|bfloat16",
             rich_help_panel=_NETWORK,
-            help="Precision of matrix multiplications. bfloat16 is slightly less accurate; it is faster on processors with instructions for it (AVX-512 BF16, AMX), much slower on others.",
+            help="Precision of matrix multiplications. bfloat16 is slightly less accurate, and faster with "
+            "processor instructions for it (AVX-512 BF16, AMX), else much slower.",
         ),
     ] = "float32",
     runtime: Annotated[

@@ -28,5 +28,5 @@ def lightning_precision(training: TrainingConfig) -> Literal["32-true", "bf16-mi
 
 def _cpu_has_bf16() -> bool:
     """Whether the processor multiplies bfloat16 natively; False for releases of PyTorch that cannot tell."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(capabilities.get(each, False) for each in _BF16_INSTRUCTIONS)
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(each) for each in _BF16_INSTRUCTIONS)
